@@ -1,1 +1,23 @@
-//! paramedic-domain
+//! The words of incident remediation and the decisions every service shares: plain data, no I/O, no clock, no randomness.
+//!
+//! Start with [`event`] (what can happen), [`incident`] (what it adds up to) and [`workflow`] (how a plan runs).
+
+pub mod alert;
+pub mod approval;
+pub mod change;
+pub mod diagnosis;
+pub mod digest;
+pub mod envelope;
+pub mod event;
+pub mod evidence;
+pub mod fault;
+pub mod id;
+pub mod incident;
+pub mod invariant;
+pub mod object;
+pub mod plan;
+pub mod policy;
+pub mod risk;
+pub mod subject;
+pub mod verification;
+pub mod workflow;

@@ -1,0 +1,78 @@
+//! A diagnosis: what is wrong, with what, how sure, and why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{evidence::Evidence, id::EvidenceId, object::ObjectRef, plan::Recommendation, verification::Criterion};
+
+/// The closed vocabulary of causes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "each word is the field's own name for the cause")]
+pub enum Category {
+    OomLimitTooLow,
+    MemoryLeak,
+    CpuThrottle,
+    BadRelease,
+    BadConfig,
+    MissingObject,
+    ImagePull,
+    ProbeMisconfig,
+    Scheduling,
+    QuotaPolicy,
+    StorageFull,
+    StorageProvisioning,
+    NetworkPolicy,
+    Dns,
+    ServiceMisroute,
+    NodeFailure,
+    ZoneFailure,
+    DependencyFailure,
+    DbPoolExhaustion,
+    DbDeadlock,
+    TrafficSurge,
+    CertExpiry,
+    AuthRbac,
+    External,
+    ControlPlane,
+    ChangeRequest,
+    Cost,
+    NoFault,
+}
+
+/// One reason for or against the diagnosis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Factor {
+    /// The sentence a person reads.
+    pub text: String,
+    /// Share of confidence it adds (or takes, when negative).
+    pub weight: f64,
+    /// Evidence it rests on; never empty.
+    pub evidence: Vec<EvidenceId>,
+}
+
+/// What an engine concluded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// Cause.
+    pub category: Category,
+    /// The object at fault, not necessarily the alert's.
+    pub target: ObjectRef,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// One or two sentences.
+    pub summary: String,
+    /// Cause first, symptom last.
+    pub causal_chain: Vec<String>,
+    /// Why this confidence.
+    pub factors: Vec<Factor>,
+    /// Everything the factors cite.
+    pub evidence: Vec<Evidence>,
+    /// Sources that could not be asked, with the reason; each lowered the confidence.
+    pub missing_sources: Vec<String>,
+    /// What the engine would do.
+    pub recommendations: Vec<Recommendation>,
+    /// How to tell that it worked.
+    pub criteria: Vec<Criterion>,
+    /// Which engine said so.
+    pub engine: String,
+}

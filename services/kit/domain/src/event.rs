@@ -1,0 +1,261 @@
+//! Everything that can happen to an incident, in the past tense.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    alert::{Alert, Severity},
+    approval::Decision,
+    diagnosis::Diagnosis,
+    digest::Digest,
+    evidence::Evidence,
+    fault::{Effect, FailureKind},
+    id::{GateId, IncidentId, PlanId, StepId, WorkerId},
+    plan::{Plan, Refusal},
+    verification::Verification,
+};
+
+/// Forward, or putting an effect back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The step's change.
+    Forward,
+    /// Its inverse.
+    Undo,
+}
+
+/// A file a step produced, kept in the `artifacts` bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Name in the bucket.
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Digest of the content.
+    pub digest: Digest,
+}
+
+/// How a workflow ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkflowOutcome {
+    /// Every step succeeded or was skipped by a person.
+    Succeeded,
+    /// It failed; nothing is left of it (or nothing had been changed).
+    RolledBack,
+    /// It failed and an effect could not be undone: a person was paged.
+    Stuck,
+    /// A person stopped it.
+    Cancelled,
+}
+
+/// Why a workflow did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "cause")]
+pub enum FailureCause {
+    /// A step failed for good.
+    StepFailed {
+        /// Which.
+        step: StepId,
+        /// Why.
+        kind: FailureKind,
+    },
+    /// A person denied a gate.
+    Denied {
+        /// Which.
+        gate: GateId,
+    },
+    /// A gate expired.
+    Expired {
+        /// Which.
+        gate: GateId,
+    },
+    /// A person cancelled the incident.
+    Cancelled,
+}
+
+/// Where a notification went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Idempotency key: channel and what it is about.
+    pub key: String,
+    /// `email`, `slack`, ...
+    pub channel: String,
+    /// Address or channel name.
+    pub recipient: String,
+    /// Subject line or first line.
+    pub title: String,
+    /// The provider's id of the message: Message-ID, Slack `ts`.
+    pub message_id: String,
+    /// The provider's id of the incident's thread.
+    pub thread: String,
+}
+
+/// An event of an incident's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+#[allow(missing_docs, reason = "fields carry the types' own docs")]
+pub enum Event {
+    /// First event of every incident.
+    IncidentOpened {
+        title: String,
+        severity: Severity,
+        alerts: Vec<Alert>,
+        traceparent: Option<String>,
+    },
+    /// More alerts joined, or known ones changed.
+    AlertsCorrelated { alerts: Vec<Alert>, reason: String },
+    /// Alerts ended.
+    AlertsResolved { fingerprints: Vec<String>, at: Timestamp },
+    /// Many alerts in little time.
+    StormDeclared { alerts: u32, reason: String },
+    /// This incident continues as another.
+    IncidentMerged { into: IncidentId, reason: String },
+
+    /// An investigation began.
+    AnalysisStarted { attempt: u32 },
+    /// It found a cause.
+    DiagnosisReached { attempt: u32, diagnosis: Box<Diagnosis> },
+    /// It found none it trusts.
+    AnalysisInconclusive {
+        attempt: u32,
+        reasons: Vec<String>,
+        evidence: Vec<Evidence>,
+    },
+
+    /// A plan, complete with exact changes and gates.
+    PlanProposed { plan: Box<Plan> },
+    /// No plan, and why.
+    PlanRefused { attempt: u32, refusals: Vec<Refusal> },
+
+    /// A gate asks.
+    ApprovalRequested { plan: PlanId, gate: GateId, expires_at: Timestamp },
+    /// One person agreed; the gate opens when its quorum is reached.
+    ApprovalGranted { plan: PlanId, decision: Decision },
+    /// One person said no; the gate is closed.
+    ApprovalDenied { plan: PlanId, decision: Decision },
+    /// Nobody answered in time.
+    ApprovalExpired { plan: PlanId, gate: GateId },
+    /// The next people were asked.
+    ApprovalEscalated { plan: PlanId, gate: GateId, to: String },
+
+    /// A step may run now; the message is the work item.
+    StepScheduled {
+        plan: PlanId,
+        step: StepId,
+        direction: Direction,
+        attempt: u32,
+    },
+    /// A worker took it: written before anything is done.
+    StepStarted {
+        plan: PlanId,
+        step: StepId,
+        direction: Direction,
+        attempt: u32,
+        worker: WorkerId,
+    },
+    /// Its effect is there and was observed.
+    StepSucceeded {
+        plan: PlanId,
+        step: StepId,
+        attempt: u32,
+        summary: String,
+        artifacts: Vec<Artifact>,
+    },
+    /// It failed.
+    StepFailed {
+        plan: PlanId,
+        step: StepId,
+        direction: Direction,
+        attempt: u32,
+        kind: FailureKind,
+        effect: Effect,
+        message: String,
+    },
+    /// A person took it out.
+    StepSkipped {
+        plan: PlanId,
+        step: StepId,
+        by: String,
+        reason: String,
+    },
+    /// Its effect was put back.
+    StepUndone {
+        plan: PlanId,
+        step: StepId,
+        attempt: u32,
+        summary: String,
+    },
+    /// Nothing more will run.
+    WorkflowFinished {
+        plan: PlanId,
+        outcome: WorkflowOutcome,
+        cause: Option<FailureCause>,
+    },
+
+    /// The measurements say it worked.
+    VerificationPassed { attempt: u32, verification: Box<Verification> },
+    /// They say it did not.
+    VerificationFailed { attempt: u32, verification: Box<Verification> },
+    /// They do not say.
+    VerificationInconclusive { attempt: u32, verification: Box<Verification> },
+
+    /// The end: problem gone.
+    IncidentResolved { reason: String },
+    /// A person must take over.
+    IncidentEscalated { reason: String },
+    /// A person ended it.
+    IncidentCancelled { by: String, reason: String },
+
+    /// A message arrived at its provider.
+    NotificationSent { receipt: Receipt },
+    /// A message was given up.
+    NotificationFailed {
+        key: String,
+        channel: String,
+        error: String,
+        next_try_in: Option<Duration>,
+    },
+}
+
+impl Event {
+    /// The last token of the event's subject.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::IncidentOpened { .. } => "incident_opened",
+            Self::AlertsCorrelated { .. } => "alerts_correlated",
+            Self::AlertsResolved { .. } => "alerts_resolved",
+            Self::StormDeclared { .. } => "storm_declared",
+            Self::IncidentMerged { .. } => "incident_merged",
+            Self::AnalysisStarted { .. } => "analysis_started",
+            Self::DiagnosisReached { .. } => "diagnosis_reached",
+            Self::AnalysisInconclusive { .. } => "analysis_inconclusive",
+            Self::PlanProposed { .. } => "plan_proposed",
+            Self::PlanRefused { .. } => "plan_refused",
+            Self::ApprovalRequested { .. } => "approval_requested",
+            Self::ApprovalGranted { .. } => "approval_granted",
+            Self::ApprovalDenied { .. } => "approval_denied",
+            Self::ApprovalExpired { .. } => "approval_expired",
+            Self::ApprovalEscalated { .. } => "approval_escalated",
+            Self::StepScheduled { .. } => "step_scheduled",
+            Self::StepStarted { .. } => "step_started",
+            Self::StepSucceeded { .. } => "step_succeeded",
+            Self::StepFailed { .. } => "step_failed",
+            Self::StepSkipped { .. } => "step_skipped",
+            Self::StepUndone { .. } => "step_undone",
+            Self::WorkflowFinished { .. } => "workflow_finished",
+            Self::VerificationPassed { .. } => "verification_passed",
+            Self::VerificationFailed { .. } => "verification_failed",
+            Self::VerificationInconclusive { .. } => "verification_inconclusive",
+            Self::IncidentResolved { .. } => "incident_resolved",
+            Self::IncidentEscalated { .. } => "incident_escalated",
+            Self::IncidentCancelled { .. } => "incident_cancelled",
+            Self::NotificationSent { .. } => "notification_sent",
+            Self::NotificationFailed { .. } => "notification_failed",
+        }
+    }
+}

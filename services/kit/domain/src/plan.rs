@@ -1,0 +1,164 @@
+//! Recommendations in, a workflow plan out: typed steps in a DAG, with gates and exact changes.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    change::Change,
+    digest::Digest,
+    id::{GateId, PlanId, StepId},
+    risk::{Risk, RiskLevel},
+    verification::Criterion,
+};
+
+/// One recommended action, from any engine; the JSON form is `camelCase`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recommendation {
+    /// Unique within the set.
+    pub id: StepId,
+    /// Name of an action in the executor's catalogue.
+    pub action: String,
+    /// What it does, for people.
+    #[serde(default)]
+    pub description: String,
+    /// 0 to 1.
+    #[serde(default = "one")]
+    pub confidence: f64,
+    /// Arguments; checked against the action's JSON Schema.
+    #[serde(default)]
+    pub parameters: serde_json::Map<String, serde_json::Value>,
+    /// Ids that must succeed first.
+    #[serde(default)]
+    pub dependencies: Vec<StepId>,
+    /// Why.
+    #[serde(default)]
+    pub rationale: String,
+    /// The engine's own opinion of the risk; shown, never trusted.
+    #[serde(default)]
+    pub risk: Option<RiskLevel>,
+    /// The engine's wish; `true` is honoured.
+    #[serde(default)]
+    pub requires_approval: Option<bool>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The recommendation's id.
+    pub id: StepId,
+    /// Action name.
+    pub action: String,
+    /// What it does, for people.
+    pub description: String,
+    /// Why.
+    pub rationale: String,
+    /// Arguments as checked.
+    pub parameters: serde_json::Map<String, serde_json::Value>,
+    /// Steps that must succeed first.
+    pub depends_on: Vec<StepId>,
+    /// The exact change.
+    pub change: Change,
+    /// Graded by us.
+    pub risk: Risk,
+    /// Why it runs by itself, or why it asks.
+    pub policy: String,
+    /// The gate it waits for.
+    pub gate: Option<GateId>,
+    /// Longest time one attempt may take.
+    pub timeout: Duration,
+}
+
+/// A question to people about one or more steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gate {
+    /// Id.
+    pub id: GateId,
+    /// The steps it holds.
+    pub steps: Vec<StepId>,
+    /// Digest of the exact changes of those steps: what is approved.
+    pub digest: Digest,
+    /// Greatest risk among its steps.
+    pub risk: RiskLevel,
+    /// Why it asks.
+    pub reason: String,
+    /// Approvals needed, by different people.
+    pub quorum: u32,
+    /// How long the question stands.
+    pub expires_after: Duration,
+}
+
+/// What happens after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rollback {
+    /// Effects are undone in reverse order.
+    Automatic,
+    /// Effects stay; a person is told.
+    None,
+}
+
+/// A complete plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Id.
+    pub id: PlanId,
+    /// 1 for the first plan of the incident.
+    pub attempt: u32,
+    /// One sentence.
+    pub summary: String,
+    /// Steps in an order that respects the dependencies.
+    pub steps: Vec<Step>,
+    /// Questions.
+    pub gates: Vec<Gate>,
+    /// Ids of steps that can run at the same time, level by level.
+    pub levels: Vec<Vec<StepId>>,
+    /// The longest chain.
+    pub critical_path: Vec<StepId>,
+    /// Upper bound of the running time without waiting for people: timeouts along the critical path.
+    pub longest: Duration,
+    /// After a failure.
+    pub rollback: Rollback,
+    /// How success will be measured.
+    pub criteria: Vec<Criterion>,
+    /// What the planner wants people to know: merged rollouts, owners, doubts.
+    pub notes: Vec<String>,
+}
+
+/// One reason why there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The recommendation it is about, if one.
+    pub step: Option<String>,
+    /// A sentence with the offending name or path in it.
+    pub reason: String,
+}
+
+impl Plan {
+    /// The step of that id.
+    #[must_use]
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| step.id == *id)
+    }
+
+    /// The gate of that id.
+    #[must_use]
+    pub fn gate(&self, id: &GateId) -> Option<&Gate> {
+        self.gates.iter().find(|gate| gate.id == *id)
+    }
+}
+
+/// What an approval of these steps binds to: ids, actions and exact changes, nothing that is only for people.
+#[must_use]
+pub fn gate_digest(plan: &PlanId, steps: &[&Step]) -> Digest {
+    let bound: BTreeMap<&str, (&str, &Change)> = steps
+        .iter()
+        .map(|step| (step.id.as_str(), (step.action.as_str(), &step.change)))
+        .collect();
+    Digest::of_json(&(plan, bound))
+}

@@ -1,0 +1,61 @@
+//! The only place where a subject is spelled.
+
+use std::fmt;
+
+use crate::id::{ClusterId, IncidentId};
+
+/// A bus subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// One event of one incident.
+    Incident {
+        /// Cluster.
+        cluster: ClusterId,
+        /// Incident.
+        incident: IncidentId,
+        /// [`crate::event::Event::kind`].
+        kind: &'static str,
+    },
+    /// One normalised alert as received.
+    Alert {
+        /// Cluster.
+        cluster: ClusterId,
+        /// Fingerprint, hex digits.
+        fingerprint: String,
+    },
+    /// A message given up by a consumer.
+    DeadLetter {
+        /// The consumer.
+        durable: String,
+    },
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Incident { cluster, incident, kind } => write!(f, "paramedic.incident.{cluster}.{incident}.{kind}"),
+            Self::Alert { cluster, fingerprint } => write!(f, "paramedic.alert.{cluster}.{fingerprint}"),
+            Self::DeadLetter { durable } => write!(f, "paramedic.deadletter.{durable}"),
+        }
+    }
+}
+
+/// Filter for every event of one incident.
+#[must_use]
+pub fn incident_filter(cluster: &ClusterId, incident: &IncidentId) -> String {
+    format!("paramedic.incident.{cluster}.{incident}.>")
+}
+
+/// Filter for one kind of event of every incident.
+#[must_use]
+pub fn kind_filter(kind: &str) -> String {
+    format!("paramedic.incident.*.*.{kind}")
+}
+
+/// Cluster, incident and event kind of an incident subject.
+#[must_use]
+pub fn parse_incident(subject: &str) -> Option<(ClusterId, IncidentId, &str)> {
+    let mut parts = subject.strip_prefix("paramedic.incident.")?.split('.');
+    let parsed = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+    parts.next().is_none().then_some(parsed)
+}
