@@ -1,0 +1,230 @@
+//! The port: what Paramedic asks of a message system. The crate docs hold the contract.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+/// Message headers: names are case-sensitive, one value each.
+pub type Headers = BTreeMap<String, String>;
+
+/// A bus shared by every role of a process.
+pub type SharedBus = Arc<dyn Bus>;
+
+/// What can go wrong at the port, in the terms a caller can act on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else appended first: reload and decide again.
+    #[error("append conflict on {filter}: expected last sequence {expected}")]
+    Conflict {
+        /// Subject filter the expectation was about.
+        filter: String,
+        /// The sequence the caller expected to be last.
+        expected: u64,
+    },
+    /// A KV compare-and-set lost against a newer revision (or the key already exists).
+    #[error("revision conflict on key {key} of bucket {bucket}")]
+    WrongRevision {
+        /// Bucket name.
+        bucket: String,
+        /// Key.
+        key: String,
+    },
+    /// The bus cannot be reached or did not answer in time: retry later.
+    #[error("bus unavailable: {0}")]
+    Unavailable(String),
+    /// The request itself is wrong (bad name, too large, unknown stream): retrying will not help.
+    #[error("bus refused the request: {0}")]
+    Invalid(String),
+}
+
+/// A message to append.
+#[derive(Debug, Clone, Default)]
+pub struct Append {
+    /// Full subject; it must belong to `stream`.
+    pub subject: String,
+    /// Headers stored with the message.
+    pub headers: Headers,
+    /// Body.
+    pub payload: Bytes,
+    /// Dedupe key within the stream's duplicate window.
+    pub msg_id: Option<String>,
+    /// Compare-and-set guard.
+    pub expect: Option<Expect>,
+}
+
+/// "The last message matching `filter` has sequence `last`" (0: there is none).
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// Subject filter, wildcards `*` and `>` allowed.
+    pub filter: String,
+    /// Expected last stream sequence.
+    pub last: u64,
+}
+
+/// Where an append landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack {
+    /// Stream sequence.
+    pub seq: u64,
+    /// The `msg_id` was seen before; nothing new was stored.
+    pub duplicate: bool,
+}
+
+/// A stored message.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Stream sequence.
+    pub seq: u64,
+    /// Subject.
+    pub subject: String,
+    /// Headers.
+    pub headers: Headers,
+    /// Body.
+    pub payload: Bytes,
+    /// When the bus stored it.
+    pub time: Timestamp,
+}
+
+/// Where a replay or a new consumer starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The first stored message.
+    Beginning,
+    /// This sequence, inclusive.
+    Sequence(u64),
+    /// The first message stored at or after this time.
+    Time(Timestamp),
+    /// Only messages stored from now on.
+    New,
+}
+
+/// A stream to create if it does not exist.
+#[derive(Debug, Clone)]
+pub struct StreamSpec {
+    /// Stream name, `[A-Z_]+`.
+    pub name: String,
+    /// Subject filters it owns.
+    pub subjects: Vec<String>,
+    /// How long a `msg_id` is remembered.
+    pub duplicate_window: Duration,
+    /// Copies kept (JetStream only; the embedded bus has one).
+    pub replicas: usize,
+}
+
+/// A durable consumer to create or join.
+#[derive(Debug, Clone)]
+pub struct ConsumerSpec {
+    /// Stream to read.
+    pub stream: String,
+    /// Durable name, `[a-z0-9-]+`; competing consumers use the same one.
+    pub durable: String,
+    /// Subject filters; empty means all of the stream.
+    pub filters: Vec<String>,
+    /// Redelivered when not acknowledged within this time.
+    pub ack_wait: Duration,
+    /// Deliveries before the message is given up (then no longer delivered). `None`: for ever.
+    pub max_deliver: Option<u32>,
+    /// Unacknowledged messages allowed at once over all competing consumers.
+    pub max_ack_pending: u32,
+    /// Where a newly created consumer starts.
+    pub start: Start,
+}
+
+/// The port.
+#[async_trait]
+pub trait Bus: Send + Sync + 'static {
+    /// Creates the stream, or checks that the existing one owns the same subjects.
+    async fn ensure_stream(&self, spec: &StreamSpec) -> Result<(), Error>;
+
+    /// Appends one message; returns once it is durable (see the crate docs).
+    async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error>;
+
+    /// All stored messages matching `filter` from `start`, oldest first, up to the end at the time of the call.
+    async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error>;
+
+    /// Creates or joins a durable consumer.
+    async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>, Error>;
+
+    /// Opens (creating it if needed) a key-value bucket, one revision kept per key. `ttl`: entries vanish this long after their last write.
+    async fn kv(&self, bucket: &str, ttl: Option<Duration>) -> Result<Arc<dyn Kv>, Error>;
+
+    /// Opens (creating it if needed) a bucket for large immutable values.
+    async fn blobs(&self, bucket: &str) -> Result<Arc<dyn Blobs>, Error>;
+
+    /// Answers whether the bus can be used right now (for `/readyz`).
+    async fn ping(&self) -> Result<(), Error>;
+
+    /// Makes everything acknowledged so far durable and releases resources.
+    async fn close(&self) -> Result<(), Error>;
+}
+
+/// A pull consumer. Not cloneable: open another one of the same name to compete.
+#[async_trait]
+pub trait Consumer: Send {
+    /// Waits for the next delivery. Cancel-safe: dropping the future loses nothing (the message is redelivered).
+    async fn next(&mut self) -> Result<Delivery, Error>;
+}
+
+/// A message handed to a consumer, to be settled exactly once.
+pub struct Delivery {
+    /// The message.
+    pub message: Stored,
+    /// 1 for the first delivery.
+    pub attempt: u32,
+    /// Settles it.
+    pub settle: Box<dyn Settle>,
+}
+
+/// The verdicts on a delivery.
+#[async_trait]
+pub trait Settle: Send + Sync {
+    /// Done: never deliver it again.
+    async fn ack(&self) -> Result<(), Error>;
+    /// Deliver again after `delay` (the timer of the whole system: survives restarts).
+    async fn nak(&self, delay: Duration) -> Result<(), Error>;
+    /// Still working: restart the ack wait.
+    async fn in_progress(&self) -> Result<(), Error>;
+    /// Poison: never deliver it again.
+    async fn term(&self, reason: &str) -> Result<(), Error>;
+}
+
+/// A value and its revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Key, `[-/_=.a-zA-Z0-9]+`.
+    pub key: String,
+    /// Value; `None` in a watch means deleted or expired.
+    pub value: Option<Bytes>,
+    /// Revision, growing over the bucket.
+    pub revision: u64,
+}
+
+/// A bucket of small mutable values with compare-and-set.
+#[async_trait]
+pub trait Kv: Send + Sync {
+    /// The current value.
+    async fn get(&self, key: &str) -> Result<Option<Entry>, Error>;
+    /// Creates the key; [`Error::WrongRevision`] if it exists.
+    async fn create(&self, key: &str, value: Bytes) -> Result<u64, Error>;
+    /// Replaces revision `revision`; [`Error::WrongRevision`] if it is not the current one.
+    async fn update(&self, key: &str, value: Bytes, revision: u64) -> Result<u64, Error>;
+    /// Writes whatever was there.
+    async fn put(&self, key: &str, value: Bytes) -> Result<u64, Error>;
+    /// Deletes the key; with `revision`, only that revision.
+    async fn delete(&self, key: &str, revision: Option<u64>) -> Result<(), Error>;
+    /// All live keys.
+    async fn keys(&self) -> Result<Vec<String>, Error>;
+    /// Current entries of keys starting with `prefix`, then every change.
+    async fn watch(&self, prefix: &str) -> Result<futures::stream::BoxStream<'static, Result<Entry, Error>>, Error>;
+}
+
+/// A bucket of large immutable values.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Stores a value under a name, replacing what was there.
+    async fn put(&self, name: &str, value: Bytes) -> Result<(), Error>;
+    /// Reads it back.
+    async fn get(&self, name: &str) -> Result<Option<Bytes>, Error>;
+}
