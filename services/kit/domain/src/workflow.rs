@@ -54,6 +54,17 @@ pub enum StepState {
     },
 }
 
+/// How the last forward attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepFailure {
+    /// Why.
+    pub kind: FailureKind,
+    /// What the worker said.
+    pub message: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A step with its history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRun {
@@ -69,6 +80,9 @@ pub struct StepRun {
     pub finished: Option<Timestamp>,
     /// What is known of its effect.
     pub effect: Effect,
+    /// How its last forward attempt failed, kept while its effect is undone; `None` once it succeeded or was skipped.
+    #[serde(default)]
+    pub failure: Option<StepFailure>,
     /// What it reported.
     pub summary: String,
     /// What it kept.
@@ -99,6 +113,7 @@ impl Run {
             started: None,
             finished: None,
             effect: Effect::None,
+            failure: None,
             summary: String::new(),
             artifacts: Vec::new(),
         };
@@ -225,6 +240,7 @@ impl Run {
             return false;
         }
         run.state = StepState::Succeeded;
+        run.failure = None;
         run.finished = Some(at);
         summary.clone_into(&mut run.summary);
         artifacts.clone_into(&mut run.artifacts);
@@ -251,6 +267,11 @@ impl Run {
                     kind,
                     message: message.to_owned(),
                 };
+                run.failure = Some(StepFailure {
+                    kind,
+                    message: message.to_owned(),
+                    at,
+                });
                 run.finished = Some(at);
                 if effect != Effect::None {
                     run.effect = effect;
@@ -276,6 +297,7 @@ impl Run {
         let fits = matches!(run.state, StepState::Waiting | StepState::Failed { .. }) && run.effect == Effect::None;
         if fits {
             run.state = StepState::Skipped;
+            run.failure = None;
             run.finished = Some(at);
         }
         fits
