@@ -1,6 +1,6 @@
 //! The bus: everything Paramedic needs from a message system, and nothing more.
 //!
-//! Two backends implement the port ([`Bus`]) with the same observable semantics, proved by one suite ([`conformance`]):
+//! Two backends implement the port ([`Bus`]) with the same observable semantics, proved by one suite (`tests/conformance`):
 //! [`embedded`] (sled, one process) and [`jetstream`] (NATS >= 2.12).
 //!
 //! # Contract
@@ -35,11 +35,17 @@
 //! live entries, then reports every change in revision order; a deletion or an expiry has `value: None`. Only the newest of several
 //! quick changes of one key need be seen.
 
+pub mod consume;
 pub mod embedded;
+mod incident_log;
+pub mod lease;
 mod limits;
 mod port;
+pub mod streams;
 pub mod subject;
+pub mod trace;
 
+pub use incident_log::{Decided, IncidentLog, LogError, Now};
 pub use limits::MAX_MESSAGE_BYTES;
 pub use port::{
     Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Delivery, Entry, Error, Expect, Headers, Kv, Settle, SharedBus, Start, Stored,

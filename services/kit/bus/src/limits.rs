@@ -1,5 +1,7 @@
 //! What the port accepts, checked before a backend sees it, so that both refuse the same things.
 
+use std::time::Duration;
+
 use crate::{
     Append, ConsumerSpec, Error, StreamSpec,
     subject::{self, Subject},
@@ -7,6 +9,9 @@ use crate::{
 
 /// Largest message with its subject and headers, in bytes: the default `max_payload` of a NATS server. Larger values are blobs.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// Shortest life of a key-value entry: JetStream keeps the markers of expired ones in whole seconds.
+const SHORTEST_TTL: Duration = Duration::from_secs(1);
 
 /// Checks one message to append.
 pub(crate) fn check_append(message: &Append) -> Result<(), Error> {
@@ -98,6 +103,14 @@ pub(crate) fn check_bucket(name: &str) -> Result<(), Error> {
         return Err(Error::Invalid(format!("bucket name {name:?}: use A-Z, a-z, 0-9, - and _")));
     }
     Ok(())
+}
+
+/// Checks how long entries of a key-value bucket live.
+pub(crate) fn check_ttl(bucket: &str, ttl: Option<Duration>) -> Result<(), Error> {
+    match ttl {
+        Some(ttl) if ttl < SHORTEST_TTL => Err(Error::Invalid(format!("bucket {bucket}: ttl {ttl:?} is below {SHORTEST_TTL:?}"))),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Checks a key of a key-value bucket.

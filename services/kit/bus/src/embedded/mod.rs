@@ -143,6 +143,7 @@ impl Bus for EmbeddedBus {
 
     async fn kv(&self, bucket: &str, ttl: Option<Duration>) -> Result<Arc<dyn Kv>, Error> {
         limits::check_bucket(bucket)?;
+        limits::check_ttl(bucket, ttl)?;
         self.inner.store.check_open()?;
         let mut buckets = self.inner.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = buckets.get(bucket) {

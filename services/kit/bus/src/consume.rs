@@ -1,0 +1,269 @@
+//! The loop of every service: pull an event, hand it over, settle it by the verdict.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use paramedic_domain::{
+    envelope::Envelope,
+    subject::{self, Subject},
+};
+use tokio::{sync::Semaphore, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use crate::{Append, ConsumerSpec, Delivery, Error, Headers, Now, SharedBus, Start, Stored, streams, trace};
+
+/// What becomes of a delivered message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Handled: never deliver it again.
+    Done,
+    /// Deliver it again later.
+    Retry {
+        /// Delay in the clock's time.
+        after: Duration,
+        /// Why, for the log.
+        reason: String,
+    },
+    /// It can never be handled: to the dead letters.
+    Reject {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Handles raw messages.
+#[async_trait]
+pub trait MessageHandler: Send + Sync + 'static {
+    /// Handles one delivery; `delivery` is 1 for the first.
+    async fn handle(&self, message: &Stored, delivery: u32) -> Verdict;
+}
+
+/// Handles incident events.
+#[async_trait]
+pub trait Handler: Send + Sync + 'static {
+    /// Handles one delivery; `delivery` is 1 for the first.
+    async fn handle(&self, event: &Envelope, delivery: u32) -> Verdict;
+}
+
+/// A message that was in hand this long without a sign of life is given to another worker.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+/// Deliveries after which a message counts as poison. Timers use a few deliveries, back-off to a minute some dozens;
+/// a thousand means that something kills whoever touches it.
+const MAX_DELIVERIES: u32 = 1_000;
+/// Pause after a handler's panic or a dead letter that could not be stored.
+const PANIC_PAUSE: Duration = Duration::from_secs(5);
+/// Pause after the bus could not be pulled.
+const BUS_PAUSE: Duration = Duration::from_millis(500);
+
+/// A consumer of these kinds of incident events, of every incident.
+#[must_use]
+pub fn on_events(durable: &str, kinds: &[&'static str]) -> ConsumerSpec {
+    ConsumerSpec {
+        stream: streams::INCIDENTS.into(),
+        durable: durable.into(),
+        filters: kinds.iter().map(|kind| subject::kind_filter(kind)).collect(),
+        ack_wait: ACK_WAIT,
+        max_deliver: None,
+        // Delays are timers, and every waiting gate, window or back-off holds one.
+        max_ack_pending: 20_000,
+        start: Start::Beginning,
+    }
+}
+
+/// Runs `handler` on incident events until `drain` is cancelled and what is in hand is finished.
+///
+/// # Errors
+/// When the consumer cannot be opened.
+pub async fn run(
+    bus: SharedBus,
+    spec: ConsumerSpec,
+    concurrency: usize,
+    clock: Arc<dyn Now>,
+    drain: CancellationToken,
+    handler: Arc<dyn Handler>,
+) -> Result<(), Error> {
+    run_messages(bus, spec, concurrency, clock, drain, Arc::new(Decoding(handler))).await
+}
+
+struct Decoding(Arc<dyn Handler>);
+
+#[async_trait]
+impl MessageHandler for Decoding {
+    async fn handle(&self, message: &Stored, delivery: u32) -> Verdict {
+        match paramedic_wire::decode(&message.payload) {
+            Ok(recorded) => self.0.handle(&recorded.envelope, delivery).await,
+            Err(problem) => Verdict::Reject {
+                reason: format!("not an event: {problem}"),
+            },
+        }
+    }
+}
+
+/// Runs `handler` on raw messages; the same rules as [`run`].
+///
+/// # Errors
+/// When the consumer cannot be opened.
+pub async fn run_messages(
+    bus: SharedBus,
+    spec: ConsumerSpec,
+    concurrency: usize,
+    clock: Arc<dyn Now>,
+    drain: CancellationToken,
+    handler: Arc<dyn MessageHandler>,
+) -> Result<(), Error> {
+    let mut consumer = bus.consumer(&spec).await?;
+    let worker = Arc::new(Worker {
+        bus,
+        durable: spec.durable.clone(),
+        ack_wait: spec.ack_wait,
+        clock,
+        handler,
+    });
+    let slots = Arc::new(Semaphore::new(concurrency));
+    let mut in_hand = JoinSet::new();
+    loop {
+        while in_hand.try_join_next().is_some() {}
+        let slot = tokio::select! {
+            () = drain.cancelled() => break,
+            slot = slots.clone().acquire_owned() => slot.expect("the semaphore is never closed"),
+        };
+        let delivery = tokio::select! {
+            () = drain.cancelled() => break,
+            delivery = consumer.next() => delivery,
+        };
+        match delivery {
+            Ok(delivery) => {
+                let worker = worker.clone();
+                in_hand.spawn(async move {
+                    worker.work(delivery).await;
+                    drop(slot);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(consumer = spec.durable, %error, "cannot pull; trying again");
+                tokio::time::sleep(BUS_PAUSE).await;
+            }
+        }
+    }
+    while in_hand.join_next().await.is_some() {}
+    Ok(())
+}
+
+struct Worker {
+    bus: SharedBus,
+    durable: String,
+    ack_wait: Duration,
+    clock: Arc<dyn Now>,
+    handler: Arc<dyn MessageHandler>,
+}
+
+impl Worker {
+    async fn work(&self, delivery: Delivery) {
+        let message = &delivery.message;
+        let (incident, kind) = subject::parse_incident(&message.subject)
+            .map_or((String::new(), message.subject.as_str()), |(_, incident, kind)| {
+                (incident.to_string(), kind)
+            });
+        let queued_ms = queued_ms(message);
+        let span = tracing::info_span!("consume", otel.name = format!("{} {kind}", self.durable), otel.kind = "consumer", consumer = self.durable, %incident, seq = message.seq, delivery = delivery.attempt, queued_ms);
+        trace::set_parent(&span, &message.headers);
+        async {
+            let verdict = if delivery.attempt > MAX_DELIVERIES {
+                Verdict::Reject {
+                    reason: format!("given up after {MAX_DELIVERIES} deliveries"),
+                }
+            } else {
+                self.handle(&delivery).await
+            };
+            if let Err(error) = self.settle(&delivery, verdict).await {
+                // Unsettled messages come again: nothing is lost, and handlers are idempotent.
+                tracing::warn!(%error, "could not settle the delivery; it will come again");
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// Runs the handler and keeps the message in hand meanwhile.
+    async fn handle(&self, delivery: &Delivery) -> Verdict {
+        let mut handling = std::pin::pin!(AssertUnwindSafe(self.handler.handle(&delivery.message, delivery.attempt)).catch_unwind());
+        let mut alive = tokio::time::interval(self.ack_wait / 3);
+        alive.tick().await;
+        loop {
+            tokio::select! {
+                outcome = &mut handling => return outcome.unwrap_or_else(|_| {
+                    tracing::error!(subject = delivery.message.subject, "handler panicked; the event will be delivered again");
+                    Verdict::Retry { after: PANIC_PAUSE, reason: "handler panicked".into() }
+                }),
+                _ = alive.tick() => {
+                    if let Err(error) = delivery.settle.in_progress().await {
+                        tracing::warn!(%error, "could not extend the delivery");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), Error> {
+        let label = match &verdict {
+            Verdict::Done => "done",
+            Verdict::Retry { .. } => "retry",
+            Verdict::Reject { .. } => "reject",
+        };
+        metrics::counter!("paramedic_events_consumed_total", "consumer" => self.durable.clone(), "verdict" => label).increment(1);
+        match verdict {
+            Verdict::Done => delivery.settle.ack().await,
+            Verdict::Retry { after, reason } => {
+                tracing::debug!(?after, reason, "again later");
+                delivery.settle.nak(self.clock.wall(after)).await
+            }
+            Verdict::Reject { reason } => {
+                tracing::error!(subject = delivery.message.subject, reason, "rejected; kept as a dead letter");
+                match self.dead_letter(&delivery.message, &reason).await {
+                    Ok(()) => delivery.settle.term(&reason).await,
+                    Err(error) => {
+                        delivery.settle.nak(PANIC_PAUSE).await?;
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn dead_letter(&self, message: &Stored, reason: &str) -> Result<(), Error> {
+        let mut headers: Headers = message.headers.clone();
+        headers.insert("Paramedic-Subject".into(), message.subject.clone());
+        headers.insert("Paramedic-Sequence".into(), message.seq.to_string());
+        headers.insert(
+            "Paramedic-Reason".into(),
+            reason.chars().filter(|c| !c.is_control()).take(500).collect(),
+        );
+        let subject = Subject::DeadLetter {
+            durable: self.durable.clone(),
+        }
+        .to_string();
+        let msg_id = Some(format!("{}-{}", self.durable, message.seq));
+        self.bus
+            .append(
+                streams::DEADLETTERS,
+                Append {
+                    subject,
+                    headers,
+                    payload: message.payload.clone(),
+                    msg_id,
+                    expect: None,
+                },
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// Time since the bus stored the message, by the wall clock that stamped it.
+#[expect(clippy::disallowed_methods, reason = "a measurement of the bus itself: no decision depends on it")]
+fn queued_ms(message: &Stored) -> i64 {
+    let queued = jiff::Timestamp::now().duration_since(message.time).as_millis().max(0);
+    i64::try_from(queued).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,198 @@
+//! Appending: sequences, expectations, message ids, refusals.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use paramedic_bus::{Ack, Append, Error, Headers, MAX_MESSAGE_BYTES, Start, StreamSpec};
+use paramedic_testkit::eventually;
+
+use super::*;
+use crate::backend::Backend;
+
+pub async fn sequences_start_at_one_and_have_no_gaps(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    for n in 1..=3 {
+        let ack = append(&bus, message("inc.a.x", "")).await;
+        assert_eq!(ack, Ack { seq: n, duplicate: false });
+    }
+    let refused = bus.append(STREAM, expecting("inc.a.x", "inc.a.>", 1)).await;
+    assert!(is_conflict(&refused), "{refused:?}");
+    assert_eq!(append(&bus, message("inc.b.x", "")).await.seq, 4, "a refused append leaves no gap");
+}
+
+pub async fn what_was_appended_is_read_back(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    let before = jiff::Timestamp::now();
+    let headers = Headers::from([
+        ("traceparent".to_owned(), "00-ab-cd-01".to_owned()),
+        ("X-Kind".into(), "a: b".into()),
+    ]);
+    let whole = Append {
+        headers: headers.clone(),
+        msg_id: Some("m1".into()),
+        ..expecting("inc.c.1", "inc.c.>", 0)
+    };
+    append(
+        &bus,
+        Append {
+            payload: vec![0, 255, 10].into(),
+            ..whole
+        },
+    )
+    .await;
+    let stored = bus.replay(STREAM, ">", Start::Beginning).await.expect("replay");
+    assert_eq!(stored.len(), 1);
+    assert_eq!((stored[0].seq, stored[0].subject.as_str()), (1, "inc.c.1"));
+    assert_eq!(stored[0].headers, headers, "only the headers of the caller");
+    assert_eq!(stored[0].payload.as_ref(), [0, 255, 10]);
+    let slack = jiff::SignedDuration::from_secs(5);
+    assert!(
+        stored[0].time >= before - slack && stored[0].time <= jiff::Timestamp::now() + slack,
+        "{}",
+        stored[0].time
+    );
+}
+
+pub async fn an_expectation_on_a_subject_is_checked(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    append(&bus, expecting("inc.a.x", "inc.a.x", 0)).await;
+    append(&bus, message("inc.a.y", "")).await;
+    append(&bus, expecting("inc.a.x", "inc.a.x", 1)).await;
+    for stale in [0, 1, 2, 4] {
+        let refused = bus.append(STREAM, expecting("inc.a.x", "inc.a.x", stale)).await;
+        assert!(is_conflict(&refused), "{stale}: {refused:?}");
+    }
+    append(&bus, expecting("inc.a.x", "inc.a.x", 3)).await;
+}
+
+pub async fn an_expectation_over_a_wildcard_is_checked(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    append(&bus, expecting("inc.c.1.opened", "inc.c.1.>", 0)).await;
+    append(&bus, expecting("inc.c.2.opened", "inc.c.2.>", 0)).await;
+    append(&bus, expecting("inc.c.1.planned", "inc.c.1.>", 1)).await;
+    let stale = bus.append(STREAM, expecting("inc.c.1.closed", "inc.c.1.>", 1)).await;
+    match stale {
+        Err(Error::Conflict { filter, expected }) => assert_eq!((filter.as_str(), expected), ("inc.c.1.>", 1)),
+        other => panic!("{other:?}"),
+    }
+    let never_seen = bus.append(STREAM, expecting("inc.c.3.opened", "inc.c.3.>", 7)).await;
+    assert!(is_conflict(&never_seen), "{never_seen:?}");
+    append(&bus, expecting("inc.c.1.closed", "inc.c.1.>", 3)).await;
+    append(&bus, expecting("inc.c.2.opened", "inc.*.*.opened", 2)).await;
+    let stale = bus.append(STREAM, expecting("inc.c.4.opened", "inc.*.*.opened", 2)).await;
+    assert!(is_conflict(&stale), "{stale:?}");
+    append(&bus, expecting("inc.c.4.opened", "inc.*.*.opened", 5)).await;
+}
+
+pub async fn of_racing_appends_with_one_expectation_one_wins(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    let mut last = 0;
+    for round in 0..20 {
+        let racers = (0..8).map(|n| {
+            let bus = bus.clone();
+            async move {
+                bus.append(STREAM, expecting(&format!("inc.c.1.r{round}x{n}"), "inc.c.1.>", last))
+                    .await
+            }
+        });
+        let results = join_all(racers).await;
+        let won: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).collect();
+        assert_eq!(won.len(), 1, "{results:?}");
+        assert!(results.iter().all(|r| r.is_ok() || is_conflict(r)), "{results:?}");
+        last = won[0].seq;
+    }
+}
+
+pub async fn a_repeated_message_id_is_stored_once(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    let once = Append {
+        msg_id: Some("id-1".into()),
+        ..message("inc.a.x", "first")
+    };
+    assert_eq!(append(&bus, once.clone()).await, Ack { seq: 1, duplicate: false });
+    append(&bus, message("inc.a.x", "other")).await;
+    assert_eq!(append(&bus, once).await, Ack { seq: 1, duplicate: true });
+    assert_eq!(bus.replay(STREAM, ">", Start::Beginning).await.expect("replay").len(), 2);
+}
+
+pub async fn a_retried_append_is_a_duplicate_not_a_conflict(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    let once = Append {
+        msg_id: Some("id-1".into()),
+        ..expecting("inc.a.x", "inc.a.>", 0)
+    };
+    append(&bus, once.clone()).await;
+    assert_eq!(append(&bus, once).await, Ack { seq: 1, duplicate: true });
+}
+
+pub async fn a_message_id_is_forgotten_after_the_window(b: &mut impl Backend) {
+    let bus = b.bus();
+    let short = StreamSpec {
+        duplicate_window: Duration::from_millis(300),
+        ..stream()
+    };
+    bus.ensure_stream(&short).await.expect("stream");
+    let once = Append {
+        msg_id: Some("id-1".into()),
+        ..message("inc.a.x", "")
+    };
+    append(&bus, once.clone()).await;
+    eventually!(!append(&bus, once.clone()).await.duplicate);
+    assert_eq!(
+        append(&bus, once).await,
+        Ack { seq: 2, duplicate: true },
+        "remembered again from its second use"
+    );
+}
+
+pub async fn wrong_requests_are_refused_as_invalid(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    for subject in ["", "inc", "inc..x", "inc.*", "inc.>", "inc.a b", "other.x"] {
+        let refused = bus.append(STREAM, message(subject, "")).await;
+        assert!(is_invalid(&refused), "{subject:?}: {refused:?}");
+    }
+    let big = Append {
+        payload: vec![0; MAX_MESSAGE_BYTES].into(),
+        ..message("inc.a", "")
+    };
+    assert!(is_invalid(&bus.append(STREAM, big).await));
+    let header = |name: &str, value: &str| Append {
+        headers: Headers::from([(name.into(), value.into())]),
+        ..message("inc.a", "")
+    };
+    for wrong in [header("a b", ""), header("", "x"), header("Nats-Msg-Id", "x"), header("a", "x\ny")] {
+        let refused = bus.append(STREAM, wrong).await;
+        assert!(is_invalid(&refused), "{refused:?}");
+    }
+    assert!(is_invalid(&bus.append("NOWHERE", message("inc.a", "")).await));
+    assert!(is_invalid(&bus.replay("NOWHERE", ">", Start::Beginning).await));
+    let outside = ConsumerSpec {
+        filters: vec!["other.>".into()],
+        ..worker()
+    };
+    assert!(bus.consumer(&outside).await.is_err_and(|e| matches!(e, Error::Invalid(_))));
+    let twice = ConsumerSpec {
+        filters: vec!["inc.a.>".into(), "inc.*.x".into()],
+        ..worker()
+    };
+    assert!(bus.consumer(&twice).await.is_err_and(|e| matches!(e, Error::Invalid(_))));
+    bus.ping().await.expect("still fine");
+}
+
+pub async fn a_stream_is_ensured_again_only_with_the_same_subjects(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    append(&bus, message("inc.a.x", "")).await;
+    bus.ensure_stream(&stream()).await.expect("the same again");
+    let other = StreamSpec {
+        subjects: vec!["inc.a.>".into()],
+        ..stream()
+    };
+    assert!(is_invalid(&bus.ensure_stream(&other).await));
+    let overlapping = StreamSpec {
+        name: "OTHER".into(),
+        subjects: vec!["inc.b.*".into()],
+        ..stream()
+    };
+    assert!(is_invalid(&bus.ensure_stream(&overlapping).await));
+    assert_eq!(append(&bus, message("inc.a.x", "")).await.seq, 2, "nothing was lost");
+}

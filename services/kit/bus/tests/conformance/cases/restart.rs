@@ -1,0 +1,114 @@
+//! What survives a restart of the bus, and of the server below it.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::StreamExt;
+use paramedic_bus::{Ack, Append, Start};
+use paramedic_testkit::eventually;
+
+use super::*;
+use crate::backend::Backend;
+
+pub async fn messages_and_revisions_survive(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    let once = Append {
+        msg_id: Some("m1".into()),
+        ..message("inc.a.1", "1")
+    };
+    append(&bus, once.clone()).await;
+    fill(&bus, &["2", "3"]).await;
+    let kv = bus.kv("leases", None).await.expect("bucket");
+    let revision = kv.create("k", Bytes::from_static(b"v")).await.expect("create");
+    let before = bus.replay(STREAM, ">", Start::Beginning).await.expect("replay");
+    drop((bus, kv));
+    b.restart().await;
+    let bus = with_stream(b).await;
+    let after = bus.replay(STREAM, ">", Start::Beginning).await.expect("replay");
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    assert_eq!(
+        append(&bus, once).await,
+        Ack { seq: 1, duplicate: true },
+        "message ids are remembered"
+    );
+    assert!(is_conflict(&bus.append(STREAM, expecting("inc.a.4", "inc.a.>", 2)).await));
+    assert_eq!(append(&bus, expecting("inc.a.4", "inc.a.>", 3)).await.seq, 4);
+    let kv = bus.kv("leases", None).await.expect("bucket");
+    assert_eq!(kv.get("k").await.expect("get").expect("there").revision, revision);
+    assert!(kv.update("k", Bytes::new(), revision).await.expect("update") > revision);
+}
+
+pub async fn positions_and_attempts_survive(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    fill(&bus, &["1", "2", "3"]).await;
+    let spec = ConsumerSpec {
+        ack_wait: Duration::from_secs(2),
+        ..worker()
+    };
+    let mut consumer = join(&bus, &spec).await;
+    let first = next(&mut consumer).await;
+    let second = next(&mut consumer).await;
+    second.settle.ack().await.expect("ack");
+    drop((first, second, consumer, bus));
+    b.restart().await;
+    let bus = with_stream(b).await;
+    let mut consumer = join(&bus, &spec).await;
+    let mut rest = Vec::new();
+    for _ in 0..2 {
+        let delivery = next(&mut consumer).await;
+        delivery.settle.ack().await.expect("ack");
+        rest.push((payload(&delivery), delivery.attempt));
+    }
+    rest.sort();
+    assert_eq!(rest, [("1".to_owned(), 2), ("3".to_owned(), 1)]);
+    silent(&mut consumer, Duration::from_millis(400)).await;
+}
+
+pub async fn a_nak_delay_survives(b: &mut impl Backend) {
+    let delay = Duration::from_secs(3);
+    let bus = with_stream(b).await;
+    fill(&bus, &["1"]).await;
+    let mut consumer = join(&bus, &worker()).await;
+    let naked = Instant::now();
+    next(&mut consumer).await.settle.nak(delay).await.expect("nak");
+    drop((consumer, bus));
+    b.restart().await;
+    let bus = with_stream(b).await;
+    let mut consumer = join(&bus, &worker()).await;
+    let again = next(&mut consumer).await;
+    assert_eq!(again.attempt, 2);
+    // Deadlines are kept in whole milliseconds.
+    assert!(
+        naked.elapsed() + Duration::from_millis(5) >= delay,
+        "too early: {:?}",
+        naked.elapsed()
+    );
+    again.settle.ack().await.expect("ack");
+}
+
+pub async fn handles_work_on_after_an_outage(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    let kv = bus.kv("leases", None).await.expect("bucket");
+    kv.put("k", Bytes::from_static(b"1")).await.expect("put");
+    let mut changes = kv.watch("k").await.expect("watch");
+    changes.next().await.expect("open").expect("present");
+    let spec = ConsumerSpec {
+        ack_wait: Duration::from_secs(2),
+        ..worker()
+    };
+    let mut consumer = join(&bus, &spec).await;
+    fill(&bus, &["1"]).await;
+    assert_eq!(take(&mut consumer).await, "1");
+    let waiting = tokio::spawn(async move {
+        let payload = take(&mut consumer).await;
+        (payload, consumer)
+    });
+    b.server_outage().await;
+    eventually!(bus.append(STREAM, message("inc.a.2", "2")).await.is_ok());
+    let (payload, _consumer) = tokio::time::timeout(PATIENCE, waiting).await.expect("in time").expect("joined");
+    assert_eq!(payload, "2", "a waiting next() survives the outage");
+    eventually!(kv.put("k", Bytes::from_static(b"2")).await.is_ok());
+    let change = tokio::time::timeout(PATIENCE, changes.next()).await.expect("in time");
+    assert_eq!(change.expect("open").expect("change").value.as_deref(), Some(b"2".as_slice()));
+    bus.ping().await.expect("well again");
+}

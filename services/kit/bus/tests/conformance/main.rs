@@ -1,0 +1,76 @@
+//! The contract of the bus (crate docs of paramedic-bus), run against every backend. The list of cases is in [`suite!`] alone.
+
+mod backend;
+mod cases;
+
+/// Runs every case on a backend, each on its own empty bus.
+macro_rules! suite {
+    ($module:ident, $backend:ty) => {
+        suite!(@cases $module, $backend,
+            append: [
+                sequences_start_at_one_and_have_no_gaps,
+                what_was_appended_is_read_back,
+                an_expectation_on_a_subject_is_checked,
+                an_expectation_over_a_wildcard_is_checked,
+                of_racing_appends_with_one_expectation_one_wins,
+                a_repeated_message_id_is_stored_once,
+                a_retried_append_is_a_duplicate_not_a_conflict,
+                a_message_id_is_forgotten_after_the_window,
+                wrong_requests_are_refused_as_invalid,
+                a_stream_is_ensured_again_only_with_the_same_subjects,
+            ],
+            replay: [
+                replay_from_the_beginning_a_sequence_and_a_time,
+                replay_follows_filters,
+                replay_sees_every_acknowledged_append,
+            ],
+            consume: [
+                acknowledged_messages_do_not_come_back,
+                next_waits_for_a_message,
+                a_nak_comes_back_after_its_delay,
+                an_unsettled_delivery_comes_back_after_the_ack_wait,
+                in_progress_restarts_the_ack_wait,
+                a_terminated_message_does_not_come_back,
+                a_message_is_given_up_after_max_deliver,
+                a_naked_message_is_given_up_after_max_deliver,
+                competing_consumers_share_without_doubling,
+                max_ack_pending_bounds_what_is_in_hand,
+                filters_select_what_is_delivered,
+                a_new_consumer_obeys_its_start,
+                a_dropped_next_loses_nothing,
+            ],
+            kv: [
+                revisions_guard_writes,
+                a_deleted_key_can_be_created_again,
+                keys_lists_the_live_ones,
+                a_watch_sees_the_present_then_the_changes,
+                entries_expire_and_watchers_see_it,
+                of_racing_creates_one_wins,
+            ],
+            blobs: [
+                a_large_blob_comes_back,
+            ],
+            restart: [
+                messages_and_revisions_survive,
+                positions_and_attempts_survive,
+                a_nak_delay_survives,
+                handles_work_on_after_an_outage,
+            ],
+        );
+    };
+    (@cases $module:ident, $backend:ty, $($room:ident: [$($case:ident,)+],)+) => {
+        mod $module {
+            use crate::{backend::{self, Backend}, cases};
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    let mut backend = <$backend as Backend>::start().await;
+                    cases::$room::$case(&mut backend).await;
+                }
+            )+)+
+        }
+    };
+}
+
+suite!(embedded, backend::Embedded);
+suite!(jetstream, backend::JetStream);
