@@ -1,1 +1,24 @@
-//! paramedic-wire
+//! Domain values on the wire: [`encode`] and [`decode`] for stored events, [`Wire`] for every other message.
+//!
+//! One file per domain word. Protobuf types stop here and at the gRPC handlers; no decision ever sees one.
+
+mod alert;
+mod approval;
+mod change;
+mod codec;
+mod diagnosis;
+mod envelope;
+mod event;
+mod evidence;
+pub mod headers;
+mod incident;
+mod invalid;
+mod object;
+mod plan;
+mod risk;
+mod scalar;
+mod verification;
+
+pub use codec::Wire;
+pub use envelope::{decode, encode};
+pub use invalid::Invalid;

@@ -1,0 +1,16 @@
+//! Diagnoses.
+
+use paramedic_domain::diagnosis::{Category, Diagnosis, Factor};
+
+use crate::codec::{message, words};
+
+words!(Category => Category {
+    OomLimitTooLow, MemoryLeak, CpuThrottle, BadRelease, BadConfig, MissingObject, ImagePull, ProbeMisconfig, Scheduling,
+    QuotaPolicy, StorageFull, StorageProvisioning, NetworkPolicy, Dns, ServiceMisroute, NodeFailure, ZoneFailure,
+    DependencyFailure, DbPoolExhaustion, DbDeadlock, TrafficSurge, CertExpiry, AuthRbac, External, ControlPlane,
+    ChangeRequest, Cost, NoFault,
+});
+message!(Factor => Factor { text, weight, evidence });
+message!(Diagnosis => Diagnosis {
+    category, target, confidence, summary, causal_chain, factors, evidence, missing_sources, recommendations, criteria, engine
+});

@@ -1,0 +1,8 @@
+//! Evidence.
+
+use paramedic_domain::evidence::{Evidence, Source};
+
+use crate::codec::{message, words};
+
+words!(Source => Source { Kubernetes, Prometheus, Loki, Jaeger, Alertmanager });
+message!(Evidence => Evidence { id, source, query, observed_at, excerpt, value, unit });

@@ -1,0 +1,9 @@
+//! Risk and what it is computed from.
+
+use paramedic_domain::risk::{Context, Risk, RiskLevel};
+
+use crate::codec::{message, words};
+
+words!(RiskLevel => RiskLevel { None, Low, Medium, High, Critical });
+message!(Risk => Risk { level, reasons });
+message!(Context => RiskContext { replicas, production, template_change, disruptions_allowed, gitops_owner });
