@@ -1,0 +1,197 @@
+//! Configuration: defaults < file < `PARAMEDIC_` environment, checked before anything starts.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use config::{Config, Environment, File, FileFormat};
+use paramedic_domain::{id::ClusterId, policy::Mode};
+use secrecy::SecretString;
+use serde::{Deserialize, de::DeserializeOwned};
+
+/// A value that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("configuration key {key}: {problem}")]
+pub struct Invalid {
+    /// Dotted key, as in the file.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub problem: String,
+}
+
+impl Invalid {
+    /// A problem with `key`.
+    pub fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+/// Why no configuration could be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file or a value in it cannot be read.
+    #[error("configuration: {0}")]
+    Read(#[from] config::ConfigError),
+    /// A value cannot be used.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+/// Reads `T` from the defaults (TOML texts, later ones win), then the file, then the environment:
+/// `PARAMEDIC_GATEWAY__LISTEN` sets `gateway.listen`. Keys in `lists` take comma-separated values there.
+///
+/// # Errors
+/// Names the key (and the file) that cannot be read.
+pub fn load<T: DeserializeOwned>(
+    defaults: &[&str],
+    file: Option<&Path>,
+    environment: HashMap<String, String>,
+    lists: &[&str],
+) -> Result<T, Error> {
+    let mut builder = Config::builder();
+    for text in defaults {
+        builder = builder.add_source(File::from_str(text, FileFormat::Toml));
+    }
+    if let Some(path) = file {
+        builder = builder.add_source(File::from(path));
+    }
+    let mut variables = Environment::with_prefix("PARAMEDIC")
+        .prefix_separator("_")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",")
+        .source(Some(environment));
+    for key in lists {
+        variables = variables.with_list_parse_key(key);
+    }
+    Ok(builder.add_source(variables).build()?.try_deserialize()?)
+}
+
+/// The process's `PARAMEDIC_` variables that name a key (those with `__` in them).
+#[must_use]
+pub fn environment() -> HashMap<String, String> {
+    std::env::vars()
+        .filter(|(name, _)| name.starts_with("PARAMEDIC_") && name.contains("__"))
+        .collect()
+}
+
+/// Where events live.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// `embedded:<folder>` or `nats://host:port[,nats://...]`.
+    pub url: String,
+    /// Copies of each stream, 1 to 5 (NATS only); 3 in production.
+    pub replicas: usize,
+}
+
+/// The cluster this installation looks after.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Its name in every event.
+    pub name: String,
+    /// Path of a kubeconfig; empty: the default one, or the pod's service account.
+    pub kubeconfig: PathBuf,
+    /// Context in it; empty: the current one.
+    pub context: String,
+    /// Base URL of Prometheus; empty: there is none.
+    pub prometheus_url: String,
+    /// Base URL of Loki; empty: there is none.
+    pub loki_url: String,
+    /// What may be done here: `observe`, `standard`, `autonomous`.
+    pub mode: Mode,
+}
+
+/// A listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// Logs and traces.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// `pretty` or `json`.
+    pub log_format: LogFormat,
+    /// A filter as in `info,paramedic=debug`.
+    pub log: String,
+    /// gRPC endpoint of an OpenTelemetry collector; empty: no traces leave the process.
+    pub otlp_endpoint: String,
+}
+
+/// Form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What every process needs, whatever its roles.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Process {
+    /// Bus.
+    pub bus: Bus,
+    /// Cluster.
+    pub cluster: Cluster,
+    /// HTTP listener.
+    pub http: Listener,
+    /// gRPC listener.
+    pub grpc: Listener,
+    /// Telemetry.
+    pub telemetry: Telemetry,
+}
+
+/// Defaults of [`Process`].
+pub const DEFAULTS: &str = include_str!("../defaults.toml");
+
+impl Process {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first key that cannot be used.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let bus = &self.bus.url;
+        if !(bus.starts_with("nats://") || bus.starts_with("tls://") || bus.strip_prefix("embedded:").is_some_and(|path| !path.is_empty()))
+        {
+            return Err(Invalid::new(
+                "bus.url",
+                format!("{bus:?} is neither embedded:<folder> nor nats://host:port"),
+            ));
+        }
+        if !(1..=5).contains(&self.bus.replicas) {
+            return Err(Invalid::new("bus.replicas", "must be 1 to 5 (3 in production)"));
+        }
+        self.cluster
+            .name
+            .parse::<ClusterId>()
+            .map_err(|error| Invalid::new("cluster.name", error.to_string()))?;
+        for (key, url) in [
+            ("cluster.prometheus_url", &self.cluster.prometheus_url),
+            ("cluster.loki_url", &self.cluster.loki_url),
+        ] {
+            if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
+                return Err(Invalid::new(key, format!("{url:?} is not an http(s) URL")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a secret was given.
+#[must_use]
+pub fn is_set(secret: &SecretString) -> bool {
+    use secrecy::ExposeSecret;
+    !secret.expose_secret().is_empty()
+}

@@ -1,0 +1,47 @@
+//! HTTP: one server shape, one client.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{self, Next},
+    response::Response,
+};
+use paramedic_bus::{Headers, trace};
+use tracing::Instrument;
+
+/// Longest wait for a connection to any outside service.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a whole answer; probes and channels set shorter ones.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The process's HTTP client.
+///
+/// # Errors
+/// When no TLS roots can be loaded.
+pub fn client() -> reqwest::Result<reqwest::Client> {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .user_agent(concat!("paramedic/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Gives every request a span (child of the caller's, where it sent a trace context).
+pub fn traced(routes: Router) -> Router {
+    routes.layer(middleware::from_fn(async |request: Request, next: Next| -> Response {
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        if matches!(path.as_str(), "/healthz" | "/readyz" | "/metrics") {
+            return next.run(request).await;
+        }
+        let headers: Headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect();
+        let span = tracing::info_span!("http", otel.name = format!("{method} {path}"), otel.kind = "server", %method, path, status = tracing::field::Empty);
+        trace::set_parent(&span, &headers);
+        let response = next.run(request).instrument(span.clone()).await;
+        span.record("status", response.status().as_u16());
+        response
+    }))
+}

@@ -1,0 +1,34 @@
+//! The Kubernetes client of a configured cluster.
+
+use anyhow::Context;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
+use crate::config::Cluster;
+
+/// A client for the cluster: the given kubeconfig, else the default one, else the pod's service account.
+///
+/// # Errors
+/// When none of them can be read; the cluster itself is not asked.
+pub async fn client(cluster: &Cluster) -> anyhow::Result<kube::Client> {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let options = KubeConfigOptions {
+        context: (!cluster.context.is_empty()).then(|| cluster.context.clone()),
+        ..KubeConfigOptions::default()
+    };
+    let config = if !cluster.kubeconfig.as_os_str().is_empty() {
+        let kubeconfig = Kubeconfig::read_from(&cluster.kubeconfig)
+            .with_context(|| format!("configuration key cluster.kubeconfig: cannot read {}", cluster.kubeconfig.display()))?;
+        kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+            .await
+            .context("configuration key cluster.kubeconfig: cannot use it")?
+    } else if options.context.is_some() {
+        kube::Config::from_kubeconfig(&options)
+            .await
+            .context("configuration key cluster.context: cannot use it with the default kubeconfig")?
+    } else {
+        kube::Config::infer()
+            .await
+            .context("no kubeconfig and no service account: set cluster.kubeconfig")?
+    };
+    kube::Client::try_from(config).context("cannot build a Kubernetes client from this kubeconfig")
+}

@@ -1,0 +1,116 @@
+//! Roles on ports: bind first, then run, then drain in order.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{service::RoutesBuilder, transport::Server};
+
+use crate::{Kit, Role, Task, admin, grpc, http, tasks};
+
+/// Bound listeners of a process.
+pub struct Listeners {
+    http: TcpListener,
+    grpc: TcpListener,
+}
+
+impl Listeners {
+    /// Binds both.
+    ///
+    /// # Errors
+    /// When an address is in use.
+    pub async fn bind(http: SocketAddr, grpc: SocketAddr) -> anyhow::Result<Self> {
+        Ok(Self {
+            http: TcpListener::bind(http)
+                .await
+                .with_context(|| format!("configuration key http.listen: cannot listen on {http}"))?,
+            grpc: TcpListener::bind(grpc)
+                .await
+                .with_context(|| format!("configuration key grpc.listen: cannot listen on {grpc}"))?,
+        })
+    }
+
+    /// Where HTTP is served.
+    ///
+    /// # Errors
+    /// When the system does not know (it does for a bound listener).
+    pub fn http_address(&self) -> std::io::Result<SocketAddr> {
+        self.http.local_addr()
+    }
+
+    /// Where gRPC is served.
+    ///
+    /// # Errors
+    /// When the system does not know (it does for a bound listener).
+    pub fn grpc_address(&self) -> std::io::Result<SocketAddr> {
+        self.grpc.local_addr()
+    }
+}
+
+/// Serves `roles` until the kit's drain is cancelled: listeners stop, tasks finish what they have in hand, the bus is
+/// flushed and closed.
+///
+/// # Errors
+/// When a part of a role ended before the drain.
+pub async fn run(roles: Vec<Role>, kit: Kit, listeners: Listeners, descriptors: &'static [u8]) -> anyhow::Result<()> {
+    let mut routes = axum::Router::new().merge(admin::routes(kit.bus.clone(), kit.drain.clone()));
+    let mut grpc_routes = RoutesBuilder::default();
+    let (health, health_service) = tonic_health::server::health_reporter();
+    grpc_routes.add_service(health_service);
+    grpc_routes.add_service(
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(descriptors)
+            .build_v1()
+            .context("reflection")?,
+    );
+    let mut work = Vec::new();
+    for role in roles {
+        routes = routes.merge(role.http);
+        for service in role.grpc {
+            health.set_service_status(service.name, tonic_health::ServingStatus::Serving).await;
+            (service.mount)(&mut grpc_routes);
+        }
+        work.extend(role.tasks);
+        tracing::info!(role = role.name, "serving");
+    }
+    let drain = kit.drain.clone();
+    let http_server = axum::serve(listeners.http, http::traced(routes)).with_graceful_shutdown(drain.clone().cancelled_owned());
+    work.push(Task {
+        name: "http".into(),
+        work: Box::pin(async move { http_server.await.context("http server") }),
+    });
+    let grpc_server = Server::builder()
+        .trace_fn(grpc::server_span)
+        .add_routes(grpc_routes.routes())
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listeners.grpc), drain.clone().cancelled_owned());
+    work.push(Task {
+        name: "grpc".into(),
+        work: Box::pin(async move { grpc_server.await.context("grpc server") }),
+    });
+    let outcome = tasks::run(work, drain).await;
+    kit.bus.close().await.context("cannot close the bus cleanly")?;
+    outcome
+}
+
+/// Cancels `drain` on the first SIGTERM or SIGINT.
+///
+/// # Errors
+/// When signals cannot be watched.
+pub fn drain_on_signals(drain: &tokio_util::sync::CancellationToken) -> anyhow::Result<Task> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let drain = drain.clone();
+    Ok(Task {
+        name: "signals".into(),
+        work: Box::pin(async move {
+            tokio::select! {
+                _ = term.recv() => tracing::info!("SIGTERM: draining"),
+                _ = int.recv() => tracing::info!("SIGINT: draining"),
+                () = drain.cancelled() => {}
+            }
+            drain.cancel();
+            Ok(())
+        }),
+    })
+}
