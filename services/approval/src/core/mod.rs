@@ -1,0 +1,12 @@
+//! Decisions about gates: pure functions over a folded incident.
+
+pub mod decide;
+pub mod gates;
+pub mod link;
+pub mod page;
+pub mod refusal;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod properties;

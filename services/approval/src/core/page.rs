@@ -1,0 +1,229 @@
+//! The confirmation page of a signed link, as a string of HTML. Everything in it is escaped by the template engine.
+
+use std::sync::LazyLock;
+
+use minijinja::{Environment, value::Serde};
+use paramedic_domain::{
+    approval::Answer,
+    change::{Change, DryRun, FieldChange},
+    incident::Incident,
+    plan::{Gate, Plan, Step},
+    risk::RiskLevel,
+};
+use serde::Serialize;
+
+use super::link::Claims;
+
+static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut pages = Environment::new();
+    pages
+        .add_template("page.html", include_str!("../../templates/page.html"))
+        .expect("the template is part of the program and parses");
+    pages
+});
+
+#[derive(Serialize)]
+struct Page<'a> {
+    heading: &'a str,
+    message: Option<&'a str>,
+    question: Option<Question<'a>>,
+}
+
+#[derive(Serialize)]
+struct Question<'a> {
+    incident: &'a str,
+    incident_title: &'a str,
+    cluster: &'a str,
+    summary: &'a str,
+    reason: &'a str,
+    risk: &'static str,
+    recipient: &'a str,
+    expires_at: String,
+    digest: String,
+    answer: &'static str,
+    button: String,
+    steps: Vec<StepView<'a>>,
+}
+
+#[derive(Serialize)]
+struct StepView<'a> {
+    id: &'a str,
+    description: &'a str,
+    effect: String,
+    diff: Vec<Row>,
+    dry_run: String,
+    risks: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Row {
+    path: String,
+    from: String,
+    to: String,
+}
+
+/// The page that asks for confirmation: the exact change that the link's digest stands for, and one button.
+/// `None` when the gate or its digest is not the link's; the caller then shows the refusal.
+#[must_use]
+pub fn confirm(incident: &Incident, claims: &Claims) -> Option<String> {
+    let plan = incident.plan.as_ref()?;
+    let gate = plan.gate(&claims.gate).filter(|gate| gate.digest == claims.digest)?;
+    let (heading, word, button) = match claims.answer {
+        Answer::Approve => ("Approve this change?", "approve", "Approve exactly this change"),
+        Answer::Deny => ("Deny this change?", "deny", "Deny it: nothing will be changed"),
+    };
+    Some(render(&Page {
+        heading,
+        message: None,
+        question: Some(Question {
+            incident: incident.id.as_str(),
+            incident_title: &incident.title,
+            cluster: incident.cluster.as_str(),
+            summary: &plan.summary,
+            reason: &gate.reason,
+            risk: risk_word(gate.risk),
+            recipient: &claims.recipient,
+            expires_at: claims.expires_at.to_string(),
+            digest: gate.digest.to_string(),
+            answer: word,
+            button: button.to_owned(),
+            steps: held(plan, gate).map(|step| step_view(plan, step)).collect(),
+        }),
+    }))
+}
+
+/// A page with one heading and one sentence: done, too late, refused.
+#[must_use]
+pub fn notice(heading: &str, message: &str) -> String {
+    render(&Page {
+        heading,
+        message: Some(message),
+        question: None,
+    })
+}
+
+fn render(page: &Page<'_>) -> String {
+    PAGES
+        .get_template("page.html")
+        .and_then(|template| template.render(Serde(page)))
+        .expect("the template only uses the fields it is given")
+}
+
+fn held<'a>(plan: &'a Plan, gate: &'a Gate) -> impl Iterator<Item = &'a Step> {
+    gate.steps.iter().filter_map(|id| plan.step(id))
+}
+
+fn step_view<'a>(plan: &Plan, step: &'a Step) -> StepView<'a> {
+    let (effect, diff, dry_run) = match &step.change {
+        Change::Patch(patch) => (
+            format!("Patches {} ({}).", patch.target, uid(patch.target.uid.as_deref())),
+            patch.diff.iter().map(row).collect(),
+            dry_run(&patch.dry_run),
+        ),
+        Change::Delete(deletion) => (
+            format!("Deletes {} ({}).", deletion.target, uid(deletion.target.uid.as_deref())),
+            Vec::new(),
+            dry_run(&deletion.dry_run),
+        ),
+        Change::Exec(exec) => (
+            format!("Runs {} in a container of {}.", exec.argv.join(" "), exec.target),
+            Vec::new(),
+            String::new(),
+        ),
+        Change::Read { what, .. } => (format!("Reads {what}."), Vec::new(), String::new()),
+        Change::Notify(notice) => (format!("Tells people: {}", notice.title), Vec::new(), String::new()),
+        Change::Carried { by, .. } => {
+            let carrier = plan.step(by).map_or("", |step| step.description.as_str());
+            (format!("Its change is part of step {by} ({carrier})."), Vec::new(), String::new())
+        }
+    };
+    StepView {
+        id: step.id.as_str(),
+        description: &step.description,
+        effect,
+        diff,
+        dry_run,
+        risks: &step.risk.reasons,
+    }
+}
+
+fn row(field: &FieldChange) -> Row {
+    let shown = |value: &Option<String>, absent: &str| value.clone().unwrap_or_else(|| absent.to_owned());
+    Row {
+        path: field.path.clone(),
+        from: shown(&field.from, "(not set)"),
+        to: shown(&field.to, "(removed)"),
+    }
+}
+
+fn uid(uid: Option<&str>) -> String {
+    uid.map_or_else(|| "UID unknown".to_owned(), |uid| format!("UID {uid}"))
+}
+
+fn dry_run(result: &DryRun) -> String {
+    match result {
+        DryRun::Accepted { warnings } if warnings.is_empty() => "Server-side dry run: accepted.".to_owned(),
+        DryRun::Accepted { warnings } => format!("Server-side dry run: accepted with warnings: {}", warnings.join("; ")),
+        DryRun::Rejected { message } => format!("Server-side dry run: refused: {message}"),
+    }
+}
+
+fn risk_word(level: RiskLevel) -> &'static str {
+    match level {
+        RiskLevel::None => "none",
+        RiskLevel::Low => "low",
+        RiskLevel::Medium => "medium",
+        RiskLevel::High => "high",
+        RiskLevel::Critical => "critical",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{
+        fixture::{Log, at, gate_id},
+        link,
+    };
+
+    fn claims(log: &Log) -> Claims {
+        let gate = gate_id(&log.incident.plan.as_ref().unwrap().id, 0);
+        let links = link::pair(b"secret", &log.incident, &gate, "ann@example.com").unwrap();
+        link::verify(b"secret", &links.approve, at(1)).unwrap()
+    }
+
+    #[test]
+    fn the_page_shows_the_exact_change_and_its_digest() {
+        let log = Log::waiting(1);
+        let claims = claims(&log);
+        let page = confirm(&log.incident, &claims).unwrap();
+        for wanted in [
+            "spec.template.spec.containers[app].resources.limits.memory",
+            "2Gi",
+            "3Gi",
+            &claims.digest.to_string(),
+            "Server-side dry run: accepted.",
+            "method=\"post\"",
+        ] {
+            assert!(page.contains(wanted), "{wanted} is missing in {page}");
+        }
+    }
+
+    #[test]
+    fn text_from_alerts_cannot_become_markup() {
+        let mut log = Log::waiting(1);
+        log.incident.title = "<script>alert(1)</script>\" onload=\"x".into();
+        let page = confirm(&log.incident, &claims(&log)).unwrap();
+        assert!(!page.contains("<script>"), "{page}");
+        assert!(page.contains("&lt;script&gt;"));
+        assert!(!notice("Refused", "<img src=x>").contains("<img"));
+    }
+
+    #[test]
+    fn a_link_about_another_digest_shows_no_page() {
+        let log = Log::waiting(1);
+        let mut other = claims(&log);
+        other.digest = paramedic_domain::digest::Digest::of(b"other");
+        assert!(confirm(&log.incident, &other).is_none());
+    }
+}
