@@ -1,0 +1,79 @@
+{{/* The roles, in the order an alert meets them. */}}
+{{- define "paramedic.roles" -}}
+gateway analysis planner executor approval notifier console
+{{- end }}
+
+{{/* Base name of every object. */}}
+{{- define "paramedic.fullname" -}}
+{{- if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end }}
+
+{{/* Labels that select one role's pods. Takes (dict "root" $ "role" name). */}}
+{{- define "paramedic.selector" -}}
+app.kubernetes.io/name: paramedic
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .role }}
+{{- end }}
+
+{{/* All labels of one role's objects. */}}
+{{- define "paramedic.labels" -}}
+{{ include "paramedic.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: paramedic
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{/* Whether a role talks to the API server. */}}
+{{- define "paramedic.reachesCluster" -}}
+{{- if has . (list "analysis" "executor") }}true{{ end }}
+{{- end }}
+
+{{/* Environment of one role, plain values: the chart's, under the user's `env`, each name once. A map as YAML. */}}
+{{- define "paramedic.plainEnv" -}}
+{{- $values := .root.Values -}}
+{{- $env := dict
+    "PARAMEDIC_BUS__REPLICAS" $values.bus.replicas
+    "PARAMEDIC_CLUSTER__NAME" $values.cluster.name
+    "PARAMEDIC_CLUSTER__MODE" $values.cluster.mode
+    "PARAMEDIC_HTTP__LISTEN" "0.0.0.0:8080"
+    "PARAMEDIC_GRPC__LISTEN" "0.0.0.0:9090"
+    "PARAMEDIC_TELEMETRY__LOG_FORMAT" $values.telemetry.logFormat
+    "PARAMEDIC_TELEMETRY__LOG" $values.telemetry.log
+    "PARAMEDIC_TELEMETRY__OTLP_ENDPOINT" $values.telemetry.otlpEndpoint -}}
+{{- if not $values.bus.existingSecret }}{{ $_ := set $env "PARAMEDIC_BUS__URL" $values.bus.url }}{{ end -}}
+{{- if include "paramedic.reachesCluster" .role }}
+{{- $_ := set $env "PARAMEDIC_CLUSTER__PROMETHEUS_URL" $values.cluster.prometheusUrl }}
+{{- $_ := set $env "PARAMEDIC_CLUSTER__LOKI_URL" $values.cluster.lokiUrl }}
+{{- end -}}
+{{- if eq .role "planner" }}
+{{- $_ := set $env "PARAMEDIC_PLANNER__EXECUTOR_URL" (printf "http://%s-executor:9090" (include "paramedic.fullname" .root)) }}
+{{- else if eq .role "notifier" }}
+{{- $_ := set $env "PARAMEDIC_NOTIFIER__APPROVAL_URL" $values.notifier.approvalUrl }}
+{{- end -}}
+{{- range $name, $value := $env }}{{ if eq (toString $value) "" }}{{ $_ := unset $env $name }}{{ end }}{{ end -}}
+{{- toYaml (merge (deepCopy (index $values.roles .role).env) $env) }}
+{{- end }}
+
+{{/* Environment of one role from secrets: list items. */}}
+{{- define "paramedic.secretEnv" -}}
+{{- $values := .root.Values -}}
+{{- if $values.bus.existingSecret }}
+- {name: PARAMEDIC_BUS__URL, valueFrom: {secretKeyRef: {name: {{ $values.bus.existingSecret }}, key: {{ $values.bus.existingSecretKey }}}}}
+{{- end }}
+{{- if eq .role "gateway" }}
+{{- $secret := required "gateway.tokensSecret: name the secret with the bearer tokens Alertmanager may use (see the chart's README)" $values.gateway.tokensSecret }}
+- {name: PARAMEDIC_GATEWAY__TOKENS, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ $values.gateway.tokensSecretKey }}}}}
+{{- else if eq .role "notifier" }}
+{{- with $values.notifier.emailSecret }}
+- {name: PARAMEDIC_NOTIFIER__EMAIL__URL, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.notifier.emailSecretKey }}}}}
+{{- end }}
+{{- with $values.notifier.slackSecret }}
+- {name: PARAMEDIC_NOTIFIER__SLACK__TOKEN, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.notifier.slackSecretKey }}}}}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,129 @@
+"""What must hold of every rendering of the chart, whatever the values. Each rule yields sentences about what breaks it."""
+
+from typing import Iterator
+
+REACH_CLUSTER = {"analysis", "executor"}
+COMPONENT = "app.kubernetes.io/component"
+
+
+def problems(objects: list[dict], mode: str) -> list[str]:
+    """Every broken rule, with the object that breaks it."""
+    rules = (names_are_unique, pods_are_restricted, pods_are_probed, only_two_roles_reach_the_cluster, rights_are_minimal, selectors_match, secrets_stay_secret)
+    found = [problem for rule in rules for problem in rule(objects)]
+    return found + list(observe_changes_nothing(objects, mode))
+
+
+def of_kind(objects: list[dict], *kinds: str) -> Iterator[dict]:
+    return (item for item in objects if item["kind"] in kinds)
+
+
+def title(item: dict) -> str:
+    return f"{item['kind']}/{item['metadata']['name']}"
+
+
+def names_are_unique(objects: list[dict]) -> Iterator[str]:
+    seen = set()
+    for item in objects:
+        key = (item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"])
+        if key in seen:
+            yield f"{title(item)} is rendered twice"
+        seen.add(key)
+
+
+def pods_are_restricted(objects: list[dict]) -> Iterator[str]:
+    """The `restricted` Pod Security Standard, and a read-only root."""
+    for item in of_kind(objects, "Deployment"):
+        spec = item["spec"]["template"]["spec"]
+        pod = spec.get("securityContext", {})
+        if pod.get("runAsNonRoot") is not True or pod.get("seccompProfile", {}).get("type") != "RuntimeDefault":
+            yield f"{title(item)}: the pod may run as root or without seccomp"
+        for container in spec["containers"]:
+            context = container.get("securityContext", {})
+            if context.get("allowPrivilegeEscalation") is not False or context.get("capabilities", {}).get("drop") != ["ALL"]:
+                yield f"{title(item)}: the container may gain privileges"
+            if context.get("readOnlyRootFilesystem") is not True:
+                yield f"{title(item)}: the root file system is writable"
+            if not container.get("resources", {}).get("limits", {}).get("memory"):
+                yield f"{title(item)}: no memory limit"
+            names = [entry["name"] for entry in container["env"]]
+            yield from (f"{title(item)}: {name} is set twice" for name in sorted({name for name in names if names.count(name) > 1}))
+
+
+def pods_are_probed(objects: list[dict]) -> Iterator[str]:
+    for item in of_kind(objects, "Deployment"):
+        for container in item["spec"]["template"]["spec"]["containers"]:
+            for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz"), ("startupProbe", "/healthz")):
+                if container.get(probe, {}).get("httpGet", {}).get("path") != path:
+                    yield f"{title(item)}: {probe} does not ask {path}"
+
+
+def only_two_roles_reach_the_cluster(objects: list[dict]) -> Iterator[str]:
+    for item in of_kind(objects, "Deployment"):
+        role = item["metadata"]["labels"][COMPONENT]
+        mounted = item["spec"]["template"]["spec"].get("automountServiceAccountToken")
+        if mounted is not (role in REACH_CLUSTER):
+            yield f"{title(item)}: automountServiceAccountToken is {mounted}"
+    for item in of_kind(objects, "RoleBinding", "ClusterRoleBinding"):
+        role = item["metadata"]["labels"][COMPONENT]
+        if role not in REACH_CLUSTER:
+            yield f"{title(item)}: {role} has no business with the API server"
+
+
+def rules_of(objects: list[dict]) -> Iterator[tuple[dict, str, str, str]]:
+    """(role object, resource, verb, component) of every right granted."""
+    for item in of_kind(objects, "Role", "ClusterRole"):
+        for rule in item["rules"]:
+            for resource in rule.get("resources", []):
+                for verb in rule["verbs"]:
+                    yield item, resource, verb, item["metadata"]["labels"][COMPONENT]
+
+
+WRITES = {
+    ("deployments", "patch"), ("statefulsets", "patch"), ("daemonsets", "patch"), ("horizontalpodautoscalers", "patch"),
+    ("pods", "delete"), ("pods/exec", "create"), ("pods/exec", "get"),
+}
+
+
+def rights_are_minimal(objects: list[dict]) -> Iterator[str]:
+    for item, resource, verb, component in rules_of(objects):
+        if resource == "secrets" or "*" in (resource, verb):
+            yield f"{title(item)}: {verb} {resource} must never be granted"
+        elif resource == "pods/exec" or verb not in ("get", "list", "watch"):
+            if component != "executor" or (resource, verb) not in WRITES:
+                yield f"{title(item)}: {component} must not {verb} {resource}"
+
+
+def observe_changes_nothing(objects: list[dict], mode: str) -> Iterator[str]:
+    if mode == "observe":
+        for item, resource, verb, _ in rules_of(objects):
+            if resource == "pods/exec" or verb not in ("get", "list", "watch"):
+                yield f"{title(item)}: mode observe must not {verb} {resource}"
+
+
+def selectors_match(objects: list[dict]) -> Iterator[str]:
+    """Services and disruption budgets select exactly one Deployment's pods; accounts and Ingress backends exist."""
+    pods = {title(item): item["spec"]["template"]["metadata"]["labels"] for item in of_kind(objects, "Deployment")}
+    names = {kind: {item["metadata"]["name"] for item in of_kind(objects, kind)} for kind in ("Service", "ServiceAccount")}
+    for item in of_kind(objects, "Service", "PodDisruptionBudget"):
+        selector = item["spec"]["selector"] if item["kind"] == "Service" else item["spec"]["selector"]["matchLabels"]
+        chosen = [name for name, labels in pods.items() if selector.items() <= labels.items()]
+        if len(chosen) != 1:
+            yield f"{title(item)} selects {len(chosen)} deployments"
+    for item in of_kind(objects, "Deployment"):
+        if item["spec"]["template"]["spec"]["serviceAccountName"] not in names["ServiceAccount"]:
+            yield f"{title(item)} runs as an account that is not there"
+    for item in of_kind(objects, "Ingress"):
+        for rule in item["spec"]["rules"]:
+            for path in rule["http"]["paths"]:
+                if path["backend"]["service"]["name"] not in names["Service"]:
+                    yield f"{title(item)} leads to a service that is not there"
+
+
+def secrets_stay_secret(objects: list[dict]) -> Iterator[str]:
+    """The chart refers to secrets and makes none, so that none is in a values file."""
+    yield from (f"{title(item)}: refer to an existing secret instead" for item in of_kind(objects, "Secret"))
+    for item in of_kind(objects, "Deployment"):
+        for container in item["spec"]["template"]["spec"]["containers"]:
+            for entry in container["env"]:
+                if "TOKEN" in entry["name"] and "value" in entry:
+                    yield f"{title(item)}: {entry['name']} holds its value in the open"
