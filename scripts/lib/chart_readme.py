@@ -9,13 +9,15 @@ BEGIN, END = "<!-- values: begin -->", "<!-- values: end -->"
 
 
 def described(text: str) -> list[tuple[str, str]]:
-    """(dotted key, description) of every commented key, in order."""
+    """(dotted key, description) of every key under a `# --` comment, in order; more comment lines continue it."""
     rows, path, description = [], [], ""
     for line in text.splitlines():
-        comment = re.match(r" *# -- (.*)", line)
+        comment = re.match(r" *# (-- )?(.*)", line)
         key = re.match(r"( *)([A-Za-z0-9]+):", line)
-        if comment:
-            description = comment[1]
+        if comment and comment[1]:
+            description = comment[2]
+        elif comment and description:
+            description += " " + comment[2]
         elif key:
             path = path[: len(key[1]) // 2] + [key[2]]
             if description:

@@ -54,10 +54,10 @@ class Rules(unittest.TestCase):
 
 
 class Table(unittest.TestCase):
-    VALUES = "# -- One.\na: 1\nb:\n  # -- Two.\n  c: [x]\n  d: 3\n"
+    VALUES = "# Prose.\n# -- One.\n# More.\na: 1\nb:\n  # -- Two.\n  c: [x]\n  d: 3\n"
 
     def test_rows_come_from_comments(self):
-        self.assertEqual([("a", "One."), ("b.c", "Two.")], readme.described(self.VALUES))
+        self.assertEqual([("a", "One. More."), ("b.c", "Two.")], readme.described(self.VALUES))
         self.assertIn('| `b.c` | `["x"]` | Two. |', readme.table(self.VALUES))
 
     def test_a_value_without_a_comment_is_found(self):
