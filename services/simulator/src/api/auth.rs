@@ -1,0 +1,45 @@
+//! Who may come in: one bearer token may do everything.
+
+use http::{HeaderMap, header};
+
+use super::request::Target;
+use crate::store::Status;
+
+/// Lets the holder of `token` in. No token: 403 for anonymous, as the real server words it. Another token: 401.
+pub fn check(headers: &HeaderMap, token: &str, verb: &str, path: &str) -> Result<(), Status> {
+    let Some(header) = headers.get(header::AUTHORIZATION) else {
+        return Err(anonymous(verb, path));
+    };
+    let sent = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
+    if sent == Some(token) {
+        Ok(())
+    } else {
+        Err(Status::new(401, "Unauthorized", "Unauthorized"))
+    }
+}
+
+fn anonymous(verb: &str, path: &str) -> Status {
+    let user = "User \"system:anonymous\" cannot";
+    match Target::parse(path) {
+        Ok(target) => {
+            let resource = match target.sub() {
+                "" => target.resource.plural.to_owned(),
+                sub => format!("{}/{sub}", target.resource.plural),
+            };
+            let scope = match target.ns() {
+                Some(ns) => format!("in the namespace \"{ns}\""),
+                None => "at the cluster scope".to_owned(),
+            };
+            let group = target.resource.group;
+            Status::forbidden(
+                &target.gvr(),
+                target.name(),
+                &format!("{user} {verb} resource \"{resource}\" in API group \"{group}\" {scope}"),
+            )
+        }
+        Err(_) => {
+            let why = format!("forbidden: {user} {verb} path \"{path}\"");
+            Status::new(403, "Forbidden", why).with_details(serde_json::json!({}))
+        }
+    }
+}

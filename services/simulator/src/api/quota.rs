@@ -1,0 +1,112 @@
+//! ResourceQuota: what a new pod would use, and whether there is room.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::quantity;
+use crate::store::{Gvr, Status, Store, name_of, namespace_of};
+
+/// Used amounts by quota name (`limits.memory`, `pods`, ...), in nano-units.
+pub type Amounts = BTreeMap<String, i128>;
+
+/// One of something, in nano-units.
+const ONE: i128 = 1_000_000_000;
+
+/// What one pod uses of a quota.
+pub fn pod_use(pod: &Value) -> Amounts {
+    let mut out = Amounts::new();
+    out.insert("pods".to_owned(), ONE);
+    out.insert("count/pods".to_owned(), ONE);
+    for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
+        for (part, prefix) in [("limits", "limits"), ("requests", "requests")] {
+            for (name, value) in container["resources"][part].as_object().into_iter().flatten() {
+                let amount = value.as_str().and_then(quantity::parse).unwrap_or(0);
+                *out.entry(format!("{prefix}.{name}")).or_default() += amount;
+                if part == "requests" {
+                    *out.entry(name.clone()).or_default() += amount;
+                }
+            }
+        }
+    }
+    out
+}
+
+/// What all living pods of a namespace use.
+pub fn namespace_use(store: &Store, namespace: &str) -> Amounts {
+    let mut out = Amounts::new();
+    for pod in store.list_shared(&Gvr::pods(), Some(namespace)).0 {
+        if matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")) {
+            continue;
+        }
+        for (name, amount) in pod_use(&pod) {
+            *out.entry(name).or_default() += amount;
+        }
+    }
+    out
+}
+
+/// An amount as the quota's status shows it.
+pub fn shown(name: &str, amount: i128) -> String {
+    if name.contains("memory") || name.contains("storage") {
+        quantity::binary(amount)
+    } else {
+        quantity::decimal(amount)
+    }
+}
+
+/// Refuses (403) a new pod that a quota of its namespace has no room for.
+pub fn admit(store: &Store, pod: &Value) -> Result<(), Status> {
+    let namespace = namespace_of(pod);
+    let quotas = store.list_shared(&Gvr::resource_quotas(), Some(namespace)).0;
+    if quotas.is_empty() {
+        return Ok(());
+    }
+    let (asked, used) = (pod_use(pod), namespace_use(store, namespace));
+    let name = if name_of(pod).is_empty() {
+        pod["metadata"]["generateName"].as_str().unwrap_or_default()
+    } else {
+        name_of(pod)
+    };
+    for quota in quotas {
+        let hard = quota["spec"]["hard"].as_object().into_iter().flatten();
+        let (mut missing, mut over) = (Vec::new(), Vec::new());
+        for (key, limit) in hard {
+            let Some(limit) = limit.as_str().and_then(quantity::parse) else {
+                continue;
+            };
+            let compute = key.starts_with("limits.") || key.starts_with("requests.") || matches!(key.as_str(), "cpu" | "memory");
+            match asked.get(key) {
+                None if compute => missing.push(key.clone()),
+                None => {}
+                Some(amount) => {
+                    let before = used.get(key).copied().unwrap_or(0);
+                    if before + amount > limit {
+                        over.push((key.clone(), *amount, before, limit));
+                    }
+                }
+            }
+        }
+        let quota_name = name_of(&quota);
+        if !missing.is_empty() {
+            let why = format!("failed quota: {quota_name}: must specify {}", missing.join(","));
+            return Err(Status::forbidden(&Gvr::pods(), name, &why));
+        }
+        if !over.is_empty() {
+            let list = |pick: &dyn Fn(&(String, i128, i128, i128)) -> i128| {
+                over.iter()
+                    .map(|entry| format!("{}={}", entry.0, shown(&entry.0, pick(entry))))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            };
+            let why = format!(
+                "exceeded quota: {quota_name}, requested: {}, used: {}, limited: {}",
+                list(&|e| e.1),
+                list(&|e| e.2),
+                list(&|e| e.3)
+            );
+            return Err(Status::forbidden(&Gvr::pods(), name, &why));
+        }
+    }
+    Ok(())
+}
