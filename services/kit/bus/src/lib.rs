@@ -38,6 +38,7 @@
 pub mod consume;
 pub mod embedded;
 mod incident_log;
+pub mod jetstream;
 pub mod lease;
 mod limits;
 mod port;

@@ -78,7 +78,9 @@ pub struct Tls {
 /// Connects and counts connections.
 pub(super) async fn connect(url: &str, options: &Options) -> Result<(Client, watch::Receiver<u64>), Error> {
     let servers = url.split(',').map(|one| one.trim().parse::<ServerAddr>());
-    let servers = servers.collect::<Result<Vec<_>, _>>().map_err(|e| Error::Invalid(format!("nats url {}: {e}", shown(url))))?;
+    let servers = servers
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| Error::Invalid(format!("nats url {}: {e}", shown(url))))?;
     let (connected, connections) = watch::channel(0);
     let with_credentials = credentials(options).await?;
     let client = tls(with_credentials, &options.tls)

@@ -62,19 +62,38 @@ impl Puller {
             // Somebody else created it meanwhile, with another start.
             Err(e) if is_start_conflict(&e) => {
                 let info = stream.consumer_info(&spec.durable).await;
-                let start = info.map_err(|e| errors::unavailable(&format!("consumer {name}"), &e))?.config.deliver_policy;
+                let start = info
+                    .map_err(|e| errors::unavailable(&format!("consumer {name}"), &e))?
+                    .config
+                    .deliver_policy;
                 Self::create(&stream, spec, start).await
             }
             other => other,
         }
         .map_err(|e| errors::consumer_error(&name, &e))?;
         let inbox = Subject::from(context.client().new_inbox());
-        let replies = context.client().subscribe(inbox.clone()).await.map_err(|e| errors::unavailable(&name, &e))?;
+        let replies = context
+            .client()
+            .subscribe(inbox.clone())
+            .await
+            .map_err(|e| errors::unavailable(&name, &e))?;
         let context = context.clone();
-        Ok(Self { name, consumer, context, inbox, replies, connections, asked: None })
+        Ok(Self {
+            name,
+            consumer,
+            context,
+            inbox,
+            replies,
+            connections,
+            asked: None,
+        })
     }
 
-    async fn create<I>(stream: &jetstream::stream::Stream<I>, spec: &ConsumerSpec, start: DeliverPolicy) -> Result<PullConsumer, ConsumerError> {
+    async fn create<I>(
+        stream: &jetstream::stream::Stream<I>,
+        spec: &ConsumerSpec,
+        start: DeliverPolicy,
+    ) -> Result<PullConsumer, ConsumerError> {
         stream.create_consumer::<pull::Config>(convert::consumer_config(spec, start)).await
     }
 
@@ -82,7 +101,12 @@ impl Puller {
         // What a reconnect before this request says is of no interest to it.
         self.connections.mark_unchanged();
         self.asked = Some(Instant::now());
-        let request = BatchConfig { batch: 1, expires: Some(EXPIRES), idle_heartbeat: HEARTBEAT, ..BatchConfig::default() };
+        let request = BatchConfig {
+            batch: 1,
+            expires: Some(EXPIRES),
+            idle_heartbeat: HEARTBEAT,
+            ..BatchConfig::default()
+        };
         let sent = self.consumer.request_batch(request, self.inbox.clone()).await;
         sent.map_err(|e| {
             self.asked = None;
@@ -91,7 +115,10 @@ impl Puller {
     }
 
     fn delivery(&self, message: Message) -> Result<Delivery, Error> {
-        let message = jetstream::Message { message, context: self.context.clone() };
+        let message = jetstream::Message {
+            message,
+            context: self.context.clone(),
+        };
         let unreadable = |e: async_nats::Error| errors::unavailable(&format!("delivery of {}", self.name), &e);
         let info = message.info().map_err(unreadable)?;
         let stored = Stored {
@@ -102,7 +129,14 @@ impl Puller {
             time: convert::timestamp(info.published)?,
         };
         let attempt = u32::try_from(info.delivered).unwrap_or(u32::MAX);
-        Ok(Delivery { message: stored, attempt, settle: Box::new(Held { name: self.name.clone(), message }) })
+        Ok(Delivery {
+            message: stored,
+            attempt,
+            settle: Box::new(Held {
+                name: self.name.clone(),
+                message,
+            }),
+        })
     }
 }
 

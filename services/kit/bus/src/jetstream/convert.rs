@@ -3,7 +3,6 @@
 use async_nats::{
     HeaderMap,
     datetime::{self, DateTime},
-    header,
     jetstream::{
         consumer::{AckPolicy, DeliverPolicy, pull},
         stream,
@@ -47,8 +46,12 @@ pub(super) fn consumer_config(spec: &ConsumerSpec, start: DeliverPolicy) -> pull
 pub(super) fn deliver_policy(start: Start) -> Result<DeliverPolicy, Error> {
     Ok(match start {
         Start::Beginning => DeliverPolicy::All,
-        Start::Sequence(seq) => DeliverPolicy::ByStartSequence { start_sequence: seq.max(1) },
-        Start::Time(time) => DeliverPolicy::ByStartTime { start_time: date_time(time)? },
+        Start::Sequence(seq) => DeliverPolicy::ByStartSequence {
+            start_sequence: seq.max(1),
+        },
+        Start::Time(time) => DeliverPolicy::ByStartTime {
+            start_time: date_time(time)?,
+        },
         Start::New => DeliverPolicy::New,
     })
 }
@@ -59,7 +62,7 @@ fn date_time(time: Timestamp) -> Result<DateTime, Error> {
 }
 
 pub(super) fn timestamp(time: DateTime) -> Result<Timestamp, Error> {
-    let nanos = datetime::to_nanos(time);
+    let nanos = time.unix_timestamp_nanos();
     Timestamp::from_nanosecond(nanos).map_err(|e| Error::Unavailable(format!("nats: message time: {e}")))
 }
 
@@ -74,11 +77,7 @@ pub(super) fn header_map(headers: &Headers) -> HeaderMap {
 /// The caller's headers, without those of the transport.
 pub(super) fn headers(map: Option<&HeaderMap>) -> Headers {
     let Some(map) = map else { return Headers::new() };
-    let ours = map.iter().filter(|(name, _)| !name.as_ref().starts_with(RESERVED));
-    ours.filter_map(|(name, values)| Some((name.to_string(), values.first()?.to_string()))).collect()
-}
-
-/// A number in a header of the server.
-pub(super) fn number(map: &HeaderMap, name: header::HeaderName) -> Option<u64> {
-    map.get(name)?.as_str().parse().ok()
+    let ours = map.iter().filter(|(name, _)| !name.to_string().starts_with(RESERVED));
+    ours.filter_map(|(name, values)| Some((name.to_string(), values.first()?.to_string())))
+        .collect()
 }

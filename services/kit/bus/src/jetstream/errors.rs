@@ -18,7 +18,11 @@ pub(super) fn unavailable(what: &str, why: &dyn Display) -> Error {
 pub(super) fn answered(what: &str, answer: &jetstream::Error) -> Error {
     // 4xx are about the request; running out of resources is not.
     let ours = (400..500).contains(&answer.code()) && answer.error_code() != ErrorCode::INSUFFICIENT_RESOURCES;
-    if ours { Error::Invalid(format!("{what}: {answer}")) } else { unavailable(what, answer) }
+    if ours {
+        Error::Invalid(format!("{what}: {answer}"))
+    } else {
+        unavailable(what, answer)
+    }
 }
 
 pub(super) fn is_stream_missing(error: &GetStreamError) -> bool {
@@ -38,9 +42,9 @@ pub(super) fn create_stream_error(stream: &str, error: &CreateStreamError) -> Er
     let what = format!("create stream {stream}");
     match error.kind() {
         CreateStreamErrorKind::JetStream(answer) => answered(&what, &answer),
-        CreateStreamErrorKind::EmptyStreamName
-        | CreateStreamErrorKind::InvalidStreamName
-        | CreateStreamErrorKind::DomainAndExternalSet => Error::Invalid(format!("{what}: {error}")),
+        CreateStreamErrorKind::EmptyStreamName | CreateStreamErrorKind::InvalidStreamName | CreateStreamErrorKind::DomainAndExternalSet => {
+            Error::Invalid(format!("{what}: {error}"))
+        }
         CreateStreamErrorKind::JetStreamUnavailable
         | CreateStreamErrorKind::TimedOut
         | CreateStreamErrorKind::Response

@@ -51,14 +51,19 @@ impl Bucket {
         };
         let store = context.create_or_update_key_value(config).await;
         let store = store.map_err(|e| errors::unavailable(&format!("bucket {name}"), &e))?;
-        Ok(Self { name: name.to_owned(), store, context: context.clone(), patience })
+        Ok(Self {
+            name: name.to_owned(),
+            store,
+            context: context.clone(),
+            patience,
+        })
     }
 
     async fn write(&self, key: &str, value: Bytes, revision: Option<u64>, delete: bool) -> Result<u64, Error> {
         limits::check_key(key)?;
         let mut headers = HeaderMap::new();
         if let Some(revision) = revision {
-            headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision);
+            headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.to_string());
         }
         if delete {
             headers.insert(OPERATION, DELETE);
@@ -72,7 +77,10 @@ impl Bucket {
     }
 
     fn wrong_revision(&self, key: &str) -> Error {
-        Error::WrongRevision { bucket: self.name.clone(), key: key.to_owned() }
+        Error::WrongRevision {
+            bucket: self.name.clone(),
+            key: key.to_owned(),
+        }
     }
 
     /// The newest record of the key, a deletion included.
@@ -129,13 +137,18 @@ impl Kv for Bucket {
             None => ">".to_owned(),
         };
         let what = format!("watch on bucket {}", self.name);
-        let changes = self.store.watch_with_history(filter).await.map_err(|e| errors::unavailable(&what, &e))?;
+        let changes = self
+            .store
+            .watch_with_history(filter)
+            .await
+            .map_err(|e| errors::unavailable(&what, &e))?;
         let prefix = prefix.to_owned();
         let mut present = true;
         let entries = changes.filter_map(move |change| {
             let change = change.map_err(|e| errors::unavailable(&what, &e));
             // Records up to the first one with nothing behind it are the present; deletions are not part of it.
-            let was_present = std::mem::replace(&mut present, present && change.as_ref().is_ok_and(|c| c.delta > 0));
+            let was_present = present;
+            present = present && change.as_ref().is_ok_and(|change| change.delta > 0);
             let wanted = match change {
                 Ok(change) => {
                     let gone = change.operation != Operation::Put;
@@ -149,12 +162,18 @@ impl Kv for Bucket {
         // The client mends its subscription by itself; an error or an end means it gave up.
         let ended = stream::once(ready(Err(Error::Unavailable("nats: watch ended".into()))));
         let mut failed = false;
-        let until_error = entries.chain(ended).take_while(move |item| ready(!std::mem::replace(&mut failed, item.is_err())));
+        let until_error = entries
+            .chain(ended)
+            .take_while(move |item| ready(!std::mem::replace(&mut failed, item.is_err())));
         Ok(until_error.boxed())
     }
 }
 
 fn entry(record: kv::Entry) -> Entry {
     let value = (record.operation == Operation::Put).then_some(record.value);
-    Entry { key: record.key, value, revision: record.revision }
+    Entry {
+        key: record.key,
+        value,
+        revision: record.revision,
+    }
 }

@@ -53,7 +53,13 @@ impl JetStreamBus {
             .timeout(options.timeout)
             .ack_timeout(options.timeout)
             .build(client.clone());
-        let bus = Self { client, context, options: Arc::new(options), connections, streams: Arc::default() };
+        let bus = Self {
+            client,
+            context,
+            options: Arc::new(options),
+            connections,
+            streams: Arc::default(),
+        };
         bus.ping().await?;
         Ok(bus)
     }
@@ -87,7 +93,11 @@ impl Bus for JetStreamBus {
             Ok(stream) => stream.cached_info().config.clone(),
             Err(e) if errors::is_stream_missing(&e) => {
                 let created = self.context.create_stream(wanted).await;
-                created.map_err(|e| create_stream_error(&spec.name, &e))?.cached_info().config.clone()
+                created
+                    .map_err(|e| create_stream_error(&spec.name, &e))?
+                    .cached_info()
+                    .config
+                    .clone()
             }
             Err(e) => return Err(get_stream_error(&spec.name, &e)),
         };
@@ -95,7 +105,10 @@ impl Bus for JetStreamBus {
         theirs.sort();
         mine.sort();
         if theirs != mine {
-            return Err(Error::Invalid(format!("stream {} exists with subjects {theirs:?}, not {mine:?}", spec.name)));
+            return Err(Error::Invalid(format!(
+                "stream {} exists with subjects {theirs:?}, not {mine:?}",
+                spec.name
+            )));
         }
         if existing.duplicate_window != spec.duplicate_window || existing.num_replicas != spec.replicas.max(1) || !existing.allow_direct {
             let changed = jetstream::stream::Config {
@@ -104,7 +117,10 @@ impl Bus for JetStreamBus {
                 allow_direct: true,
                 ..existing
             };
-            self.context.update_stream(changed).await.map_err(|e| errors::update_stream_error(&spec.name, &e))?;
+            self.context
+                .update_stream(changed)
+                .await
+                .map_err(|e| errors::update_stream_error(&spec.name, &e))?;
         }
         self.learn(&spec.name, spec.subjects.clone());
         Ok(())

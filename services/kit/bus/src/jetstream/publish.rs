@@ -37,15 +37,24 @@ pub(super) async fn append(context: &Context, patience: Duration, stream: &str, 
         headers.insert(header::NATS_MESSAGE_ID, id.as_str());
     }
     if let Some(expect) = &message.expect {
-        headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expect.last);
+        headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expect.last.to_string());
         headers.insert(EXPECTED_SUBJECT, expect.filter.as_str());
     }
     match publish(context, patience, &message.subject, headers, &message.payload).await {
-        Ok(ack) => Ok(Ack { seq: ack.sequence, duplicate: ack.duplicate }),
+        Ok(ack) => Ok(Ack {
+            seq: ack.sequence,
+            duplicate: ack.duplicate,
+        }),
         Err(Refusal::Other(error)) => Err(error),
         Err(Refusal::WrongLast) => {
-            let expect = message.expect.unwrap_or_else(|| crate::Expect { filter: message.subject, last: 0 });
-            Err(Error::Conflict { filter: expect.filter, expected: expect.last })
+            let expect = message.expect.unwrap_or_else(|| crate::Expect {
+                filter: message.subject,
+                last: 0,
+            });
+            Err(Error::Conflict {
+                filter: expect.filter,
+                expected: expect.last,
+            })
         }
     }
 }

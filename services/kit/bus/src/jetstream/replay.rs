@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_nats::{
-    Message, StatusCode, header,
+    Message, StatusCode,
     jetstream::{ErrorCode, message::StreamMessage},
 };
 use bytes::Bytes;
@@ -32,17 +32,13 @@ struct Request<'a> {
     next_by_subj: &'a str,
 }
 
-pub(super) async fn replay(
-    bus: &JetStreamBus,
-    stream: &str,
-    owned: &[String],
-    filter: &str,
-    start: Start,
-) -> Result<Vec<Stored>, Error> {
+pub(super) async fn replay(bus: &JetStreamBus, stream: &str, owned: &[String], filter: &str, start: Start) -> Result<Vec<Stored>, Error> {
     if !owned.iter().any(|o| subject::overlap(o, filter)) {
         return Ok(Vec::new());
     }
-    let Some(last) = last_matching(bus, stream, filter).await? else { return Ok(Vec::new()) };
+    let Some(last) = last_matching(bus, stream, filter).await? else {
+        return Ok(Vec::new());
+    };
     let (mut next, mut start_time) = match start {
         Start::New => return Ok(Vec::new()),
         Start::Beginning => (1, None),
@@ -53,11 +49,19 @@ pub(super) async fn replay(
     let mut found: Vec<Stored> = Vec::new();
     let mut deadline = Instant::now() + bus.options.timeout;
     while next <= last.seq {
-        let request = Request { seq: next, start_time, batch: BATCH, next_by_subj: filter };
+        let request = Request {
+            seq: next,
+            start_time,
+            batch: BATCH,
+            next_by_subj: filter,
+        };
         let batch = batch(bus, stream, &request, deadline).await?;
         if batch.is_empty() {
             if Instant::now() > deadline {
-                return Err(Error::Unavailable(format!("nats: replay of {filter}: no replica has message {} yet", last.seq)));
+                return Err(Error::Unavailable(format!(
+                    "nats: replay of {filter}: no replica has message {} yet",
+                    last.seq
+                )));
             }
             tokio::time::sleep(PAUSE).await;
             continue;
@@ -90,7 +94,10 @@ async fn last_matching(bus: &JetStreamBus, stream: &str, filter: &str) -> Result
         subject: String,
     }
     let what = format!("last message of {filter}");
-    let response = bus.context.request(format!("STREAM.MSG.GET.{stream}"), &Last { last_by_subj: filter }).await;
+    let response = bus
+        .context
+        .request(format!("STREAM.MSG.GET.{stream}"), &Last { last_by_subj: filter })
+        .await;
     let response: async_nats::jetstream::response::Response<Found> = response.map_err(|e| errors::unavailable(&what, &e))?;
     match response {
         async_nats::jetstream::response::Response::Ok(found) => Ok(Some(Stored {
@@ -108,7 +115,11 @@ async fn last_matching(bus: &JetStreamBus, stream: &str, filter: &str) -> Result
 async fn batch(bus: &JetStreamBus, stream: &str, request: &Request<'_>, deadline: Instant) -> Result<Vec<Stored>, Error> {
     let what = || format!("replay of {}", request.next_by_subj);
     let inbox = bus.client.new_inbox();
-    let mut replies = bus.client.subscribe(inbox.clone()).await.map_err(|e| errors::unavailable(&what(), &e))?;
+    let mut replies = bus
+        .client
+        .subscribe(inbox.clone())
+        .await
+        .map_err(|e| errors::unavailable(&what(), &e))?;
     let body = serde_json::to_vec(request).expect("strings and numbers");
     let subject = format!("$JS.API.DIRECT.GET.{stream}");
     let sent = bus.client.publish_with_reply(subject, inbox, body.into()).await;

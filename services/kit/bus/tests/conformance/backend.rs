@@ -7,7 +7,7 @@ use paramedic_testkit::servers::NatsServer;
 use tempfile::TempDir;
 
 /// A backend with an empty store of its own.
-pub trait Backend: Sized {
+pub(crate) trait Backend: Sized {
     async fn start() -> Self;
 
     /// The bus, as a process that uses it has it.
@@ -20,7 +20,7 @@ pub trait Backend: Sized {
     async fn server_outage(&mut self);
 }
 
-pub struct Embedded {
+pub(crate) struct Embedded {
     directory: TempDir,
     bus: Option<SharedBus>,
 }
@@ -49,7 +49,7 @@ impl Backend for Embedded {
     async fn server_outage(&mut self) {}
 }
 
-pub struct JetStream {
+pub(crate) struct JetStream {
     server: NatsServer,
     bus: SharedBus,
 }

@@ -9,7 +9,7 @@ use paramedic_testkit::eventually;
 use super::*;
 use crate::backend::Backend;
 
-pub async fn sequences_start_at_one_and_have_no_gaps(b: &mut impl Backend) {
+pub(crate) async fn sequences_start_at_one_and_have_no_gaps(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     for n in 1..=3 {
         let ack = append(&bus, message("inc.a.x", "")).await;
@@ -20,7 +20,7 @@ pub async fn sequences_start_at_one_and_have_no_gaps(b: &mut impl Backend) {
     assert_eq!(append(&bus, message("inc.b.x", "")).await.seq, 4, "a refused append leaves no gap");
 }
 
-pub async fn what_was_appended_is_read_back(b: &mut impl Backend) {
+pub(crate) async fn what_was_appended_is_read_back(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let before = jiff::Timestamp::now();
     let headers = Headers::from([
@@ -53,7 +53,7 @@ pub async fn what_was_appended_is_read_back(b: &mut impl Backend) {
     );
 }
 
-pub async fn an_expectation_on_a_subject_is_checked(b: &mut impl Backend) {
+pub(crate) async fn an_expectation_on_a_subject_is_checked(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     append(&bus, expecting("inc.a.x", "inc.a.x", 0)).await;
     append(&bus, message("inc.a.y", "")).await;
@@ -65,7 +65,7 @@ pub async fn an_expectation_on_a_subject_is_checked(b: &mut impl Backend) {
     append(&bus, expecting("inc.a.x", "inc.a.x", 3)).await;
 }
 
-pub async fn an_expectation_over_a_wildcard_is_checked(b: &mut impl Backend) {
+pub(crate) async fn an_expectation_over_a_wildcard_is_checked(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     append(&bus, expecting("inc.c.1.opened", "inc.c.1.>", 0)).await;
     append(&bus, expecting("inc.c.2.opened", "inc.c.2.>", 0)).await;
@@ -84,7 +84,7 @@ pub async fn an_expectation_over_a_wildcard_is_checked(b: &mut impl Backend) {
     append(&bus, expecting("inc.c.4.opened", "inc.*.*.opened", 5)).await;
 }
 
-pub async fn of_racing_appends_with_one_expectation_one_wins(b: &mut impl Backend) {
+pub(crate) async fn of_racing_appends_with_one_expectation_one_wins(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let mut last = 0;
     for round in 0..20 {
@@ -103,7 +103,7 @@ pub async fn of_racing_appends_with_one_expectation_one_wins(b: &mut impl Backen
     }
 }
 
-pub async fn a_repeated_message_id_is_stored_once(b: &mut impl Backend) {
+pub(crate) async fn a_repeated_message_id_is_stored_once(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let once = Append {
         msg_id: Some("id-1".into()),
@@ -115,7 +115,7 @@ pub async fn a_repeated_message_id_is_stored_once(b: &mut impl Backend) {
     assert_eq!(bus.replay(STREAM, ">", Start::Beginning).await.expect("replay").len(), 2);
 }
 
-pub async fn a_retried_append_is_a_duplicate_not_a_conflict(b: &mut impl Backend) {
+pub(crate) async fn a_retried_append_is_a_duplicate_not_a_conflict(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let once = Append {
         msg_id: Some("id-1".into()),
@@ -125,7 +125,7 @@ pub async fn a_retried_append_is_a_duplicate_not_a_conflict(b: &mut impl Backend
     assert_eq!(append(&bus, once).await, Ack { seq: 1, duplicate: true });
 }
 
-pub async fn a_message_id_is_forgotten_after_the_window(b: &mut impl Backend) {
+pub(crate) async fn a_message_id_is_forgotten_after_the_window(b: &mut impl Backend) {
     let bus = b.bus();
     let short = StreamSpec {
         duplicate_window: Duration::from_millis(300),
@@ -145,7 +145,7 @@ pub async fn a_message_id_is_forgotten_after_the_window(b: &mut impl Backend) {
     );
 }
 
-pub async fn wrong_requests_are_refused_as_invalid(b: &mut impl Backend) {
+pub(crate) async fn wrong_requests_are_refused_as_invalid(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     for subject in ["", "inc", "inc..x", "inc.*", "inc.>", "inc.a b", "other.x"] {
         let refused = bus.append(STREAM, message(subject, "")).await;
@@ -179,7 +179,7 @@ pub async fn wrong_requests_are_refused_as_invalid(b: &mut impl Backend) {
     bus.ping().await.expect("still fine");
 }
 
-pub async fn a_stream_is_ensured_again_only_with_the_same_subjects(b: &mut impl Backend) {
+pub(crate) async fn a_stream_is_ensured_again_only_with_the_same_subjects(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     append(&bus, message("inc.a.x", "")).await;
     bus.ensure_stream(&stream()).await.expect("the same again");

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::backend::Backend;
 
-pub async fn a_large_blob_comes_back(b: &mut impl Backend) {
+pub(crate) async fn a_large_blob_comes_back(b: &mut impl Backend) {
     let blobs = b.bus().blobs("artifacts").await.expect("bucket");
     assert_eq!(blobs.get("dump").await.expect("get"), None);
     let large: Bytes = (0..5 * 1024 * 1024_u32).map(|n| (n % 251) as u8).collect();

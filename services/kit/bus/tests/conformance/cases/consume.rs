@@ -16,7 +16,7 @@ const SHORT: Duration = Duration::from_millis(400);
 /// How much later than its time a timer may fire here.
 const LATE: Duration = Duration::from_secs(10);
 
-pub async fn acknowledged_messages_do_not_come_back(b: &mut impl Backend) {
+pub(crate) async fn acknowledged_messages_do_not_come_back(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1", "2", "3"]).await;
     let mut consumer = join(&bus, &worker()).await;
@@ -33,7 +33,7 @@ pub async fn acknowledged_messages_do_not_come_back(b: &mut impl Backend) {
     silent(&mut consumer, SHORT).await;
 }
 
-pub async fn next_waits_for_a_message(b: &mut impl Backend) {
+pub(crate) async fn next_waits_for_a_message(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let mut consumer = join(&bus, &worker()).await;
     let waiting = tokio::spawn(async move { take(&mut consumer).await });
@@ -54,7 +54,7 @@ pub async fn next_waits_for_a_message(b: &mut impl Backend) {
     assert_eq!(woken.expect("joined"), "late");
 }
 
-pub async fn a_nak_comes_back_after_its_delay(b: &mut impl Backend) {
+pub(crate) async fn a_nak_comes_back_after_its_delay(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1", "2"]).await;
     let mut consumer = join(&bus, &worker()).await;
@@ -73,7 +73,7 @@ pub async fn a_nak_comes_back_after_its_delay(b: &mut impl Backend) {
     silent(&mut consumer, SHORT).await;
 }
 
-pub async fn an_unsettled_delivery_comes_back_after_the_ack_wait(b: &mut impl Backend) {
+pub(crate) async fn an_unsettled_delivery_comes_back_after_the_ack_wait(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1"]).await;
     let mut consumer = join(
@@ -98,7 +98,7 @@ pub async fn an_unsettled_delivery_comes_back_after_the_ack_wait(b: &mut impl Ba
     silent(&mut consumer, 2 * SHORT).await;
 }
 
-pub async fn in_progress_restarts_the_ack_wait(b: &mut impl Backend) {
+pub(crate) async fn in_progress_restarts_the_ack_wait(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1"]).await;
     let wait = Duration::from_secs(1);
@@ -120,7 +120,7 @@ pub async fn in_progress_restarts_the_ack_wait(b: &mut impl Backend) {
     silent(&mut consumer, wait + SHORT).await;
 }
 
-pub async fn a_terminated_message_does_not_come_back(b: &mut impl Backend) {
+pub(crate) async fn a_terminated_message_does_not_come_back(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1", "2"]).await;
     let mut consumer = join(
@@ -137,7 +137,7 @@ pub async fn a_terminated_message_does_not_come_back(b: &mut impl Backend) {
     silent(&mut consumer, 3 * SHORT).await;
 }
 
-pub async fn a_message_is_given_up_after_max_deliver(b: &mut impl Backend) {
+pub(crate) async fn a_message_is_given_up_after_max_deliver(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1", "2"]).await;
     let spec = ConsumerSpec {
@@ -155,7 +155,7 @@ pub async fn a_message_is_given_up_after_max_deliver(b: &mut impl Backend) {
     silent(&mut consumer, 3 * SHORT).await;
 }
 
-pub async fn a_naked_message_is_given_up_after_max_deliver(b: &mut impl Backend) {
+pub(crate) async fn a_naked_message_is_given_up_after_max_deliver(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1", "2"]).await;
     let mut consumer = join(
@@ -175,7 +175,7 @@ pub async fn a_naked_message_is_given_up_after_max_deliver(b: &mut impl Backend)
     silent(&mut consumer, SHORT).await;
 }
 
-pub async fn competing_consumers_share_without_doubling(b: &mut impl Backend) {
+pub(crate) async fn competing_consumers_share_without_doubling(b: &mut impl Backend) {
     const MESSAGES: usize = 200;
     let bus = with_stream(b).await;
     let (sender, mut seen) = mpsc::unbounded_channel();
@@ -203,7 +203,7 @@ pub async fn competing_consumers_share_without_doubling(b: &mut impl Backend) {
     workers.abort_all();
 }
 
-pub async fn max_ack_pending_bounds_what_is_in_hand(b: &mut impl Backend) {
+pub(crate) async fn max_ack_pending_bounds_what_is_in_hand(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1", "2", "3"]).await;
     let spec = ConsumerSpec {
@@ -218,7 +218,7 @@ pub async fn max_ack_pending_bounds_what_is_in_hand(b: &mut impl Backend) {
     second.settle.ack().await.expect("ack");
 }
 
-pub async fn filters_select_what_is_delivered(b: &mut impl Backend) {
+pub(crate) async fn filters_select_what_is_delivered(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let filters = vec!["inc.*.opened".to_owned(), "inc.z.>".into()];
     let mut consumer = join(&bus, &ConsumerSpec { filters, ..worker() }).await;
@@ -231,7 +231,7 @@ pub async fn filters_select_what_is_delivered(b: &mut impl Backend) {
     silent(&mut consumer, SHORT).await;
 }
 
-pub async fn a_new_consumer_obeys_its_start(b: &mut impl Backend) {
+pub(crate) async fn a_new_consumer_obeys_its_start(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1", "2", "3"]).await;
     let stored = bus.replay(STREAM, ">", Start::Beginning).await.expect("replay");
@@ -271,7 +271,7 @@ pub async fn a_new_consumer_obeys_its_start(b: &mut impl Backend) {
     }
 }
 
-pub async fn a_dropped_next_loses_nothing(b: &mut impl Backend) {
+pub(crate) async fn a_dropped_next_loses_nothing(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let spec = ConsumerSpec {
         ack_wait: Duration::from_secs(2),

@@ -25,7 +25,7 @@ async fn change(changes: &mut Changes) -> (String, Option<Bytes>) {
     (entry.key, entry.value)
 }
 
-pub async fn revisions_guard_writes(b: &mut impl Backend) {
+pub(crate) async fn revisions_guard_writes(b: &mut impl Backend) {
     let kv = bucket(b).await;
     assert_eq!(kv.get("a/b.c").await.expect("get"), None);
     let first = kv.create("a/b.c", value("1")).await.expect("create");
@@ -55,7 +55,7 @@ pub async fn revisions_guard_writes(b: &mut impl Backend) {
     assert!(b.bus().kv("no spaces", None).await.is_err());
 }
 
-pub async fn a_deleted_key_can_be_created_again(b: &mut impl Backend) {
+pub(crate) async fn a_deleted_key_can_be_created_again(b: &mut impl Backend) {
     let kv = bucket(b).await;
     let first = kv.create("k", value("1")).await.expect("create");
     kv.delete("k", None).await.expect("delete");
@@ -65,7 +65,7 @@ pub async fn a_deleted_key_can_be_created_again(b: &mut impl Backend) {
     assert_eq!(kv.get("k").await.expect("get").expect("there").value, Some(value("2")));
 }
 
-pub async fn keys_lists_the_live_ones(b: &mut impl Backend) {
+pub(crate) async fn keys_lists_the_live_ones(b: &mut impl Backend) {
     let kv = bucket(b).await;
     assert!(kv.keys().await.expect("keys").is_empty());
     for key in ["b", "a", "c"] {
@@ -82,7 +82,7 @@ pub async fn keys_lists_the_live_ones(b: &mut impl Backend) {
     );
 }
 
-pub async fn a_watch_sees_the_present_then_the_changes(b: &mut impl Backend) {
+pub(crate) async fn a_watch_sees_the_present_then_the_changes(b: &mut impl Backend) {
     let kv = bucket(b).await;
     for (key, text) in [("t.1", "old"), ("t.2", "x"), ("other", "x"), ("t.1", "new")] {
         kv.put(key, value(text)).await.expect("put");
@@ -101,7 +101,7 @@ pub async fn a_watch_sees_the_present_then_the_changes(b: &mut impl Backend) {
     assert_eq!(present, [("other".into(), Some(value("y"))), ("t.3".into(), Some(value("z")))]);
 }
 
-pub async fn entries_expire_and_watchers_see_it(b: &mut impl Backend) {
+pub(crate) async fn entries_expire_and_watchers_see_it(b: &mut impl Backend) {
     let ttl = Duration::from_secs(2);
     let kv = b.bus().kv("locks", Some(ttl)).await.expect("bucket");
     let mut changes = kv.watch("").await.expect("watch");
@@ -127,7 +127,7 @@ pub async fn entries_expire_and_watchers_see_it(b: &mut impl Backend) {
     kv.create("k", value("3")).await.expect("free again");
 }
 
-pub async fn of_racing_creates_one_wins(b: &mut impl Backend) {
+pub(crate) async fn of_racing_creates_one_wins(b: &mut impl Backend) {
     let kv = bucket(b).await;
     for round in 0..10 {
         let key = format!("target-{round}");

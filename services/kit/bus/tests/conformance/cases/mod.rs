@@ -1,24 +1,24 @@
 //! The cases, one room per part of the contract, and what they share.
 
-pub mod append;
-pub mod blobs;
-pub mod consume;
-pub mod kv;
-pub mod replay;
-pub mod restart;
+pub(crate) mod append;
+pub(crate) mod blobs;
+pub(crate) mod consume;
+pub(crate) mod kv;
+pub(crate) mod replay;
+pub(crate) mod restart;
 
 use std::time::Duration;
 
-use paramedic_bus::{Ack, Append, Bus, Consumer, ConsumerSpec, Delivery, Error, Expect, SharedBus, Start, StreamSpec};
+use paramedic_bus::{Ack, Append, Consumer, ConsumerSpec, Delivery, Error, Expect, SharedBus, Start, StreamSpec};
 
 use crate::backend::Backend;
 
-pub const STREAM: &str = "INCIDENTS";
+pub(crate) const STREAM: &str = "INCIDENTS";
 
 /// Longer than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-pub fn stream() -> StreamSpec {
+pub(crate) fn stream() -> StreamSpec {
     StreamSpec {
         name: STREAM.into(),
         subjects: vec!["inc.>".into()],
@@ -28,13 +28,13 @@ pub fn stream() -> StreamSpec {
 }
 
 /// The bus of a backend with [`stream`] on it.
-pub async fn with_stream(backend: &impl Backend) -> SharedBus {
+pub(crate) async fn with_stream(backend: &impl Backend) -> SharedBus {
     let bus = backend.bus();
     bus.ensure_stream(&stream()).await.expect("stream");
     bus
 }
 
-pub fn message(subject: &str, payload: &str) -> Append {
+pub(crate) fn message(subject: &str, payload: &str) -> Append {
     Append {
         subject: subject.into(),
         payload: payload.to_owned().into(),
@@ -42,7 +42,7 @@ pub fn message(subject: &str, payload: &str) -> Append {
     }
 }
 
-pub fn expecting(subject: &str, filter: &str, last: u64) -> Append {
+pub(crate) fn expecting(subject: &str, filter: &str, last: u64) -> Append {
     let expect = Expect {
         filter: filter.into(),
         last,
@@ -53,18 +53,18 @@ pub fn expecting(subject: &str, filter: &str, last: u64) -> Append {
     }
 }
 
-pub async fn append(bus: &SharedBus, message: Append) -> Ack {
+pub(crate) async fn append(bus: &SharedBus, message: Append) -> Ack {
     bus.append(STREAM, message).await.expect("append")
 }
 
 /// Appends one message per payload to `inc.a.<payload>`.
-pub async fn fill(bus: &SharedBus, payloads: &[&str]) {
+pub(crate) async fn fill(bus: &SharedBus, payloads: &[&str]) {
     for payload in payloads {
         append(bus, message(&format!("inc.a.{payload}"), payload)).await;
     }
 }
 
-pub fn worker() -> ConsumerSpec {
+pub(crate) fn worker() -> ConsumerSpec {
     ConsumerSpec {
         stream: STREAM.into(),
         durable: "worker".into(),
@@ -76,42 +76,42 @@ pub fn worker() -> ConsumerSpec {
     }
 }
 
-pub async fn join(bus: &SharedBus, spec: &ConsumerSpec) -> Box<dyn Consumer> {
+pub(crate) async fn join(bus: &SharedBus, spec: &ConsumerSpec) -> Box<dyn Consumer> {
     bus.consumer(spec).await.expect("consumer")
 }
 
-pub async fn next(consumer: &mut Box<dyn Consumer>) -> Delivery {
+pub(crate) async fn next(consumer: &mut Box<dyn Consumer>) -> Delivery {
     let next = tokio::time::timeout(PATIENCE, consumer.next()).await;
     next.expect("a delivery in time").expect("a delivery")
 }
 
 /// The payload of the next delivery, which is acknowledged.
-pub async fn take(consumer: &mut Box<dyn Consumer>) -> String {
+pub(crate) async fn take(consumer: &mut Box<dyn Consumer>) -> String {
     let delivery = next(consumer).await;
     delivery.settle.ack().await.expect("ack");
     payload(&delivery)
 }
 
-pub fn payload(delivery: &Delivery) -> String {
+pub(crate) fn payload(delivery: &Delivery) -> String {
     String::from_utf8(delivery.message.payload.to_vec()).expect("text")
 }
 
 /// Nothing is delivered for a while. The proof of an absence needs a time; it is short, since a wrong delivery is immediate.
-pub async fn silent(consumer: &mut Box<dyn Consumer>, while_: Duration) {
+pub(crate) async fn silent(consumer: &mut Box<dyn Consumer>, while_: Duration) {
     if let Ok(delivery) = tokio::time::timeout(while_, consumer.next()).await {
         let delivery = delivery.expect("a delivery");
         panic!("unexpected delivery {} attempt {}", payload(&delivery), delivery.attempt);
     }
 }
 
-pub fn is_conflict<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
+pub(crate) fn is_conflict<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::Conflict { .. }))
 }
 
-pub fn is_invalid<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
+pub(crate) fn is_invalid<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::Invalid(_)))
 }
 
-pub fn is_wrong_revision<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
+pub(crate) fn is_wrong_revision<T: std::fmt::Debug>(result: &Result<T, Error>) -> bool {
     matches!(result, Err(Error::WrongRevision { .. }))
 }

@@ -11,7 +11,7 @@ fn seqs(stored: &[Stored]) -> Vec<u64> {
     stored.iter().map(|m| m.seq).collect()
 }
 
-pub async fn replay_from_the_beginning_a_sequence_and_a_time(b: &mut impl Backend) {
+pub(crate) async fn replay_from_the_beginning_a_sequence_and_a_time(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let replay = async |start| seqs(&bus.replay(STREAM, "inc.>", start).await.expect("replay"));
     assert!(replay(Start::Beginning).await.is_empty(), "an empty stream");
@@ -41,7 +41,7 @@ pub async fn replay_from_the_beginning_a_sequence_and_a_time(b: &mut impl Backen
     );
 }
 
-pub async fn replay_follows_filters(b: &mut impl Backend) {
+pub(crate) async fn replay_follows_filters(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     for round in 0..300 {
         append(&bus, message(&format!("inc.c{}.i{}.e{round}", round % 2, round % 3), "x")).await;
@@ -57,7 +57,7 @@ pub async fn replay_follows_filters(b: &mut impl Backend) {
     assert!(replay("inc.c0", Start::Beginning).await.is_empty());
 }
 
-pub async fn replay_sees_every_acknowledged_append(b: &mut impl Backend) {
+pub(crate) async fn replay_sees_every_acknowledged_append(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let writers = (0..8).map(|w| {
         let bus = bus.clone();

@@ -10,7 +10,7 @@ use paramedic_testkit::eventually;
 use super::*;
 use crate::backend::Backend;
 
-pub async fn messages_and_revisions_survive(b: &mut impl Backend) {
+pub(crate) async fn messages_and_revisions_survive(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let once = Append {
         msg_id: Some("m1".into()),
@@ -38,7 +38,7 @@ pub async fn messages_and_revisions_survive(b: &mut impl Backend) {
     assert!(kv.update("k", Bytes::new(), revision).await.expect("update") > revision);
 }
 
-pub async fn positions_and_attempts_survive(b: &mut impl Backend) {
+pub(crate) async fn positions_and_attempts_survive(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     fill(&bus, &["1", "2", "3"]).await;
     let spec = ConsumerSpec {
@@ -64,7 +64,7 @@ pub async fn positions_and_attempts_survive(b: &mut impl Backend) {
     silent(&mut consumer, Duration::from_millis(400)).await;
 }
 
-pub async fn a_nak_delay_survives(b: &mut impl Backend) {
+pub(crate) async fn a_nak_delay_survives(b: &mut impl Backend) {
     let delay = Duration::from_secs(3);
     let bus = with_stream(b).await;
     fill(&bus, &["1"]).await;
@@ -86,7 +86,7 @@ pub async fn a_nak_delay_survives(b: &mut impl Backend) {
     again.settle.ack().await.expect("ack");
 }
 
-pub async fn handles_work_on_after_an_outage(b: &mut impl Backend) {
+pub(crate) async fn handles_work_on_after_an_outage(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let kv = bus.kv("leases", None).await.expect("bucket");
     kv.put("k", Bytes::from_static(b"1")).await.expect("put");
