@@ -23,7 +23,7 @@ def problems(path: Path) -> list[str]:
             found.append(f"service {name}: pin the image's tag")
         found += [f"service {name} depends on {other}, which is not there" for other in service.get("depends_on", {}) if other not in services]
         for mount in service.get("volumes", []):
-            source = mount.split(":")[0]
+            source = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", mount).split(":")[0]
             if source.startswith("."):
                 if not (path.parent / source).exists():
                     found.append(f"service {name} mounts {source}, which is not there")
