@@ -52,8 +52,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- if eq .role "planner" }}
 {{- $_ := set $env "PARAMEDIC_PLANNER__EXECUTOR_URL" (printf "http://%s-executor:9090" (include "paramedic.fullname" .root)) }}
+{{- else if eq .role "approval" }}
+{{- $_ := set $env "PARAMEDIC_APPROVAL__PUBLIC_URL" $values.approval.publicUrl }}
 {{- else if eq .role "notifier" }}
-{{- $_ := set $env "PARAMEDIC_NOTIFIER__APPROVAL_URL" $values.notifier.approvalUrl }}
+{{- $_ := set $env "PARAMEDIC_NOTIFIER__APPROVAL_URL" (printf "http://%s-approval:9090" (include "paramedic.fullname" .root)) }}
+{{- $_ := set $env "PARAMEDIC_NOTIFIER__EMAIL__FROM" $values.notifier.emailFrom }}
+{{- $_ := set $env "PARAMEDIC_NOTIFIER__EMAIL__TO" (join "," $values.notifier.emailTo) }}
+{{- $_ := set $env "PARAMEDIC_NOTIFIER__SLACK__CHANNEL" $values.notifier.slackChannel }}
 {{- end -}}
 {{- range $name, $value := $env }}{{ if eq (toString $value) "" }}{{ $_ := unset $env $name }}{{ end }}{{ end -}}
 {{- toYaml (merge (deepCopy (index $values.roles .role).env) $env) }}
