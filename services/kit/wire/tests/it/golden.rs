@@ -1,0 +1,76 @@
+//! Files under `tests/golden/wire/v1/` are kept for ever: what was once stored must stay readable.
+//! `UPDATE_GOLDEN=1` writes the missing ones; it never replaces one.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use paramedic_domain::envelope::Envelope;
+use paramedic_wire::{decode, encode};
+
+use crate::samples::envelopes;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/wire/v1")
+}
+
+fn pretty(envelope: &Envelope) -> String {
+    serde_json::to_string_pretty(envelope).unwrap() + "\n"
+}
+
+/// Names of the stored kinds.
+fn stored() -> BTreeSet<String> {
+    fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "bin"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_golden_file_still_decodes_and_encodes_to_the_same_bytes() {
+    let names = stored();
+    assert!(!names.is_empty());
+    for name in names {
+        let bytes = fs::read(folder().join(format!("{name}.bin"))).unwrap();
+        let json = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
+        let recorded = decode(&bytes).unwrap_or_else(|invalid| panic!("{name}: {invalid}"));
+        assert_eq!(pretty(&recorded.envelope), json, "{name} reads differently");
+        assert_eq!(recorded.envelope.event.kind(), name);
+        assert_eq!(encode(&recorded.envelope), bytes, "{name} is written differently");
+    }
+}
+
+#[test]
+fn every_kind_of_event_has_a_golden_file() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    for envelope in envelopes() {
+        let kind = envelope.event.kind();
+        let (bytes, json) = (folder().join(format!("{kind}.bin")), folder().join(format!("{kind}.json")));
+        if update && !bytes.exists() {
+            fs::create_dir_all(folder()).unwrap();
+            fs::write(&bytes, encode(&envelope)).unwrap();
+            fs::write(&json, pretty(&envelope)).unwrap();
+        }
+        assert!(bytes.exists() && json.exists(), "{kind} has none: run with UPDATE_GOLDEN=1");
+    }
+}
+
+#[test]
+fn the_samples_cover_every_event_of_the_schema() {
+    use prost::Message as _;
+    let descriptors = prost_types::FileDescriptorSet::decode(paramedic_proto::FILE_DESCRIPTOR_SET).unwrap();
+    let event = descriptors
+        .file
+        .iter()
+        .filter(|file| file.package() == "paramedic.v1")
+        .flat_map(|file| &file.message_type)
+        .find(|message| message.name() == "Event")
+        .unwrap();
+    let fields: BTreeSet<_> = event.field.iter().map(|field| field.name().to_owned()).collect();
+    let sampled: BTreeSet<_> = envelopes().iter().map(|envelope| envelope.event.kind().to_owned()).collect();
+    assert_eq!(sampled, fields);
+}

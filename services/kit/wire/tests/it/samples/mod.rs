@@ -1,0 +1,221 @@
+//! One envelope of every kind, each with every field set at least once.
+
+mod values;
+
+use std::time::Duration;
+
+use paramedic_domain::{
+    alert::Severity,
+    approval::{Answer, Channel, Decision},
+    digest::Digest,
+    envelope::Envelope,
+    event::{Artifact, Direction, Event, FailureCause, Receipt, WorkflowOutcome},
+    evidence::Source,
+    fault::{Effect, FailureKind},
+    id::{EventId, IncidentId},
+    plan::Refusal,
+    verification::Verdict,
+};
+
+use self::values::{alert, diagnosis, evidence, plan, resolved, time, verification};
+
+/// One event of every kind, in the order of the numbers on the wire.
+fn events() -> Vec<Event> {
+    let (plan_id, gate, step) = (plan().id, plan().gates[0].id.clone(), plan().steps[2].id.clone());
+    let decision = |answer| Decision {
+        gate: gate.clone(),
+        digest: Digest::of(b"changes"),
+        by: "ana@example.com".into(),
+        channel: if answer == Answer::Approve {
+            Channel::Slack
+        } else {
+            Channel::Email
+        },
+        reason: "looks right".into(),
+    };
+    vec![
+        Event::IncidentOpened {
+            title: "PodOOMKilled: shop/checkout".into(),
+            severity: Severity::Critical,
+            alerts: vec![alert()],
+            traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        },
+        Event::AlertsCorrelated {
+            alerts: vec![alert(), resolved()],
+            reason: "same group".into(),
+        },
+        Event::AlertsResolved {
+            fingerprints: vec![alert().fingerprint],
+            at: time("2026-03-02T10:30:00Z"),
+        },
+        Event::StormDeclared {
+            alerts: 120,
+            reason: "120 alerts in 60 s".into(),
+        },
+        Event::IncidentMerged {
+            into: "inc_other".parse().unwrap(),
+            reason: "the same node".into(),
+        },
+        Event::AnalysisStarted { attempt: 1 },
+        Event::DiagnosisReached {
+            attempt: 1,
+            diagnosis: Box::new(diagnosis()),
+        },
+        Event::AnalysisInconclusive {
+            attempt: 2,
+            reasons: vec!["no source answered".into()],
+            evidence: vec![evidence("ev-3", Source::Alertmanager, None)],
+        },
+        Event::PlanProposed { plan: Box::new(plan()) },
+        Event::PlanRefused {
+            attempt: 2,
+            refusals: vec![
+                Refusal {
+                    step: Some("rec-9".into()),
+                    reason: "unknown action reboot_universe".into(),
+                },
+                Refusal {
+                    step: None,
+                    reason: "the dependencies form a cycle".into(),
+                },
+            ],
+        },
+        Event::ApprovalRequested {
+            plan: plan_id.clone(),
+            gate: gate.clone(),
+            expires_at: time("2026-03-02T11:00:00Z"),
+        },
+        Event::ApprovalGranted {
+            plan: plan_id.clone(),
+            decision: decision(Answer::Approve),
+        },
+        Event::ApprovalDenied {
+            plan: plan_id.clone(),
+            decision: decision(Answer::Deny),
+        },
+        Event::ApprovalExpired {
+            plan: plan_id.clone(),
+            gate: gate.clone(),
+        },
+        Event::ApprovalEscalated {
+            plan: plan_id.clone(),
+            gate: gate.clone(),
+            to: "platform-leads".into(),
+        },
+        Event::StepScheduled {
+            plan: plan_id.clone(),
+            step: step.clone(),
+            direction: Direction::Forward,
+            attempt: 1,
+        },
+        Event::StepStarted {
+            plan: plan_id.clone(),
+            step: step.clone(),
+            direction: Direction::Undo,
+            attempt: 1,
+            worker: "executor-0".parse().unwrap(),
+        },
+        Event::StepSucceeded {
+            plan: plan_id.clone(),
+            step: step.clone(),
+            attempt: 1,
+            summary: "3 of 3 pods are ready".into(),
+            artifacts: vec![Artifact {
+                name: "inc_x/heap.hprof".into(),
+                bytes: 5_000_000_000,
+                digest: Digest::of(b"heap"),
+            }],
+        },
+        Event::StepFailed {
+            plan: plan_id.clone(),
+            step: step.clone(),
+            direction: Direction::Forward,
+            attempt: 2,
+            kind: FailureKind::Drift,
+            effect: Effect::Unknown,
+            message: "testing path /metadata/uid failed".into(),
+        },
+        Event::StepSkipped {
+            plan: plan_id.clone(),
+            step: step.clone(),
+            by: "ana@example.com".into(),
+            reason: "done by hand".into(),
+        },
+        Event::StepUndone {
+            plan: plan_id.clone(),
+            step: step.clone(),
+            attempt: 1,
+            summary: "256Mi again".into(),
+        },
+        Event::WorkflowFinished {
+            plan: plan_id,
+            outcome: WorkflowOutcome::RolledBack,
+            cause: Some(FailureCause::StepFailed {
+                step,
+                kind: FailureKind::Timeout,
+            }),
+        },
+        Event::VerificationPassed {
+            attempt: 1,
+            verification: verification(Verdict::Passed, Some(0.0)),
+        },
+        Event::VerificationFailed {
+            attempt: 1,
+            verification: verification(Verdict::Failed, Some(2.0)),
+        },
+        Event::VerificationInconclusive {
+            attempt: 1,
+            verification: verification(Verdict::Inconclusive, None),
+        },
+        Event::IncidentResolved { reason: "verified".into() },
+        Event::IncidentEscalated {
+            reason: "three attempts failed".into(),
+        },
+        Event::IncidentCancelled {
+            by: "ana@example.com".into(),
+            reason: "a drill".into(),
+        },
+        Event::NotificationSent {
+            receipt: Receipt {
+                key: "email/opened".into(),
+                channel: "email".into(),
+                recipient: "oncall@example.com".into(),
+                title: "PodOOMKilled: shop/checkout".into(),
+                message_id: "<1@paramedic>".into(),
+                thread: "<0@paramedic>".into(),
+            },
+        },
+        Event::NotificationFailed {
+            key: "slack/opened".into(),
+            channel: "slack".into(),
+            error: "channel_not_found".into(),
+            next_try_in: Some(Duration::from_secs(30)),
+        },
+    ]
+}
+
+/// The same events as a chained log would hold them.
+pub(crate) fn envelopes() -> Vec<Envelope> {
+    let incident = IncidentId::derive(&["golden"]);
+    let mut previous = Digest::ZERO;
+    let mut causation = None;
+    (1..)
+        .zip(events())
+        .map(|(seq, event)| {
+            let envelope = Envelope {
+                id: EventId::derive(&["golden", &seq.to_string()]),
+                cluster: "prod-eu".parse().unwrap(),
+                incident: incident.clone(),
+                seq,
+                time: time("2026-03-02T10:00:05.5Z"),
+                causation: causation.take(),
+                schema: 1,
+                previous,
+                event,
+            };
+            previous = Digest::of(&paramedic_wire::encode(&envelope));
+            causation = Some(envelope.id.clone());
+            envelope
+        })
+        .collect()
+}

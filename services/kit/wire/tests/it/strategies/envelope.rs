@@ -1,0 +1,209 @@
+//! Events of every kind in envelopes.
+
+use paramedic_domain::{
+    approval::{Channel, Decision},
+    envelope::Envelope,
+    event::{Artifact, Direction, Event, FailureCause, Receipt, WorkflowOutcome},
+    fault::{Effect, FailureKind},
+    plan::Refusal,
+};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+use super::{
+    base::{digest, id, span, text, texts, time},
+    plan::plan,
+    words::{alert, diagnosis, evidence, severity, verification},
+};
+
+fn direction() -> impl Strategy<Value = Direction> {
+    select(vec![Direction::Forward, Direction::Undo])
+}
+
+fn failure() -> impl Strategy<Value = FailureKind> {
+    select(vec![
+        FailureKind::Transient,
+        FailureKind::Permanent,
+        FailureKind::Drift,
+        FailureKind::Timeout,
+        FailureKind::LeaseLost,
+        FailureKind::Forbidden,
+    ])
+}
+
+fn decision() -> impl Strategy<Value = Decision> {
+    let channel = select(vec![Channel::Cli, Channel::Email, Channel::Slack, Channel::Web, Channel::Grpc]);
+    (id("gate_"), digest(), text(), channel, text())
+        .prop_map(|(gate, digest, by, channel, reason)| Decision {
+            gate,
+            digest,
+            by,
+            channel,
+            reason,
+        })
+        .boxed()
+}
+
+fn intake() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (text(), severity(), vec(alert(), 0..3), option::of(text())).prop_map(|(title, severity, alerts, traceparent)| {
+            Event::IncidentOpened {
+                title,
+                severity,
+                alerts,
+                traceparent,
+            }
+        }),
+        (vec(alert(), 0..3), text()).prop_map(|(alerts, reason)| Event::AlertsCorrelated { alerts, reason }),
+        (texts(), time()).prop_map(|(fingerprints, at)| Event::AlertsResolved { fingerprints, at }),
+        (any::<u32>(), text()).prop_map(|(alerts, reason)| Event::StormDeclared { alerts, reason }),
+        (id("inc_"), text()).prop_map(|(into, reason)| Event::IncidentMerged { into, reason }),
+    ]
+    .boxed()
+}
+
+fn thought() -> impl Strategy<Value = Event> {
+    let refusal = (option::of(text()), text()).prop_map(|(step, reason)| Refusal { step, reason });
+    let verified = || (any::<u32>(), verification().prop_map(Box::new));
+    prop_oneof![
+        any::<u32>().prop_map(|attempt| Event::AnalysisStarted { attempt }),
+        (any::<u32>(), diagnosis().prop_map(Box::new)).prop_map(|(attempt, diagnosis)| Event::DiagnosisReached { attempt, diagnosis }),
+        (any::<u32>(), texts(), vec(evidence(), 0..3)).prop_map(|(attempt, reasons, evidence)| Event::AnalysisInconclusive {
+            attempt,
+            reasons,
+            evidence
+        }),
+        plan().prop_map(|plan| Event::PlanProposed { plan: Box::new(plan) }),
+        (any::<u32>(), vec(refusal, 0..3)).prop_map(|(attempt, refusals)| Event::PlanRefused { attempt, refusals }),
+        verified().prop_map(|(attempt, verification)| Event::VerificationPassed { attempt, verification }),
+        verified().prop_map(|(attempt, verification)| Event::VerificationFailed { attempt, verification }),
+        verified().prop_map(|(attempt, verification)| Event::VerificationInconclusive { attempt, verification }),
+    ]
+    .boxed()
+}
+
+fn approval() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (id("plan_"), id("gate_"), time()).prop_map(|(plan, gate, expires_at)| Event::ApprovalRequested { plan, gate, expires_at }),
+        (id("plan_"), decision()).prop_map(|(plan, decision)| Event::ApprovalGranted { plan, decision }),
+        (id("plan_"), decision()).prop_map(|(plan, decision)| Event::ApprovalDenied { plan, decision }),
+        (id("plan_"), id("gate_")).prop_map(|(plan, gate)| Event::ApprovalExpired { plan, gate }),
+        (id("plan_"), id("gate_"), text()).prop_map(|(plan, gate, to)| Event::ApprovalEscalated { plan, gate, to }),
+    ]
+    .boxed()
+}
+
+fn cause() -> impl Strategy<Value = FailureCause> {
+    prop_oneof![
+        (id(""), failure()).prop_map(|(step, kind)| FailureCause::StepFailed { step, kind }),
+        id("gate_").prop_map(|gate| FailureCause::Denied { gate }),
+        id("gate_").prop_map(|gate| FailureCause::Expired { gate }),
+        Just(FailureCause::Cancelled),
+    ]
+    .boxed()
+}
+
+fn work() -> impl Strategy<Value = Event> {
+    let artifact = (text(), any::<u64>(), digest()).prop_map(|(name, bytes, digest)| Artifact { name, bytes, digest });
+    let effect = select(vec![Effect::None, Effect::Applied, Effect::Unknown]);
+    let outcome = select(vec![
+        WorkflowOutcome::Succeeded,
+        WorkflowOutcome::RolledBack,
+        WorkflowOutcome::Stuck,
+        WorkflowOutcome::Cancelled,
+    ]);
+    prop_oneof![
+        (id("plan_"), id(""), direction(), any::<u32>()).prop_map(|(plan, step, direction, attempt)| Event::StepScheduled {
+            plan,
+            step,
+            direction,
+            attempt
+        }),
+        (id("plan_"), id(""), direction(), any::<u32>(), id("")).prop_map(|(plan, step, direction, attempt, worker)| Event::StepStarted {
+            plan,
+            step,
+            direction,
+            attempt,
+            worker
+        }),
+        (id("plan_"), id(""), any::<u32>(), text(), vec(artifact, 0..3)).prop_map(|(plan, step, attempt, summary, artifacts)| {
+            Event::StepSucceeded {
+                plan,
+                step,
+                attempt,
+                summary,
+                artifacts,
+            }
+        }),
+        (id("plan_"), id(""), direction(), any::<u32>(), failure(), effect, text()).prop_map(
+            |(plan, step, direction, attempt, kind, effect, message)| Event::StepFailed {
+                plan,
+                step,
+                direction,
+                attempt,
+                kind,
+                effect,
+                message
+            }
+        ),
+        (id("plan_"), id(""), text(), text()).prop_map(|(plan, step, by, reason)| Event::StepSkipped { plan, step, by, reason }),
+        (id("plan_"), id(""), any::<u32>(), text()).prop_map(|(plan, step, attempt, summary)| Event::StepUndone {
+            plan,
+            step,
+            attempt,
+            summary
+        }),
+        (id("plan_"), outcome, option::of(cause())).prop_map(|(plan, outcome, cause)| Event::WorkflowFinished { plan, outcome, cause }),
+    ]
+    .boxed()
+}
+
+fn end() -> impl Strategy<Value = Event> {
+    let receipt =
+        (text(), text(), text(), text(), text(), text()).prop_map(|(key, channel, recipient, title, message_id, thread)| Receipt {
+            key,
+            channel,
+            recipient,
+            title,
+            message_id,
+            thread,
+        });
+    prop_oneof![
+        text().prop_map(|reason| Event::IncidentResolved { reason }),
+        text().prop_map(|reason| Event::IncidentEscalated { reason }),
+        (text(), text()).prop_map(|(by, reason)| Event::IncidentCancelled { by, reason }),
+        receipt.prop_map(|receipt| Event::NotificationSent { receipt }),
+        (text(), text(), text(), option::of(span())).prop_map(|(key, channel, error, next_try_in)| Event::NotificationFailed {
+            key,
+            channel,
+            error,
+            next_try_in
+        }),
+    ]
+    .boxed()
+}
+
+/// Any envelope of the current schema.
+pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
+    let event = prop_oneof![intake(), thought(), approval(), work(), end()];
+    (
+        id("evt_"),
+        id(""),
+        id("inc_"),
+        any::<u64>(),
+        time(),
+        option::of(id("evt_")),
+        digest(),
+        event,
+    )
+        .prop_map(|(id, cluster, incident, seq, time, causation, previous, event)| Envelope {
+            id,
+            cluster,
+            incident,
+            seq,
+            time,
+            causation,
+            schema: 1,
+            previous,
+            event,
+        })
+}

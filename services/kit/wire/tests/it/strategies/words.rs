@@ -1,0 +1,194 @@
+//! Alerts, evidence, criteria, diagnoses.
+
+use paramedic_domain::{
+    alert::{Alert, AlertStatus, Severity},
+    diagnosis::{Category, Diagnosis, Factor},
+    evidence::{Evidence, Source},
+    object::ObjectRef,
+    plan::Recommendation,
+    risk::RiskLevel,
+    verification::{Comparison, Criterion, Measurement, Probe, Verdict, Verification, WorkloadMetric},
+};
+use proptest::{bool, collection, collection::vec, option, prelude::*, sample::select};
+
+use super::base::{id, number, object, span, text, texts, time};
+
+pub(super) fn object_ref() -> impl Strategy<Value = ObjectRef> {
+    (text(), text(), option::of(text()), text(), option::of(text()))
+        .prop_map(|(api_version, kind, namespace, name, uid)| ObjectRef {
+            api_version,
+            kind,
+            namespace,
+            name,
+            uid,
+        })
+        .boxed()
+}
+
+pub(super) fn severity() -> impl Strategy<Value = Severity> {
+    select(vec![Severity::Info, Severity::Warning, Severity::Critical])
+}
+
+pub(super) fn risk_level() -> impl Strategy<Value = RiskLevel> {
+    select(vec![
+        RiskLevel::None,
+        RiskLevel::Low,
+        RiskLevel::Medium,
+        RiskLevel::High,
+        RiskLevel::Critical,
+    ])
+}
+
+pub(crate) fn alert() -> impl Strategy<Value = Alert> {
+    let map = || collection::btree_map(text(), text(), 0..4);
+    let status = select(vec![AlertStatus::Firing, AlertStatus::Resolved]);
+    (text(), status, map(), map(), time(), option::of(time()), text(), text())
+        .prop_map(
+            |(fingerprint, status, labels, annotations, starts_at, ends_at, generator_url, group_key)| Alert {
+                fingerprint,
+                status,
+                labels,
+                annotations,
+                starts_at,
+                ends_at,
+                generator_url,
+                group_key,
+            },
+        )
+        .boxed()
+}
+
+pub(super) fn evidence() -> impl Strategy<Value = Evidence> {
+    let source = select(vec![
+        Source::Kubernetes,
+        Source::Prometheus,
+        Source::Loki,
+        Source::Jaeger,
+        Source::Alertmanager,
+    ]);
+    (id(""), source, text(), time(), text(), option::of(number()), text())
+        .prop_map(|(id, source, query, observed_at, excerpt, value, unit)| Evidence {
+            id,
+            source,
+            query,
+            observed_at,
+            excerpt,
+            value,
+            unit,
+        })
+        .boxed()
+}
+
+fn probe() -> impl Strategy<Value = Probe> {
+    let metric = select(vec![
+        WorkloadMetric::UnreadyReplicas,
+        WorkloadMetric::RestartsSinceChange,
+        WorkloadMetric::OomKillsSinceChange,
+    ]);
+    prop_oneof![
+        text().prop_map(|query| Probe::Promql { query }),
+        (object_ref(), metric).prop_map(|(target, metric)| Probe::Workload { target, metric })
+    ]
+}
+
+pub(super) fn criterion() -> impl Strategy<Value = Criterion> {
+    let comparison = select(vec![Comparison::AtMost, Comparison::AtLeast]);
+    (text(), probe(), comparison, number(), text(), option::of(number()), bool::ANY)
+        .prop_map(|(description, probe, comparison, threshold, unit, before, decisive)| Criterion {
+            description,
+            probe,
+            comparison,
+            threshold,
+            unit,
+            before,
+            decisive,
+        })
+        .boxed()
+}
+
+pub(super) fn verification() -> impl Strategy<Value = Verification> {
+    let verdict = select(vec![Verdict::Passed, Verdict::Failed, Verdict::Inconclusive]);
+    let measurement =
+        (criterion(), option::of(number()), option::of(bool::ANY), evidence()).prop_map(|(criterion, after, holds, evidence)| {
+            Measurement {
+                criterion,
+                after,
+                holds,
+                evidence,
+            }
+        });
+    (verdict, text(), vec(measurement, 0..3), texts(), span(), option::of(time()))
+        .prop_map(
+            |(verdict, summary, measurements, caveats, window, expected_recurrence)| Verification {
+                verdict,
+                summary,
+                measurements,
+                caveats,
+                window,
+                expected_recurrence,
+            },
+        )
+        .boxed()
+}
+
+fn recommendation() -> impl Strategy<Value = Recommendation> {
+    (
+        (id(""), text(), text(), number(), object()),
+        (vec(id(""), 0..3), text(), option::of(risk_level()), option::of(bool::ANY)),
+    )
+        .prop_map(
+            |((id, action, description, confidence, parameters), (dependencies, rationale, risk, requires_approval))| Recommendation {
+                id,
+                action,
+                description,
+                confidence,
+                parameters,
+                dependencies,
+                rationale,
+                risk,
+                requires_approval,
+            },
+        )
+        .boxed()
+}
+
+pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
+    let category = select(vec![
+        Category::OomLimitTooLow,
+        Category::Dns,
+        Category::DbDeadlock,
+        Category::NoFault,
+    ]);
+    let factor = (text(), number(), vec(id(""), 0..3)).prop_map(|(text, weight, evidence)| Factor { text, weight, evidence });
+    (
+        (category, object_ref(), number(), text(), texts(), vec(factor, 0..3)),
+        (
+            vec(evidence(), 0..3),
+            texts(),
+            vec(recommendation(), 0..3),
+            vec(criterion(), 0..2),
+            text(),
+        ),
+    )
+        .prop_map(
+            |(
+                (category, target, confidence, summary, causal_chain, factors),
+                (evidence, missing_sources, recommendations, criteria, engine),
+            )| {
+                Diagnosis {
+                    category,
+                    target,
+                    confidence,
+                    summary,
+                    causal_chain,
+                    factors,
+                    evidence,
+                    missing_sources,
+                    recommendations,
+                    criteria,
+                    engine,
+                }
+            },
+        )
+        .boxed()
+}
