@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
-use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
+use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, jetstream::JetStreamBus, streams};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,7 +22,11 @@ pub async fn open_bus(settings: &Bus) -> anyhow::Result<SharedBus> {
         Some(folder) => {
             Arc::new(EmbeddedBus::open(Path::new(folder)).with_context(|| format!("configuration key bus.url: cannot open {folder}"))?)
         }
-        None => anyhow::bail!("jetstream"),
+        None => Arc::new(
+            JetStreamBus::connect(&settings.url, settings.nats_options())
+                .await
+                .with_context(|| format!("configuration key bus.url: cannot use {}", settings.url))?,
+        ),
     };
     streams::ensure_all(bus.as_ref(), settings.replicas)
         .await

@@ -7,6 +7,7 @@ use std::{
 };
 
 use config::{Config, Environment, File, FileFormat};
+use paramedic_bus::jetstream::{Credentials, Options, Tls};
 use paramedic_domain::{id::ClusterId, policy::Mode};
 use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -86,8 +87,29 @@ pub fn environment() -> HashMap<String, String> {
 pub struct Bus {
     /// `embedded:<folder>` or `nats://host:port[,nats://...]`.
     pub url: String,
-    /// Copies of each stream, 1 to 5 (NATS only); 3 in production.
+    /// Copies of each stream and bucket, 1 to 5 (NATS only); 3 in production.
     pub replicas: usize,
+    /// NATS credentials file (JWT and seed); empty: none.
+    pub credentials_file: PathBuf,
+    /// Authority of the NATS server's certificate (PEM); empty: the system's.
+    pub ca_file: PathBuf,
+}
+
+impl Bus {
+    /// The same in the backend's words.
+    #[must_use]
+    pub fn nats_options(&self) -> Options {
+        let file = |path: &PathBuf| (!path.as_os_str().is_empty()).then(|| path.clone());
+        Options {
+            credentials: file(&self.credentials_file).map_or(Credentials::None, Credentials::File),
+            tls: Tls {
+                root_certificates: file(&self.ca_file),
+                ..Tls::default()
+            },
+            bucket_replicas: self.replicas,
+            ..Options::default()
+        }
+    }
 }
 
 /// The cluster this installation looks after.
