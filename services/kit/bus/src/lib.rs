@@ -16,7 +16,7 @@
 //!   match its filter is the expected one.
 //! - An append that failed with [`Error::Unavailable`] may have been stored: reload and decide again, never append again blindly.
 //! - A repeated `msg_id` within the stream's duplicate window is acknowledged with `duplicate = true` and the first sequence,
-//!   and stored once; this is looked at before the expectation, so a retry of a stored append is a duplicate, not a conflict.
+//!   and stored once. With an expectation too, the repetition may be answered as a duplicate or as a conflict with itself.
 //! - A message is at most [`MAX_MESSAGE_BYTES`] with its headers. Header names starting with `Nats-` belong to the backend.
 //!
 //! **Reading.** [`Bus::replay`] and [`Consumer::next`] return only messages that are already as durable as an acknowledged append.
@@ -28,6 +28,8 @@
 //!   nobody waits for it by polling.
 //! - Positions, delivery counts and nak deadlines survive a restart and a kill -9. The embedded bus redelivers what a dead
 //!   process held at once, since nobody else can hold it; JetStream after `ack_wait`.
+//! - A timer is a hint, not a proof: after a restart of a nats-server a nak may come back up to a second early. Compare the clock,
+//!   and nak again for the rest.
 //! - `max_ack_pending` counts deliveries in hand and messages waiting out a nak: a consumer whose naks are timers needs it large.
 //! - Joining a consumer with other settings changes them for everybody, except `start`, which only a new consumer obeys.
 //!

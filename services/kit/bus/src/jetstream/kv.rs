@@ -11,15 +11,13 @@ use async_nats::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{
-    StreamExt, TryStreamExt,
-    future::ready,
-    stream::{self, BoxStream},
-};
+use futures::{TryStreamExt, stream::BoxStream};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    errors,
+    JetStreamBus, errors,
     publish::{Refusal, publish},
+    watch,
 };
 use crate::{Entry, Error, Kv, limits};
 
@@ -31,31 +29,28 @@ pub(super) struct Bucket {
     store: kv::Store,
     context: Context,
     patience: Duration,
+    connections: tokio::sync::watch::Receiver<u64>,
+    closed: CancellationToken,
 }
 
 impl Bucket {
-    pub(super) async fn open(
-        context: &Context,
-        patience: Duration,
-        name: &str,
-        ttl: Option<Duration>,
-        replicas: usize,
-    ) -> Result<Self, Error> {
+    pub(super) async fn open(bus: &JetStreamBus, name: &str, ttl: Option<Duration>) -> Result<Self, Error> {
         let config = kv::Config {
             bucket: name.to_owned(),
             history: 1,
             max_age: ttl.unwrap_or_default(),
             limit_markers: ttl,
-            num_replicas: replicas,
+            num_replicas: bus.options.bucket_replicas,
             ..kv::Config::default()
         };
-        let store = context.create_or_update_key_value(config).await;
-        let store = store.map_err(|e| errors::unavailable(&format!("bucket {name}"), &e))?;
+        let store = bus.context.create_or_update_key_value(config).await;
         Ok(Self {
             name: name.to_owned(),
-            store,
-            context: context.clone(),
-            patience,
+            store: store.map_err(|e| errors::unavailable(&format!("bucket {name}"), &e))?,
+            context: bus.context.clone(),
+            patience: bus.options.timeout,
+            connections: bus.connections.clone(),
+            closed: bus.closed.clone(),
         })
     }
 
@@ -131,45 +126,11 @@ impl Kv for Bucket {
     }
 
     async fn watch(&self, prefix: &str) -> Result<BoxStream<'static, Result<Entry, Error>>, Error> {
-        // Filters know whole tokens, prefixes do not; what is after the last dot is left to us.
-        let filter = match prefix.rfind('.') {
-            Some(dot) => format!("{}>", &prefix[..=dot]),
-            None => ">".to_owned(),
-        };
-        let what = format!("watch on bucket {}", self.name);
-        let changes = self
-            .store
-            .watch_with_history(filter)
-            .await
-            .map_err(|e| errors::unavailable(&what, &e))?;
-        let prefix = prefix.to_owned();
-        let mut present = true;
-        let entries = changes.filter_map(move |change| {
-            let change = change.map_err(|e| errors::unavailable(&what, &e));
-            // Records up to the first one with nothing behind it are the present; deletions are not part of it.
-            let was_present = present;
-            present = present && change.as_ref().is_ok_and(|change| change.delta > 0);
-            let wanted = match change {
-                Ok(change) => {
-                    let gone = change.operation != Operation::Put;
-                    let skip = !change.key.starts_with(&prefix) || (was_present && gone);
-                    (!skip).then(|| Ok(entry(change)))
-                }
-                Err(error) => Some(Err(error)),
-            };
-            ready(wanted)
-        });
-        // The client mends its subscription by itself; an error or an end means it gave up.
-        let ended = stream::once(ready(Err(Error::Unavailable("nats: watch ended".into()))));
-        let mut failed = false;
-        let until_error = entries
-            .chain(ended)
-            .take_while(move |item| ready(!std::mem::replace(&mut failed, item.is_err())));
-        Ok(until_error.boxed())
+        watch::watch(self.store.clone(), prefix, self.connections.clone(), self.closed.clone()).await
     }
 }
 
-fn entry(record: kv::Entry) -> Entry {
+pub(super) fn entry(record: kv::Entry) -> Entry {
     let value = (record.operation == Operation::Put).then_some(record.value);
     Entry {
         key: record.key,

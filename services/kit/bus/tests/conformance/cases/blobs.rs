@@ -13,6 +13,7 @@ pub(crate) async fn a_large_blob_comes_back(b: &mut impl Backend) {
     blobs.put("empty", Bytes::new()).await.expect("put");
     assert!(blobs.get("dump").await.expect("get") == Some(large));
     blobs.put("dump", Bytes::from_static(b"new")).await.expect("replace");
+    drop(blobs);
     b.restart().await;
     let blobs = b.bus().blobs("artifacts").await.expect("bucket");
     assert_eq!(blobs.get("dump").await.expect("get").as_deref(), Some(b"new".as_slice()));

@@ -220,7 +220,7 @@ pub(crate) async fn max_ack_pending_bounds_what_is_in_hand(b: &mut impl Backend)
 
 pub(crate) async fn filters_select_what_is_delivered(b: &mut impl Backend) {
     let bus = with_stream(b).await;
-    let filters = vec!["inc.*.opened".to_owned(), "inc.z.>".into()];
+    let filters = vec!["inc.*.opened".to_owned(), "inc.z.closed".into()];
     let mut consumer = join(&bus, &ConsumerSpec { filters, ..worker() }).await;
     for subject in ["inc.a.opened", "inc.a.closed", "inc.z.closed", "inc.b.opened", "inc.b"] {
         append(&bus, message(subject, subject)).await;
@@ -281,9 +281,9 @@ pub(crate) async fn a_dropped_next_loses_nothing(b: &mut impl Backend) {
     let mut seen = Vec::new();
     for n in 0..20 {
         let patience = Duration::from_micros(200 * n);
-        tokio::time::timeout(patience, consumer.next())
-            .await
-            .map_or((), |delivery| seen.push(delivery.expect("next")));
+        if let Ok(delivery) = tokio::time::timeout(patience, consumer.next()).await {
+            seen.push(delivery.expect("next"));
+        }
         append(&bus, message(&format!("inc.a.e{n}"), &n.to_string())).await;
     }
     let mut taken: Vec<_> = seen.iter().map(payload).collect();
