@@ -1,5 +1,18 @@
 //! Approval: asks people about gates, counts their answers, ends questions that nobody answered.
 //!
-//! [`core`] decides (who may answer what, once), `shell` meets the bus, browsers and gRPC.
+//! [`core`] decides (who may answer what, once); [`shell`] meets the bus, browsers and gRPC.
+//!
+//! Identity: through gRPC and the command line it comes from the bearer token, never from the request, once
+//! `approval.approvers` is configured; through a signed link it is the address that the link was sent to.
 
+mod app;
+pub mod config;
 pub mod core;
+pub mod metrics;
+pub mod shell;
+
+pub use app::build;
+pub use config::Config;
+
+/// Defaults of the `[approval]` section.
+pub const DEFAULTS: &str = include_str!("../defaults.toml");

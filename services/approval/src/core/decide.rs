@@ -90,12 +90,15 @@ pub fn decide(incident: &Incident, answer: Answer, decision: &Decision, now: Tim
 #[must_use]
 pub fn recorded(incident: &Incident, answer: Answer, decision: &Decision) -> bool {
     match (answer, incident.gates.get(&decision.gate)) {
-        (Answer::Approve, Some(GateState::Waiting { approvals, .. } | GateState::Granted { approvals, .. })) => approvals.contains(decision),
+        (Answer::Approve, Some(GateState::Waiting { approvals, .. } | GateState::Granted { approvals, .. })) => {
+            approvals.contains(decision)
+        }
         (Answer::Deny, Some(GateState::Denied { decision: stored, .. })) => stored == decision,
         (Answer::Approve, Some(GateState::Planned | GateState::Denied { .. } | GateState::Expired { .. }) | None)
-        | (Answer::Deny, Some(GateState::Planned | GateState::Waiting { .. } | GateState::Granted { .. } | GateState::Expired { .. }) | None) => {
-            false
-        }
+        | (
+            Answer::Deny,
+            Some(GateState::Planned | GateState::Waiting { .. } | GateState::Granted { .. } | GateState::Expired { .. }) | None,
+        ) => false,
     }
 }
 
@@ -205,7 +208,10 @@ mod tests {
         assert_eq!(refuse(&log, newline, at(1)), Refusal::NoIdentity);
 
         assert_eq!(refuse(&log, good.clone(), at(1800)).code(), "expired");
-        assert_eq!(refuse(&Log::with_plan(1), decision(&Log::with_plan(1).incident, 0, "ann"), at(1)).code(), "not_asked");
+        assert_eq!(
+            refuse(&Log::with_plan(1), decision(&Log::with_plan(1).incident, 0, "ann"), at(1)).code(),
+            "not_asked"
+        );
 
         let mut ended = Log::waiting(1);
         ended.end(at(1));
@@ -226,7 +232,10 @@ mod tests {
         let again = decision(&log.incident, 0, "Ann@Example.com");
         let refusal = decide(&log.incident, Answer::Approve, &again, at(2)).unwrap_err();
         assert!(matches!(refusal, Refusal::AlreadyCounted { missing: 1, .. }), "{refusal}");
-        assert!(decide(&log.incident, Answer::Deny, &again, at(2)).is_ok(), "a change of mind towards no is heard");
+        assert!(
+            decide(&log.incident, Answer::Deny, &again, at(2)).is_ok(),
+            "a change of mind towards no is heard"
+        );
         let ben = decision(&log.incident, 0, "ben@example.com");
         for event in decide(&log.incident, Answer::Approve, &ben, at(3)).unwrap() {
             log.push(event, at(3));

@@ -76,7 +76,9 @@ pub fn timer(incident: &Incident, plan: &PlanId, gate: &GateId, now: Timestamp) 
                 Timer::Wait(expires_at.duration_since(now).unsigned_abs())
             }
         }
-        Some(GateState::Planned | GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. }) | None => Timer::Settled,
+        Some(GateState::Planned | GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. }) | None => {
+            Timer::Settled
+        }
     }
 }
 

@@ -19,7 +19,12 @@ use super::{
 #[derive(Debug, Clone)]
 enum Move {
     /// A person answers what they see now.
-    Answer { person: usize, gate: usize, approve: bool, right_digest: bool },
+    Answer {
+        person: usize,
+        gate: usize,
+        approve: bool,
+        right_digest: bool,
+    },
     /// A person answers from a state that is `stale` events old; the compare-and-set makes them decide again.
     Race { person: usize, gate: usize, approve: bool },
     /// The timer fires.

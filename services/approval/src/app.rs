@@ -1,0 +1,67 @@
+//! Puts the role together; binds and spawns nothing.
+
+use std::sync::Arc;
+
+use paramedic_bus::{consume, streams};
+use paramedic_proto::v1::approval_service_server::ApprovalServiceServer;
+use paramedic_runtime::{Kit, Role};
+
+use crate::{
+    config::Config,
+    metrics,
+    shell::{desk::Desk, grpc::Service, http, identity::Callers, index, secret, worker},
+};
+
+/// Plans and questions handled at once; each is one or two appends.
+const CONCURRENCY: usize = 16;
+/// Events after which a gate may look different.
+const INDEXED: [&str; 7] = [
+    "plan_proposed",
+    "approval_requested",
+    "approval_granted",
+    "approval_denied",
+    "approval_expired",
+    "workflow_finished",
+    "incident_cancelled",
+];
+
+/// Builds the role.
+///
+/// # Errors
+/// When the bus is unavailable.
+pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
+    metrics::describe();
+    let nonces = kit.bus.kv(streams::APPROVALS, None).await?;
+    let gates = kit.bus.kv(index::BUCKET, Some(index::KEPT)).await?;
+    let secret = secret::obtain(&config.link_secret, nonces.as_ref()).await?;
+    let callers = Callers::new(&config);
+    if callers.open() {
+        tracing::warn!("approval.approvers is empty: whoever reaches the gRPC port may decide under any name");
+    }
+    let desk = Desk::new(kit.clone(), nonces, secret);
+    let service = Service {
+        desk: desk.clone(),
+        index: gates.clone(),
+        callers: Arc::new(callers),
+        public_url: config.public_url,
+    };
+    let (asking, indexing) = (kit.clone(), kit);
+    Ok(Role::new("approval")
+        .http(http::routes(desk))
+        .grpc(ApprovalServiceServer::new(service))
+        .task("ask", async move {
+            let spec = consume::on_events("approval", &worker::KINDS);
+            let (bus, drain, clock) = (asking.bus.clone(), asking.drain.clone(), Arc::new(asking.clock.clone()));
+            let handler = Arc::new(worker::Worker { kit: asking });
+            Ok(consume::run(bus, spec, CONCURRENCY, clock, drain, handler).await?)
+        })
+        .task("index", async move {
+            let spec = consume::on_events("approval-index", &INDEXED);
+            let (bus, drain, clock) = (indexing.bus.clone(), indexing.drain.clone(), Arc::new(indexing.clock.clone()));
+            let handler = Arc::new(index::Indexer {
+                kit: indexing,
+                index: gates,
+            });
+            Ok(consume::run(bus, spec, CONCURRENCY, clock, drain, handler).await?)
+        }))
+}

@@ -1,0 +1,20 @@
+//! Metrics of the approval role.
+
+use metrics::describe_counter;
+
+/// Gates asked.
+pub const ASKED: &str = "paramedic_approval_asked_total";
+/// Answers counted, by answer and channel.
+pub const DECISIONS: &str = "paramedic_approval_decisions_total";
+/// Answers refused, by reason.
+pub const REFUSALS: &str = "paramedic_approval_refusals_total";
+/// Questions that nobody answered in time.
+pub const EXPIRED: &str = "paramedic_approval_expired_total";
+
+/// Names and help texts, once per process.
+pub fn describe() {
+    describe_counter!(ASKED, "approval gates that asked people");
+    describe_counter!(DECISIONS, "decisions that were counted, by answer and channel");
+    describe_counter!(REFUSALS, "decisions that were refused, by reason");
+    describe_counter!(EXPIRED, "approval gates that expired without an answer");
+}

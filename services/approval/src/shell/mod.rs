@@ -1,0 +1,10 @@
+//! Bus, browsers and gRPC around the decisions of `core`.
+
+pub mod desk;
+pub mod grpc;
+pub mod http;
+pub mod identity;
+pub mod index;
+pub mod secret;
+pub mod view;
+pub mod worker;
