@@ -8,7 +8,10 @@ COMPONENT = "app.kubernetes.io/component"
 
 def problems(objects: list[dict], mode: str) -> list[str]:
     """Every broken rule, with the object that breaks it."""
-    rules = (names_are_unique, pods_are_restricted, pods_are_probed, only_two_roles_reach_the_cluster, rights_are_minimal, selectors_match, secrets_stay_secret)
+    rules = (
+        names_are_unique, pods_are_restricted, pods_are_probed, only_two_roles_reach_the_cluster, rights_are_minimal, selectors_match,
+        grpc_is_ours, secrets_stay_secret,
+    )
     found = [problem for rule in rules for problem in rule(objects)]
     return found + list(observe_changes_nothing(objects, mode))
 
@@ -117,6 +120,14 @@ def selectors_match(objects: list[dict]) -> Iterator[str]:
             for path in rule["http"]["paths"]:
                 if path["backend"]["service"]["name"] not in names["Service"]:
                     yield f"{title(item)} leads to a service that is not there"
+
+
+def grpc_is_ours(objects: list[dict]) -> Iterator[str]:
+    """A network policy, where there is one, opens the gRPC port to this release's pods only."""
+    for item in of_kind(objects, "NetworkPolicy"):
+        for rule in item["spec"]["ingress"]:
+            if any(port["port"] == "grpc" for port in rule["ports"]) and not rule.get("from"):
+                yield f"{title(item)} opens gRPC, and with it approvals, to everybody"
 
 
 def secrets_stay_secret(objects: list[dict]) -> Iterator[str]:

@@ -48,6 +48,10 @@ class Rules(unittest.TestCase):
         found = self.broken("Deployment", "gateway", lambda item: container(item)["env"].append({"name": "X_TOKEN", "value": "abc"}))
         self.assertIn("in the open", found[0])
 
+    def test_approvals_open_to_everybody(self):
+        found = self.broken("NetworkPolicy", "paramedic", lambda item: item["spec"]["ingress"][1].pop("from"))
+        self.assertIn("opens gRPC", found[0])
+
     def test_a_service_that_selects_nothing(self):
         found = self.broken("Service", "executor", lambda item: item["spec"]["selector"].update({"app.kubernetes.io/component": "nobody"}))
         self.assertIn("selects 0 deployments", found[0])
