@@ -14,10 +14,10 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use jiff::Timestamp;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
+    clock,
     store::{Durable, Store, broken},
     watch::{self, Watchers},
 };
@@ -52,7 +52,7 @@ enum Require {
 
 struct Saved {
     revision: u64,
-    written_ms: i64,
+    written_ms: u64,
     value: Bytes,
 }
 
@@ -85,11 +85,11 @@ impl Bucket {
         state.ttl = ttl;
         state.expiry.clear();
         if let Some(ttl) = ttl {
-            let (now, wall) = (Instant::now(), now_ms());
+            let (now, wall) = (Instant::now(), clock::millis());
             for entry in self.tree.scan_prefix(b"k") {
                 let (key, value) = entry.map_err(broken)?;
                 let saved = decode(&value);
-                let age = Duration::from_millis(wall.saturating_sub(saved.written_ms).try_into().unwrap_or(0));
+                let age = Duration::from_millis(wall.saturating_sub(saved.written_ms));
                 state.expiry.insert((now + ttl.saturating_sub(age), saved.revision), text(&key));
             }
         }
@@ -130,7 +130,7 @@ impl Bucket {
         let mut batch = sled::Batch::default();
         batch.insert(REVISION, &revision.to_be_bytes());
         match value {
-            Some(value) => batch.insert(key_of(key), encode(revision, now_ms(), value)),
+            Some(value) => batch.insert(key_of(key), encode(revision, clock::millis(), value)),
             None => batch.remove(key_of(key)),
         }
         self.tree.apply_batch(batch).map_err(broken)?;
@@ -279,7 +279,7 @@ fn text(key: &[u8]) -> String {
     String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned()
 }
 
-fn encode(revision: u64, written_ms: i64, value: &[u8]) -> Vec<u8> {
+fn encode(revision: u64, written_ms: u64, value: &[u8]) -> Vec<u8> {
     [revision.to_be_bytes().as_slice(), &written_ms.to_be_bytes(), value].concat()
 }
 
@@ -287,15 +287,11 @@ fn decode(bytes: &[u8]) -> Saved {
     let (head, value) = bytes.split_at_checked(16).unwrap_or((&[0; 16], &[]));
     Saved {
         revision: number(&head[..8]),
-        written_ms: head.last_chunk().map_or(0, |b| i64::from_be_bytes(*b)),
+        written_ms: head.last_chunk().map_or(0, |b| u64::from_be_bytes(*b)),
         value: Bytes::copy_from_slice(value),
     }
 }
 
 fn number(bytes: &[u8]) -> u64 {
     bytes.first_chunk().map_or(0, |b| u64::from_be_bytes(*b))
-}
-
-fn now_ms() -> i64 {
-    Timestamp::now().as_millisecond()
 }

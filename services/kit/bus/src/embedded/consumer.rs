@@ -13,11 +13,11 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
+    clock,
     queue::{Pending, Phase, Queue, Rules, Turn},
     store::{Durable, Store, broken, closed},
     stream::{Stream, Tail},
@@ -358,7 +358,7 @@ fn number(bytes: &[u8]) -> u64 {
 
 fn saved(pending: Pending) -> Vec<u8> {
     let deadline = match pending.phase {
-        Phase::Delayed(until) => 1 + wall_millis().saturating_add(millis(until.saturating_duration_since(Instant::now()))),
+        Phase::Delayed(until) => 1 + clock::millis().saturating_add(millis(until.saturating_duration_since(Instant::now()))),
         Phase::Out(_) | Phase::Ready => 0,
     };
     [pending.attempts.to_be_bytes().as_slice(), &deadline.to_be_bytes()].concat()
@@ -367,15 +367,11 @@ fn saved(pending: Pending) -> Vec<u8> {
 fn restored(value: &[u8]) -> Pending {
     let attempts = value.first_chunk().map_or(0, |b| u32::from_be_bytes(*b));
     let phase = match number(value).checked_sub(1) {
-        Some(deadline) => Phase::Delayed(Instant::now() + Duration::from_millis(deadline.saturating_sub(wall_millis()))),
+        Some(deadline) => Phase::Delayed(Instant::now() + Duration::from_millis(deadline.saturating_sub(clock::millis()))),
         // Due at once: delivered again, or given up if that was its last delivery.
         None => Phase::Out(Instant::now()),
     };
     Pending { attempts, phase }
-}
-
-fn wall_millis() -> u64 {
-    Timestamp::now().as_millisecond().try_into().unwrap_or(0)
 }
 
 fn millis(duration: Duration) -> u64 {

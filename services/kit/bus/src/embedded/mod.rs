@@ -11,6 +11,7 @@
 
 mod blobs;
 mod bucket;
+mod clock;
 mod codec;
 mod consumer;
 mod heads;

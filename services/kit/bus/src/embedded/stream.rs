@@ -22,7 +22,7 @@ use sled::IVec;
 use tokio::sync::Notify;
 
 use super::{
-    codec,
+    clock, codec,
     consumer::Shared,
     heads::Heads,
     store::{Durable, Store, broken},
@@ -182,20 +182,20 @@ impl Stream {
         }
         let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
         self.store.check_open()?;
-        let now = now_nanos().max(head.last_time);
+        let now = clock::nanos().max(head.last_time);
         let mut batch = sled::Batch::default();
-        if let Some(id) = &message.msg_id {
-            if let Some(seq) = self.seen(id, now)? {
-                return Ok((Ack { seq, duplicate: true }, self.store.barrier()));
-            }
+        if let Some(id) = &message.msg_id
+            && let Some(seq) = self.seen(id, now)?
+        {
+            return Ok((Ack { seq, duplicate: true }, self.store.barrier()));
         }
-        if let Some(expect) = &message.expect {
-            if self.last_under(&mut head, &expect.filter)? != expect.last {
-                return Err(Error::Conflict {
-                    filter: expect.filter.clone(),
-                    expected: expect.last,
-                });
-            }
+        if let Some(expect) = &message.expect
+            && self.last_under(&mut head, &expect.filter)? != expect.last
+        {
+            return Err(Error::Conflict {
+                filter: expect.filter.clone(),
+                expected: expect.last,
+            });
         }
         let seq = head.last + 1;
         if let Some(id) = &message.msg_id {
@@ -361,10 +361,6 @@ impl Stream {
         consumers.insert(spec.durable.clone(), shared.clone());
         Ok((shared, durable))
     }
-}
-
-fn now_nanos() -> i64 {
-    i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
 
 fn message_key(seq: u64) -> Vec<u8> {

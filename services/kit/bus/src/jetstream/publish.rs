@@ -47,7 +47,7 @@ pub(super) async fn append(context: &Context, patience: Duration, stream: &str, 
         }),
         Err(Refusal::Other(error)) => Err(error),
         Err(Refusal::WrongLast) => {
-            let expect = message.expect.unwrap_or_else(|| crate::Expect {
+            let expect = message.expect.unwrap_or(crate::Expect {
                 filter: message.subject,
                 last: 0,
             });

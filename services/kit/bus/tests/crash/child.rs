@@ -4,6 +4,7 @@ use std::{io::Write, path::Path, sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use paramedic_bus::{Append, ConsumerSpec, Error, Expect, SharedBus, Start, StreamSpec, embedded::EmbeddedBus};
+use tokio::task::JoinSet;
 
 /// Set in the child: where its bus is.
 pub(crate) const DIRECTORY: &str = "PARAMEDIC_CRASH_DIRECTORY";
@@ -53,9 +54,10 @@ fn report(text: &str) {
 }
 
 async fn append(bus: SharedBus, round: &str) {
-    let writers = (0..INCIDENTS).map(|incident| {
+    let mut writers = JoinSet::new();
+    for incident in 0..INCIDENTS {
         let (bus, round) = (bus.clone(), round.to_owned());
-        tokio::spawn(async move {
+        writers.spawn(async move {
             let filter = format!("inc.c.{incident}.>");
             let known = bus.replay(STREAM, &filter, Start::Beginning).await.expect("replay");
             let mut last = known.last().map_or(0, |m| m.seq);
@@ -74,9 +76,9 @@ async fn append(bus: SharedBus, round: &str) {
                 last = bus.append(STREAM, message).await.expect("nobody else writes here").seq;
                 report(&format!("{last} {body}"));
             }
-        })
-    });
-    join_all(writers).await;
+        });
+    }
+    writers.join_all().await;
 }
 
 async fn consume(bus: SharedBus) {
@@ -94,9 +96,10 @@ async fn consume(bus: SharedBus) {
         let stored: Result<Vec<_>, Error> = join_all(appends).await.into_iter().collect();
         stored.expect("append");
     }
-    let handles = (0..4).map(|_| {
+    let mut handles = JoinSet::new();
+    for _ in 0..4 {
         let bus = bus.clone();
-        tokio::spawn(async move {
+        handles.spawn(async move {
             let mut consumer = bus.consumer(&worker()).await.expect("consumer");
             loop {
                 let delivery = consumer.next().await.expect("next");
@@ -104,7 +107,7 @@ async fn consume(bus: SharedBus) {
                 delivery.settle.ack().await.expect("ack");
                 report(&format!("acked {} {}", delivery.message.seq, delivery.attempt));
             }
-        })
-    });
-    join_all(handles).await;
+        });
+    }
+    handles.join_all().await;
 }

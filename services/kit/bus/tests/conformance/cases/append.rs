@@ -22,7 +22,7 @@ pub(crate) async fn sequences_start_at_one_and_have_no_gaps(b: &mut impl Backend
 
 pub(crate) async fn what_was_appended_is_read_back(b: &mut impl Backend) {
     let bus = with_stream(b).await;
-    let before = jiff::Timestamp::now();
+    let before = now();
     let headers = Headers::from([
         ("traceparent".to_owned(), "00-ab-cd-01".to_owned()),
         ("X-Kind".into(), "a: b".into()),
@@ -47,7 +47,7 @@ pub(crate) async fn what_was_appended_is_read_back(b: &mut impl Backend) {
     assert_eq!(stored[0].payload.as_ref(), [0, 255, 10]);
     let slack = jiff::SignedDuration::from_secs(5);
     assert!(
-        stored[0].time >= before - slack && stored[0].time <= jiff::Timestamp::now() + slack,
+        stored[0].time >= before - slack && stored[0].time <= now() + slack,
         "{}",
         stored[0].time
     );

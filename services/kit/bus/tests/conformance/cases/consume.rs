@@ -36,7 +36,7 @@ pub(crate) async fn acknowledged_messages_do_not_come_back(b: &mut impl Backend)
 pub(crate) async fn next_waits_for_a_message(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     let mut consumer = join(&bus, &worker()).await;
-    let waiting = tokio::spawn(async move { take(&mut consumer).await });
+    let waiting = in_background(async move { take(&mut consumer).await });
     silent(
         &mut join(
             &bus,
@@ -50,8 +50,7 @@ pub(crate) async fn next_waits_for_a_message(b: &mut impl Backend) {
     )
     .await;
     fill(&bus, &["late"]).await;
-    let woken = tokio::time::timeout(PATIENCE, waiting).await.expect("in time");
-    assert_eq!(woken.expect("joined"), "late");
+    assert_eq!(joined(waiting).await, "late");
 }
 
 pub(crate) async fn a_nak_comes_back_after_its_delay(b: &mut impl Backend) {

@@ -7,9 +7,10 @@ pub(crate) mod kv;
 pub(crate) mod replay;
 pub(crate) mod restart;
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use paramedic_bus::{Ack, Append, Consumer, ConsumerSpec, Delivery, Error, Expect, SharedBus, Start, StreamSpec};
+use tokio::task::JoinSet;
 
 use crate::backend::Backend;
 
@@ -17,6 +18,25 @@ pub(crate) const STREAM: &str = "INCIDENTS";
 
 /// Longer than anything here takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The wall clock, which the bus stamps messages with.
+#[expect(clippy::disallowed_methods, reason = "a case compares it with the clock of the bus")]
+pub(crate) fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+/// A task that ends with the case.
+pub(crate) fn in_background<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinSet<T> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    tasks
+}
+
+/// What the task gave.
+pub(crate) async fn joined<T: 'static>(mut tasks: JoinSet<T>) -> T {
+    let joined = tokio::time::timeout(PATIENCE, tasks.join_next()).await;
+    joined.expect("in time").expect("one task").expect("it did not panic")
+}
 
 pub(crate) fn stream() -> StreamSpec {
     StreamSpec {

@@ -1,7 +1,7 @@
 //! Reading the log back.
 
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use paramedic_bus::{Start, Stored};
 
 use super::*;
@@ -19,7 +19,7 @@ pub(crate) async fn replay_from_the_beginning_a_sequence_and_a_time(b: &mut impl
     // The clock of the bus is read through what it stored, so that the case does not depend on two clocks agreeing.
     let stored = bus.replay(STREAM, ">", Start::Beginning).await.expect("replay");
     let second = stored[1].time;
-    while Timestamp::now() <= second {
+    while now() <= second {
         tokio::task::yield_now().await;
     }
     fill(&bus, &["3", "4"]).await;
@@ -34,11 +34,7 @@ pub(crate) async fn replay_from_the_beginning_a_sequence_and_a_time(b: &mut impl
     );
     assert_eq!(replay(Start::Time(second)).await, [2, 3, 4], "at or after");
     assert_eq!(replay(Start::Time(second + SignedDuration::from_nanos(1))).await, [3, 4]);
-    assert!(
-        replay(Start::Time(Timestamp::now() + SignedDuration::from_hours(1)))
-            .await
-            .is_empty()
-    );
+    assert!(replay(Start::Time(now() + SignedDuration::from_hours(1))).await.is_empty());
 }
 
 pub(crate) async fn replay_follows_filters(b: &mut impl Backend) {

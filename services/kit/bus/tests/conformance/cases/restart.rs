@@ -96,13 +96,13 @@ pub(crate) async fn handles_work_on_after_an_outage(b: &mut impl Backend) {
     let mut consumer = join(&bus, &spec).await;
     fill(&bus, &["1"]).await;
     assert_eq!(take(&mut consumer).await, "1");
-    let waiting = tokio::spawn(async move {
+    let waiting = in_background(async move {
         let payload = take(&mut consumer).await;
         (payload, consumer)
     });
     b.server_outage().await;
     eventually!(bus.append(STREAM, message("inc.a.2", "2")).await.is_ok());
-    let (payload, _consumer) = tokio::time::timeout(PATIENCE, waiting).await.expect("in time").expect("joined");
+    let (payload, _consumer) = joined(waiting).await;
     assert_eq!(payload, "2", "a waiting next() survives the outage");
     eventually!(kv.put("k", Bytes::from_static(b"2")).await.is_ok());
     let change = tokio::time::timeout(PATIENCE, changes.next()).await.expect("in time");
