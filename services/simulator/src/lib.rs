@@ -1,15 +1,23 @@
 //! A simulated Kubernetes cluster behind the real REST API, with the Prometheus, Loki and Jaeger of the same workloads.
 //!
+//! - [`alerting`]: alert rules and their webhook
 //! - [`api`]: the REST API
 //! - [`audit`]: every request it answered
 //! - [`clock`]: simulated time
+//! - [`scenario`]: clusters, behaviours and faults as data
 //! - [`server`]: the listener
 //! - [`store`]: the objects, their versions and the change log
+//! - [`telemetry`]: Prometheus, Loki and Jaeger
+//! - [`world`]: controllers, scheduler and kubelets
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod alerting;
 pub mod api;
 pub mod audit;
 pub mod clock;
+pub mod scenario;
 pub mod server;
 pub mod store;
+pub mod telemetry;
+pub mod world;

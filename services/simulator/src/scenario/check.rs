@@ -1,0 +1,150 @@
+//! What must hold before a scenario may start. Every complaint names the place in the file.
+
+use serde_json::Value;
+
+use super::{Scenario, Seed, behaviour::Workload};
+
+/// A place in the file and what is wrong there.
+pub(super) struct Problem {
+    pub(super) path: String,
+    pub(super) problem: String,
+}
+
+type Check = Result<(), Problem>;
+
+pub(super) fn check(scenario: &Scenario) -> Check {
+    if scenario.scrape_interval.0.as_secs() == 0 {
+        return problem("scrape_interval", "must be at least 1s");
+    }
+    for (i, seed) in scenario.objects.iter().enumerate() {
+        check_seed(&format!("objects[{i}]"), seed)?;
+    }
+    for (i, past) in scenario.history.iter().enumerate() {
+        if past.ago > scenario.warmup {
+            return problem(format!("history[{i}].ago"), "is longer ago than the warm-up; raise `warmup`");
+        }
+        let found = scenario.objects.iter().any(|seed| {
+            text(&seed.object, "/metadata/name") == Some(&past.name)
+                && text(&seed.object, "/metadata/namespace") == past.namespace.as_deref()
+        });
+        if !found {
+            return problem(format!("history[{i}].name"), "names no object of this scenario");
+        }
+        check_patch(&format!("history[{i}].json_patch"), &past.json_patch)?;
+    }
+    for (i, workload) in scenario.workloads.iter().enumerate() {
+        check_workload(&format!("workloads[{i}]"), workload, scenario)?;
+    }
+    for (i, rule) in scenario.rules.iter().enumerate() {
+        if let Err(error) = promql_parser::parser::parse(&rule.expr) {
+            return problem(format!("rules[{i}].expr"), format!("is not PromQL: {error}"));
+        }
+    }
+    for (i, trace) in scenario.traces.iter().enumerate() {
+        if trace.every.0.as_millis() == 0 {
+            return problem(format!("traces[{i}].every"), "must be longer than 0s");
+        }
+    }
+    Ok(())
+}
+
+fn check_seed(path: &str, seed: &Seed) -> Check {
+    for pointer in ["/apiVersion", "/kind", "/metadata/name"] {
+        if text(&seed.object, pointer).is_none_or(str::is_empty) {
+            let field = pointer.replace('/', ".");
+            return problem(format!("{path}.object{field}"), "is missing");
+        }
+    }
+    let kind = text(&seed.object, "/kind").unwrap_or_default();
+    if !seed.revisions.is_empty() && kind != "Deployment" {
+        return problem(
+            format!("{path}.revisions"),
+            format!("only a Deployment has revisions, not a {kind}"),
+        );
+    }
+    if !seed.pods.is_empty() && !matches!(kind, "Deployment" | "StatefulSet") {
+        return problem(format!("{path}.pods"), format!("pods of a {kind} cannot be listed"));
+    }
+    for (i, revision) in seed.revisions.iter().enumerate() {
+        check_patch(&format!("{path}.revisions[{i}].json_patch"), &revision.json_patch)?;
+    }
+    Ok(())
+}
+
+fn check_patch(path: &str, patch: &[Value]) -> Check {
+    match serde_json::from_value::<json_patch::Patch>(Value::Array(patch.to_vec())) {
+        Ok(_) => Ok(()),
+        Err(error) => problem(path, format!("is not a JSON Patch: {error}")),
+    }
+}
+
+fn check_workload(path: &str, workload: &Workload, scenario: &Scenario) -> Check {
+    let object = scenario.objects.iter().find(|seed| {
+        text(&seed.object, "/metadata/name") == Some(&workload.name)
+            && text(&seed.object, "/metadata/namespace") == Some(&workload.namespace)
+            && seed.object.pointer("/spec/template").is_some()
+    });
+    let Some(seed) = object else {
+        return problem(
+            format!("{path}.name"),
+            format!("{}/{} is no workload among the objects", workload.namespace, workload.name),
+        );
+    };
+    if let Some(container) = &workload.container {
+        let known = seed.object.pointer("/spec/template/spec/containers").and_then(Value::as_array);
+        let found = known.is_some_and(|all| all.iter().any(|c| c["name"] == container.as_str()));
+        if !found {
+            return problem(
+                format!("{path}.container"),
+                format!("the pod template has no container {container:?}"),
+            );
+        }
+    }
+    share(&format!("{path}.error_rate"), workload.error_rate)?;
+    for (i, fault) in workload.faults.iter().enumerate() {
+        let path = format!("{path}.faults[{i}]");
+        if let Some(rate) = fault.error_rate {
+            share(&format!("{path}.error_rate"), rate)?;
+        }
+        if let Some(leak) = &fault.memory_leak
+            && leak.rate_mib_per_hour <= 0.0
+        {
+            return problem(format!("{path}.memory_leak.rate_mib_per_hour"), "must be greater than 0");
+        }
+        if let Some(latency) = &fault.latency
+            && (latency.p50_ms <= 0.0 || latency.p99_ms < latency.p50_ms)
+        {
+            return problem(format!("{path}.latency"), "needs 0 < p50_ms <= p99_ms");
+        }
+    }
+    for (i, log) in workload.logs.periodic.iter().enumerate() {
+        if log.every.0.as_millis() < 100 {
+            return problem(format!("{path}.logs.periodic[{i}].every"), "must be at least 100ms");
+        }
+    }
+    for (i, file) in workload.files.iter().enumerate() {
+        if !file.path.starts_with('/') {
+            return problem(format!("{path}.files[{i}].path"), "must be absolute");
+        }
+    }
+    Ok(())
+}
+
+fn share(path: &str, value: f64) -> Check {
+    if (0.0..=1.0).contains(&value) {
+        Ok(())
+    } else {
+        problem(path, "must lie between 0 and 1")
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+fn problem<T>(path: impl Into<String>, problem: impl Into<String>) -> Result<T, Problem> {
+    Err(Problem {
+        path: path.into(),
+        problem: problem.into(),
+    })
+}

@@ -1,0 +1,175 @@
+//! Faults as data: what goes wrong in the pods of a workload, and for which pods.
+//!
+//! A fault bites in pods that match `when`. Keying it on an image tag, an environment value or an argument makes a
+//! bad release that a rollback cures.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Deserialize;
+
+use super::{behaviour::Latency, span::Span};
+
+/// One thing that is wrong. A fault may have several effects.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// What people call it; for messages of the simulator only.
+    #[serde(default)]
+    pub name: String,
+    /// The pods and the time it bites.
+    #[serde(default)]
+    pub when: When,
+    /// Memory grows from container start, independent of traffic.
+    #[serde(default)]
+    pub memory_leak: Option<MemoryLeak>,
+    /// The process exits soon after it starts.
+    #[serde(default)]
+    pub crash_on_start: Option<CrashOnStart>,
+    /// The readiness probe never passes.
+    #[serde(default)]
+    pub never_ready: Option<NeverReady>,
+    /// The image cannot be pulled although its tag is known.
+    #[serde(default)]
+    pub image_missing: Option<ImageMissing>,
+    /// Responses are slower.
+    #[serde(default)]
+    pub latency: Option<Latency>,
+    /// Share of requests answered with 500 (0 to 1).
+    #[serde(default)]
+    pub error_rate: Option<f64>,
+    /// Extra CPU, thousandths of a core.
+    #[serde(default)]
+    pub cpu_millicores: Option<f64>,
+    /// Working set is this instead of the healthy base, MiB.
+    #[serde(default)]
+    pub memory_base_mib: Option<f64>,
+    /// Lines logged again and again while the fault bites.
+    #[serde(default)]
+    pub logs: Vec<super::behaviour::PeriodicLog>,
+}
+
+/// Which pods, and since when. Everything given must hold; nothing given = always.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// Tag of the container's image.
+    #[serde(default)]
+    pub image_tag: Option<String>,
+    /// Environment values of the container.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Environment names that must not be set.
+    #[serde(default)]
+    pub without_env: Vec<String>,
+    /// An argument (or part of the command) of the container.
+    #[serde(default)]
+    pub arg: Option<String>,
+    /// An argument that must be absent.
+    #[serde(default)]
+    pub without_arg: Option<String>,
+    /// Node the pod runs on.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// Name of the pod starts with this.
+    #[serde(default)]
+    pub pod_prefix: Option<String>,
+    /// Bites only in containers started this long after the scenario began.
+    #[serde(default)]
+    pub after: Option<Span>,
+}
+
+/// Memory that is never given back.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryLeak {
+    /// Growth, MiB per hour.
+    pub rate_mib_per_hour: f64,
+    /// Working set at container start, MiB; the workload's own base if absent.
+    #[serde(default)]
+    pub base_mib: Option<f64>,
+}
+
+/// A process that does not live.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrashOnStart {
+    /// Life of the process (default 2 s).
+    #[serde(default = "two_seconds")]
+    pub after: Span,
+    /// Exit code.
+    pub exit_code: i32,
+    /// The last words in its log.
+    #[serde(default)]
+    pub log: Vec<String>,
+}
+
+/// A probe that fails.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NeverReady {
+    /// What the kubelet's `Unhealthy` event says after "Readiness probe failed: ".
+    pub message: String,
+}
+
+/// An image that cannot be pulled.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageMissing {
+    /// The registry's answer (default: not found).
+    #[serde(default = "not_found")]
+    pub message: String,
+}
+
+/// The facts of a container that `When` looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// Full image reference.
+    pub image: &'a str,
+    /// Environment values given literally.
+    pub env: &'a BTreeMap<String, String>,
+    /// Command and arguments.
+    pub args: &'a [String],
+    /// Node name.
+    pub node: &'a str,
+    /// Pod name.
+    pub pod: &'a str,
+    /// Container start relative to the scenario's beginning; zero for anything older.
+    pub since_origin: Duration,
+}
+
+impl When {
+    /// True when everything asked for holds.
+    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+        self.image_tag.as_deref().is_none_or(|tag| image_tag(subject.image) == tag)
+            && self.env.iter().all(|(key, value)| subject.env.get(key) == Some(value))
+            && self.without_env.iter().all(|key| !subject.env.contains_key(key))
+            && self.arg.as_ref().is_none_or(|arg| subject.args.iter().any(|a| a == arg))
+            && self.without_arg.as_ref().is_none_or(|arg| subject.args.iter().all(|a| a != arg))
+            && self.node.as_deref().is_none_or(|node| node == subject.node)
+            && self.pod_prefix.as_deref().is_none_or(|prefix| subject.pod.starts_with(prefix))
+            && self.after.is_none_or(|after| subject.since_origin >= after.0)
+    }
+}
+
+/// The tag of an image reference; `latest` when it has none.
+pub fn image_tag(image: &str) -> &str {
+    split_image(image).1
+}
+
+/// Repository and tag of an image reference.
+pub fn split_image(image: &str) -> (&str, &str) {
+    let image = image.split_once('@').map_or(image, |(name, _)| name);
+    match image.rsplit_once(':') {
+        // A colon before the last slash is the registry's port.
+        Some((repository, tag)) if !tag.contains('/') => (repository, tag),
+        _ => (image, "latest"),
+    }
+}
+
+fn two_seconds() -> Span {
+    Span::seconds(2)
+}
+
+fn not_found() -> String {
+    "not found".to_owned()
+}

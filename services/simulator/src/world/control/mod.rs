@@ -1,0 +1,29 @@
+//! The controllers: each looks at the whole store and mends what differs from what is asked for.
+//!
+//! - [`deployment`] with the arithmetic of [`rollout`], [`replica_set`], [`stateful_set`]
+//! - [`scheduler`] binds pods to nodes, [`quota`] refuses them
+//! - [`endpoints`], [`disruption`], [`autoscaler`], [`nodes`], [`garbage`]
+
+pub(crate) mod autoscaler;
+pub(crate) mod deployment;
+mod deployment_status;
+pub(crate) mod disruption;
+pub(crate) mod endpoints;
+pub(crate) mod garbage;
+pub(crate) mod nodes;
+pub(crate) mod pods;
+pub(crate) mod quota;
+pub(crate) mod replica_set;
+pub(crate) mod rollout;
+pub(crate) mod scheduler;
+pub(crate) mod stateful_set;
+
+use jiff::Timestamp;
+
+/// The earlier of two optional times.
+pub(crate) fn sooner(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, None) | (None, one) => one,
+    }
+}

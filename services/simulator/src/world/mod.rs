@@ -1,0 +1,242 @@
+//! The simulated world: controllers, scheduler and kubelets over the store, driven by events and simulated time.
+//!
+//! [`World::boot`] fills the store from a scenario and lives through its warm-up; [`World::run`] goes on from there.
+//! Nothing happens between two due times, so a fast clock costs no more than the events it brings.
+//!
+//! - [`control`]: the controllers; [`kubelet`]: the containers
+//! - [`bootstrap`]: the state at the start
+//! - [`ledger`] and [`model`]: what containers did and what they use, for telemetry
+//! - [`logs`], [`files`], [`backend`]: what is asked of kubelets from outside
+
+mod backend;
+mod bootstrap;
+pub(crate) mod chance;
+pub(crate) mod control;
+pub(crate) mod events;
+mod exec;
+mod files;
+pub(crate) mod kubelet;
+pub(crate) mod ledger;
+pub(crate) mod locked;
+pub(crate) mod logs;
+pub(crate) mod model;
+pub(crate) mod obj;
+pub(crate) mod quantity;
+mod tar;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{Arc, Mutex, RwLock},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    chance::Chance,
+    control::{autoscaler, replica_set, sooner},
+    kubelet::{Context, Kubelets},
+    ledger::Ledger,
+    locked::{lock, read, write},
+    model::Run,
+};
+use crate::{clock::SimClock, scenario::Scenario, store::Store, telemetry::state::StateSeries};
+
+/// Passes of all controllers in a row after which the world gives up to settle until the next event.
+const PASSES: usize = 200;
+/// Time between two looks for events that are too old.
+const PRUNE_EVERY: Duration = Duration::from_secs(300);
+
+/// A simulated cluster. Share it in an [`Arc`].
+pub struct World {
+    scenario: Arc<Scenario>,
+    clock: SimClock,
+    store: Store,
+    origin: Timestamp,
+    ledger: RwLock<Ledger>,
+    series: RwLock<StateSeries>,
+    machinery: Mutex<Machinery>,
+}
+
+/// What controllers remember besides the store.
+struct Machinery {
+    chance: Chance,
+    kubelets: Kubelets,
+    retries: replica_set::Retries,
+    wishes: autoscaler::Wishes,
+    heartbeat: Timestamp,
+    autoscale: Timestamp,
+    prune: Timestamp,
+}
+
+impl World {
+    /// Fills an empty store with the scenario's objects and lives through its warm-up.
+    ///
+    /// `clock` is manual and stands `scenario.warmup()` before the scenario's beginning; afterwards it shows the beginning
+    /// and can be resumed.
+    pub fn boot(scenario: &Scenario, clock: SimClock, store: Store) -> anyhow::Result<Arc<Self>> {
+        let start = clock.now();
+        let world = Self {
+            scenario: Arc::new(scenario.clone()),
+            origin: obj::after(start, scenario.warmup()),
+            clock,
+            store,
+            ledger: RwLock::default(),
+            series: RwLock::default(),
+            machinery: Mutex::new(Machinery {
+                chance: Chance::new(scenario.seed),
+                kubelets: Kubelets::default(),
+                retries: replica_set::Retries::new(),
+                wishes: autoscaler::Wishes::new(),
+                heartbeat: start,
+                autoscale: start,
+                prune: obj::after(start, PRUNE_EVERY),
+            }),
+        };
+        world.bootstrap()?;
+        Ok(Arc::new(world))
+    }
+
+    /// Lives until cancelled.
+    pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
+        let mut changed = self.store.changed();
+        loop {
+            changed.mark_unchanged();
+            let next = self.settle();
+            if *changed.borrow_and_update() != self.store.resource_version() {
+                continue;
+            }
+            let sleep = async {
+                match next {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = sleep => {}
+                outcome = changed.changed() => if outcome.is_err() { return },
+            }
+        }
+    }
+
+    /// Does everything due now, until nothing moves any more; answers when the next thing is due.
+    pub fn settle(&self) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let mut machinery = lock(&self.machinery);
+        let mut next = None;
+        for _ in 0..PASSES {
+            let before = self.store.resource_version();
+            next = self.pass(&mut machinery, now);
+            if self.store.resource_version() == before {
+                break;
+            }
+        }
+        write(&self.series).record(&self.store, now, self.scenario.retention.0);
+        next
+    }
+
+    fn pass(&self, machinery: &mut Machinery, now: Timestamp) -> Option<Timestamp> {
+        let store = &self.store;
+        control::garbage::step(store, now);
+        let mut next = control::deployment::step(store, &mut machinery.chance, now);
+        next = sooner(next, replica_set::step(store, &mut machinery.chance, &mut machinery.retries, now));
+        next = sooner(next, control::stateful_set::step(store, &mut machinery.chance, now));
+        control::scheduler::step(store, now);
+        let context = self.context();
+        machinery.kubelets.step(&context, &mut machinery.chance, now);
+        next = sooner(next, machinery.kubelets.next());
+        control::endpoints::step(store);
+        control::disruption::step(store, now);
+        control::quota::step(store);
+        sooner(next, self.routine(machinery, now))
+    }
+
+    /// What happens at fixed intervals.
+    fn routine(&self, machinery: &mut Machinery, now: Timestamp) -> Option<Timestamp> {
+        if machinery.heartbeat <= now {
+            control::nodes::heartbeat(&self.store, now);
+            machinery.heartbeat = obj::after(now, control::nodes::LEASE_EVERY);
+        }
+        if machinery.autoscale <= now {
+            let usage = |pod: &Value, resource: &str| self.pod_use(obj::uid(pod), resource, now);
+            autoscaler::step(&self.store, &mut machinery.wishes, &usage, now);
+            machinery.autoscale = obj::after(now, autoscaler::EVERY);
+        }
+        if machinery.prune <= now {
+            events::prune(&self.store, now);
+            machinery.prune = obj::after(now, PRUNE_EVERY);
+        }
+        Some(machinery.heartbeat.min(machinery.autoscale).min(machinery.prune))
+    }
+
+    /// Current use of one pod, in base units of the resource.
+    fn pod_use(&self, uid: &str, resource: &str, now: Timestamp) -> Option<f64> {
+        let ledger = read(&self.ledger);
+        let pod = ledger.pod(uid)?;
+        let uses = pod.containers.iter().filter_map(|container| {
+            let run = Run {
+                scenario: &self.scenario,
+                container,
+                instance: container.instance_at(now)?,
+            };
+            let rps = rps(&ledger, pod, &run, now);
+            Some(if resource == "cpu" {
+                run.cpu(rps)
+            } else {
+                run.working_set(obj::secs(now), rps)
+            })
+        });
+        let all: Vec<f64> = uses.collect();
+        (!all.is_empty()).then(|| all.iter().sum())
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            scenario: &self.scenario,
+            store: &self.store,
+            ledger: &self.ledger,
+            origin: self.origin,
+        }
+    }
+
+    /// The scenario.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &SimClock {
+        &self.clock
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The scenario's beginning.
+    pub fn origin(&self) -> Timestamp {
+        self.origin
+    }
+
+    pub(crate) fn ledger(&self) -> &RwLock<Ledger> {
+        &self.ledger
+    }
+
+    pub(crate) fn series(&self) -> &RwLock<StateSeries> {
+        &self.series
+    }
+}
+
+/// Requests per second this container serves at `now`.
+pub(crate) fn rps(ledger: &Ledger, pod: &ledger::PodRecord, run: &Run<'_>, now: Timestamp) -> f64 {
+    let traffic = run.behaviour().and_then(|behaviour| behaviour.traffic.as_ref());
+    match traffic {
+        Some(traffic) if pod.ready_at(now) => ledger.rps_per_pod(&pod.workload, traffic, obj::secs(now)),
+        _ => 0.0,
+    }
+}
