@@ -6,14 +6,14 @@ REACH_CLUSTER = {"analysis", "executor"}
 COMPONENT = "app.kubernetes.io/component"
 
 
-def problems(objects: list[dict], mode: str) -> list[str]:
-    """Every broken rule, with the object that breaks it."""
+def problems(objects: list[dict], values: dict) -> list[str]:
+    """Every broken rule, with the object that breaks it. `values` are those it was rendered with, defaults included."""
     rules = (
         names_are_unique, pods_are_restricted, pods_are_probed, only_two_roles_reach_the_cluster, rights_are_minimal, selectors_match,
         grpc_is_ours, secrets_stay_secret,
     )
     found = [problem for rule in rules for problem in rule(objects)]
-    return found + list(observe_changes_nothing(objects, mode))
+    return found + list(observe_changes_nothing(objects, values))
 
 
 def of_kind(objects: list[dict], *kinds: str) -> Iterator[dict]:
@@ -96,11 +96,14 @@ def rights_are_minimal(objects: list[dict]) -> Iterator[str]:
                 yield f"{title(item)}: {component} must not {verb} {resource}"
 
 
-def observe_changes_nothing(objects: list[dict], mode: str) -> Iterator[str]:
-    if mode == "observe":
-        for item, resource, verb, _ in rules_of(objects):
-            if resource == "pods/exec" or verb not in ("get", "list", "watch"):
-                yield f"{title(item)}: mode observe must not {verb} {resource}"
+def observe_changes_nothing(objects: list[dict], values: dict) -> Iterator[str]:
+    """In mode observe no commands; no other right to change either, unless dry runs are wanted."""
+    if values["cluster"]["mode"] != "observe":
+        return
+    dry_run = values["rbac"]["observeDryRun"]
+    for item, resource, verb, _ in rules_of(objects):
+        if resource == "pods/exec" or (verb not in ("get", "list", "watch") and not dry_run):
+            yield f"{title(item)}: mode observe must not {verb} {resource}"
 
 
 def selectors_match(objects: list[dict]) -> Iterator[str]:

@@ -12,14 +12,18 @@ readme = load("lib/chart_readme.py")
 GOLDEN = list(yaml.safe_load_all((SCRIPTS.parent / "charts/paramedic/golden/production.yaml").read_text()))
 
 
+def values(mode: str, dry_run: bool = True) -> dict:
+    return {"cluster": {"mode": mode}, "rbac": {"observeDryRun": dry_run}}
+
+
 class Rules(unittest.TestCase):
     def broken(self, kind: str, name: str, change) -> list[str]:
         objects = copy.deepcopy(GOLDEN)
         change(next(item for item in objects if item["kind"] == kind and item["metadata"]["name"].endswith(name)))
-        return rules.problems(objects, "standard")
+        return rules.problems(objects, values("standard"))
 
     def test_the_golden_rendering_breaks_none(self):
-        self.assertEqual([], rules.problems(GOLDEN, "standard"))
+        self.assertEqual([], rules.problems(GOLDEN, values("standard")))
 
     def test_a_right_to_read_secrets(self):
         found = self.broken("ClusterRole", "analysis", lambda item: item["rules"][0]["resources"].append("secrets"))
@@ -33,7 +37,9 @@ class Rules(unittest.TestCase):
         self.assertEqual(1, len(self.broken("Role", "executor", lambda item: item["rules"][0]["verbs"].append("create"))[:1]))
 
     def test_changing_in_observe_mode(self):
-        self.assertTrue(any("mode observe" in problem for problem in rules.problems(GOLDEN, "observe")))
+        for dry_run, resource in ((True, "pods/exec"), (False, "deployments")):
+            found = rules.problems(GOLDEN, values("observe", dry_run))
+            self.assertTrue(any(f"mode observe must not {verb} {resource}" in problem for problem in found for verb in ("create", "patch")), found)
 
     def test_a_pod_that_may_run_as_root(self):
         found = self.broken("Deployment", "gateway", lambda item: item["spec"]["template"]["spec"]["securityContext"].update(runAsNonRoot=False))

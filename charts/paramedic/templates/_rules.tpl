@@ -1,7 +1,7 @@
 {{/* What analysis and executor read in a namespace. Secrets are not here, and never will be. */}}
 {{- define "paramedic.readRules" -}}
 - apiGroups: [""]
-  resources: [pods, events, resourcequotas{{ if .Values.rbac.readConfigMaps }}, configmaps{{ end }}]
+  resources: [pods, events, services, resourcequotas{{ if .Values.rbac.readConfigMaps }}, configmaps{{ end }}]
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [pods/log]
@@ -14,6 +14,9 @@
   verbs: [get, list, watch]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
+  verbs: [get, list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
   verbs: [get, list, watch]
 - apiGroups: [metrics.k8s.io]
   resources: [pods]
@@ -30,20 +33,21 @@
   verbs: [get, list]
 {{- end }}
 
-{{/* What the executor changes. In observe mode it has none of these, unless rbac.observeDryRun gives it `patch`. */}}
-{{- define "paramedic.patchRules" -}}
+{{/* What the executor changes. A server-side dry run needs the same rights as the change. */}}
+{{- define "paramedic.changeRules" -}}
 - apiGroups: [apps]
   resources: [deployments, statefulsets, daemonsets]
   verbs: [patch]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [patch]
-{{- end }}
-{{- define "paramedic.actRules" -}}
 - apiGroups: [""]
   resources: [pods]
   verbs: [delete]
-# A command in a container, to collect diagnostics. `get` as well: until Kubernetes 1.35 a WebSocket exec was authorised as a read.
+{{- end }}
+
+{{/* A command in a container, to collect diagnostics. `get` as well: until Kubernetes 1.35 a WebSocket exec was authorised as a read. */}}
+{{- define "paramedic.execRules" -}}
 - apiGroups: [""]
   resources: [pods/exec]
   verbs: [create, get]
@@ -53,9 +57,9 @@
 {{- define "paramedic.writeRules" -}}
 {{- $acts := ne .Values.cluster.mode "observe" -}}
 {{- if or $acts .Values.rbac.observeDryRun }}
-{{- include "paramedic.patchRules" . }}
+{{- include "paramedic.changeRules" . }}
 {{- end }}
 {{- if $acts }}
-{{ include "paramedic.actRules" . }}
+{{ include "paramedic.execRules" . }}
 {{- end }}
 {{- end }}
