@@ -1,0 +1,80 @@
+//! Puts the role together; binds and spawns nothing.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use paramedic_bus::{
+    consume::{self, Handler},
+    lease::Leases,
+    streams,
+};
+use paramedic_domain::id::WorkerId;
+use paramedic_proto::v1::executor_service_server::ExecutorServiceServer;
+use paramedic_runtime::{Kit, Role};
+
+use crate::{
+    config::Config,
+    metrics,
+    shell::{
+        advance::{Advancer, KINDS, NoCluster},
+        kubernetes::Cluster,
+        prepare::Service,
+        worker::Worker,
+    },
+};
+
+/// Workflows moved on at the same time; each move is one or two appends.
+const ADVANCING: usize = 16;
+
+/// Builds the role.
+///
+/// # Errors
+/// When the configuration cannot be used or the bus is unavailable.
+pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
+    metrics::describe();
+    config.validate()?;
+    let cluster = kit.cluster.client.clone().map(Cluster::new);
+    if cluster.is_none() {
+        tracing::warn!("the executor has no cluster: steps wait for a process that has one");
+    }
+    let leases = Leases::open(&kit.bus).await.context("cannot open the leases")?;
+    let advancer = Advancer {
+        kit: kit.clone(),
+        leases: leases.clone(),
+        rules: config.rules(kit.cluster.mode),
+    };
+    let steps: Arc<dyn Handler> = match cluster.clone() {
+        Some(cluster) => Arc::new(Worker {
+            blobs: kit.bus.blobs(streams::ARTIFACTS).await.context("cannot open the artifacts")?,
+            id: worker_id(&kit)?,
+            kit: kit.clone(),
+            config: config.clone(),
+            leases,
+            cluster,
+        }),
+        None => Arc::new(NoCluster),
+    };
+    let service = Service { kit: kit.clone(), cluster };
+    let advancing = kit.clone();
+    Ok(Role::new("executor")
+        .grpc(ExecutorServiceServer::new(service))
+        .task("advance", async move {
+            let spec = consume::on_events("executor-advance", &KINDS);
+            let clock = Arc::new(advancing.clock.clone());
+            Ok(consume::run(advancing.bus, spec, ADVANCING, clock, advancing.drain, Arc::new(advancer)).await?)
+        })
+        .task("steps", async move {
+            let spec = consume::on_events("executor-steps", &["step_scheduled"]);
+            let clock = Arc::new(kit.clock.clone());
+            Ok(consume::run(kit.bus, spec, config.workers, clock, kit.drain, steps).await?)
+        }))
+}
+
+/// Names this process among all that ever worked: a worker that comes back is another one.
+fn worker_id(kit: &Kit) -> anyhow::Result<WorkerId> {
+    let started = kit.clock.now().as_nanosecond();
+    let host = std::env::var("HOSTNAME").unwrap_or_default();
+    let text = format!("{host}|{}|{started}", std::process::id());
+    let digest = paramedic_domain::digest::Digest::of(text.as_bytes());
+    format!("worker-{}", digest.short()).parse().context("the worker id is not valid")
+}

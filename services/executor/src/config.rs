@@ -1,0 +1,109 @@
+//! Configuration of the executor role.
+
+use std::time::Duration;
+
+use paramedic_domain::policy::Mode;
+use paramedic_runtime::config::Invalid;
+use serde::{Deserialize, Serialize};
+
+use crate::core::rules::Rules;
+
+/// Defaults of the `[executor]` section.
+pub const DEFAULTS: &str = include_str!("../defaults.toml");
+
+/// The `[executor]` section; the defaults file says what each key bounds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Steps of one workflow that may run at the same time.
+    pub parallel_steps: usize,
+    /// Steps of all workflows that this process runs at the same time.
+    pub workers: usize,
+    /// Forward attempts of one step, the first included.
+    pub attempts: u32,
+    /// Attempts to undo one step, the first included.
+    pub undo_attempts: u32,
+    /// Seconds before the second attempt, doubled for each further one.
+    pub retry_seconds: u64,
+    /// Seconds between two looks at a rollout.
+    pub poll_seconds: u64,
+    /// Largest artifact that one step keeps, in MiB.
+    pub artifact_megabytes: usize,
+}
+
+impl Default for Config {
+    /// The values of the defaults file.
+    fn default() -> Self {
+        Self {
+            parallel_steps: 4,
+            workers: 16,
+            attempts: 3,
+            undo_attempts: 5,
+            retry_seconds: 5,
+            poll_seconds: 2,
+            artifact_megabytes: 64,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first key that cannot be used.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        let bounds = [
+            ("executor.parallel_steps", self.parallel_steps as u64, 1, 64),
+            ("executor.workers", self.workers as u64, 1, 1024),
+            ("executor.attempts", u64::from(self.attempts), 1, 20),
+            ("executor.undo_attempts", u64::from(self.undo_attempts), 1, 20),
+            ("executor.retry_seconds", self.retry_seconds, 1, 600),
+            ("executor.poll_seconds", self.poll_seconds, 1, 60),
+            ("executor.artifact_megabytes", self.artifact_megabytes as u64, 1, 1024),
+        ];
+        match bounds.iter().find(|(_, value, least, most)| value < least || value > most) {
+            Some((key, value, least, most)) => Err(Invalid::new(*key, format!("{value} is not between {least} and {most}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The rules of the workflows of a cluster in this mode.
+    #[must_use]
+    pub fn rules(&self, mode: Mode) -> Rules {
+        Rules {
+            mode,
+            parallel_steps: self.parallel_steps,
+            attempts: self.attempts,
+            undo_attempts: self.undo_attempts,
+            retry_delay: Duration::from_secs(self.retry_seconds),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct File {
+        executor: Config,
+    }
+
+    #[test]
+    fn the_defaults_file_is_valid_and_says_what_default_says() {
+        let file: File = paramedic_runtime::config::load(&[DEFAULTS], None, HashMap::new(), &[]).unwrap();
+        file.executor.validate().unwrap();
+        assert_eq!(format!("{:?}", file.executor), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn a_value_out_of_bounds_is_named() {
+        let config = Config {
+            attempts: 0,
+            ..Config::default()
+        };
+        assert_eq!(config.validate().unwrap_err().key, "executor.attempts");
+    }
+}

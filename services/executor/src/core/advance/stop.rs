@@ -1,0 +1,144 @@
+//! Why a workflow stops: the earliest of a person's word, a failure for good, a gate that closed, a plan that cannot run.
+
+use jiff::Timestamp;
+use paramedic_domain::{
+    approval::GateState,
+    event::FailureCause,
+    fault::FailureKind,
+    incident::Incident,
+    plan::{Plan, Step},
+    workflow::{Run, StepState},
+};
+
+use super::try_again;
+use crate::core::rules::{Clearance, Rules, clearance};
+
+/// The reason and what is recorded as cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// Recorded with the end of the workflow.
+    pub cause: FailureCause,
+    /// A sentence for people.
+    pub reason: String,
+}
+
+impl Stop {
+    /// Whether a person ended the incident, rather than the workflow failing.
+    #[must_use]
+    pub fn by_person(&self) -> bool {
+        match self.cause {
+            FailureCause::Cancelled => true,
+            FailureCause::StepFailed { .. } | FailureCause::Denied { .. } | FailureCause::Expired { .. } => false,
+        }
+    }
+}
+
+/// Whether the workflow must not go forward any more, and why. Once it says so it keeps saying so.
+#[must_use]
+pub fn stop(incident: &Incident, rules: &Rules) -> Option<Stop> {
+    let (plan, run) = (incident.plan.as_ref()?, incident.run.as_ref()?);
+    let happened = ended(incident)
+        .into_iter()
+        .chain(failures(plan, run, rules))
+        .chain(closed_gates(incident, plan))
+        .min_by_key(|(at, _)| *at)
+        .map(|(_, stop)| stop);
+    happened.or_else(|| impossible(incident, plan, run, rules))
+}
+
+fn ended(incident: &Incident) -> Option<(Timestamp, Stop)> {
+    let end = incident.end.as_ref()?;
+    Some((
+        end.at,
+        Stop {
+            cause: FailureCause::Cancelled,
+            reason: format!("the incident was closed: {}", end.reason),
+        },
+    ))
+}
+
+fn failures<'a>(plan: &'a Plan, run: &'a Run, rules: &'a Rules) -> impl Iterator<Item = (Timestamp, Stop)> + 'a {
+    plan.steps.iter().filter_map(move |step| {
+        let state = run.steps.get(&step.id)?;
+        let stop = |kind, message: &str| Stop {
+            cause: FailureCause::StepFailed {
+                step: step.id.clone(),
+                kind,
+            },
+            reason: format!("step {} failed: {message}", step.id),
+        };
+        match (&state.state, &state.failure) {
+            (StepState::Failed { .. }, Some(_)) if try_again(state, rules) => None,
+            // Its undo moved the state on, but the failure that began it all is remembered.
+            (
+                StepState::Failed { .. }
+                | StepState::UndoScheduled
+                | StepState::Undoing { .. }
+                | StepState::Undone
+                | StepState::UndoFailed { .. },
+                Some(failure),
+            ) => Some((failure.at, stop(failure.kind, &failure.message))),
+            // An undo without any failure only follows something that is recorded elsewhere; if a person took that
+            // away meanwhile, what was undone still keeps the workflow from going on.
+            (StepState::UndoScheduled | StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. }, None) => {
+                Some((Timestamp::MAX, stop(FailureKind::Permanent, "its effect was put back")))
+            }
+            (StepState::Failed { kind, message }, None) => Some((Timestamp::MAX, stop(*kind, message))),
+            (StepState::Waiting | StepState::Scheduled | StepState::Running { .. } | StepState::Succeeded | StepState::Skipped, _) => None,
+        }
+    })
+}
+
+fn closed_gates<'a>(incident: &'a Incident, plan: &'a Plan) -> impl Iterator<Item = (Timestamp, Stop)> + 'a {
+    plan.gates.iter().filter_map(|gate| match incident.gates.get(&gate.id)? {
+        GateState::Denied { at, decision } => Some((
+            *at,
+            Stop {
+                cause: FailureCause::Denied { gate: gate.id.clone() },
+                reason: format!("{} was denied by {}", gate.id, decision.by),
+            },
+        )),
+        GateState::Expired { at } => Some((
+            *at,
+            Stop {
+                cause: FailureCause::Expired { gate: gate.id.clone() },
+                reason: format!("{} expired without a decision", gate.id),
+            },
+        )),
+        GateState::Planned | GateState::Waiting { .. } | GateState::Granted { .. } => None,
+    })
+}
+
+/// A step that would wait for ever: forbidden by policy or digest, or its dependencies can never be satisfied.
+fn impossible(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules) -> Option<Stop> {
+    let waiting: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| {
+            run.steps
+                .get(&step.id)
+                .is_some_and(|state| matches!(state.state, StepState::Waiting | StepState::Failed { .. }))
+        })
+        .collect();
+    let stop = |step: &Step, kind, reason| Stop {
+        cause: FailureCause::StepFailed {
+            step: step.id.clone(),
+            kind,
+        },
+        reason,
+    };
+    for step in &waiting {
+        if let Clearance::Forbidden(reason) = clearance(incident, plan, step, rules.mode) {
+            return Some(stop(step, FailureKind::Forbidden, reason));
+        }
+    }
+    // With nothing busy, some waiting step must have all its dependencies satisfied, or none ever will.
+    let unblocked = |step: &&Step| step.depends_on.iter().all(|id| plan.step(id).is_some() && run.satisfied(id));
+    if run.busy() || waiting.is_empty() || waiting.iter().any(|step| unblocked(step)) {
+        return None;
+    }
+    waiting.first().map(|step| {
+        let reason = format!("step {} waits for steps that can never be done: {:?}", step.id, step.depends_on);
+        stop(step, FailureKind::Permanent, reason)
+    })
+}

@@ -1,0 +1,100 @@
+//! Where an object stands towards a change: not yet, done, undone, or changed by somebody else, and then how.
+
+use json_patch::{Patch, PatchOperation};
+use paramedic_domain::change::STEP_ANNOTATION;
+use serde_json::Value;
+
+use super::{human::show, mark_of};
+
+/// Where an object stands towards a patch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// It is as it was when the patch was made: it can be sent.
+    Absent,
+    /// Its effect is there already.
+    Present,
+    /// Neither: each sentence names a value that differs.
+    Drifted(Vec<String>),
+}
+
+/// Where `object` stands towards `patch`, whose inverse is `undo` and whose mark is `marker`.
+#[must_use]
+pub fn presence(object: &Value, patch: &Patch, undo: &Patch, marker: &str) -> Presence {
+    if mark_of(object) == Some(marker) {
+        return Presence::Present;
+    }
+    // Another step of the same plan may have put its mark over ours; then the values tell.
+    if same_plan(object, marker) && drift(object, undo).is_empty() {
+        return Presence::Present;
+    }
+    match drift(object, patch) {
+        differences if differences.is_empty() => Presence::Absent,
+        differences => Presence::Drifted(differences),
+    }
+}
+
+/// Where `object` stands towards the undo of `patch`: `Present` when nothing is left to put back.
+#[must_use]
+pub fn undo_presence(object: &Value, patch: &Patch, undo: &Patch, undo_marker: &str) -> Presence {
+    if mark_of(object) == Some(undo_marker) {
+        return Presence::Present;
+    }
+    let differences = drift(object, undo);
+    if differences.is_empty() {
+        return Presence::Absent;
+    }
+    // The old values are there: it never took effect, or somebody put them back already.
+    if drift(object, patch).is_empty() {
+        return Presence::Present;
+    }
+    Presence::Drifted(differences)
+}
+
+/// Every `test` of `patch` that `object` fails, and every value it would add where there is one now.
+#[must_use]
+pub fn drift(object: &Value, patch: &Patch) -> Vec<String> {
+    patch
+        .iter()
+        .filter_map(|operation| match operation {
+            PatchOperation::Test(test) => {
+                let found = object.pointer(test.path.as_str());
+                (found != Some(&test.value)).then(|| sentence(test.path.as_str(), Some(&test.value), found))
+            }
+            PatchOperation::Add(add) if !is_mark(add.path.as_str()) => {
+                let found = object.pointer(add.path.as_str())?;
+                Some(sentence(add.path.as_str(), None, Some(found)))
+            }
+            PatchOperation::Replace(replace) => object
+                .pointer(replace.path.as_str())
+                .is_none()
+                .then(|| sentence(replace.path.as_str(), Some(&Value::from("a value")), None)),
+            PatchOperation::Add(_) | PatchOperation::Remove(_) | PatchOperation::Move(_) | PatchOperation::Copy(_) => None,
+        })
+        .collect()
+}
+
+fn is_mark(pointer: &str) -> bool {
+    pointer.ends_with(&STEP_ANNOTATION.replace('/', "~1"))
+}
+
+fn same_plan(object: &Value, marker: &str) -> bool {
+    let plan = marker.split('/').next();
+    mark_of(object).is_some_and(|found| found.split('/').next() == plan)
+}
+
+fn sentence(pointer: &str, expected: Option<&Value>, found: Option<&Value>) -> String {
+    let say = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), |value| shorten(&show(value)));
+    format!(
+        "{pointer} was {} when the change was prepared, but is {} now",
+        say(expected),
+        say(found)
+    )
+}
+
+fn shorten(text: &str) -> String {
+    const LONGEST: usize = 200;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST).chain(['…']).collect()
+}

@@ -1,0 +1,202 @@
+//! `collect_diagnostics`: pods, events, logs, previous logs, usage and, where its owner configured one, a heap dump.
+
+use paramedic_domain::{event::Artifact, fault::Effect, fault::FailureKind, object::ObjectRef};
+use serde_json::{Value, json};
+
+use super::{
+    exec::{name, runs},
+    failure::Halt,
+    kubernetes::Trouble,
+    worker::{Report, Run},
+};
+use crate::core::{
+    actions::{Diagnostics, heap_dump_command},
+    redact::redact,
+};
+
+struct Collection {
+    artifacts: Vec<Artifact>,
+    /// What could not be had, and why.
+    missing: Vec<String>,
+}
+
+impl Run<'_> {
+    pub(crate) async fn diagnose(&self, targets: &[ObjectRef]) -> Result<Report, Halt> {
+        let params = Diagnostics::from_params(&self.step.parameters)
+            .map_err(|refused| Halt::failed(FailureKind::Permanent, Effect::None, refused.0))?;
+        let mut collection = Collection {
+            artifacts: Vec::new(),
+            missing: Vec::new(),
+        };
+        for target in targets {
+            self.collect(target, &params, &mut collection).await?;
+        }
+        let bytes: u64 = collection.artifacts.iter().map(|artifact| artifact.bytes).sum();
+        let mut summary = format!("kept {} files, {bytes} bytes", collection.artifacts.len());
+        if !collection.missing.is_empty() {
+            summary = format!("{summary}; not there: {}", collection.missing.join("; "));
+        }
+        Ok(Report {
+            summary,
+            artifacts: collection.artifacts,
+        })
+    }
+
+    async fn collect(&self, target: &ObjectRef, params: &Diagnostics, into: &mut Collection) -> Result<(), Halt> {
+        let looking = |trouble: Trouble| Halt::looking(&trouble, Effect::None);
+        let cluster = &self.worker.cluster;
+        let namespace = target.namespace.as_deref().unwrap_or_default();
+        let workload = cluster.get(target).await.map_err(looking)?;
+        let pods = cluster.pods_of(&workload, namespace).await.map_err(looking)?;
+        self.keep_json("workload.json", &workload, into).await?;
+        self.keep_json("pods.json", &json!(pods), into).await?;
+        self.events(target, &pods, namespace, into).await?;
+        self.usage(&workload, namespace, into).await?;
+        for pod in &pods {
+            self.logs(pod, namespace, params.log_lines, into).await?;
+        }
+        match heap_dump_command(&workload) {
+            Some(argv) => self.heap_dump(&pods, namespace, &argv, into).await,
+            None => {
+                into.missing
+                    .push("heap dump (no command is configured in the annotation paramedic.dev/heap-dump-command)".into());
+                Ok(())
+            }
+        }
+    }
+
+    async fn keep_json(&self, name: &str, value: &Value, into: &mut Collection) -> Result<(), Halt> {
+        let text = serde_json::to_string_pretty(&masked(value)).unwrap_or_default();
+        let artifact = self.keep(name, redact(&text)).await?;
+        into.artifacts.push(artifact);
+        Ok(())
+    }
+
+    async fn events(&self, target: &ObjectRef, pods: &[Value], namespace: &str, into: &mut Collection) -> Result<(), Halt> {
+        match self.worker.cluster.list("v1", "Event", Some(namespace), &[]).await {
+            Ok(events) => {
+                let about = |event: &&Value| {
+                    let object = event.pointer("/involvedObject/name").and_then(Value::as_str).unwrap_or_default();
+                    object == target.name
+                        || object.starts_with(&format!("{}-", target.name))
+                        || pods.iter().any(|pod| name(pod) == Some(object))
+                };
+                let ours: Vec<&Value> = events.iter().filter(about).collect();
+                self.keep_json("events.json", &json!(ours), into).await
+            }
+            Err(trouble) => absent(into, "events", &trouble),
+        }
+    }
+
+    async fn usage(&self, workload: &Value, namespace: &str, into: &mut Collection) -> Result<(), Halt> {
+        let labels = workload.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+        let terms: Vec<String> = labels
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+            .collect();
+        let selector = terms.join(",");
+        let listed = self
+            .worker
+            .cluster
+            .list(
+                "metrics.k8s.io/v1beta1",
+                "PodMetrics",
+                Some(namespace),
+                &[("labelSelector", &selector)],
+            )
+            .await;
+        match listed {
+            Ok(usage) => self.keep_json("usage.json", &json!(usage), into).await,
+            Err(trouble) => absent(into, "usage", &trouble),
+        }
+    }
+
+    async fn logs(&self, pod: &Value, namespace: &str, lines: u32, into: &mut Collection) -> Result<(), Halt> {
+        let Some(pod_name) = name(pod) else { return Ok(()) };
+        let statuses = pod.pointer("/status/containerStatuses").and_then(Value::as_array);
+        for status in statuses.into_iter().flatten() {
+            let Some(container) = status.get("name").and_then(Value::as_str) else {
+                continue;
+            };
+            let restarted = status.get("restartCount").and_then(Value::as_u64).unwrap_or(0) > 0;
+            for previous in [false, true].into_iter().take(if restarted { 2 } else { 1 }) {
+                let suffix = if previous { "previous.log" } else { "log" };
+                match self.worker.cluster.log(namespace, pod_name, container, previous, lines).await {
+                    Ok(text) => {
+                        let artifact = self.keep(&format!("{pod_name}.{container}.{suffix}"), redact(&text)).await?;
+                        into.artifacts.push(artifact);
+                    }
+                    Err(trouble) => absent(into, &format!("{suffix} of {pod_name}"), &trouble)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The dump of the pod that has run longest without a restart would show least; the one with most restarts shows most.
+    async fn heap_dump(&self, pods: &[Value], namespace: &str, argv: &[String], into: &mut Collection) -> Result<(), Halt> {
+        self.permitted(None).await?;
+        let restarts = |pod: &&Value| pod.pointer("/status/containerStatuses/0/restartCount").and_then(Value::as_u64);
+        let Some(pod) = pods.iter().filter(|pod| runs(pod, "")).max_by_key(restarts) else {
+            into.missing.push("heap dump (no container is running)".into());
+            return Ok(());
+        };
+        let pod_name = name(pod).unwrap_or_default();
+        let container = pod.pointer("/spec/containers/0/name").and_then(Value::as_str).unwrap_or_default();
+        match self.worker.cluster.exec(namespace, pod_name, container, argv, self.limit()).await {
+            Ok(output) if !output.stdout.is_empty() => {
+                if output.truncated {
+                    into.missing.push(format!(
+                        "the end of the heap dump (cut off after {} MiB)",
+                        self.worker.config.artifact_megabytes
+                    ));
+                }
+                let artifact = self.keep(&format!("{pod_name}.heap"), output.stdout).await?;
+                into.artifacts.push(artifact);
+                Ok(())
+            }
+            Ok(output) => {
+                let why = output.error.unwrap_or_else(|| "it wrote nothing".into());
+                into.missing.push(format!("heap dump ({why} {})", output.stderr.trim()));
+                Ok(())
+            }
+            Err(trouble) => absent(into, "heap dump", &trouble),
+        }
+    }
+}
+
+/// Something that could not be had is named; an API server that does not answer fails the attempt, so that it is tried again.
+fn absent(into: &mut Collection, what: &str, trouble: &Trouble) -> Result<(), Halt> {
+    match trouble {
+        Trouble::Transient { .. } => Err(Halt::looking(trouble, Effect::None)),
+        Trouble::Missing(_) | Trouble::Unfit { .. } | Trouble::Forbidden { .. } => {
+            into.missing.push(format!("{what} ({trouble})"));
+            Ok(())
+        }
+    }
+}
+
+/// The value with every literal value of an environment variable masked: what is in one is often a secret, and no
+/// pattern recognises all of them.
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| match (key.as_str(), value) {
+                ("env", Value::Array(variables)) => (key.clone(), variables.iter().map(masked_variable).collect()),
+                _ => (key.clone(), masked(value)),
+            })
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+fn masked_variable(variable: &Value) -> Value {
+    let mut variable = variable.clone();
+    if let Some(value) = variable.get_mut("value") {
+        *value = "[redacted]".into();
+    }
+    variable
+}

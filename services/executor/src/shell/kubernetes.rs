@@ -1,0 +1,426 @@
+//! The Kubernetes API as the executor uses it: plain objects, exact requests, answers sorted by what follows from them.
+
+mod path;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::BodyExt;
+use json_patch::Patch;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, Client, api::AttachParams, client::Body};
+use paramedic_domain::{fault::FailureKind, object::ObjectRef};
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+
+use self::path::{collection, object, query};
+use crate::metrics;
+
+/// The name under which the API server remembers who set a field.
+const FIELD_MANAGER: &str = "paramedic";
+/// Longest wall time of one ordinary request. The API server itself gives up after 60 s; a healthy one answers in milliseconds.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest answer that is read whole.
+const MAX_BODY: usize = 64 << 20;
+/// Objects per page of a list.
+const PAGE: &str = "500";
+
+/// Why a request did not give what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// No answer, or one that may be different next time. `sent`: the request may have taken effect.
+    #[error("{what}: {detail}")]
+    Transient {
+        /// The request.
+        what: String,
+        /// The problem.
+        detail: String,
+        /// Whether it may have taken effect.
+        sent: bool,
+    },
+    /// There is no such object.
+    #[error("{0} does not exist")]
+    Missing(String),
+    /// The request does not fit the object: a failed `test`, a failed precondition, or an invalid result.
+    #[error("{what} was refused ({code}): {message}")]
+    Unfit {
+        /// The request.
+        what: String,
+        /// HTTP status.
+        code: u16,
+        /// The server's words.
+        message: String,
+    },
+    /// Not allowed.
+    #[error("{what} was forbidden ({code}): {message}")]
+    Forbidden {
+        /// The request.
+        what: String,
+        /// HTTP status.
+        code: u16,
+        /// The server's words.
+        message: String,
+    },
+}
+
+impl Trouble {
+    /// What follows for a step.
+    #[must_use]
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Transient { .. } => FailureKind::Transient,
+            Self::Missing(_) | Self::Unfit { .. } | Self::Forbidden { .. } => FailureKind::Permanent,
+        }
+    }
+}
+
+/// An object (or list) and what the server warned about.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The body.
+    pub body: Value,
+    /// Texts of `Warning` headers.
+    pub warnings: Vec<String>,
+}
+
+/// What a command in a container wrote.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Its standard output, possibly cut.
+    pub stdout: Bytes,
+    /// Whether it was cut.
+    pub truncated: bool,
+    /// Its standard error.
+    pub stderr: String,
+    /// How it ended, if not well.
+    pub error: Option<String>,
+}
+
+/// A cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+}
+
+impl Cluster {
+    /// Through this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// One object.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn get(&self, target: &ObjectRef) -> Result<Value, Trouble> {
+        Ok(self.call(Method::GET, &object(target), None, format!("get {target}")).await?.body)
+    }
+
+    /// Every object of a kind (in a namespace) with these labels.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn list(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+        selector: &[(&str, &str)],
+    ) -> Result<Vec<Value>, Trouble> {
+        let base = collection(api_version, kind, namespace);
+        let mut items = Vec::new();
+        let mut next = String::new();
+        loop {
+            let mut pairs = selector.to_vec();
+            pairs.push(("limit", PAGE));
+            if !next.is_empty() {
+                pairs.push(("continue", &next));
+            }
+            let page = self
+                .call(Method::GET, &query(&base, &pairs), None, format!("list {kind}"))
+                .await?
+                .body;
+            if let Some(more) = page.get("items").and_then(Value::as_array) {
+                items.extend(more.iter().cloned());
+            }
+            match page.pointer("/metadata/continue").and_then(Value::as_str) {
+                Some(token) if !token.is_empty() => token.clone_into(&mut next),
+                _ => return Ok(items),
+            }
+        }
+    }
+
+    /// Pods that a workload's selector selects.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn pods_of(&self, workload: &Value, namespace: &str) -> Result<Vec<Value>, Trouble> {
+        let labels = workload.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+        let terms: Vec<String> = labels
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
+            .collect();
+        if terms.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.list("v1", "Pod", Some(namespace), &[("labelSelector", &terms.join(","))])
+            .await
+    }
+
+    /// Sends a JSON patch.
+    ///
+    /// # Errors
+    /// See [`Trouble`]; `Unfit` when a `test` fails.
+    pub async fn patch(&self, target: &ObjectRef, patch: &Patch, dry_run: bool) -> Result<Answer, Trouble> {
+        let mut pairs = vec![("fieldManager", FIELD_MANAGER), ("fieldValidation", "Warn")];
+        if dry_run {
+            pairs.push(("dryRun", "All"));
+        }
+        let body = json!(patch);
+        let what = format!("{}patch of {target}", if dry_run { "dry run of a " } else { "" });
+        let answer = self
+            .call(
+                Method::PATCH,
+                &query(&object(target), &pairs),
+                Some(("application/json-patch+json", body)),
+                what,
+            )
+            .await;
+        if !dry_run {
+            metrics::mutation("patch", label(&answer));
+        }
+        answer
+    }
+
+    /// Deletes exactly the object with the UID of `target`.
+    ///
+    /// # Errors
+    /// See [`Trouble`]; `Unfit` when the object of that name has another UID.
+    pub async fn delete(&self, target: &ObjectRef, dry_run: bool) -> Result<Answer, Trouble> {
+        let pairs: &[(&str, &str)] = if dry_run { &[("dryRun", "All")] } else { &[] };
+        let body = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": target.uid}});
+        let what = format!("{}deletion of {target}", if dry_run { "dry run of the " } else { "" });
+        let answer = self
+            .call(
+                Method::DELETE,
+                &query(&object(target), pairs),
+                Some(("application/json", body)),
+                what,
+            )
+            .await;
+        if !dry_run {
+            metrics::mutation("delete", label(&answer));
+        }
+        answer
+    }
+
+    /// The last lines of a container's log.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn log(&self, namespace: &str, pod: &str, container: &str, previous: bool, lines: u32) -> Result<String, Trouble> {
+        let pod = ObjectRef::new("v1", "Pod", Some(namespace), pod);
+        let lines = lines.to_string();
+        let mut pairs = vec![("container", container), ("tailLines", &*lines), ("timestamps", "true")];
+        if previous {
+            pairs.push(("previous", "true"));
+        }
+        let path = query(&format!("{}/log", object(&pod)), &pairs);
+        let (_, _, bytes) = self.send(Method::GET, &path, None, &format!("log of {pod}")).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Runs a command in a container and reads at most `limit` bytes of its output.
+    ///
+    /// # Errors
+    /// When it cannot be started; how it ended is in the [`Output`].
+    pub async fn exec(&self, namespace: &str, pod: &str, container: &str, argv: &[String], limit: usize) -> Result<Output, Trouble> {
+        let what = format!("{} in {namespace}/{pod}", argv.first().map_or("", String::as_str));
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let params = AttachParams::default()
+            .container(container)
+            .stdin(false)
+            .max_stdout_buf_size(64 << 10)
+            .max_stderr_buf_size(64 << 10);
+        let mut process = pods
+            .exec(pod, argv.to_vec(), &params)
+            .await
+            .map_err(|error| trouble(&what, &error))?;
+        let (stdout, stderr, status) = (process.stdout(), process.stderr(), process.take_status());
+        let out = async {
+            let mut bytes = Vec::new();
+            let mut truncated = false;
+            if let Some(mut stdout) = stdout {
+                let mut chunk = vec![0; 64 << 10];
+                while let Ok(read) = stdout.read(&mut chunk).await {
+                    if read == 0 {
+                        break;
+                    }
+                    let room = limit.saturating_sub(bytes.len());
+                    truncated |= read > room;
+                    bytes.extend_from_slice(&chunk[..read.min(room)]);
+                }
+            }
+            (bytes, truncated)
+        };
+        let err = async {
+            let mut text = Vec::new();
+            if let Some(stderr) = stderr {
+                // A lost end of the error stream only shortens the message.
+                stderr.take(64 << 10).read_to_end(&mut text).await.ok();
+            }
+            String::from_utf8_lossy(&text).into_owned()
+        };
+        let ((stdout, truncated), stderr) = tokio::join!(out, err);
+        let status = match status {
+            Some(status) => status.await,
+            None => None,
+        };
+        let error = match status {
+            Some(status) if status.status.as_deref() == Some("Success") => None,
+            Some(status) => Some(status.message.unwrap_or_else(|| "it failed without a message".into())),
+            None => Some("the connection ended before the command did".into()),
+        };
+        Ok(Output {
+            stdout: stdout.into(),
+            truncated,
+            stderr,
+            error,
+        })
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<(&str, Value)>, what: String) -> Result<Answer, Trouble> {
+        let sent = method != Method::GET;
+        let (_, warnings, bytes) = self.send(method, path, body, &what).await?;
+        let body = serde_json::from_slice(&bytes).map_err(|error| Trouble::Transient {
+            what,
+            detail: format!("the answer is not JSON: {error}"),
+            sent,
+        })?;
+        Ok(Answer { body, warnings })
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Value)>,
+        what: &str,
+    ) -> Result<(u16, Vec<String>, Bytes), Trouble> {
+        let mutates = method != Method::GET;
+        let transient = |detail: String, sent: bool| Trouble::Transient {
+            what: what.to_owned(),
+            detail,
+            sent: sent && mutates,
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT, "application/json, */*");
+        let bytes = match &body {
+            Some((content_type, value)) => {
+                request = request.header(header::CONTENT_TYPE, *content_type);
+                value.to_string().into_bytes()
+            }
+            None => Vec::new(),
+        };
+        let request = request
+            .body(Body::from(bytes))
+            .map_err(|error| transient(format!("not a request: {error}"), false))?;
+        let exchange = async {
+            let response = self
+                .client
+                .send(request)
+                .await
+                .map_err(|error| transient(error.to_string(), true))?;
+            let (parts, body) = response.into_parts();
+            let bytes = http_body_util::Limited::new(body, MAX_BODY)
+                .collect()
+                .await
+                .map_err(|error| transient(format!("the answer broke off: {error}"), true))?
+                .to_bytes();
+            Ok((parts, bytes))
+        };
+        let (parts, bytes) = tokio::time::timeout(REQUEST_TIMEOUT, exchange)
+            .await
+            .map_err(|_| transient(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()), true))??;
+        let warnings = parts
+            .headers
+            .get_all(header::WARNING)
+            .iter()
+            .filter_map(|value| warning(value.to_str().ok()?))
+            .collect();
+        match refused(what, parts.status.as_u16(), &bytes) {
+            Some(trouble) => Err(trouble),
+            None => Ok((parts.status.as_u16(), warnings, bytes)),
+        }
+    }
+}
+
+fn refused(what: &str, code: u16, bytes: &[u8]) -> Option<Trouble> {
+    if code < 400 {
+        return None;
+    }
+    let status: Value = serde_json::from_slice(bytes).unwrap_or_default();
+    let message = status
+        .get("message")
+        .and_then(Value::as_str)
+        .map_or_else(|| String::from_utf8_lossy(bytes).chars().take(300).collect(), str::to_owned);
+    let what = what.to_owned();
+    // A failed UID precondition and a conflicting write are both 409, but only the first can never succeed.
+    let precondition = message.contains("Precondition failed");
+    Some(match code {
+        404 => Trouble::Missing(what),
+        401 | 403 => Trouble::Forbidden { what, code, message },
+        409 if !precondition => Trouble::Transient {
+            what,
+            detail: message,
+            sent: false,
+        },
+        429 => Trouble::Transient {
+            what,
+            detail: message,
+            sent: false,
+        },
+        500.. => Trouble::Transient {
+            what,
+            detail: format!("{code}: {message}"),
+            sent: true,
+        },
+        _ => Trouble::Unfit { what, code, message },
+    })
+}
+
+fn trouble(what: &str, error: &kube::Error) -> Trouble {
+    if let kube::Error::Api(status) = error {
+        let body = json!({"message": status.message});
+        if let Some(trouble) = refused(what, status.code, body.to_string().as_bytes()) {
+            return trouble;
+        }
+    }
+    Trouble::Transient {
+        what: what.to_owned(),
+        detail: error.to_string(),
+        sent: true,
+    }
+}
+
+/// The text of a `Warning: 299 - "text"` header.
+fn warning(header: &str) -> Option<String> {
+    let start = header.find('"')?;
+    let end = header.rfind('"').filter(|end| *end > start)?;
+    Some(header[start + 1..end].replace("\\\"", "\""))
+}
+
+fn label(answer: &Result<Answer, Trouble>) -> &'static str {
+    match answer {
+        Ok(_) => "accepted",
+        Err(Trouble::Transient { .. }) => "transient",
+        Err(Trouble::Missing(_)) => "missing",
+        Err(Trouble::Unfit { .. }) => "unfit",
+        Err(Trouble::Forbidden { .. }) => "forbidden",
+    }
+}

@@ -1,0 +1,317 @@
+//! Work items: one attempt at one step, from the intent in the log to the outcome in the log.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use paramedic_bus::{
+    Blobs, LogError,
+    consume::{Handler, Verdict},
+    lease::{Lease, Leases},
+};
+use paramedic_domain::{
+    change::Change,
+    envelope::Envelope,
+    event::{Artifact, Direction, Event},
+    fault::{Effect, FailureKind},
+    id::WorkerId,
+    incident::Incident,
+    object::ObjectRef,
+    plan::Step,
+};
+use paramedic_runtime::Kit;
+
+use super::{
+    crash::{self, Moment},
+    failure::{Failure, Halt},
+    kubernetes::Cluster,
+};
+use crate::{
+    config::Config,
+    core::{
+        actions::{self, Kind},
+        outcome,
+        permit::{Attempt, current, permit},
+        rules::Rules,
+    },
+    metrics,
+};
+
+/// Pause before a step is looked at again whose log could not be written.
+const BUS_PAUSE: Duration = Duration::from_secs(2);
+
+/// What every step may use.
+pub struct Worker {
+    pub(crate) kit: Kit,
+    pub(crate) config: Config,
+    pub(crate) cluster: Cluster,
+    pub(crate) leases: Leases,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) id: WorkerId,
+}
+
+/// One attempt under way.
+pub(crate) struct Run<'a> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) event: &'a Envelope,
+    pub(crate) incident: &'a Incident,
+    pub(crate) attempt: &'a Attempt,
+    pub(crate) step: &'a Step,
+    /// When the attempt was first started, by the log.
+    pub(crate) started: Timestamp,
+    /// What is known of the effect so far; read when the time is over.
+    effect: Mutex<Effect>,
+}
+
+/// What a good attempt reports.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) summary: String,
+    pub(crate) artifacts: Vec<Artifact>,
+}
+
+impl Report {
+    pub(crate) fn of(summary: impl Into<String>) -> Self {
+        Self {
+            summary: summary.into(),
+            artifacts: Vec::new(),
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for Worker {
+    async fn handle(&self, event: &Envelope, _delivery: u32) -> Verdict {
+        let Event::StepScheduled {
+            plan,
+            step,
+            direction,
+            attempt,
+        } = &event.event
+        else {
+            return Verdict::Done;
+        };
+        if event.cluster != self.kit.cluster.name {
+            // Another cluster's workers share the consumer name only by mistake; give the message back to them.
+            return Verdict::Retry {
+                after: Duration::from_secs(10),
+                reason: format!("a step of cluster {}", event.cluster),
+            };
+        }
+        let attempt = Attempt {
+            plan: plan.clone(),
+            step: step.clone(),
+            direction: *direction,
+            number: *attempt,
+            worker: self.id.clone(),
+        };
+        match self.work(event, &attempt).await {
+            Ok(()) => Verdict::Done,
+            Err(error) => error.verdict(),
+        }
+    }
+}
+
+impl Worker {
+    pub(crate) fn rules(&self) -> Rules {
+        self.config.rules(self.kit.cluster.mode)
+    }
+
+    async fn work(&self, event: &Envelope, attempt: &Attempt) -> Result<(), LogError> {
+        let taken = self.append(event, |incident| outcome::take(incident, attempt)).await?;
+        let Ok(step) = current(&taken, attempt) else { return Ok(()) };
+        let Some(started) = self.started(event, attempt).await? else {
+            return Ok(());
+        };
+        let run = Run {
+            worker: self,
+            event,
+            incident: &taken,
+            attempt,
+            step,
+            started,
+            effect: Mutex::new(Effect::None),
+        };
+        let began = self.kit.clock.now();
+        let ended = run.to_the_deadline().await;
+        let seconds = self.kit.clock.now().duration_since(began).as_secs_f64();
+        match ended {
+            Ok(report) => {
+                metrics::step(&step.action, attempt.direction, "succeeded", seconds);
+                tracing::info!(step = %step.id, direction = ?attempt.direction, summary = report.summary, "step done");
+                self.append(event, |incident| {
+                    outcome::succeeded(incident, attempt, &report.summary, &report.artifacts)
+                })
+                .await?;
+                crash::point(&step.id, Moment::BeforeAck);
+            }
+            Err(Halt::Failed(Failure { kind, effect, message })) => {
+                metrics::step(&step.action, attempt.direction, word(kind), seconds);
+                tracing::warn!(step = %step.id, direction = ?attempt.direction, ?kind, ?effect, message, "step failed");
+                self.append(event, |incident| outcome::failed(incident, attempt, kind, effect, &message))
+                    .await?;
+            }
+            Err(Halt::Abandoned(why)) => {
+                metrics::refusal("stale");
+                tracing::info!(step = %step.id, why, "left to another worker");
+            }
+            Err(Halt::Bus(problem)) => return Err(LogError::Bus(paramedic_bus::Error::Unavailable(problem))),
+        }
+        Ok(())
+    }
+
+    async fn append(&self, event: &Envelope, mut decide: impl FnMut(&Incident) -> Vec<Event> + Send) -> Result<Incident, LogError> {
+        let decided = self
+            .kit
+            .log
+            .decide(&event.cluster, &event.incident, Some(&event.id), &self.kit.clock, |incident, _| {
+                decide(incident)
+            })
+            .await?;
+        Ok(decided.incident)
+    }
+
+    /// When the attempt was first started: a worker that takes over inherits its deadline.
+    async fn started(&self, event: &Envelope, attempt: &Attempt) -> Result<Option<Timestamp>, LogError> {
+        let log = self.kit.log.read(&event.cluster, &event.incident).await?;
+        Ok(log.iter().find_map(|recorded| match &recorded.envelope.event {
+            Event::StepStarted {
+                plan,
+                step,
+                direction,
+                attempt: number,
+                ..
+            } if *plan == attempt.plan && *step == attempt.step && *direction == attempt.direction && *number == attempt.number => {
+                Some(recorded.envelope.time)
+            }
+            _ => None,
+        }))
+    }
+}
+
+impl Run<'_> {
+    /// Runs the attempt until it ends or its time is over. Whoever takes over late gets half of the time again, so that
+    /// what a dead worker began can still be observed.
+    async fn to_the_deadline(&self) -> Result<Report, Halt> {
+        let spent = Duration::try_from(self.worker.kit.clock.now().duration_since(self.started)).unwrap_or_default();
+        let left = self.step.timeout.saturating_sub(spent).max(self.step.timeout / 2);
+        tokio::select! {
+            ended = self.go() => ended,
+            () = self.worker.kit.clock.sleep(left) => Err(Halt::failed(
+                FailureKind::Timeout,
+                self.effect(),
+                format!("not done after {} s: {}", self.step.timeout.as_secs(), match self.effect() {
+                    Effect::None => "nothing was changed",
+                    Effect::Applied => "the change was accepted, but its result was not seen in time",
+                    Effect::Unknown => "the change was sent without an answer",
+                }),
+            )),
+        }
+    }
+
+    async fn go(&self) -> Result<Report, Halt> {
+        match self.attempt.direction {
+            Direction::Forward => match &self.step.change {
+                Change::Read { targets, .. } => match actions::find(&self.step.action).map(|action| action.kind) {
+                    Some(Kind::Diagnostics) => self.diagnose(targets).await,
+                    Some(Kind::Health) => self.health(targets).await,
+                    Some(Kind::Backup | Kind::Template | Kind::Patch | Kind::Restart | Kind::Notify) | None => Err(self.unknown_action()),
+                },
+                Change::Exec(exec) => self.copy_out(exec).await,
+                Change::Patch(patch) => self.apply(patch).await,
+                Change::Delete(deletion) => self.delete(deletion).await,
+                Change::Notify(notice) => self.report(notice).await,
+                Change::Carried { by, expect } => self.confirm(by, *expect).await,
+            },
+            Direction::Undo => match &self.step.change {
+                Change::Patch(patch) => self.undo(patch).await,
+                Change::Delete(deletion) => Ok(Report::of(format!(
+                    "{} was deleted for good; its controller has replaced it, so there is nothing to put back",
+                    deletion.target
+                ))),
+                Change::Read { .. } | Change::Exec(_) | Change::Notify(_) | Change::Carried { .. } => Ok(Report::of("it changed nothing")),
+            },
+        }
+    }
+
+    fn unknown_action(&self) -> Halt {
+        Halt::failed(
+            FailureKind::Permanent,
+            Effect::None,
+            format!(
+                "action {:?} is not one that reads: this executor does not know it",
+                self.step.action
+            ),
+        )
+    }
+
+    pub(crate) fn effect(&self) -> Effect {
+        *self.effect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn know(&self, effect: Effect) {
+        *self.effect.lock().unwrap_or_else(PoisonError::into_inner) = effect;
+    }
+
+    pub(crate) fn since(&self) -> Option<Timestamp> {
+        // Server clocks differ a little from ours; a verdict this much older is certainly about something else.
+        self.started.checked_sub(SignedDuration::from_secs(5)).ok()
+    }
+
+    /// Takes the lease of the target for the workflow. It stays until the workflow has ended.
+    pub(crate) async fn lease(&self, target: &ObjectRef) -> Result<Lease, Halt> {
+        let key = target.lease_key(&self.event.cluster);
+        match self.worker.leases.acquire(&key, self.attempt.plan.as_str()).await? {
+            Ok(lease) => Ok(lease),
+            Err(held) => {
+                metrics::refusal("lease");
+                Err(Halt::failed(
+                    FailureKind::LeaseLost,
+                    self.effect(),
+                    format!("{target} is being remediated by {}", held.0),
+                ))
+            }
+        }
+    }
+
+    /// The last question before anything is changed, asked of the log as it is now.
+    pub(crate) async fn permitted(&self, lease: Option<&Lease>) -> Result<(), Halt> {
+        let held = match lease {
+            Some(lease) => self.worker.leases.still_held(lease).await?,
+            None => false,
+        };
+        let incident = self.worker.kit.log.load(&self.event.cluster, &self.event.incident).await?;
+        match permit(&incident, self.attempt, &self.worker.rules(), held) {
+            Ok(step) if step.change == self.step.change => Ok(()),
+            Ok(_) => Err(Halt::Abandoned("the plan changed".into())),
+            Err(denied) => {
+                metrics::refusal("permit");
+                Err(Halt::denied(&denied, self.effect()))
+            }
+        }
+    }
+
+    pub(crate) async fn pause(&self) {
+        let pause = Duration::from_secs(self.worker.config.poll_seconds);
+        self.worker.kit.clock.sleep(pause).await;
+    }
+}
+
+fn word(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Transient => "transient",
+        FailureKind::Permanent => "permanent",
+        FailureKind::Drift => "drift",
+        FailureKind::Timeout => "timeout",
+        FailureKind::LeaseLost => "lease_lost",
+        FailureKind::Forbidden => "forbidden",
+    }
+}
+
+/// The verdict when the log cannot be used: never lost, tried again.
+pub(crate) fn later(reason: String) -> Verdict {
+    Verdict::Retry { after: BUS_PAUSE, reason }
+}

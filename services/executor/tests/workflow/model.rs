@@ -1,0 +1,286 @@
+//! The model: a log, an at-least-once queue, workers that may die between any two effects, a cluster with marks.
+
+mod plan;
+mod worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use paramedic_domain::{
+    approval::{Channel, Decision, GateState},
+    digest::Digest,
+    envelope::Recorded,
+    event::{Direction, Event, WorkflowOutcome},
+    id::{GateId, StepId},
+    incident::Incident,
+};
+use paramedic_executor::core::{
+    advance::{advance, wake},
+    rules::Rules,
+};
+
+use self::worker::{Cluster, Worker};
+use crate::strategy::{GateStory, Story};
+
+/// A work item or a call to advance; delivered at least once, in any order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Message {
+    Advance,
+    Work { step: StepId, direction: Direction, attempt: u32 },
+}
+
+pub struct Model {
+    story: Story,
+    pub log: Vec<Recorded>,
+    pub incident: Incident,
+    rules: Rules,
+    now: Timestamp,
+    queue: Vec<Message>,
+    workers: Vec<Worker>,
+    next_worker: u32,
+    cluster: Cluster,
+    crashes: u32,
+}
+
+impl Model {
+    pub fn new(story: &Story) -> Self {
+        let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let mut model = Self {
+            story: story.clone(),
+            log: Vec::new(),
+            incident: Incident::new("test".parse().unwrap(), "inc_model".parse().unwrap()),
+            rules: Rules {
+                parallel_steps: story.parallel,
+                ..Rules::default()
+            },
+            now,
+            queue: Vec::new(),
+            workers: Vec::new(),
+            next_worker: 0,
+            cluster: Cluster::default(),
+            crashes: 0,
+        };
+        for event in plan::prologue(story, now) {
+            model.append(event);
+        }
+        model
+    }
+
+    pub fn append(&mut self, event: Event) {
+        let advances = matches!(
+            event,
+            Event::PlanProposed { .. }
+                | Event::ApprovalGranted { .. }
+                | Event::ApprovalDenied { .. }
+                | Event::ApprovalExpired { .. }
+                | Event::StepSucceeded { .. }
+                | Event::StepFailed { .. }
+                | Event::StepUndone { .. }
+                | Event::IncidentCancelled { .. }
+        );
+        if let Event::StepScheduled {
+            step, direction, attempt, ..
+        } = &event
+        {
+            self.queue.push(Message::Work {
+                step: step.clone(),
+                direction: *direction,
+                attempt: *attempt,
+            });
+        }
+        if advances {
+            self.queue.push(Message::Advance);
+        }
+        let envelope = self.incident.next_envelope(event, self.now, None);
+        // What the chain needs is a digest that differs; encoding every event would only cost time here.
+        let digest = Digest::of(&envelope.seq.to_be_bytes());
+        let recorded = Recorded { envelope, digest };
+        self.incident.apply(&recorded).expect("the model appends in order");
+        self.log.push(recorded);
+    }
+
+    /// One random move.
+    pub fn step(&mut self, choice: u16) {
+        self.now += SignedDuration::from_secs(i64::from(choice % 7));
+        let pick = usize::from(choice / 8);
+        match choice % 8 {
+            0 | 1 if !self.queue.is_empty() => {
+                let message = self.queue.remove(pick % self.queue.len());
+                self.deliver(message);
+            }
+            // The same message twice: an ack was lost.
+            2 if !self.queue.is_empty() => {
+                let message = self.queue[pick % self.queue.len()].clone();
+                self.deliver(message);
+            }
+            3..=5 if !self.workers.is_empty() => self.run_worker(pick),
+            // Kill -9: what the worker held is delivered again.
+            6 if !self.workers.is_empty() && self.crashes < 20 => {
+                self.crashes += 1;
+                let worker = self.workers.remove(pick % self.workers.len());
+                self.queue.push(worker.message);
+            }
+            // A message is taken for lost although its worker lives: two workers hold it.
+            7 if !self.workers.is_empty() && pick.is_multiple_of(3) => {
+                let message = self.workers[pick % self.workers.len()].message.clone();
+                self.queue.push(message);
+            }
+            _ => self.decide_gate(pick),
+        }
+    }
+
+    /// Until nothing moves any more: fair delivery, everybody answers.
+    pub fn settle(&mut self) {
+        for _ in 0..2_000 {
+            self.now += SignedDuration::from_secs(1);
+            if let Some(message) = self.queue.pop() {
+                self.deliver(message);
+            } else if !self.workers.is_empty() {
+                self.run_worker(0);
+            } else if self.ended() {
+                return;
+            } else if let Some(due) = wake(&self.incident, &self.rules, self.now) {
+                self.now = due;
+                self.deliver(Message::Advance);
+            } else {
+                for gate in 0..self.story.gates.len() {
+                    self.decide_gate(gate);
+                }
+                self.deliver(Message::Advance);
+            }
+        }
+    }
+
+    fn deliver(&mut self, message: Message) {
+        match message {
+            Message::Advance => {
+                for event in advance(&self.incident, &self.rules, self.now) {
+                    self.append(event);
+                }
+            }
+            Message::Work { .. } => {
+                self.next_worker += 1;
+                self.workers.push(Worker::new(self.next_worker, message));
+            }
+        }
+    }
+
+    fn run_worker(&mut self, pick: usize) {
+        let at = pick % self.workers.len();
+        let mut worker = self.workers.swap_remove(at);
+        let outcome = worker.advance(&self.incident, &self.rules, &mut self.cluster, &self.story);
+        if let Some(event) = outcome.append {
+            self.append(event);
+        }
+        if !outcome.done {
+            self.workers.push(worker);
+        }
+    }
+
+    fn decide_gate(&mut self, pick: usize) {
+        if self.story.cancel && pick % 5 == 4 && self.incident.end.is_none() {
+            self.append(Event::IncidentCancelled {
+                by: "ada@example.com".into(),
+                reason: "changed her mind".into(),
+            });
+            return;
+        }
+        let Some(plan) = self.incident.plan.clone() else { return };
+        let index = pick % self.story.gates.len();
+        let id: GateId = plan::gate_id(index);
+        let Some(gate) = plan.gate(&id) else { return };
+        match self.incident.gates.get(&id) {
+            Some(GateState::Planned) => self.append(Event::ApprovalRequested {
+                plan: plan.id.clone(),
+                gate: id,
+                expires_at: self.now + SignedDuration::from_hours(24),
+            }),
+            Some(GateState::Waiting { .. }) => {
+                let decision = Decision {
+                    gate: id.clone(),
+                    digest: gate.digest,
+                    by: "ada@example.com".into(),
+                    channel: Channel::Cli,
+                    reason: String::new(),
+                };
+                let plan = plan.id.clone();
+                self.append(match self.story.gates[index] {
+                    GateStory::Grant => Event::ApprovalGranted { plan, decision },
+                    GateStory::Deny => Event::ApprovalDenied { plan, decision },
+                    GateStory::Expire => Event::ApprovalExpired { plan, gate: id },
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&self) -> bool {
+        self.incident.run.as_ref().is_some_and(|run| run.ended.is_some())
+    }
+
+    /// What the log alone cannot show.
+    pub fn broken(&self) -> Vec<String> {
+        let mut broken = Vec::new();
+        let run = self.incident.run.as_ref().expect("there is a plan");
+        let Some((outcome, _)) = &run.ended else {
+            return vec!["INV-11: the workflow did not end".into()];
+        };
+        // INV-05: no attempt of a step applied its change twice, whatever was delivered how often.
+        for (step, (applied, undone)) in &self.cluster.counts {
+            if *applied > 1 || *undone > 1 {
+                broken.push(format!("INV-05: step {step} was applied {applied} times and undone {undone} times"));
+            }
+        }
+        broken.extend(self.cluster.unpermitted.iter().cloned());
+        let left: BTreeSet<&StepId> = self.cluster.marks.keys().collect();
+        let known: BTreeSet<&StepId> = run.effects.iter().collect();
+        match outcome {
+            WorkflowOutcome::Succeeded => {}
+            WorkflowOutcome::RolledBack if !left.is_empty() => broken.push(format!("INV-08: rolled back, but {left:?} is in the cluster")),
+            WorkflowOutcome::Cancelled if self.story.rollback && !left.is_empty() => {
+                broken.push(format!("INV-08: cancelled, but {left:?} is in the cluster"));
+            }
+            WorkflowOutcome::RolledBack | WorkflowOutcome::Cancelled | WorkflowOutcome::Stuck => {}
+        }
+        if let Some(unknown) = left.difference(&known).next() {
+            broken.push(format!("INV-08: the effect of {unknown} is in the cluster and nobody knows"));
+        }
+        broken
+    }
+
+    pub fn transcript(&self) -> String {
+        let lines: Vec<String> = self
+            .log
+            .iter()
+            .map(|r| format!("{:>3} {:?}", r.envelope.seq, Brief(&r.envelope.event)))
+            .collect();
+        lines.join("\n")
+    }
+}
+
+struct Brief<'a>(&'a Event);
+
+impl std::fmt::Debug for Brief<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Event::PlanProposed { plan } => {
+                let steps: BTreeMap<&str, (Vec<&str>, Option<&str>)> = plan
+                    .steps
+                    .iter()
+                    .map(|s| {
+                        (
+                            s.id.as_str(),
+                            (
+                                s.depends_on.iter().map(StepId::as_str).collect(),
+                                s.gate.as_ref().map(GateId::as_str),
+                            ),
+                        )
+                    })
+                    .collect();
+                write!(f, "PlanProposed {steps:?}")
+            }
+            Event::DiagnosisReached { .. } => write!(f, "DiagnosisReached"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}

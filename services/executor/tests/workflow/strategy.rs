@@ -1,0 +1,111 @@
+//! Random plans, fates and schedules.
+
+use paramedic_domain::fault::{Effect, FailureKind};
+use proptest::{collection::vec, prelude::*};
+
+/// What happens when a worker tries a step: one entry per attempt, the last one repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Works,
+    /// Fails before anything was sent.
+    Refused(FailureKind),
+    /// The request was sent and took effect, but the worker does not know or does not see it finish.
+    AppliedThen(FailureKind, Effect),
+}
+
+#[derive(Debug, Clone)]
+pub struct StepStory {
+    /// Indexes of earlier steps.
+    pub depends_on: Vec<usize>,
+    pub mutates: bool,
+    /// Index of the gate it waits for.
+    pub gate: Option<usize>,
+    pub fates: Vec<Fate>,
+    pub undo_fates: Vec<Fate>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateStory {
+    Grant,
+    Deny,
+    Expire,
+}
+
+#[derive(Debug, Clone)]
+pub struct Story {
+    pub steps: Vec<StepStory>,
+    pub gates: Vec<GateStory>,
+    pub rollback: bool,
+    pub parallel: usize,
+    pub cancel: bool,
+    pub choices: Vec<u16>,
+}
+
+fn kind() -> impl Strategy<Value = FailureKind> {
+    prop_oneof![
+        4 => Just(FailureKind::Transient),
+        1 => Just(FailureKind::Permanent),
+        1 => Just(FailureKind::Drift),
+        1 => Just(FailureKind::LeaseLost),
+    ]
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        6 => Just(Fate::Works),
+        2 => kind().prop_map(Fate::Refused),
+        1 => Just(Fate::AppliedThen(FailureKind::Timeout, Effect::Applied)),
+        1 => Just(Fate::AppliedThen(FailureKind::Transient, Effect::Unknown)),
+    ]
+}
+
+fn undo_fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        8 => Just(Fate::Works),
+        2 => kind().prop_map(Fate::Refused),
+        1 => Just(Fate::AppliedThen(FailureKind::Transient, Effect::Unknown)),
+    ]
+}
+
+fn step(index: usize) -> impl Strategy<Value = StepStory> {
+    let dependencies = vec(any::<prop::sample::Index>(), 0..=2.min(index));
+    (
+        dependencies,
+        any::<bool>(),
+        proptest::option::weighted(0.4, 0..3_usize),
+        vec(fate(), 1..3),
+        vec(undo_fate(), 1..3),
+    )
+        .prop_map(move |(dependencies, mutates, gate, fates, undo_fates)| {
+            let mut depends_on: Vec<usize> = dependencies.iter().filter(|_| index > 0).map(|d| d.index(index.max(1))).collect();
+            depends_on.sort_unstable();
+            depends_on.dedup();
+            StepStory {
+                depends_on,
+                mutates,
+                gate,
+                fates,
+                undo_fates,
+            }
+        })
+}
+
+pub fn story() -> impl Strategy<Value = Story> {
+    let gate = prop_oneof![5 => Just(GateStory::Grant), 1 => Just(GateStory::Deny), 1 => Just(GateStory::Expire)];
+    (
+        (1..6_usize).prop_flat_map(|count| (0..count).map(step).collect::<Vec<_>>()),
+        vec(gate, 3),
+        proptest::bool::weighted(0.85),
+        1..4_usize,
+        proptest::bool::weighted(0.1),
+        vec(any::<u16>(), 0..120),
+    )
+        .prop_map(|(steps, gates, rollback, parallel, cancel, choices)| Story {
+            steps,
+            gates,
+            rollback,
+            parallel,
+            cancel,
+            choices,
+        })
+}
