@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Clock, ClusterAccess, Kit,
-    config::{Bus, Cluster, Process},
+    config::{Bus, ClockSource, Cluster, Process},
     http, kubernetes,
 };
 
@@ -32,6 +32,20 @@ pub async fn open_bus(settings: &Bus) -> anyhow::Result<SharedBus> {
         .await
         .context("cannot create the streams")?;
     Ok(bus)
+}
+
+/// The configured clock.
+///
+/// # Errors
+/// When the epoch of a fast clock is no time.
+pub fn clock(settings: &ClockSource) -> anyhow::Result<Clock> {
+    if settings.speed == 1.0 {
+        return Ok(Clock::system());
+    }
+    Ok(Clock::scaled(
+        settings.epoch.parse().context("configuration key clock.epoch")?,
+        settings.speed,
+    ))
 }
 
 /// The way to the cluster; `reach` says whether this process talks to its API at all.

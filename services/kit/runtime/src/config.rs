@@ -7,6 +7,7 @@ use std::{
 };
 
 use config::{Config, Environment, File, FileFormat};
+use jiff::Timestamp;
 use paramedic_bus::jetstream::{Credentials, Options, Tls};
 use paramedic_domain::{id::ClusterId, policy::Mode};
 use secrecy::SecretString;
@@ -160,6 +161,16 @@ pub enum LogFormat {
     Json,
 }
 
+/// The clock; production runs on the wall's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockSource {
+    /// How many times faster than the wall clock; 1 but on a practice range.
+    pub speed: f64,
+    /// RFC 3339 time at which a range's clock agrees with the wall's; needed when `speed` is not 1.
+    pub epoch: String,
+}
+
 /// What every process needs, whatever its roles.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Process {
@@ -173,6 +184,8 @@ pub struct Process {
     pub grpc: Listener,
     /// Telemetry.
     pub telemetry: Telemetry,
+    /// Clock.
+    pub clock: ClockSource,
 }
 
 /// Defaults of [`Process`].
@@ -206,6 +219,18 @@ impl Process {
             if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
                 return Err(Invalid::new(key, format!("{url:?} is not an http(s) URL")));
             }
+        }
+        if !(self.clock.speed.is_finite() && self.clock.speed > 0.0) {
+            return Err(Invalid::new("clock.speed", "must be a positive number"));
+        }
+        if self.clock.speed != 1.0 && self.clock.epoch.parse::<Timestamp>().is_err() {
+            return Err(Invalid::new(
+                "clock.epoch",
+                format!(
+                    "{:?} is not an RFC 3339 time; it is needed when clock.speed is not 1",
+                    self.clock.epoch
+                ),
+            ));
         }
         Ok(())
     }
