@@ -1,10 +1,11 @@
 //! What tests share: real servers on free loopback ports, and waiting without sleeping. A dev-dependency only.
 //!
-//! - [`servers`]: NATS, Alertmanager, Prometheus, an SMTP sink, a stand-in for Slack; each in its own temporary directory,
-//!   killed when dropped.
+//! - [`servers`]: NATS, Alertmanager, Prometheus, an SMTP sink; each in its own temporary directory, killed when dropped.
+//! - [`slack`]: a stand-in for Slack's Web API with its limits.
 //! - [`eventually!`]: waits for a condition, with a deadline.
 
 mod eventually;
 pub mod servers;
+pub mod slack;
 
 pub use eventually::{Backoff, DEADLINE};

@@ -1,6 +1,12 @@
 //! Real servers for tests. Each owns a temporary directory and free loopback ports, and is killed by its process id on drop.
 
+mod alertmanager;
 mod nats;
 mod process;
+mod prometheus;
+mod smtp;
 
+pub use alertmanager::{Alertmanager, Labels, Webhook};
 pub use nats::NatsServer;
+pub use prometheus::Prometheus;
+pub use smtp::{Mail, SmtpSink};
