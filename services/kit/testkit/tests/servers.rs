@@ -1,4 +1,5 @@
 //! The servers do what tests rely on.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use std::{
     io::{BufRead, BufReader, Write},
