@@ -45,6 +45,10 @@ class Arrows(unittest.TestCase):
     def test_the_simulator_stands_alone(self):
         self.assertEqual(1, len(self.problems(simulator=crate("simulator", ("domain",)))))
 
+    def test_tests_of_a_service_may_use_it(self):
+        self.assertEqual([], self.problems(executor=crate("executor", (), ("simulator",))))
+        self.assertIn("only tests need a cluster", self.problems(executor=crate("executor", ("simulator",)))[0])
+
     def test_a_crate_without_a_room_is_reported(self):
         write(self.root, {"services/newcomer/Cargo.toml": crate("newcomer")})
         self.assertIn("has no room", self.problems()[0])
