@@ -1,0 +1,6 @@
+//! Decisions of the gateway: no I/O, no clock.
+
+pub mod correlate;
+pub mod title;
+pub mod token;
+pub mod webhook;

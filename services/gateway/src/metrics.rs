@@ -1,0 +1,38 @@
+//! Metrics of the gateway.
+
+use metrics::{counter, describe_counter};
+
+const ALERTS: &str = "paramedic_gateway_alerts_total";
+const REPEATED: &str = "paramedic_gateway_repeated_total";
+const REJECTED: &str = "paramedic_gateway_rejected_total";
+const TRUNCATED: &str = "paramedic_gateway_truncated_total";
+const CORRELATED: &str = "paramedic_gateway_correlated_total";
+
+/// Describes every metric of this crate; once per process is enough, more often does no harm.
+pub fn describe() {
+    describe_counter!(ALERTS, "alerts made durable, by status");
+    describe_counter!(REPEATED, "alerts that were already in the stream (retries, highly available pairs)");
+    describe_counter!(REJECTED, "webhooks answered with 4xx or 503, by reason");
+    describe_counter!(TRUNCATED, "alerts that Alertmanager left out of webhooks because of its max_alerts");
+    describe_counter!(CORRELATED, "alerts of the stream by what became of them");
+}
+
+pub(crate) fn accepted(status: &'static str) {
+    counter!(ALERTS, "status" => status).increment(1);
+}
+
+pub(crate) fn repeated() {
+    counter!(REPEATED).increment(1);
+}
+
+pub(crate) fn rejected(reason: &'static str) {
+    counter!(REJECTED, "reason" => reason).increment(1);
+}
+
+pub(crate) fn truncated(alerts: u64) {
+    counter!(TRUNCATED).increment(alerts);
+}
+
+pub(crate) fn correlated(outcome: &'static str) {
+    counter!(CORRELATED, "outcome" => outcome).increment(1);
+}

@@ -1,0 +1,117 @@
+//! What the webhook answers. Alertmanager repeats a notification after 5xx and after no answer; a 4xx it drops for good.
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{WEBHOOK_PATH, core::webhook::Rejection};
+
+/// When a sender should try again after a 503, seconds: long enough for an election of the bus.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+/// Everything of a webhook is durable.
+#[derive(Debug, Serialize)]
+pub(crate) struct Accepted {
+    /// Alerts that are durable now.
+    pub(crate) alerts: usize,
+    /// Of those, alerts that had been durable before.
+    pub(crate) repeated: usize,
+}
+
+/// Why a webhook was not accepted.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    Method,
+    Token(&'static str),
+    ContentType(String),
+    TooLarge {
+        limit: usize,
+    },
+    Interrupted(String),
+    Rejected(Rejection),
+    /// Some alerts are unusable; the others are durable.
+    Alerts {
+        problems: Vec<String>,
+        accepted: usize,
+    },
+    Bus(String),
+}
+
+impl Refusal {
+    /// The label of the counter.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Token(_) => "unauthorized",
+            Self::ContentType(_) => "content_type",
+            Self::TooLarge { .. } => "too_large",
+            Self::Interrupted(_) => "interrupted",
+            Self::Rejected(Rejection::Malformed(_)) => "malformed",
+            Self::Rejected(Rejection::Version(_)) => "version",
+            Self::Rejected(Rejection::Shape(_)) => "payload",
+            Self::Alerts { .. } => "alerts",
+            Self::Bus(_) => "bus_unavailable",
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Interrupted(_) | Self::Rejected(Rejection::Malformed(_) | Rejection::Version(_)) => StatusCode::BAD_REQUEST,
+            Self::Rejected(Rejection::Shape(_)) | Self::Alerts { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Bus(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// One sentence for whoever configures the sender.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Self::Method => format!("{WEBHOOK_PATH} takes POST requests only"),
+            Self::Token(problem) => (*problem).to_owned(),
+            Self::ContentType(problem) => problem.clone(),
+            Self::TooLarge { limit } => {
+                format!("the body has more than {limit} bytes; split the group (group_by), set max_alerts, or raise gateway.max_body_bytes")
+            }
+            Self::Interrupted(problem) => format!("the body could not be read to its end: {problem}"),
+            Self::Rejected(Rejection::Malformed(text) | Rejection::Version(text) | Rejection::Shape(text)) => text.clone(),
+            Self::Alerts { problems, accepted } => format!("{}; the other {accepted} alerts were accepted", problems.join("; ")),
+            Self::Bus(problem) => format!("the alerts could not be stored, send them again: {problem}"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: String,
+    reason: &'static str,
+    /// Alerts of this webhook that are durable in spite of the error.
+    accepted: usize,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let accepted = if let Self::Alerts { accepted, .. } = self { accepted } else { 0 };
+        let body = Body {
+            error: self.sentence(),
+            reason: self.reason(),
+            accepted,
+        };
+        let mut response = (self.status(), Json(body)).into_response();
+        let extra = match self {
+            Self::Method => Some((header::ALLOW, "POST")),
+            Self::Token(_) => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            Self::Bus(_) => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            Self::ContentType(_) | Self::TooLarge { .. } | Self::Interrupted(_) | Self::Rejected(_) | Self::Alerts { .. } => None,
+        };
+        if let Some((name, value)) = extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}

@@ -1,0 +1,154 @@
+//! One group is one incident; what ends, ends; what comes again is new.
+
+use std::time::Duration;
+
+use paramedic_bus::{Append, streams};
+use paramedic_domain::{event::Event, incident::Status, subject::Subject};
+use paramedic_testkit::eventually;
+use tempfile::TempDir;
+
+use crate::harness::{FIRING, Gateway, PARTLY_RESOLVED, Parts, RESOLVED, alert, bus, clock, cluster, gateway, webhook};
+
+#[tokio::test]
+async fn real_webhooks_open_one_incident_that_follows_its_alerts() {
+    let (gateway, _folder) = gateway().await;
+    assert_eq!(gateway.post(FIRING).await.body["alerts"], 2);
+    eventually!(gateway.incidents().await.iter().any(|incident| incident.firing().count() == 2));
+    let opened = gateway.incidents().await.remove(0);
+    assert_eq!(opened.title, "KubePodCrashLooping: shop/web");
+    assert_eq!(opened.cluster, cluster());
+    assert_eq!(opened.severity, paramedic_domain::alert::Severity::Critical);
+    assert_eq!(opened.status(), Status::Open);
+
+    assert_eq!(gateway.post(FIRING).await.body["repeated"], 2);
+    assert_eq!(gateway.post(PARTLY_RESOLVED).await.status, 200);
+    eventually!(gateway.incidents().await[0].firing().count() == 1);
+    assert_eq!(gateway.post(RESOLVED).await.status, 200);
+    eventually!(gateway.incidents().await[0].firing().count() == 0);
+
+    let [incident] = &gateway.incidents().await[..] else {
+        panic!("not one incident")
+    };
+    assert_eq!((incident.alerts.len(), incident.version, incident.misfits), (2, 4, 0));
+}
+
+#[tokio::test]
+async fn other_groups_are_other_incidents_but_an_alert_of_two_groups_is_in_one() {
+    let (gateway, _folder) = gateway().await;
+    gateway.post(webhook("g1", &[alert("a", "firing", 0)])).await;
+    gateway.post(webhook("g2", &[alert("b", "firing", 0)])).await;
+    eventually!(gateway.incidents().await.len() == 2);
+    // The same alert through another route, and long enough later to be more than a repeated message: a new label set of the
+    // message, the same firing.
+    let message = gateway.stored().await.remove(0);
+    let mut moved = paramedic_wire::decode_alert(&message.payload).unwrap();
+    moved.group_key = "g3".into();
+    gateway
+        .kit
+        .bus
+        .append(
+            streams::ALERTS,
+            Append {
+                subject: message.subject.clone(),
+                payload: paramedic_wire::encode_alert(&moved),
+                ..Append::default()
+            },
+        )
+        .await
+        .unwrap();
+    gateway.post(webhook("g4", &[alert("c", "firing", 0)])).await;
+    eventually!(gateway.incidents().await.len() == 3);
+    let mut alerts: Vec<_> = gateway
+        .incidents()
+        .await
+        .iter()
+        .flat_map(|incident| incident.alerts.keys().cloned().collect::<Vec<_>>())
+        .collect();
+    alerts.sort();
+    assert_eq!(alerts, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_resolution_alone_opens_nothing() {
+    let (gateway, _folder) = gateway().await;
+    assert_eq!(gateway.post(webhook("g", &[alert("a", "resolved", 0)])).await.status, 200);
+    gateway.post(webhook("g", &[alert("b", "firing", 0)])).await;
+    eventually!(gateway.incidents().await.len() == 1);
+    assert_eq!(
+        gateway.incidents().await[0].alerts.keys().collect::<Vec<_>>(),
+        ["b"],
+        "only the firing alert is known"
+    );
+}
+
+#[tokio::test]
+async fn an_alert_that_fires_again_after_the_end_opens_a_new_incident() {
+    let (gateway, _folder) = gateway().await;
+    gateway.post(webhook("g", &[alert("a", "firing", 0)])).await;
+    eventually!(gateway.incidents().await.len() == 1);
+    let first = gateway.incidents().await.remove(0);
+    gateway.append(&first, Event::IncidentResolved { reason: "verified".into() }).await;
+    gateway.post(webhook("g", &[alert("a", "resolved", 0)])).await;
+    eventually!(gateway.incidents().await[0].firing().count() == 0);
+
+    gateway.post(webhook("g", &[alert("a", "firing", 30)])).await;
+    eventually!(gateway.incidents().await.len() == 2);
+    gateway.post(webhook("g", &[alert("b", "firing", 31)])).await;
+    eventually!(gateway.incidents().await[1].alerts.len() == 2);
+    assert_eq!(gateway.incidents().await[0].alerts.len(), 1);
+}
+
+#[tokio::test]
+async fn the_trace_of_the_request_becomes_the_trace_of_the_incident() {
+    let (gateway, _folder) = gateway().await;
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let body: serde_json::Value = serde_json::from_str(FIRING).unwrap();
+    let parsed = paramedic_gateway::core::webhook::parse(body.to_string().as_bytes()).unwrap();
+    let subject = Subject::Alert {
+        cluster: cluster(),
+        fingerprint: parsed.alerts[0].fingerprint.clone(),
+    };
+    let message = Append {
+        subject: subject.to_string(),
+        headers: [(paramedic_wire::headers::TRACEPARENT.into(), traceparent.into())].into(),
+        payload: paramedic_wire::encode_alert(&parsed.alerts[0]),
+        ..Append::default()
+    };
+    gateway.kit.bus.append(streams::ALERTS, message).await.unwrap();
+    eventually!(
+        gateway
+            .incidents()
+            .await
+            .iter()
+            .any(|incident| incident.traceparent.as_deref() == Some(traceparent))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn competing_replicas_and_parallel_webhooks_make_one_incident_per_group() {
+    let folder = TempDir::new().unwrap();
+    let (bus, clock) = (bus(folder.path()).await, clock());
+    let gateways = [
+        Gateway::start(&bus, &clock, Parts::All).await,
+        Gateway::start(&bus, &clock, Parts::All).await,
+    ];
+    let posts = (0..60).map(|n| {
+        let body = webhook(&format!("g{}", n % 3), &[alert(&format!("f{n}"), "firing", n % 5)]);
+        gateways[n as usize % 2].post(body)
+    });
+    assert!(futures::future::join_all(posts).await.iter().all(|answer| answer.status == 200));
+    eventually!(within Duration::from_secs(60), {
+        let incidents = gateways[0].incidents().await;
+        incidents.iter().map(|incident| incident.alerts.len()).sum::<usize>() == 60
+    });
+    let incidents = gateways[0].incidents().await;
+    assert_eq!(incidents.len(), 3);
+    assert!(
+        incidents
+            .iter()
+            .all(|incident| incident.alerts.len() == 20 && incident.misfits == 0)
+    );
+    for gateway in gateways {
+        gateway.stop().await;
+    }
+}

@@ -1,0 +1,9 @@
+//! The gateway over real HTTP on a real embedded bus.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
+
+mod bad_input;
+mod correlation;
+mod faults;
+mod flaky;
+mod harness;
