@@ -15,6 +15,7 @@ mod clock;
 mod codec;
 mod consumer;
 mod heads;
+mod keys;
 mod queue;
 mod store;
 mod stream;
