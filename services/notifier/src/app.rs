@@ -1,0 +1,61 @@
+//! Puts the role together; binds and spawns nothing.
+
+use std::sync::Arc;
+
+use paramedic_bus::consume;
+use paramedic_proto::v1::notifier_service_server::NotifierServiceServer;
+use paramedic_runtime::{Kit, Role};
+
+use crate::{
+    config::Config,
+    core::story,
+    metrics,
+    shell::{channel::Channel, grpc::Service, links::Approvals, slack::Slack, smtp::Smtp, worker::Worker},
+};
+
+/// Messages in hand at once per channel: enough to hide a provider's latency, few enough to be polite.
+const CONCURRENCY: usize = 4;
+
+/// Builds the role.
+///
+/// # Errors
+/// When the configuration cannot be used.
+pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
+    metrics::describe();
+    let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+    if config.email.enabled() {
+        channels.push(Arc::new(Smtp::new(&config.email)?));
+    } else {
+        tracing::info!("email is off: notifier.email.url is empty");
+    }
+    if config.slack.enabled() {
+        channels.push(Arc::new(Slack::new(&config.slack, kit.cluster.http.clone())));
+    } else {
+        tracing::info!("slack is off: notifier.slack.token is empty");
+    }
+    if channels.is_empty() {
+        tracing::warn!("no channel is configured: nobody is told about incidents");
+    }
+    let approvals = Approvals::new(&config.approval_url, config.approval_token)?;
+    let service = Service {
+        kit: kit.clone(),
+        channels: channels.clone(),
+    };
+    let mut role = Role::new("notifier").grpc(NotifierServiceServer::new(service));
+    for channel in channels {
+        let name = channel.name();
+        let worker = Worker {
+            kit: kit.clone(),
+            channel,
+            approvals: approvals.clone(),
+        };
+        role = role.task(name, async move {
+            // a durable name per channel: a dead mail server must not hold back Slack
+            let spec = consume::on_events(&format!("notifier-{name}"), &story::KINDS);
+            let kit = worker.kit.clone();
+            let clock = Arc::new(kit.clock.clone());
+            Ok(consume::run(kit.bus, spec, CONCURRENCY, clock, kit.drain, Arc::new(worker)).await?)
+        });
+    }
+    Ok(role)
+}

@@ -1,0 +1,31 @@
+//! From a message to what a channel carries. Each renderer escapes every string for its own format.
+
+pub mod html;
+pub mod plain;
+pub mod slack;
+
+/// Lines of a table with aligned columns.
+pub(crate) fn columns(header: &[String], rows: &[Vec<String>]) -> Vec<String> {
+    let one_line = |cell: &String| cell.replace('\n', " ");
+    let all: Vec<Vec<String>> = std::iter::once(header)
+        .chain(rows.iter().map(Vec::as_slice))
+        .map(|row| row.iter().map(one_line).collect())
+        .collect();
+    let widths: Vec<usize> = (0..header.len())
+        .map(|column| {
+            all.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    let mut lines: Vec<String> = all.iter().map(line).collect();
+    let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    lines.insert(1, rule.join("  "));
+    lines
+}

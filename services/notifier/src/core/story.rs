@@ -1,0 +1,131 @@
+//! An incident as it stood right after one of its events: what a message about that event may speak of.
+//!
+//! A message composed twice, by another replica or after a crash, says the same, whatever happened since.
+
+use paramedic_domain::{
+    change::Change,
+    envelope::{Envelope, Recorded},
+    event::Event,
+    incident::{FoldError, Incident},
+};
+
+/// The log up to and including one event.
+#[derive(Debug, Clone)]
+pub struct Story<'a> {
+    /// The incident after the event.
+    pub incident: Incident,
+    /// The log up to it.
+    pub log: &'a [Recorded],
+    /// Whether the event fitted the state it met; one that did not is nobody's business.
+    pub fits: bool,
+}
+
+impl<'a> Story<'a> {
+    /// The story up to sequence `seq`; `None` when the log does not reach it.
+    ///
+    /// # Errors
+    /// When the log is damaged.
+    pub fn at(log: &'a [Recorded], seq: u64) -> Result<Option<Self>, FoldError> {
+        let Some(end) = log.iter().position(|recorded| recorded.envelope.seq == seq) else {
+            return Ok(None);
+        };
+        let mut told = None;
+        for story in stories(&log[..=end]) {
+            told = Some(story?);
+        }
+        Ok(told)
+    }
+
+    /// The event.
+    #[must_use]
+    pub fn event(&self) -> &'a Envelope {
+        &self.log.last().expect("a story has at least one event").envelope
+    }
+
+    /// Whether people are told about the event.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        self.fits && worth_telling(&self.incident, &self.event().event)
+    }
+}
+
+/// One story per event, in one pass over the log.
+pub fn stories(log: &[Recorded]) -> impl Iterator<Item = Result<Story<'_>, FoldError>> {
+    let mut incident = log
+        .first()
+        .map(|first| Incident::new(first.envelope.cluster.clone(), first.envelope.incident.clone()));
+    log.iter().enumerate().map(move |(index, recorded)| {
+        let incident = incident.as_mut().expect("there is an event, so there was a first one");
+        let misfits = incident.misfits;
+        incident.apply(recorded)?;
+        Ok(Story {
+            incident: incident.clone(),
+            log: &log[..=index],
+            fits: incident.misfits == misfits,
+        })
+    })
+}
+
+/// The kinds of events that people may be told about.
+pub const KINDS: [&str; 19] = [
+    "incident_opened",
+    "incident_merged",
+    "storm_declared",
+    "diagnosis_reached",
+    "analysis_inconclusive",
+    "plan_proposed",
+    "plan_refused",
+    "approval_requested",
+    "approval_granted",
+    "approval_denied",
+    "approval_expired",
+    "step_succeeded",
+    "workflow_finished",
+    "verification_passed",
+    "verification_failed",
+    "verification_inconclusive",
+    "incident_resolved",
+    "incident_escalated",
+    "incident_cancelled",
+];
+
+fn worth_telling(incident: &Incident, event: &Event) -> bool {
+    match event {
+        Event::IncidentOpened { .. }
+        | Event::IncidentMerged { .. }
+        | Event::StormDeclared { .. }
+        | Event::DiagnosisReached { .. }
+        | Event::AnalysisInconclusive { .. }
+        | Event::PlanRefused { .. }
+        | Event::ApprovalRequested { .. }
+        | Event::ApprovalGranted { .. }
+        | Event::ApprovalDenied { .. }
+        | Event::ApprovalExpired { .. }
+        | Event::WorkflowFinished { .. }
+        | Event::VerificationPassed { .. }
+        | Event::VerificationFailed { .. }
+        | Event::VerificationInconclusive { .. }
+        | Event::IncidentResolved { .. }
+        | Event::IncidentEscalated { .. }
+        | Event::IncidentCancelled { .. } => true,
+        // a plan with gates is told by the question it asks
+        Event::PlanProposed { plan } => plan.gates.is_empty(),
+        // only steps whose work is to tell people
+        Event::StepSucceeded { step, .. } => incident
+            .plan
+            .as_ref()
+            .and_then(|plan| plan.step(step))
+            .is_some_and(|step| matches!(step.change, Change::Notify(_))),
+        Event::AlertsCorrelated { .. }
+        | Event::AlertsResolved { .. }
+        | Event::AnalysisStarted { .. }
+        | Event::ApprovalEscalated { .. }
+        | Event::StepScheduled { .. }
+        | Event::StepStarted { .. }
+        | Event::StepFailed { .. }
+        | Event::StepSkipped { .. }
+        | Event::StepUndone { .. }
+        | Event::NotificationSent { .. }
+        | Event::NotificationFailed { .. } => false,
+    }
+}

@@ -1,0 +1,152 @@
+//! What happened when, and how long each phase took.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use paramedic_domain::{
+    envelope::Recorded,
+    event::{Direction, Event},
+    incident::Incident,
+};
+
+use super::words;
+
+/// One phase of an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phase {
+    /// `detect`, `analyse`, ...
+    pub name: &'static str,
+    /// How long it took; `None` when it did not happen.
+    pub took: Option<Duration>,
+}
+
+/// The phases, in order. Waiting for people and running steps may overlap: steps without a gate run while people think.
+#[must_use]
+pub fn phases(incident: &Incident, log: &[Recorded]) -> Vec<Phase> {
+    let first = |wanted: fn(&Event) -> bool| time_of(log.iter(), wanted);
+    let last = |wanted: fn(&Event) -> bool| time_of(log.iter().rev(), wanted);
+    let alert = incident.alerts.values().map(|alert| alert.starts_at).min();
+    let opened = incident.opened_at;
+    let diagnosed = last(|event| matches!(event, Event::DiagnosisReached { .. } | Event::AnalysisInconclusive { .. }));
+    let planned = last(|event| matches!(event, Event::PlanProposed { .. } | Event::PlanRefused { .. }));
+    let asked = first(|event| matches!(event, Event::ApprovalRequested { .. }));
+    let answered = last(|event| {
+        matches!(
+            event,
+            Event::ApprovalGranted { .. } | Event::ApprovalDenied { .. } | Event::ApprovalExpired { .. }
+        )
+    });
+    let started = first(|event| {
+        matches!(
+            event,
+            Event::StepStarted {
+                direction: Direction::Forward,
+                ..
+            }
+        )
+    });
+    let finished = last(|event| matches!(event, Event::WorkflowFinished { .. }));
+    let verified = last(|event| {
+        matches!(
+            event,
+            Event::VerificationPassed { .. } | Event::VerificationFailed { .. } | Event::VerificationInconclusive { .. }
+        )
+    });
+    let ended = incident.end.as_ref().map(|end| end.at);
+    [
+        ("detect", alert, opened),
+        ("analyse", opened, diagnosed),
+        ("plan", diagnosed, planned),
+        ("approve", asked, answered),
+        ("execute", started, finished),
+        ("verify", finished, verified),
+        ("in all", alert.or(opened), ended),
+    ]
+    .into_iter()
+    .map(|(name, from, to)| Phase {
+        name,
+        took: from
+            .zip(to)
+            .filter(|(from, to)| from <= to)
+            .map(|(from, to)| words::between(from, to)),
+    })
+    .collect()
+}
+
+fn time_of<'a>(mut log: impl Iterator<Item = &'a Recorded>, wanted: fn(&Event) -> bool) -> Option<Timestamp> {
+    log.find(|recorded| wanted(&recorded.envelope.event))
+        .map(|recorded| recorded.envelope.time)
+}
+
+/// The events that tell the story: time and sentence.
+#[must_use]
+pub fn lines(log: &[Recorded]) -> Vec<(Timestamp, String)> {
+    log.iter()
+        .filter_map(|recorded| sentence(&recorded.envelope.event).map(|sentence| (recorded.envelope.time, sentence)))
+        .collect()
+}
+
+fn sentence(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::IncidentOpened { alerts, .. } => format!("opened by {}", words::count(alerts.len(), "alert")),
+        Event::AlertsCorrelated { alerts, reason } => format!("{} joined: {reason}", words::count(alerts.len(), "alert")),
+        Event::AlertsResolved { fingerprints, .. } => format!("{} resolved", words::count(fingerprints.len(), "alert")),
+        Event::StormDeclared { alerts, reason } => format!("alert storm ({alerts} alerts): {reason}"),
+        Event::IncidentMerged { into, reason } => format!("continues as {into}: {reason}"),
+        Event::AnalysisStarted { attempt } => format!("analysis {attempt} began"),
+        Event::DiagnosisReached { diagnosis, .. } => format!(
+            "diagnosis: {} in {} ({})",
+            words::category(diagnosis.category),
+            diagnosis.target,
+            words::percent(diagnosis.confidence)
+        ),
+        Event::AnalysisInconclusive { .. } => "analysis found no cause it trusts".into(),
+        Event::PlanProposed { plan } => format!("plan {}: {}", plan.attempt, plan.summary),
+        Event::PlanRefused { .. } => "no plan was possible".into(),
+        Event::ApprovalRequested { gate, .. } => format!("{gate} asked for approval"),
+        Event::ApprovalGranted { decision, .. } => format!("approved by {} {}", decision.by, words::channel(decision.channel)),
+        Event::ApprovalDenied { decision, .. } => format!("denied by {} {}", decision.by, words::channel(decision.channel)),
+        Event::ApprovalExpired { gate, .. } => format!("{gate} expired"),
+        Event::ApprovalEscalated { gate, to, .. } => format!("{gate} was escalated to {to}"),
+        Event::StepStarted {
+            step,
+            direction: Direction::Undo,
+            ..
+        } => format!("undo of {step} began"),
+        Event::StepSucceeded { step, summary, .. } => format!("{step} succeeded: {summary}"),
+        Event::StepFailed {
+            step,
+            direction: Direction::Forward,
+            attempt,
+            message,
+            ..
+        } => format!("{step} failed (attempt {attempt}): {message}"),
+        Event::StepFailed {
+            step,
+            direction: Direction::Undo,
+            message,
+            ..
+        } => format!("UNDO of {step} failed: {message}"),
+        Event::StepSkipped { step, by, reason, .. } => format!("{step} skipped by {by}: {reason}"),
+        Event::StepUndone { step, summary, .. } => format!("{step} undone: {summary}"),
+        Event::WorkflowFinished { outcome, cause, .. } => match cause {
+            Some(cause) => format!("workflow ended {}: {}", words::outcome_word(*outcome), words::cause(cause)),
+            None => format!("workflow ended {}", words::outcome_word(*outcome)),
+        },
+        Event::VerificationPassed { verification, .. }
+        | Event::VerificationFailed { verification, .. }
+        | Event::VerificationInconclusive { verification, .. } => {
+            format!("verification {}: {}", words::verdict(verification.verdict), verification.summary)
+        }
+        Event::IncidentResolved { reason } => format!("resolved: {reason}"),
+        Event::IncidentEscalated { reason } => format!("escalated: {reason}"),
+        Event::IncidentCancelled { by, reason } => format!("cancelled by {by}: {reason}"),
+        Event::StepScheduled { .. }
+        | Event::StepStarted {
+            direction: Direction::Forward,
+            ..
+        }
+        | Event::NotificationSent { .. }
+        | Event::NotificationFailed { .. } => return None,
+    })
+}
