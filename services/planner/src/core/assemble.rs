@@ -1,0 +1,212 @@
+//! Prepared steps become a plan: graded, decided by policy, gated, timed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use paramedic_domain::{
+    change::Change,
+    id::{GateId, PlanId, StepId},
+    plan::{Gate, Plan, Recommendation, Refusal, Rollback, Step, gate_digest},
+    policy::{self, Decision, Mode},
+    risk::{self, Risk, RiskLevel},
+    verification::Criterion,
+};
+
+use super::{
+    gates::{self, Ask},
+    outline::{Outline, Prepared},
+};
+
+/// What a plan is made for.
+#[derive(Debug, Clone)]
+pub struct Brief {
+    /// Id of the plan to be.
+    pub plan: PlanId,
+    /// 1 for the incident's first plan.
+    pub attempt: u32,
+    /// Confidence of the diagnosis, 0 to 1.
+    pub confidence: f64,
+    /// Mode of the cluster.
+    pub mode: Mode,
+    /// The recommendations, as given.
+    pub recommendations: Vec<Recommendation>,
+    /// How success will be measured.
+    pub criteria: Vec<Criterion>,
+}
+
+/// Builds the plan from steps that are all prepared.
+///
+/// # Errors
+/// What policy denies or the API server refused, by step.
+pub fn assemble(
+    brief: &Brief,
+    outline: &Outline,
+    prepared: &BTreeMap<StepId, Prepared>,
+    mut notes: Vec<String>,
+) -> Result<Plan, Vec<Refusal>> {
+    let mut steps = Vec::new();
+    let mut asks = BTreeMap::new();
+    let mut refusals = Vec::new();
+    for id in outline.graph.order() {
+        let recommendation = brief.recommendations.iter().find(|r| r.id == id);
+        let (Some(recommendation), Some(prepared)) = (recommendation, prepared.get(&id)) else {
+            refusals.push(refusal(&id, "the executor did not say what this step would change".into()));
+            continue;
+        };
+        let risk = risk::assess(&prepared.change, &prepared.context);
+        let policy = match decide(brief, outline, recommendation, prepared, &risk) {
+            Decision::Auto { reason } => reason,
+            Decision::Ask {
+                reason,
+                quorum,
+                expires_after,
+            } => {
+                asks.insert(
+                    id.clone(),
+                    Ask {
+                        reason: reason.clone(),
+                        quorum,
+                        expires_after,
+                    },
+                );
+                reason
+            }
+            Decision::Deny { reason } => {
+                refusals.push(refusal(&id, format!("policy denies it: {reason}")));
+                continue;
+            }
+        };
+        steps.push(Step {
+            depends_on: outline.graph.dependencies(&id),
+            id,
+            action: recommendation.action.clone(),
+            description: recommendation.description.clone(),
+            rationale: recommendation.rationale.clone(),
+            parameters: recommendation.parameters.clone(),
+            change: prepared.change.clone(),
+            risk,
+            policy,
+            gate: None,
+            timeout: prepared.timeout,
+        });
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let gates = questions(brief, outline, &mut steps, &asks);
+    notes.splice(0..0, outline.notes.iter().cloned());
+    notes.extend(gate_notes(outline, &gates));
+    Ok(finish(brief, outline, steps, gates, notes))
+}
+
+/// The policy's answer. What a carried step wishes is asked by its carrier, whose patch holds the change.
+fn decide(brief: &Brief, outline: &Outline, recommendation: &Recommendation, prepared: &Prepared, risk: &Risk) -> Decision {
+    if let Change::Carried { by, .. } = &prepared.change {
+        return Decision::Auto {
+            reason: format!("its change is in the patch of {by} and is decided there"),
+        };
+    }
+    let group = outline.groups.iter().find(|group| group.carrier == recommendation.id);
+    let wishes: Vec<&Recommendation> = brief
+        .recommendations
+        .iter()
+        .filter(|r| r.id == recommendation.id || group.is_some_and(|group| group.carried.contains(&r.id)))
+        .collect();
+    let wished = wishes.iter().any(|r| r.requires_approval == Some(true));
+    policy::decide(&policy::Question {
+        mode: brief.mode,
+        risk: risk.level,
+        read_only: prepared.read_only && prepared.change.read_only(),
+        mutates: prepared.mutates || prepared.change.mutates(),
+        confidence: brief.confidence,
+        requires_approval: if wished { Some(true) } else { recommendation.requires_approval },
+        production: prepared.context.production,
+    })
+}
+
+fn questions(brief: &Brief, outline: &Outline, steps: &mut [Step], asks: &BTreeMap<StepId, Ask>) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    for question in gates::place(&outline.graph, &outline.groups, asks) {
+        let Some(first) = question.steps.first() else { continue };
+        let id = GateId::derive(&[brief.plan.as_str(), first.as_str()]);
+        for step in steps.iter_mut().filter(|step| question.steps.contains(&step.id)) {
+            step.gate = Some(id.clone());
+        }
+        let held: Vec<&Step> = steps.iter().filter(|step| question.steps.contains(&step.id)).collect();
+        gates.push(Gate {
+            id,
+            digest: gate_digest(&brief.plan, &held),
+            risk: held.iter().map(|step| step.risk.level).max().unwrap_or(RiskLevel::Critical),
+            steps: question.steps,
+            reason: question.reasons.join("; "),
+            quorum: question.quorum,
+            expires_after: question.expires_after,
+        });
+    }
+    gates
+}
+
+fn gate_notes(outline: &Outline, gates: &[Gate]) -> Vec<String> {
+    let carriers = outline.groups.iter().filter_map(|group| {
+        let gate = gates.iter().find(|gate| gate.steps.contains(&group.carrier))?;
+        Some(format!(
+            "{} asks before {}: that is the first change of the pod template, so it is what restarts the pods; a later gate \
+             would protect nothing",
+            gate.id, group.carrier
+        ))
+    });
+    let shared = gates.iter().filter_map(|gate| {
+        let joined: Vec<&str> = gate
+            .steps
+            .iter()
+            .filter(|id| !outline.groups.iter().any(|group| group.carried.contains(id)))
+            .skip(1)
+            .map(StepId::as_str)
+            .collect();
+        (!joined.is_empty()).then(|| {
+            format!(
+                "{} also decides {}: it comes after a step of the same question and its exact change is already known, so it is asked once",
+                gate.id,
+                joined.join(", ")
+            )
+        })
+    });
+    carriers.chain(shared).collect()
+}
+
+fn finish(brief: &Brief, outline: &Outline, steps: Vec<Step>, gates: Vec<Gate>, notes: Vec<String>) -> Plan {
+    let timeouts: BTreeMap<&StepId, Duration> = steps.iter().map(|step| (&step.id, step.timeout)).collect();
+    let (critical_path, longest) = outline.graph.critical_path(|id| timeouts.get(id).copied().unwrap_or_default());
+    let levels = outline.graph.levels();
+    let changes = steps.iter().filter(|step| step.change.mutates()).count();
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    Plan {
+        id: brief.plan.clone(),
+        attempt: brief.attempt,
+        summary: format!(
+            "{} in {}, {} of the cluster, {}",
+            count(steps.len(), "step"),
+            count(levels.len(), "level"),
+            count(changes, "change"),
+            if gates.is_empty() {
+                "no approval needed".to_owned()
+            } else {
+                count(gates.len(), "approval")
+            }
+        ),
+        steps,
+        gates,
+        levels,
+        critical_path,
+        longest,
+        rollback: Rollback::Automatic,
+        criteria: brief.criteria.clone(),
+        notes,
+    }
+}
+
+fn refusal(id: &StepId, reason: String) -> Refusal {
+    Refusal {
+        step: Some(id.to_string()),
+        reason,
+    }
+}

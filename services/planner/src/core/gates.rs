@@ -1,0 +1,67 @@
+//! Where people are asked: as few questions as possible, each before the first change it is about.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use paramedic_domain::id::StepId;
+
+use super::{graph::Graph, merge::Group};
+
+/// Why and how one step asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Why.
+    pub reason: String,
+    /// Approvals needed.
+    pub quorum: u32,
+    /// How long the question stands.
+    pub expires_after: Duration,
+}
+
+/// One question before it has an id and a digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The steps it holds, in running order; the first is the one that must not start before the answer.
+    pub steps: Vec<StepId>,
+    /// Why, one sentence for each asking step.
+    pub reasons: Vec<String>,
+    /// The greatest quorum among them.
+    pub quorum: u32,
+    /// The shortest standing time among them.
+    pub expires_after: Duration,
+}
+
+/// Places the questions. A carrier asks for everything it carries. A step whose change is known and that comes after an
+/// asking step joins that step's question: one digest, one page, since nobody would approve the second alone.
+#[must_use]
+pub fn place(graph: &Graph, groups: &[Group], asks: &BTreeMap<StepId, Ask>) -> Vec<Question> {
+    let mut questions: Vec<Question> = Vec::new();
+    for id in graph.order() {
+        let Some(ask) = asks.get(&id) else { continue };
+        let ancestors = graph.ancestors(&id);
+        let joined = questions
+            .iter()
+            .position(|question| question.steps.iter().any(|step| ancestors.contains(step)));
+        let at = joined.unwrap_or_else(|| {
+            questions.push(Question {
+                steps: Vec::new(),
+                reasons: Vec::new(),
+                quorum: ask.quorum,
+                expires_after: ask.expires_after,
+            });
+            questions.len() - 1
+        });
+        let question = &mut questions[at];
+        question.quorum = question.quorum.max(ask.quorum);
+        question.expires_after = question.expires_after.min(ask.expires_after);
+        question.reasons.push(format!("{id}: {}", ask.reason));
+        question.steps.push(id.clone());
+        if let Some(group) = groups.iter().find(|group| group.carrier == id) {
+            question.steps.extend(group.carried.iter().cloned());
+        }
+    }
+    let order = graph.order();
+    for question in &mut questions {
+        question.steps.sort_by_key(|id| order.iter().position(|other| other == id));
+    }
+    questions
+}

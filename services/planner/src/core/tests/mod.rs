@@ -1,0 +1,6 @@
+//! Tables and properties of planning.
+
+mod fixtures;
+mod p01;
+mod properties;
+mod refusals;

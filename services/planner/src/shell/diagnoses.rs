@@ -1,0 +1,128 @@
+//! Diagnoses become plans.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use paramedic_bus::{
+    IncidentLog,
+    consume::{Handler, Verdict},
+};
+use paramedic_domain::{
+    envelope::Envelope,
+    event::Event,
+    incident::Incident,
+    plan::{Plan, Refusal},
+    policy::Mode,
+};
+use paramedic_runtime::Clock;
+
+use super::{executor::Preparer, make::make};
+use crate::{
+    Config,
+    core::{
+        assemble::Brief,
+        decide::{Need, answer, need, plan_id},
+    },
+    metrics,
+};
+
+/// What the planner acts on.
+pub const KINDS: [&str; 2] = ["diagnosis_reached", "workflow_finished"];
+
+/// First pause before an unreachable executor is asked again.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Plans what is diagnosed.
+pub struct Diagnoses {
+    /// The logs.
+    pub log: IncidentLog,
+    /// Time.
+    pub clock: Clock,
+    /// Mode of the cluster.
+    pub mode: Mode,
+    /// Settings.
+    pub config: Config,
+    /// The executor.
+    pub executor: Arc<dyn Preparer>,
+}
+
+type Outcome = Result<Plan, Vec<Refusal>>;
+
+#[async_trait]
+impl Handler for Diagnoses {
+    async fn handle(&self, event: &Envelope, delivery: u32) -> Verdict {
+        let incident = match self.log.load(&event.cluster, &event.incident).await {
+            Ok(incident) => incident,
+            Err(error) => return error.verdict(),
+        };
+        let started = self.clock.now();
+        let outcome = match need(&incident, self.config.max_plans) {
+            Need::Nothing => return Verdict::Done,
+            Need::GiveUp { .. } => Err(Vec::new()),
+            Need::Plan { attempt } => match self.plan(&incident, attempt).await {
+                Ok(outcome) => outcome,
+                Err(reason) => match self.again(event, delivery, &reason) {
+                    Some(verdict) => return verdict,
+                    None => Err(vec![Refusal { step: None, reason }]),
+                },
+            },
+        };
+        let max_plans = self.config.max_plans;
+        let analysis = incident.attempt;
+        let decided = self
+            .log
+            .decide(&event.cluster, &event.incident, Some(&event.id), &self.clock, |incident, _| {
+                answer(incident, max_plans, analysis, &outcome)
+            })
+            .await;
+        match decided {
+            Err(error) => error.verdict(),
+            Ok(decided) => {
+                if let Some(envelope) = decided.appended.first() {
+                    let took = self.clock.now().duration_since(started);
+                    let proposed = matches!(envelope.event, Event::PlanProposed { .. });
+                    metrics::planned(proposed, took.try_into().unwrap_or_default());
+                    tracing::info!(proposed, "planned");
+                } else if matches!(need(&decided.incident, max_plans), Need::Plan { .. } | Need::GiveUp { .. }) {
+                    return Verdict::Retry {
+                        after: FIRST_PAUSE,
+                        reason: "the incident changed while it was planned".into(),
+                    };
+                }
+                Verdict::Done
+            }
+        }
+    }
+}
+
+impl Diagnoses {
+    async fn plan(&self, incident: &Incident, attempt: u32) -> Result<Outcome, String> {
+        let Some(diagnosis) = &incident.diagnosis else {
+            return Ok(Err(Vec::new()));
+        };
+        let brief = Brief {
+            plan: plan_id(incident, attempt),
+            attempt,
+            confidence: diagnosis.confidence,
+            mode: self.mode,
+            recommendations: diagnosis.recommendations.clone(),
+            criteria: diagnosis.criteria.clone(),
+        };
+        make(self.executor.as_ref(), &incident.cluster, &brief).await
+    }
+
+    /// Another try later, while the event is younger than the configured patience.
+    fn again(&self, event: &Envelope, delivery: u32, reason: &str) -> Option<Verdict> {
+        let age = self.clock.now().duration_since(event.time);
+        let patient = Duration::try_from(age).unwrap_or_default() < self.config.patience() || delivery < 3;
+        tracing::warn!(reason, delivery, patient, "cannot prepare a plan");
+        patient.then(|| Verdict::Retry {
+            after: FIRST_PAUSE
+                .saturating_mul(1 << delivery.saturating_sub(1).min(5))
+                .min(LONGEST_PAUSE),
+            reason: reason.to_owned(),
+        })
+    }
+}
