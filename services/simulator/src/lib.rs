@@ -5,7 +5,7 @@
 //! - [`audit`]: every request it answered
 //! - [`clock`]: simulated time
 //! - [`scenario`]: clusters, behaviours and faults as data
-//! - [`server`]: the listener
+//! - [`Simulator`]: all of it, behind one listener ([`server`])
 //! - [`store`]: the objects, their versions and the change log
 //! - [`telemetry`]: Prometheus, Loki and Jaeger
 //! - [`world`]: controllers, scheduler and kubelets
@@ -18,6 +18,14 @@ pub mod audit;
 pub mod clock;
 pub mod scenario;
 pub mod server;
+mod simulator;
 pub mod store;
 pub mod telemetry;
 pub mod world;
+
+pub use self::{
+    alerting::Webhook,
+    audit::Entry as AuditEntry,
+    scenario::Scenario,
+    simulator::{Options, Simulator},
+};

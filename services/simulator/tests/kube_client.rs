@@ -44,7 +44,7 @@ async fn objects_are_created_read_listed_changed_and_deleted() {
     assert_eq!(dry.metadata.resource_version, None);
     let made = api.create(&PostParams::default(), &wanted).await.unwrap();
     assert_eq!(made.metadata.generation, Some(1));
-    assert_eq!(made.spec.as_ref().unwrap().progress_deadline_seconds, Some(600));
+    assert_eq!(made.spec.progress_deadline_seconds, Some(600));
     assert_eq!(code(api.create(&PostParams::default(), &wanted).await.unwrap_err()).0, 409);
 
     let listed = api
@@ -62,7 +62,7 @@ async fn objects_are_created_read_listed_changed_and_deleted() {
     );
 
     let mut changed = made.clone();
-    changed.spec.as_mut().unwrap().replicas = Some(5);
+    changed.spec.replicas = Some(5);
     let replaced = api.replace("web", &PostParams::default(), &changed).await.unwrap();
     assert_eq!(replaced.metadata.generation, Some(2));
     assert_eq!(code(api.replace("web", &PostParams::default(), &changed).await.unwrap_err()).0, 409);

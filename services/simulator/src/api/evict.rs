@@ -60,9 +60,7 @@ impl Api {
             let status = &object["status"];
             let number = |key: &str| status[key].as_i64().unwrap_or(0);
             if status["observedGeneration"].as_i64().unwrap_or(0) < object["metadata"]["generation"].as_i64().unwrap_or(0) {
-                return Err(refused(&format!(
-                    "The disruption budget {name} is still being processed by the server."
-                )));
+                return Err(unsettled(&name));
             }
             let allowed = number("disruptionsAllowed");
             if allowed <= 0 {
@@ -100,4 +98,13 @@ fn refused(why: &str) -> Status {
         "Cannot evict pod as it would violate the pod's disruption budget.",
     )
     .with_details(json!({"causes": [{"reason": "DisruptionBudget", "message": why}]}))
+}
+
+/// The budget's controller has not seen its newest version yet: worth asking again.
+fn unsettled(budget: &str) -> Status {
+    let mut status = refused(&format!("The disruption budget {budget} is still being processed by the server."));
+    if let Some(details) = &mut status.details {
+        details["retryAfterSeconds"] = json!(10);
+    }
+    status
 }

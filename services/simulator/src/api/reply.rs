@@ -78,8 +78,8 @@ impl Reply {
                 HeaderValue::from_static("Bearer realm=\"kubernetes-master\""),
             );
         }
-        if code == 429 {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        if let Some(seconds) = body["details"]["retryAfterSeconds"].as_u64() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         for warning in warnings {
             let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");

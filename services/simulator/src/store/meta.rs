@@ -66,26 +66,16 @@ pub(super) fn metadata_mut(object: &mut Value) -> Result<&mut Map<String, Value>
 pub(super) fn fill_new(gvr: &Gvr, object: &mut Value, now: Timestamp) -> Result<(), Status> {
     let counted = counts_generation(gvr);
     let meta = metadata_mut(object)?;
-    if meta
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .is_empty()
-    {
-        let prefix = meta
-            .get("generateName")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+    if meta.get("name").and_then(Value::as_str).unwrap_or_default().is_empty() {
+        let prefix = meta.get("generateName").and_then(Value::as_str).unwrap_or_default();
         if prefix.is_empty() {
             return Err(Status::bad_request("name or generateName is required"));
         }
         let name = format!("{prefix}{}", name_suffix());
         meta.insert("name".to_owned(), json!(name));
     }
-    meta.entry("uid")
-        .or_insert_with(|| json!(uuid::Uuid::new_v4().to_string()));
-    meta.entry("creationTimestamp")
-        .or_insert_with(|| json!(rfc3339(now)));
+    meta.entry("uid").or_insert_with(|| json!(uuid::Uuid::new_v4().to_string()));
+    meta.entry("creationTimestamp").or_insert_with(|| json!(rfc3339(now)));
     if meta["creationTimestamp"].is_null() {
         meta.insert("creationTimestamp".to_owned(), json!(rfc3339(now)));
     }
@@ -97,17 +87,9 @@ pub(super) fn fill_new(gvr: &Gvr, object: &mut Value, now: Timestamp) -> Result<
 
 /// Puts back what nobody may change and counts the generation. True when anything differs from `old`.
 pub(super) fn settle(gvr: &Gvr, old: &Value, new: &mut Value) -> Result<bool, Status> {
-    let bump =
-        counts_generation(gvr) && (old.get("spec") != new.get("spec") || newly_deleted(old, new));
+    let bump = counts_generation(gvr) && (old.get("spec") != new.get("spec") || newly_deleted(old, new));
     let meta = metadata_mut(new)?;
-    for key in [
-        "name",
-        "namespace",
-        "uid",
-        "creationTimestamp",
-        "resourceVersion",
-        "generation",
-    ] {
+    for key in ["name", "namespace", "uid", "creationTimestamp", "resourceVersion", "generation"] {
         match old["metadata"].get(key) {
             Some(value) => meta.insert(key.to_owned(), value.clone()),
             None => meta.remove(key),
@@ -127,15 +109,13 @@ pub(super) fn counts_generation(gvr: &Gvr) -> bool {
 }
 
 fn newly_deleted(old: &Value, new: &Value) -> bool {
-    old["metadata"].get("deletionTimestamp").is_none()
-        && new["metadata"].get("deletionTimestamp").is_some()
+    old["metadata"].get("deletionTimestamp").is_none() && new["metadata"].get("deletionTimestamp").is_some()
 }
 
 /// True when a deletion was asked for and nothing holds the object back any more: no finalizer, no grace period left.
 pub(super) fn ready_to_go(object: &Value) -> bool {
     let meta = &object["metadata"];
-    meta.get("deletionTimestamp")
-        .is_some_and(|at| !at.is_null())
+    meta.get("deletionTimestamp").is_some_and(|at| !at.is_null())
         && meta["finalizers"].as_array().is_none_or(Vec::is_empty)
         && meta["deletionGracePeriodSeconds"].as_i64().unwrap_or(0) == 0
 }

@@ -64,8 +64,7 @@ impl Store {
 
     /// A copy of one object.
     pub fn get(&self, gvr: &Gvr, ns: Option<&str>, name: &str) -> Option<Value> {
-        self.get_shared(gvr, ns, name)
-            .map(|object| (*object).clone())
+        self.get_shared(gvr, ns, name).map(|object| (*object).clone())
     }
 
     /// One object without copying it.
@@ -107,15 +106,8 @@ impl Store {
         let rv = inner.next_rv();
         stamp(&mut object, rv);
         let object = Arc::new(object);
-        let key = (
-            namespace_of(&object).to_owned(),
-            name_of(&object).to_owned(),
-        );
-        inner
-            .collections
-            .entry(slot(gvr))
-            .or_default()
-            .insert(key, object.clone());
+        let key = (namespace_of(&object).to_owned(), name_of(&object).to_owned());
+        inner.collections.entry(slot(gvr)).or_default().insert(key, object.clone());
         inner.log.push(Change {
             rv,
             kind: ChangeKind::Added,
@@ -137,13 +129,7 @@ impl Store {
     /// resourceVersion are put back afterwards. The resourceVersion moves only if something changed, the generation only if
     /// `spec` did (or a deletion was asked for). An object that is being deleted and has neither finalizers nor grace period
     /// left is removed.
-    pub fn update(
-        &self,
-        gvr: &Gvr,
-        ns: Option<&str>,
-        name: &str,
-        change: Mutation<'_>,
-    ) -> Result<Value, Status> {
+    pub fn update(&self, gvr: &Gvr, ns: Option<&str>, name: &str, change: Mutation<'_>) -> Result<Value, Status> {
         let mut inner = self.lock();
         let (old, mut new, changed) = inner.prepare_change(gvr, ns, name, change)?;
         if !changed {
@@ -174,26 +160,15 @@ impl Store {
     }
 
     /// What [`Store::update`] would answer, without storing anything. The `resourceVersion` stays the old one.
-    pub fn update_dry(
-        &self,
-        gvr: &Gvr,
-        ns: Option<&str>,
-        name: &str,
-        change: Mutation<'_>,
-    ) -> Result<Value, Status> {
-        self.lock()
-            .prepare_change(gvr, ns, name, change)
-            .map(|(_, new, _)| new)
+    pub fn update_dry(&self, gvr: &Gvr, ns: Option<&str>, name: &str, change: Mutation<'_>) -> Result<Value, Status> {
+        self.lock().prepare_change(gvr, ns, name, change).map(|(_, new, _)| new)
     }
 
     /// Removes one object at once and answers its last state. Graceful deletion is the business of `api` and `world`.
     pub fn delete(&self, gvr: &Gvr, ns: Option<&str>, name: &str) -> Result<Value, Status> {
         let mut inner = self.lock();
         let key = (ns.unwrap_or_default().to_owned(), name.to_owned());
-        let removed = inner
-            .collections
-            .get_mut(&slot(gvr))
-            .and_then(|all| all.remove(&key));
+        let removed = inner.collections.get_mut(&slot(gvr)).and_then(|all| all.remove(&key));
         let previous = removed.ok_or_else(|| Status::not_found(gvr, name))?;
         let rv = inner.next_rv();
         let mut last = (*previous).clone();
@@ -266,16 +241,8 @@ impl Inner {
         Ok(())
     }
 
-    fn prepare_change(
-        &self,
-        gvr: &Gvr,
-        ns: Option<&str>,
-        name: &str,
-        change: Mutation<'_>,
-    ) -> Result<(Arc<Value>, Value, bool), Status> {
-        let old = self
-            .find(gvr, ns, name)
-            .ok_or_else(|| Status::not_found(gvr, name))?;
+    fn prepare_change(&self, gvr: &Gvr, ns: Option<&str>, name: &str, change: Mutation<'_>) -> Result<(Arc<Value>, Value, bool), Status> {
+        let old = self.find(gvr, ns, name).ok_or_else(|| Status::not_found(gvr, name))?;
         let mut new = (*old).clone();
         change(&mut new)?;
         let changed = meta::settle(gvr, &old, &mut new)?;

@@ -27,11 +27,7 @@ impl Cause {
 
     /// `Invalid value: <value>: <why>`; `value` is already rendered (quoted string or compact JSON).
     pub fn invalid(field: impl Into<String>, value: &Value, why: &str) -> Self {
-        Self::new(
-            "FieldValueInvalid",
-            field,
-            format!("Invalid value: {value}: {why}"),
-        )
+        Self::new("FieldValueInvalid", field, format!("Invalid value: {value}: {why}"))
     }
 
     /// `Required value`, with an explanation unless empty.
@@ -46,11 +42,7 @@ impl Cause {
 
     /// `Unsupported value: <value>: supported values: ...`.
     pub fn unsupported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
-        let list = supported
-            .iter()
-            .map(|s| format!("\"{s}\""))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let list = supported.iter().map(|s| format!("\"{s}\"")).collect::<Vec<_>>().join(", ");
         Self::new(
             "FieldValueNotSupported",
             field,
@@ -65,20 +57,12 @@ impl Cause {
 
     /// `Duplicate value: <value>`.
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
-        Self::new(
-            "FieldValueDuplicate",
-            field,
-            format!("Duplicate value: {value}"),
-        )
+        Self::new("FieldValueDuplicate", field, format!("Duplicate value: {value}"))
     }
 
     fn to_json(&self) -> Value {
         let mut out = Map::new();
-        for (key, text) in [
-            ("reason", &self.reason),
-            ("message", &self.message),
-            ("field", &self.field),
-        ] {
+        for (key, text) in [("reason", &self.reason), ("message", &self.message), ("field", &self.field)] {
             if !text.is_empty() {
                 out.insert(key.to_owned(), json!(text));
             }
@@ -120,32 +104,25 @@ impl Status {
 
     /// 404 for one named object.
     pub fn not_found(gvr: &Gvr, name: &str) -> Self {
-        Self::new(
-            404,
-            "NotFound",
-            format!("{} \"{name}\" not found", gvr.qualified()),
-        )
-        .with_details(details(name, &gvr.group, &gvr.resource))
+        Self::new(404, "NotFound", format!("{} \"{name}\" not found", gvr.qualified())).with_details(details(
+            name,
+            &gvr.group,
+            &gvr.resource,
+        ))
     }
 
     /// 404 for a path that no resource serves.
     pub fn no_such_resource() -> Self {
-        Self::new(
-            404,
-            "NotFound",
-            "the server could not find the requested resource",
-        )
-        .with_details(json!({}))
+        Self::new(404, "NotFound", "the server could not find the requested resource").with_details(json!({}))
     }
 
     /// 409 when the name is taken.
     pub fn already_exists(gvr: &Gvr, name: &str) -> Self {
-        Self::new(
-            409,
-            "AlreadyExists",
-            format!("{} \"{name}\" already exists", gvr.qualified()),
-        )
-        .with_details(details(name, &gvr.group, &gvr.resource))
+        Self::new(409, "AlreadyExists", format!("{} \"{name}\" already exists", gvr.qualified())).with_details(details(
+            name,
+            &gvr.group,
+            &gvr.resource,
+        ))
     }
 
     /// 409 with the text of a stale `resourceVersion`.
@@ -156,10 +133,7 @@ impl Status {
 
     /// 409 `Operation cannot be fulfilled on ...: <why>`.
     pub fn conflict(gvr: &Gvr, name: &str, why: &str) -> Self {
-        let message = format!(
-            "Operation cannot be fulfilled on {} \"{name}\": {why}",
-            gvr.qualified()
-        );
+        let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", gvr.qualified());
         Self::new(409, "Conflict", message).with_details(details(name, &gvr.group, &gvr.resource))
     }
 
@@ -196,22 +170,14 @@ impl Status {
 
     /// 410: the asked-for history is no longer kept.
     pub fn gone(from: u64, oldest: u64) -> Self {
-        Self::new(
-            410,
-            "Expired",
-            format!("too old resource version: {from} ({oldest})"),
-        )
+        Self::new(410, "Expired", format!("too old resource version: {from} ({oldest})"))
     }
 
     /// 500 with `message`.
     pub fn internal(message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::new(
-            500,
-            "InternalError",
-            format!("Internal error occurred: {message}"),
-        )
-        .with_details(json!({"causes": [{"message": message}]}))
+        Self::new(500, "InternalError", format!("Internal error occurred: {message}"))
+            .with_details(json!({"causes": [{"message": message}]}))
     }
 
     /// The body the server answers with.

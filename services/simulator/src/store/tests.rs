@@ -13,10 +13,7 @@ fn web() -> serde_json::Value {
 #[test]
 fn a_new_object_gets_what_the_server_fills_in() {
     let made = store().create(&Gvr::deployments(), web()).unwrap();
-    assert_eq!(
-        made["metadata"]["creationTimestamp"],
-        "2026-11-22T00:00:00Z"
-    );
+    assert_eq!(made["metadata"]["creationTimestamp"], "2026-11-22T00:00:00Z");
     assert_eq!(made["metadata"]["generation"], 1);
     assert_eq!(made["metadata"]["resourceVersion"], "1");
     assert_eq!(made["metadata"]["uid"].as_str().unwrap().len(), 36);
@@ -27,9 +24,7 @@ fn generation_counts_spec_changes_only_and_an_empty_change_is_none() {
     let store = store();
     let gvr = Gvr::deployments();
     store.create(&gvr, web()).unwrap();
-    let same = store
-        .update(&gvr, Some("a"), "web", &mut |_| Ok(()))
-        .unwrap();
+    let same = store.update(&gvr, Some("a"), "web", &mut |_| Ok(())).unwrap();
     assert_eq!(same["metadata"]["resourceVersion"], "1");
     let status = store
         .update(&gvr, Some("a"), "web", &mut |o| {
@@ -38,10 +33,7 @@ fn generation_counts_spec_changes_only_and_an_empty_change_is_none() {
         })
         .unwrap();
     assert_eq!(
-        (
-            &status["metadata"]["generation"],
-            &status["metadata"]["resourceVersion"]
-        ),
+        (&status["metadata"]["generation"], &status["metadata"]["resourceVersion"]),
         (&json!(1), &json!("2"))
     );
     let spec = store
@@ -58,16 +50,10 @@ fn a_taken_name_is_refused_and_a_missing_one_not_found() {
     let store = store();
     store.create(&Gvr::deployments(), web()).unwrap();
     assert_eq!(
-        store
-            .create(&Gvr::deployments(), web())
-            .unwrap_err()
-            .message,
+        store.create(&Gvr::deployments(), web()).unwrap_err().message,
         "deployments.apps \"web\" already exists"
     );
-    assert_eq!(
-        store.delete(&Gvr::pods(), Some("a"), "x").unwrap_err().code,
-        404
-    );
+    assert_eq!(store.delete(&Gvr::pods(), Some("a"), "x").unwrap_err().code, 404);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An API server on a free port, with machines that answer the same log and the same commands every time.
 
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -112,6 +112,8 @@ impl Cluster {
         let mut config = kube::Config::new(self.url.parse().unwrap());
         config.auth_info.token = Some(TOKEN.to_owned().into());
         config.default_namespace = "golden".to_owned();
+        // A refused eviction is answered at once, not tried for minutes.
+        config.default_retry = false;
         kube::Client::try_from(config).unwrap()
     }
 }

@@ -1,5 +1,12 @@
 //! `/openapi/v3` and `/openapi/v2`, made from the embedded definitions.
 
+mod proto;
+
+use std::sync::LazyLock;
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use http::{HeaderValue, header};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -12,16 +19,24 @@ use super::{
 /// Answers a path under `/openapi`; `None` when there is nothing.
 pub fn answer(path: &str, accept: &str) -> Option<Reply> {
     match path {
-        "/openapi/v2" => {
-            let _ = accept;
-            Some(Reply::ok(v2()))
-        }
+        "/openapi/v2" if accept.contains("proto-openapi.spec.v2") => Some(protobuf()),
+        "/openapi/v2" => Some(Reply::ok(v2())),
         "/openapi/v3" => Some(Reply::ok(v3_index())),
         _ => {
             let place = path.strip_prefix("/openapi/v3/")?;
             Some(Reply::ok(v3(place)?))
         }
     }
+}
+
+/// Made once: it is asked for by every kubectl call that validates.
+static V2_PROTOBUF: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(proto::document(&v2())));
+
+fn protobuf() -> Reply {
+    let mut response = Response::new(Body::from(V2_PROTOBUF.clone()));
+    let content_type = HeaderValue::from_static("application/com.github.proto-openapi.spec.v2@v1.0+protobuf");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Reply::Raw(response)
 }
 
 /// `(api/v1 or apis/<group>/<version>, group, version)` of everything served.
