@@ -139,5 +139,5 @@ def secrets_stay_secret(objects: list[dict]) -> Iterator[str]:
     for item in of_kind(objects, "Deployment"):
         for container in item["spec"]["template"]["spec"]["containers"]:
             for entry in container["env"]:
-                if "TOKEN" in entry["name"] and "value" in entry:
+                if any(word in entry["name"] for word in ("TOKEN", "PASSWORD", "SECRET")) and "value" in entry:
                     yield f"{title(item)}: {entry['name']} holds its value in the open"

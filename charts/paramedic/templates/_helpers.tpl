@@ -52,15 +52,17 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- if eq .role "planner" }}
 {{- $_ := set $env "PARAMEDIC_PLANNER__EXECUTOR_URL" (printf "http://%s-executor:9090" (include "paramedic.fullname" .root)) }}
-{{- else if eq .role "approval" }}
-{{- $_ := set $env "PARAMEDIC_APPROVAL__PUBLIC_URL" $values.approval.publicUrl }}
 {{- else if eq .role "notifier" }}
 {{- $_ := set $env "PARAMEDIC_NOTIFIER__APPROVAL_URL" (printf "http://%s-approval:9090" (include "paramedic.fullname" .root)) }}
+{{- $_ := set $env "PARAMEDIC_NOTIFIER__EMAIL__URL" $values.notifier.emailUrl }}
 {{- $_ := set $env "PARAMEDIC_NOTIFIER__EMAIL__FROM" $values.notifier.emailFrom }}
 {{- $_ := set $env "PARAMEDIC_NOTIFIER__EMAIL__TO" (join "," $values.notifier.emailTo) }}
 {{- $_ := set $env "PARAMEDIC_NOTIFIER__SLACK__CHANNEL" $values.notifier.slackChannel }}
 {{- end -}}
 {{- range $name, $value := $env }}{{ if eq (toString $value) "" }}{{ $_ := unset $env $name }}{{ end }}{{ end -}}
+{{- if eq .role "approval" }}{{/* Empty says something here: no links, instead of links to the loopback address. */}}
+{{- $_ := set $env "PARAMEDIC_APPROVAL__PUBLIC_URL" $values.approval.publicUrl }}
+{{- end -}}
 {{- toYaml (merge (deepCopy (index $values.roles .role).env) $env) }}
 {{- end }}
 
@@ -73,9 +75,17 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if eq .role "gateway" }}
 {{- $secret := required "gateway.tokensSecret: name the secret with the bearer tokens Alertmanager may use (see the chart's README)" $values.gateway.tokensSecret }}
 - {name: PARAMEDIC_GATEWAY__TOKENS, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ $values.gateway.tokensSecretKey }}}}}
+{{- else if eq .role "approval" }}
+{{- with $values.approval.notifierTokenSecret }}
+- {name: PARAMEDIC_APPROVAL__NOTIFIER_TOKEN, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.approval.notifierTokenSecretKey }}}}}
+{{- end }}
 {{- else if eq .role "notifier" }}
+{{- with $values.approval.notifierTokenSecret }}
+- {name: PARAMEDIC_NOTIFIER__APPROVAL_TOKEN, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.approval.notifierTokenSecretKey }}}}}
+{{- end }}
 {{- with $values.notifier.emailSecret }}
-- {name: PARAMEDIC_NOTIFIER__EMAIL__URL, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.notifier.emailSecretKey }}}}}
+- {name: PARAMEDIC_NOTIFIER__EMAIL__USERNAME, valueFrom: {secretKeyRef: {name: {{ . }}, key: username}}}
+- {name: PARAMEDIC_NOTIFIER__EMAIL__PASSWORD, valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}}
 {{- end }}
 {{- with $values.notifier.slackSecret }}
 - {name: PARAMEDIC_NOTIFIER__SLACK__TOKEN, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.notifier.slackSecretKey }}}}}
