@@ -55,6 +55,8 @@ macro_rules! suite {
                 positions_and_attempts_survive,
                 a_nak_delay_survives,
                 handles_work_on_after_an_outage,
+                acknowledged_appends_survive_an_outage,
+                a_closed_bus_says_so,
             ],
         );
     };

@@ -1,11 +1,18 @@
 //! What survives a restart of the bus, and of the server below it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures::StreamExt;
-use paramedic_bus::{Ack, Append, Start};
+use paramedic_bus::{Ack, Append, Error, Start};
 use paramedic_testkit::eventually;
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::backend::Backend;
@@ -108,4 +115,75 @@ pub(crate) async fn handles_work_on_after_an_outage(b: &mut impl Backend) {
     let change = tokio::time::timeout(PATIENCE, changes.next()).await.expect("in time");
     assert_eq!(change.expect("open").expect("change").value.as_deref(), Some(b"2".as_slice()));
     bus.ping().await.expect("well again");
+}
+
+pub(crate) async fn acknowledged_appends_survive_an_outage(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    let mut writers = JoinSet::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    for writer in 0..4 {
+        let (bus, stop) = (bus.clone(), stop.clone());
+        writers.spawn(async move {
+            let filter = format!("inc.c.{writer}.>");
+            let (mut last, mut acknowledged) = (0, Vec::new());
+            while !stop.load(Ordering::Relaxed) {
+                match bus.append(STREAM, expecting(&format!("inc.c.{writer}.e"), &filter, last)).await {
+                    Ok(ack) => {
+                        last = ack.seq;
+                        acknowledged.push(ack.seq);
+                    }
+                    // It may be stored or not: reload, as the contract says.
+                    Err(Error::Unavailable(_) | Error::Conflict { .. }) => {
+                        if let Ok(stored) = bus.replay(STREAM, &filter, Start::Beginning).await {
+                            last = stored.last().map_or(0, |message| message.seq);
+                        }
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            (writer, acknowledged)
+        });
+    }
+    for _ in 0..3 {
+        let before = bus.replay(STREAM, ">", Start::Beginning).await.map_or(0, |stored| stored.len());
+        b.server_outage().await;
+        eventually!(
+            bus.replay(STREAM, ">", Start::Beginning)
+                .await
+                .is_ok_and(|stored| stored.len() > before + 8)
+        );
+    }
+    stop.store(true, Ordering::Relaxed);
+    let acknowledged = writers.join_all().await;
+    let stored = bus.replay(STREAM, ">", Start::Beginning).await.expect("replay");
+    for (writer, seqs) in acknowledged {
+        let mine: Vec<_> = stored
+            .iter()
+            .filter(|m| m.subject == format!("inc.c.{writer}.e"))
+            .map(|m| m.seq)
+            .collect();
+        assert!(seqs.iter().all(|seq| mine.contains(seq)), "lost: {seqs:?} of {mine:?}");
+    }
+}
+
+pub(crate) async fn a_closed_bus_says_so(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    fill(&bus, &["1"]).await;
+    let kv = bus.kv("leases", None).await.expect("bucket");
+    let mut changes = kv.watch("").await.expect("watch");
+    let mut consumer = join(&bus, &worker()).await;
+    let held = next(&mut consumer).await;
+    let waiting = in_background(async move { consumer.next().await.map(|d| d.message.seq) });
+    let watching = in_background(async move { changes.next().await });
+    bus.close().await.expect("close");
+    let unavailable = |what: &str, result: Result<(), Error>| {
+        assert!(matches!(result, Err(Error::Unavailable(_))), "{what}: {result:?}");
+    };
+    unavailable("next", joined(waiting).await.map(|_| ()));
+    unavailable("watch", joined(watching).await.expect("an error before the end").map(|_| ()));
+    unavailable("append", bus.append(STREAM, message("inc.a.2", "")).await.map(|_| ()));
+    unavailable("replay", bus.replay(STREAM, ">", Start::Beginning).await.map(|_| ()));
+    unavailable("ack", held.settle.ack().await);
+    unavailable("put", kv.put("k", Bytes::new()).await.map(|_| ()));
+    unavailable("ping", bus.ping().await);
 }
