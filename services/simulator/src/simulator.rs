@@ -134,15 +134,26 @@ impl Simulator {
         &self.token
     }
 
-    /// A kubeconfig for kubectl and client libraries, as YAML.
+    /// A kubeconfig for kubectl and client libraries, as YAML. The token stands in the address too, because kubectl sends
+    /// none over plain HTTP.
     pub fn kubeconfig(&self) -> String {
         let (url, token) = (self.url(), &self.token);
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: simulator\n\
-             clusters:\n- name: simulator\n  cluster:\n    server: {url}\n\
+             clusters:\n- name: simulator\n  cluster:\n    server: {url}/access/{token}\n\
              contexts:\n- name: simulator\n  context:\n    cluster: simulator\n    user: simulator\n    namespace: default\n\
              users:\n- name: simulator\n  user:\n    token: {token}\n"
         )
+    }
+
+    /// The wall time at which the simulated clock agrees with the wall clock: with the speed, all that another process
+    /// needs to read the same time.
+    pub fn epoch(&self) -> Timestamp {
+        let (simulated, wall) = (self.clock().now(), Timestamp::now());
+        match self.clock().speed() {
+            Some(speed) if (speed - 1.0).abs() > f64::EPSILON => wall + (wall.duration_since(simulated)).mul_f64(1.0 / (speed - 1.0)),
+            _ => wall,
+        }
     }
 
     /// The simulated clock.

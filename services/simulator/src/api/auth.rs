@@ -1,9 +1,25 @@
 //! Who may come in: one bearer token may do everything.
+//!
+//! kubectl sends no credentials over plain HTTP, so the token may also stand at the head of the path: a client whose
+//! server address is `http://host:port/access/<token>` is let in.
 
 use http::{HeaderMap, header};
 
 use super::request::Target;
 use crate::store::Status;
+
+/// First segment of a path that carries the token.
+const ACCESS: &str = "/access/";
+
+/// The path without the token at its head, and whether the right token stood there.
+pub fn strip_access<'a>(path: &'a str, token: &str) -> (&'a str, bool) {
+    let rest = path.strip_prefix(ACCESS).and_then(|rest| rest.strip_prefix(token));
+    match rest {
+        Some("") => ("/", true),
+        Some(rest) if rest.starts_with('/') => (rest, true),
+        _ => (path, false),
+    }
+}
 
 /// Lets the holder of `token` in. No token: 403 for anonymous, as the real server words it. Another token: 401.
 pub fn check(headers: &HeaderMap, token: &str, verb: &str, path: &str) -> Result<(), Status> {
