@@ -1,0 +1,252 @@
+//! What an incident needs from analysis now, seen from the folded state alone.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use paramedic_domain::{
+    alert::AlertStatus,
+    diagnosis::Diagnosis,
+    event::{Event, FailureCause, WorkflowOutcome},
+    evidence::Evidence,
+    fault::FailureKind,
+    id::{PlanId, StepId},
+    incident::Incident,
+    verification::{Verdict, Verification},
+    workflow::StepState,
+};
+
+use super::verify::closing;
+
+/// What a new incident needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Nothing: it is investigated already, or ended.
+    Nothing,
+    /// To wait for more alerts.
+    Wait(Duration),
+    /// An investigation.
+    Start,
+    /// An end: its alerts resolved while it settled.
+    ResolvedByItself,
+}
+
+// Open => Analysing | Resolved
+/// What an incident needs before its first investigation.
+#[must_use]
+pub fn opening(incident: &Incident, now: Timestamp, settle: Duration) -> Opening {
+    let Some(opened) = incident.opened_at else {
+        return Opening::Nothing;
+    };
+    if incident.end.is_some() || incident.attempt > 0 {
+        return Opening::Nothing;
+    }
+    let waited = Duration::try_from(now.duration_since(opened)).unwrap_or_default();
+    if waited < settle {
+        return Opening::Wait(settle - waited);
+    }
+    let resolved = !incident.alerts.is_empty() && incident.alerts.values().all(|alert| alert.status == AlertStatus::Resolved);
+    if resolved { Opening::ResolvedByItself } else { Opening::Start }
+}
+
+/// The events of [`opening`].
+#[must_use]
+pub fn open(incident: &Incident, now: Timestamp, settle: Duration) -> Vec<Event> {
+    match opening(incident, now, settle) {
+        Opening::Nothing | Opening::Wait(_) => Vec::new(),
+        Opening::Start => vec![Event::AnalysisStarted { attempt: 1 }],
+        Opening::ResolvedByItself => vec![Event::IncidentResolved {
+            reason: "every alert resolved by itself before the investigation began".into(),
+        }],
+    }
+}
+
+/// Whether the current attempt lacks its conclusion, or the escalation that follows an inconclusive one.
+#[must_use]
+pub fn investigating(incident: &Incident) -> bool {
+    incident.end.is_none() && incident.attempt > 0 && incident.diagnosis.is_none() && incident.plan.is_none()
+}
+
+/// What an investigation came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Conclusion {
+    /// A cause.
+    Found(Box<Diagnosis>),
+    /// None.
+    Inconclusive {
+        /// What was looked at, and why it does not suffice.
+        reasons: Vec<String>,
+        /// What was seen.
+        evidence: Vec<Evidence>,
+    },
+}
+
+// Analysing => Planning | Escalated
+/// The events of a conclusion of `attempt` that are missing.
+#[must_use]
+pub fn conclude(incident: &Incident, attempt: u32, conclusion: &Conclusion) -> Vec<Event> {
+    if !investigating(incident) || incident.attempt != attempt {
+        return Vec::new();
+    }
+    match (&incident.inconclusive, conclusion) {
+        (Some(reasons), _) => vec![escalation(reasons)],
+        (None, Conclusion::Found(diagnosis)) => vec![Event::DiagnosisReached {
+            attempt,
+            diagnosis: diagnosis.clone(),
+        }],
+        (None, Conclusion::Inconclusive { reasons, evidence }) => vec![
+            Event::AnalysisInconclusive {
+                attempt,
+                reasons: reasons.clone(),
+                evidence: evidence.clone(),
+            },
+            escalation(reasons),
+        ],
+    }
+}
+
+fn escalation(reasons: &[String]) -> Event {
+    Event::IncidentEscalated {
+        reason: format!("no cause was found that can be trusted: {}", reasons.join("; ")),
+    }
+}
+
+/// What follows from the end of a workflow or the refusal of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// Nothing, or somebody else's turn.
+    Nothing,
+    /// Measurements, once the window has passed.
+    Verify {
+        /// The plan that ran.
+        plan: PlanId,
+        /// When its last change was done.
+        changed_at: Timestamp,
+        /// When it ended.
+        ended_at: Timestamp,
+    },
+    /// The verdict is stored; what follows from it is missing.
+    Close,
+    /// A person.
+    Escalate(String),
+}
+
+/// What an incident needs after its workflow ended or no plan was made.
+#[must_use]
+pub fn next(incident: &Incident) -> Next {
+    if incident.end.is_some() {
+        return Next::Nothing;
+    }
+    if let Some(refusals) = &incident.refusals {
+        let reasons: Vec<String> = refusals
+            .iter()
+            .map(|refusal| {
+                refusal
+                    .step
+                    .as_ref()
+                    .map_or_else(|| refusal.reason.clone(), |step| format!("{step}: {}", refusal.reason))
+            })
+            .collect();
+        return Next::Escalate(format!("no plan could be made: {}", reasons.join("; ")));
+    }
+    let (Some(plan), Some(run)) = (&incident.plan, &incident.run) else {
+        return Next::Nothing;
+    };
+    let (Some((outcome, cause)), Some(ended_at)) = (&run.ended, run.ended_at) else {
+        return Next::Nothing;
+    };
+    match outcome {
+        WorkflowOutcome::Succeeded if incident.verification.is_some() => Next::Close,
+        WorkflowOutcome::Succeeded => Next::Verify {
+            plan: plan.id.clone(),
+            changed_at: run
+                .effects
+                .iter()
+                .filter_map(|id| run.steps.get(id)?.finished)
+                .max()
+                .unwrap_or(ended_at),
+            ended_at,
+        },
+        // the incident ends through IncidentCancelled
+        WorkflowOutcome::Cancelled => Next::Nothing,
+        WorkflowOutcome::Stuck => Next::Escalate(format!("an effect could not be undone: {}", why(incident, cause.as_ref()))),
+        WorkflowOutcome::RolledBack => match cause {
+            // the planner makes a new plan, or refuses to, which comes here as a refusal
+            Some(FailureCause::StepFailed {
+                kind: FailureKind::Drift, ..
+            }) => Next::Nothing,
+            Some(FailureCause::Cancelled) => Next::Nothing,
+            Some(FailureCause::StepFailed { .. } | FailureCause::Denied { .. } | FailureCause::Expired { .. }) | None => {
+                Next::Escalate(why(incident, cause.as_ref()))
+            }
+        },
+    }
+}
+
+fn why(incident: &Incident, cause: Option<&FailureCause>) -> String {
+    match cause {
+        Some(FailureCause::StepFailed { step, .. }) => format!("step {step} failed: {}", message(incident, step)),
+        Some(FailureCause::Denied { gate }) => format!("a person denied {gate}: nothing behind it was changed"),
+        Some(FailureCause::Expired { gate }) => format!("nobody answered {gate} in time: nothing behind it was changed"),
+        Some(FailureCause::Cancelled) => "a person cancelled it".into(),
+        None => "the workflow ended without a reason".into(),
+    }
+}
+
+fn message(incident: &Incident, step: &StepId) -> String {
+    match incident.step_state(step) {
+        Some(StepState::Failed { message, .. } | StepState::UndoFailed { message, .. }) => message.clone(),
+        _ => "its changes were put back".into(),
+    }
+}
+
+// Verifying => Resolved | Analysing | Escalated
+/// The events that a verification of `plan` still needs: its record, and what follows from it.
+#[must_use]
+pub fn verified(incident: &Incident, plan: &PlanId, measured: Option<&Verification>, max_attempts: u32) -> Vec<Event> {
+    if incident.plan.as_ref().is_none_or(|current| current.id != *plan) {
+        return Vec::new();
+    }
+    let attempt = incident.attempt;
+    match next(incident) {
+        Next::Nothing | Next::Escalate(_) => Vec::new(),
+        Next::Close => incident
+            .verification
+            .iter()
+            .map(|stored| follow_up(stored, attempt, max_attempts))
+            .collect(),
+        Next::Verify { .. } => measured
+            .into_iter()
+            .flat_map(|verification| [record(verification, attempt), follow_up(verification, attempt, max_attempts)])
+            .collect(),
+    }
+}
+
+fn record(verification: &Verification, attempt: u32) -> Event {
+    let verification = Box::new(verification.clone());
+    match verification.verdict {
+        Verdict::Passed => Event::VerificationPassed { attempt, verification },
+        Verdict::Failed => Event::VerificationFailed { attempt, verification },
+        Verdict::Inconclusive => Event::VerificationInconclusive { attempt, verification },
+    }
+}
+
+fn follow_up(verification: &Verification, attempt: u32, max_attempts: u32) -> Event {
+    match verification.verdict {
+        Verdict::Passed => Event::IncidentResolved {
+            reason: closing(verification),
+        },
+        Verdict::Failed | Verdict::Inconclusive if attempt < max_attempts => Event::AnalysisStarted { attempt: attempt + 1 },
+        Verdict::Failed | Verdict::Inconclusive => Event::IncidentEscalated {
+            reason: format!("after {attempt} attempts: {}", closing(verification)),
+        },
+    }
+}
+
+/// The escalation that an incident needs, if it needs one.
+#[must_use]
+pub fn escalate(incident: &Incident) -> Vec<Event> {
+    match next(incident) {
+        Next::Escalate(reason) => vec![Event::IncidentEscalated { reason }],
+        Next::Nothing | Next::Verify { .. } | Next::Close => Vec::new(),
+    }
+}

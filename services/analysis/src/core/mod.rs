@@ -1,0 +1,17 @@
+//! Pure analysis: facts in, a diagnosis or the list of what was looked at out; measurements in, a verdict out.
+
+pub mod criteria;
+pub mod decide;
+pub mod engines;
+pub mod facts;
+pub mod logs;
+pub mod quantity;
+pub mod read;
+pub mod recommend;
+pub mod redact;
+pub mod sizing;
+pub mod stats;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! Tables of facts and what the engines say about them.
+
+mod fixtures;
+mod leak;
+mod others;
+mod small;
+mod steps;
+mod verification;

@@ -1,0 +1,138 @@
+//! New incidents are investigated once they have settled.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use paramedic_bus::{
+    IncidentLog,
+    consume::{Handler, Verdict},
+};
+use paramedic_domain::{envelope::Envelope, incident::Incident};
+use paramedic_runtime::Clock;
+
+use super::{investigate::investigate, probes::Probes};
+use crate::{
+    core::decide::{Conclusion, Opening, conclude, investigating, open, opening},
+    metrics,
+};
+
+/// What opens an investigation.
+pub const OPENING_KINDS: [&str; 2] = ["incident_opened", "alerts_resolved"];
+/// What runs one.
+pub const INVESTIGATING_KINDS: [&str; 1] = ["analysis_started"];
+
+/// First pause before an unreachable cluster is asked again.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Waits until an incident has settled, then begins the investigation.
+pub struct Openings {
+    /// The logs.
+    pub log: IncidentLog,
+    /// Time.
+    pub clock: Clock,
+    /// How long an incident settles.
+    pub settle: Duration,
+}
+
+#[async_trait]
+impl Handler for Openings {
+    async fn handle(&self, event: &Envelope, _delivery: u32) -> Verdict {
+        let settle = self.settle;
+        let decided = self
+            .log
+            .decide(&event.cluster, &event.incident, Some(&event.id), &self.clock, |incident, now| {
+                open(incident, now, settle)
+            })
+            .await;
+        match decided {
+            Err(error) => error.verdict(),
+            Ok(decided) => match opening(&decided.incident, self.clock.now(), settle) {
+                Opening::Wait(after) => Verdict::Retry {
+                    after,
+                    reason: "settling".into(),
+                },
+                Opening::Nothing | Opening::Start | Opening::ResolvedByItself => Verdict::Done,
+            },
+        }
+    }
+}
+
+/// Runs investigations.
+pub struct Investigations {
+    /// The logs.
+    pub log: IncidentLog,
+    /// Time.
+    pub clock: Clock,
+    /// The probes.
+    pub probes: Arc<Probes>,
+}
+
+#[async_trait]
+impl Handler for Investigations {
+    async fn handle(&self, event: &Envelope, delivery: u32) -> Verdict {
+        let incident = match self.log.load(&event.cluster, &event.incident).await {
+            Ok(incident) if investigating(&incident) => incident,
+            Ok(_) => return Verdict::Done,
+            Err(error) => return error.verdict(),
+        };
+        let conclusion = match self.conclusion(&incident).await {
+            Ok(conclusion) => conclusion,
+            Err(reason) => match self.again(event, delivery, &reason) {
+                Some(verdict) => return verdict,
+                None => Conclusion::Inconclusive {
+                    reasons: vec![reason],
+                    evidence: Vec::new(),
+                },
+            },
+        };
+        let attempt = incident.attempt;
+        let decided = self
+            .log
+            .decide(&event.cluster, &event.incident, Some(&event.id), &self.clock, |incident, _| {
+                conclude(incident, attempt, &conclusion)
+            })
+            .await;
+        match decided {
+            Err(error) => error.verdict(),
+            Ok(decided) => {
+                if !decided.appended.is_empty() {
+                    metrics::diagnosed(match &conclusion {
+                        Conclusion::Found(diagnosis) => &diagnosis.engine,
+                        Conclusion::Inconclusive { .. } => "inconclusive",
+                    });
+                }
+                Verdict::Done
+            }
+        }
+    }
+}
+
+impl Investigations {
+    async fn conclusion(&self, incident: &Incident) -> Result<Conclusion, String> {
+        if let Some(reasons) = &incident.inconclusive {
+            return Ok(Conclusion::Inconclusive {
+                reasons: reasons.clone(),
+                evidence: Vec::new(),
+            });
+        }
+        let alerts = incident.alerts.values().cloned().collect();
+        investigate(&self.probes, alerts, &mut |_, note| tracing::debug!(note))
+            .await
+            .map_err(|unreachable| unreachable.to_string())
+    }
+
+    /// Another try later, while the event is younger than the configured patience.
+    fn again(&self, event: &Envelope, delivery: u32, reason: &str) -> Option<Verdict> {
+        let age = Duration::try_from(self.clock.now().duration_since(event.time)).unwrap_or_default();
+        let patient = age < self.probes.config.patience() || delivery < 3;
+        tracing::warn!(reason, delivery, patient, "cannot investigate");
+        patient.then(|| Verdict::Retry {
+            after: FIRST_PAUSE
+                .saturating_mul(1 << delivery.saturating_sub(1).min(5))
+                .min(LONGEST_PAUSE),
+            reason: reason.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Investigations: for incidents, and on request as a stream of what is found.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures::Stream;
+use paramedic_bus::IncidentLog;
+use paramedic_domain::{alert::Alert, id::ClusterId};
+use paramedic_proto::v1::{
+    self,
+    analysis_service_server::AnalysisService,
+    investigate_response::{Finding, Inconclusive},
+};
+use paramedic_wire::Wire;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::{
+    gather::{Watcher, gather},
+    probes::{Probes, Unreachable},
+};
+use crate::core::{
+    decide::Conclusion,
+    engines::{self, Knobs},
+};
+
+/// Gathers facts and lets the engines conclude.
+///
+/// # Errors
+/// When the cluster cannot be reached.
+pub async fn investigate(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Result<Conclusion, Unreachable> {
+    let facts = gather(probes, alerts, watch).await?;
+    let knobs = Knobs {
+        debug_flags: probes.config.debug_flags.clone(),
+    };
+    Ok(match engines::diagnose(&facts, &knobs) {
+        Ok(diagnosis) => Conclusion::Found(Box::new(diagnosis)),
+        Err(reasons) => Conclusion::Inconclusive {
+            reasons,
+            evidence: facts.evidence,
+        },
+    })
+}
+
+/// The gRPC service.
+pub struct Service {
+    /// The cluster it looks at.
+    pub cluster: ClusterId,
+    /// Logs of known incidents.
+    pub log: IncidentLog,
+    /// The probes.
+    pub probes: Arc<Probes>,
+}
+
+/// Findings that may wait for a slow reader.
+const BACKLOG: usize = 1_024;
+
+type Findings = Pin<Box<dyn Stream<Item = Result<v1::InvestigateResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl AnalysisService for Service {
+    type InvestigateStream = Findings;
+
+    async fn investigate(&self, request: Request<v1::InvestigateRequest>) -> Result<Response<Findings>, Status> {
+        let request = request.into_inner();
+        if !request.cluster.is_empty() && request.cluster != self.cluster.as_str() {
+            return Err(Status::not_found(format!(
+                "cluster {:?} is not served here; this service looks at {}",
+                request.cluster, self.cluster
+            )));
+        }
+        let alerts = self.alerts(request).await?;
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        let probes = self.probes.clone();
+        // The investigation is driven by the reader: when the caller goes away, it ends with the stream.
+        let work = async move {
+            let mut told = 0;
+            let finding = |finding| Ok(v1::InvestigateResponse { finding: Some(finding) });
+            let notes = sender.clone();
+            let mut watch = move |facts: &crate::core::facts::Facts, note: &str| {
+                for evidence in &facts.evidence[told..] {
+                    notes.try_send(finding(Finding::Evidence(evidence.to_proto()))).ok();
+                }
+                told = facts.evidence.len();
+                notes.try_send(finding(Finding::Note(note.to_owned()))).ok();
+            };
+            let last = match investigate(&probes, alerts, &mut watch).await {
+                Ok(Conclusion::Found(diagnosis)) => finding(Finding::Diagnosis(diagnosis.to_proto())),
+                Ok(Conclusion::Inconclusive { reasons, .. }) => finding(Finding::Inconclusive(Inconclusive { reasons })),
+                Err(unreachable) => Err(Status::unavailable(unreachable.to_string())),
+            };
+            sender.send(last).await.ok();
+        };
+        Ok(Response::new(Box::pin(driven(work, ReceiverStream::new(receiver)))))
+    }
+}
+
+/// A stream that runs `work` while it is read.
+fn driven<T: Send + 'static>(work: impl Future<Output = ()> + Send + 'static, items: ReceiverStream<T>) -> impl Stream<Item = T> + Send {
+    use futures::{FutureExt, StreamExt};
+    let done = work.into_stream().filter_map(|()| std::future::ready(None));
+    futures::stream::select(items, done)
+}
+
+impl Service {
+    async fn alerts(&self, request: v1::InvestigateRequest) -> Result<Vec<Alert>, Status> {
+        if request.incident.is_empty() {
+            if request.alerts.is_empty() {
+                return Err(Status::invalid_argument("neither an incident nor alerts are given"));
+            }
+            let read = |alert| Alert::from_proto(alert).map_err(|invalid| Status::invalid_argument(format!("alerts: {invalid}")));
+            return request.alerts.into_iter().map(read).collect();
+        }
+        let id = request
+            .incident
+            .parse()
+            .map_err(|error: paramedic_domain::id::InvalidId| Status::invalid_argument(error.to_string()))?;
+        let incident = self
+            .log
+            .load(&self.cluster, &id)
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
+        if incident.version == 0 {
+            return Err(Status::not_found(format!("there is no incident {id}")));
+        }
+        Ok(incident.alerts.into_values().collect())
+    }
+}

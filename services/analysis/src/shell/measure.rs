@@ -1,0 +1,149 @@
+//! Measures the criteria of a finished plan.
+
+use jiff::Timestamp;
+use paramedic_domain::{
+    evidence::{Evidence, Source},
+    verification::{Criterion, Probe, WorkloadMetric},
+};
+use serde_json::Value;
+
+use super::{
+    kubernetes::{Kubernetes, encode},
+    probes::Probes,
+};
+use crate::core::{
+    facts::{Container, Ended, Pod},
+    read,
+    verify::Reading,
+};
+
+/// Reads every criterion once.
+pub async fn measure(probes: &Probes, criteria: &[Criterion], changed_at: Timestamp) -> Vec<Reading> {
+    let mut readings = Vec::with_capacity(criteria.len());
+    for (i, criterion) in criteria.iter().enumerate() {
+        let now = probes.clock.now();
+        let (source, query, outcome) = match &criterion.probe {
+            Probe::Promql { query } => (Source::Prometheus, query.clone(), promql(probes, query, now).await),
+            Probe::Workload { target, metric } => {
+                let (path, outcome) = workload(probes, target, *metric, changed_at).await;
+                (Source::Kubernetes, path, outcome)
+            }
+        };
+        let (value, excerpt) = match outcome {
+            Ok((value, excerpt)) => (Some(value), excerpt),
+            Err(problem) => (None, problem),
+        };
+        readings.push(Reading {
+            criterion: criterion.clone(),
+            value,
+            evidence: Evidence {
+                id: format!("ver-{:02}", i + 1)
+                    .parse()
+                    .expect("letters, a hyphen and digits are a valid id"),
+                source,
+                query,
+                observed_at: now,
+                excerpt,
+                value,
+                unit: criterion.unit.clone(),
+            },
+        });
+    }
+    readings
+}
+
+type Outcome = Result<(f64, String), String>;
+
+async fn promql(probes: &Probes, query: &str, now: Timestamp) -> Outcome {
+    let prometheus = probes
+        .prometheus
+        .as_ref()
+        .ok_or("prometheus is not configured (cluster.prometheus_url)")?;
+    match prometheus.greatest(query, now).await? {
+        Some(value) => Ok((value, format!("{value}"))),
+        None => Err(format!("nothing matches {query}")),
+    }
+}
+
+async fn workload(
+    probes: &Probes,
+    target: &paramedic_domain::object::ObjectRef,
+    metric: WorkloadMetric,
+    changed_at: Timestamp,
+) -> (String, Outcome) {
+    let namespace = target.namespace.as_deref().unwrap_or_default();
+    let path = format!(
+        "/apis/apps/v1/namespaces/{namespace}/{}s/{}",
+        target.kind.to_lowercase(),
+        target.name
+    );
+    let Some(kubernetes) = &probes.kubernetes else {
+        return (path, Err("this process was given no kubeconfig".into()));
+    };
+    let object = match kubernetes.get(&path).await {
+        Ok(object) => object,
+        Err(problem) => return (path, Err(problem.to_string())),
+    };
+    if metric == WorkloadMetric::UnreadyReplicas {
+        return (path, Ok(unready(&object, &target.kind)));
+    }
+    let selector = encode(&read::selector(&object["spec"]["selector"]));
+    let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}");
+    let outcome = pods(kubernetes, &path).await.map(|pods| count(&pods, metric, changed_at));
+    (path, outcome)
+}
+
+/// Wanted replicas that are not ready or not yet of the new template.
+fn unready(object: &Value, kind: &str) -> (f64, String) {
+    let (desired, ready, updated) = match kind {
+        "DaemonSet" => (
+            "/status/desiredNumberScheduled",
+            "/status/numberReady",
+            "/status/updatedNumberScheduled",
+        ),
+        _ => ("/spec/replicas", "/status/readyReplicas", "/status/updatedReplicas"),
+    };
+    let desired = read::count(object, desired).unwrap_or(1);
+    let [ready, updated] = [ready, updated].map(|pointer| read::count(object, pointer).unwrap_or(0));
+    let good = ready.min(updated).min(desired);
+    (
+        f64::from(desired - good),
+        format!("{ready} ready and {updated} updated of {desired} wanted replicas"),
+    )
+}
+
+async fn pods(kubernetes: &Kubernetes, path: &str) -> Result<Vec<Pod>, String> {
+    let list = kubernetes.get(path).await.map_err(|problem| problem.to_string())?;
+    let id = "pods".parse().expect("letters are a valid id");
+    let live = read::each(&list, "/items").filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+    Ok(live.map(|pod| read::pod(pod, Clone::clone(&id))).collect())
+}
+
+fn count(pods: &[Pod], metric: WorkloadMetric, changed_at: Timestamp) -> (f64, String) {
+    let recent = |ended: &Ended| ended.at.is_none_or(|at| at >= changed_at);
+    let of = |pod: &Pod, container: &Container| -> u32 {
+        let ended = container.ended.as_ref().filter(|ended| container.restarts > 0 && recent(ended));
+        match metric {
+            WorkloadMetric::OomKillsSinceChange => u32::from(ended.is_some_and(Ended::oom_killed)),
+            // A pod that was created after the change counts all its restarts; an older one at least the last.
+            _ if pod.created.is_some_and(|created| created >= changed_at) => container.restarts,
+            _ => u32::from(ended.is_some()),
+        }
+    };
+    let each: Vec<(String, u32)> = pods
+        .iter()
+        .map(|pod| (pod.name.clone(), pod.containers.iter().map(|container| of(pod, container)).sum()))
+        .collect();
+    let total: u32 = each.iter().map(|(_, n)| n).sum();
+    let named: Vec<String> = each
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(name, n)| format!("{name}: {n}"))
+        .collect();
+    let text = if named.is_empty() {
+        format!("none in {} pods", pods.len())
+    } else {
+        named.join(", ")
+    };
+    (f64::from(total), text)
+}

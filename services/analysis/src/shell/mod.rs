@@ -1,0 +1,11 @@
+//! Probes, the bus and callers.
+
+pub mod gather;
+pub mod incidents;
+pub mod investigate;
+pub mod kubernetes;
+pub mod loki;
+pub mod measure;
+pub mod outcomes;
+pub mod probes;
+pub mod prometheus;

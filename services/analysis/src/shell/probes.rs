@@ -1,0 +1,51 @@
+//! The sources of evidence of one cluster.
+
+use jiff::{SignedDuration, Timestamp};
+use paramedic_runtime::{Clock, ClusterAccess};
+
+use super::{kubernetes::Kubernetes, loki::Loki, prometheus::Prometheus};
+use crate::Config;
+
+/// Everything that can be asked, and how much of it.
+#[derive(Clone)]
+pub struct Probes {
+    /// The Kubernetes API; `None` if this process was not given one.
+    pub kubernetes: Option<Kubernetes>,
+    /// Prometheus; `None` if it is not configured.
+    pub prometheus: Option<Prometheus>,
+    /// Loki; `None` if it is not configured.
+    pub loki: Option<Loki>,
+    /// Time.
+    pub clock: Clock,
+    /// Spans, steps and budgets.
+    pub config: Config,
+}
+
+/// A source that cannot be asked now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreachable(pub String);
+
+impl Probes {
+    /// The probes of a cluster.
+    #[must_use]
+    pub fn new(cluster: &ClusterAccess, clock: Clock, config: Config) -> Self {
+        let timeout = config.probe_timeout();
+        Self {
+            kubernetes: cluster.client.clone().map(|client| Kubernetes::new(client, timeout)),
+            prometheus: cluster
+                .prometheus
+                .as_ref()
+                .map(|url| Prometheus::new(cluster.http.clone(), url, timeout)),
+            loki: cluster.loki.as_ref().map(|url| Loki::new(cluster.http.clone(), url, timeout)),
+            clock,
+            config,
+        }
+    }
+
+    /// The time `hours` before `at`.
+    #[must_use]
+    pub fn before(at: Timestamp, span: SignedDuration) -> Timestamp {
+        at.checked_sub(span).unwrap_or(Timestamp::MIN)
+    }
+}
