@@ -1,1 +1,34 @@
-//! paramedic-console
+//! The query side: `IncidentService` over the incident logs. Everything here is derived and can be thrown away.
+//!
+//! - [`core`]: the catalogue of all incidents as folded from their logs, and the decision to cancel one.
+//! - `shell::tail`: follows the logs. `shell::service`: answers.
+
+pub mod config;
+pub mod core;
+mod metrics;
+mod shell;
+
+use std::sync::Arc;
+
+use paramedic_proto::v1::incident_service_server::IncidentServiceServer;
+use paramedic_runtime::{Kit, Role};
+
+pub use config::{Config, DEFAULTS};
+pub use metrics::describe;
+
+/// Builds the role: the gRPC service and the task that follows the logs.
+///
+/// # Errors
+/// None today; the signature is that of every role.
+pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
+    metrics::describe();
+    let tail = Arc::new(shell::tail::Tail::new(kit.bus.clone()));
+    let service = shell::service::Incidents::new(&config, &kit, tail.clone());
+    let follow = shell::tail::follow(tail, config.poll_interval(), kit.drain);
+    Ok(Role::new("console")
+        .grpc(IncidentServiceServer::new(service))
+        .task("tail", async move {
+            follow.await;
+            Ok(())
+        }))
+}

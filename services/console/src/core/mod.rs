@@ -1,0 +1,4 @@
+//! Decisions of the console: no I/O, no clock.
+
+pub mod cancel;
+pub mod catalogue;

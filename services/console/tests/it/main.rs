@@ -1,0 +1,7 @@
+//! `IncidentService` over real gRPC on a real embedded bus.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
+
+mod harness;
+mod queries;
+mod watching;
