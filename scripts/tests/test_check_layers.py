@@ -41,6 +41,7 @@ class Arrows(unittest.TestCase):
     def test_the_testkit_is_a_dev_dependency_only(self):
         found = self.problems(gateway=crate("gateway", ("testkit",)))
         self.assertIn("move it to [dev-dependencies]", found[0])
+        self.assertEqual([], self.problems(gateway=crate("gateway"), tests=crate("tests", ("testkit",))))
 
     def test_the_simulator_stands_alone(self):
         self.assertEqual(1, len(self.problems(simulator=crate("simulator", ("domain",)))))
