@@ -12,6 +12,7 @@ use super::{
     obj,
 };
 use crate::{
+    api::{catalog, defaults},
     scenario::{Past, Seed, SeededPod},
     store::{Gvr, Status},
 };
@@ -93,7 +94,13 @@ impl World {
 
     fn create(&self, mut object: Value, created: Timestamp) -> anyhow::Result<Value> {
         let kind = obj::text(&object, "/kind").to_owned();
-        let gvr = gvr_of(obj::text(&object, "/apiVersion"), &plural(&kind));
+        let api_version = obj::text(&object, "/apiVersion").to_owned();
+        let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+        let resource = catalog::of_version(group, version)
+            .find(|resource| resource.kind == kind)
+            .with_context(|| format!("the simulator serves no {kind} of {api_version}"))?;
+        defaults::fill(resource, &mut object);
+        let gvr = resource.gvr();
         if gvr == Gvr::namespaces() {
             object["spec"] = json!({"finalizers": ["kubernetes"]});
             object["status"] = json!({"phase": "Active"});
@@ -137,6 +144,12 @@ impl World {
         }
         let set = self.seed_set(object, newest, wanted, rolled_out)?;
         let since = obj::rfc3339(rolled_out);
+        obj::change(&self.store, &Gvr::replica_sets(), obj::namespace(&set), obj::name(&set), |set| {
+            set["status"] = json!({
+                "observedGeneration": 1, "replicas": wanted, "fullyLabeledReplicas": wanted, "readyReplicas": wanted,
+                "availableReplicas": wanted, "terminatingReplicas": 0,
+            });
+        });
         let message = format!("ReplicaSet \"{}\" has successfully progressed.", obj::name(&set));
         obj::change(&self.store, &Gvr::deployments(), obj::namespace(object), obj::name(object), |d| {
             deployment::annotate(d, deployment::REVISION, &newest.to_string());
@@ -234,18 +247,4 @@ fn set_image(template: &mut Value, container: &str, image: &str) -> anyhow::Resu
 fn gvr_of(api_version: &str, resource: &str) -> Gvr {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     Gvr::new(group, version, resource)
-}
-
-/// Plural resource name of a kind, by the rules all built-in kinds follow.
-fn plural(kind: &str) -> String {
-    let lower = kind.to_lowercase();
-    if lower == "endpoints" {
-        lower
-    } else if let Some(stem) = lower.strip_suffix('y') {
-        format!("{stem}ies")
-    } else if lower.ends_with('s') {
-        format!("{lower}es")
-    } else {
-        format!("{lower}s")
-    }
 }

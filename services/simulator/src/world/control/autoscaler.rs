@@ -33,23 +33,25 @@ struct Wish {
     metrics: Vec<Value>,
 }
 
-/// One look at every autoscaler.
-pub(crate) fn step(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, now: Timestamp) {
+/// One look at every autoscaler; true when one changed the size of its target.
+pub(crate) fn step(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, now: Timestamp) -> bool {
+    let mut scaled = false;
     for scaler in store.list_shared(&Gvr::horizontal_pod_autoscalers(), None).0 {
         if !obj::deleting(&scaler) {
-            sync(store, wishes, usage, &scaler, now);
+            scaled |= sync(store, wishes, usage, &scaler, now);
         }
     }
+    scaled
 }
 
-fn sync(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, scaler: &Value, now: Timestamp) {
+fn sync(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, scaler: &Value, now: Timestamp) -> bool {
     let ns = obj::namespace(scaler);
     let target = &scaler["spec"]["scaleTargetRef"];
     let gvr = match obj::text(target, "/kind") {
         "Deployment" => Gvr::deployments(),
         "StatefulSet" => Gvr::stateful_sets(),
         "ReplicaSet" => Gvr::replica_sets(),
-        _ => return,
+        _ => return false,
     };
     let name = obj::text(target, "/name");
     let Some(workload) = store.get_shared(&gvr, Some(ns), name) else {
@@ -64,7 +66,7 @@ fn sync(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, scaler: &Value, 
             [("AbleToScale", "False", "FailedGetScale", why.as_str())].as_slice(),
             now,
         );
-        return;
+        return false;
     };
     let current = obj::int(&workload, "/spec/replicas").unwrap_or(1);
     let least = obj::int(scaler, "/spec/minReplicas").unwrap_or(1);
@@ -78,7 +80,7 @@ fn sync(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, scaler: &Value, 
             [("ScalingActive", "False", "ScalingDisabled", why)].as_slice(),
             now,
         );
-        return;
+        return false;
     }
     let all = store.list_shared(&Gvr::pods(), Some(ns)).0;
     let ready: Vec<&Value> = all
@@ -91,7 +93,7 @@ fn sync(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, scaler: &Value, 
         let why = "the HPA was unable to compute the replica count: no metrics of ready pods";
         let conditions = [able, ("ScalingActive", "False", "FailedGetResourceMetric", why)];
         report(store, scaler, Some((current, current, &[])), &conditions, now);
-        return;
+        return false;
     };
     let calm = calmed(wishes, scaler, wish.replicas, now);
     let (wanted, limit) = limited(calm, current, least, most);
@@ -138,6 +140,7 @@ fn sync(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, scaler: &Value, 
         );
     }
     report(store, scaler, Some((current, wanted, &wish.metrics)), &conditions, now);
+    wanted != current
 }
 
 /// The largest number of replicas any metric asks for.

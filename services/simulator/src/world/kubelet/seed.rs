@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Context, Kubelets, PodRun, foresee, record,
+    Context, Kubelets, PodRun, record,
     run::{Cell, Last, Living, State},
+    step::foresee,
 };
 use crate::{
     scenario::SeededPod,

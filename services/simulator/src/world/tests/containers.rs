@@ -1,0 +1,175 @@
+//! Containers: kills, restarts, logs, files.
+
+use super::*;
+use crate::api::{
+    backend::{Kubelets, LogQuery},
+    metrics::UsageSource,
+};
+
+#[test]
+fn the_payment_scenario_begins_as_its_description_says() {
+    let world = payment();
+    assert_eq!(world.clock().now(), ORIGIN.parse().unwrap());
+    let all = pods(&world, "payment-service");
+    assert_eq!((all.len(), ready(&all)), (4, 4));
+    let sets = world.store().list(&Gvr::replica_sets(), NS).0;
+    let mine = sets.iter().filter(|set| obj::labels(set).get("app") == Some(&"payment-service"));
+    let mut ages: Vec<_> = mine.map(|set| obj::text(set, "/metadata/creationTimestamp")).collect();
+    ages.sort_unstable();
+    assert_eq!(
+        ages,
+        ["2026-02-01T12:00:00Z", "2026-03-01T12:00:00Z"],
+        "the last rollout is nine days old"
+    );
+    let status = deployment(&world, "production", "payment-service")["status"].clone();
+    assert_eq!(status["availableReplicas"], 4);
+    for condition in status["conditions"].as_array().unwrap() {
+        assert_eq!(condition["lastTransitionTime"], "2026-03-01T12:00:00Z", "{condition}");
+    }
+    assert_eq!(status_of(&victim(&world))["restartCount"], 2);
+    assert_eq!(status_of(&victim(&world))["lastState"]["terminated"]["reason"], "OOMKilled");
+}
+
+#[test]
+fn the_leaking_container_is_killed_when_the_model_says_and_comes_back() {
+    let world = payment();
+    let name = obj::name(&victim(&world)).to_owned();
+    let leaking = || {
+        let usage = world.pod_usage("production", &name)?;
+        Some(usage[0].memory_bytes as f64 / 1_048_576.0)
+    };
+    assert!(leaking().unwrap() > 2047.5, "about to reach 2 GiB");
+    // (2048 - 2047.88) MiB at 50 MiB/h are 8.64 s.
+    live(&world, 8);
+    assert_eq!(status_of(&victim(&world))["restartCount"], 2);
+    live(&world, 1);
+    assert_eq!(leaking(), None, "between two runs there is nothing to measure");
+    live(&world, 1);
+    let pod = victim(&world);
+    let status = status_of(&pod);
+    assert_eq!(status["restartCount"], 3);
+    assert_eq!(status["lastState"]["terminated"]["reason"], "OOMKilled");
+    assert_eq!(status["lastState"]["terminated"]["exitCode"], 137);
+    assert_eq!(status["lastState"]["terminated"]["finishedAt"], "2026-03-10T12:00:08Z");
+    assert_eq!(status["ready"], false);
+    live(&world, 15);
+    assert_eq!(
+        status_of(&victim(&world))["ready"],
+        true,
+        "ready again fifteen seconds after its start"
+    );
+    let after_restart = leaking().unwrap();
+    assert!((539.0..542.0).contains(&after_restart), "{after_restart} MiB");
+}
+
+#[test]
+fn a_deleted_pod_stops_gracefully_and_is_replaced() {
+    let world = payment();
+    let name = obj::name(&victim(&world)).to_owned();
+    obj::delete_pod(world.store(), &victim(&world), world.clock().now());
+    live(&world, 1);
+    let there = world.store().get(&Gvr::pods(), NS, &name).unwrap();
+    assert!(
+        obj::deleting(&there) && !obj::is_true(&there, "Ready"),
+        "it drains for four seconds"
+    );
+    live(&world, 4);
+    assert!(world.store().get(&Gvr::pods(), NS, &name).is_none());
+    live(&world, 20);
+    let all = pods(&world, "payment-service");
+    assert_eq!((all.len(), ready(&all)), (4, 4));
+    let slices = world.store().list(&Gvr::endpoint_slices(), NS).0;
+    let slice = slices
+        .iter()
+        .find(|slice| obj::labels(slice).get("kubernetes.io/service-name") == Some(&"payment-service"));
+    assert_eq!(slice.unwrap()["endpoints"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn logs_show_the_pool_growing_and_the_profile_only_when_asked_for() {
+    let world = payment();
+    let name = obj::name(&victim(&world)).to_owned();
+    let query = LogQuery {
+        namespace: "production",
+        pod: &name,
+        container: "payment-service",
+        previous: false,
+        since: None,
+        tail: Some(20),
+    };
+    let lines = world.logs(&query).unwrap();
+    assert_eq!(lines.len(), 20);
+    assert!(lines.is_sorted_by_key(|line| line.at));
+    let pool = lines
+        .iter()
+        .find(|line| line.text.contains("coroutine pool size 181"))
+        .expect("the pool is about full");
+    assert!(pool.at <= world.clock().now());
+    assert!(lines.iter().all(|line| !line.text.contains("memory profile")));
+    assert!(
+        world
+            .logs(&LogQuery {
+                previous: true,
+                ..query.clone()
+            })
+            .is_some()
+    );
+    edit(&world, "production", "payment-service", |d| {
+        container(d)["args"].as_array_mut().unwrap().push(json!("--memory-profile=true"));
+    });
+    live(&world, 180);
+    let name = obj::name(&pods(&world, "payment-service")[0]).to_owned();
+    let all = world
+        .logs(&LogQuery {
+            pod: &name,
+            tail: None,
+            ..query
+        })
+        .unwrap();
+    assert!(all[0].text.contains("--memory-profile=true"));
+    assert!(all.iter().any(|line| line.text.contains("memory profile")));
+    assert!(
+        world
+            .logs(&LogQuery {
+                namespace: "production",
+                pod: &name,
+                container: "payment-service",
+                previous: true,
+                since: None,
+                tail: None
+            })
+            .is_none()
+    );
+}
+
+#[test]
+fn diagnostics_can_be_read_from_inside_a_container() {
+    let world = payment();
+    let name = obj::name(&victim(&world)).to_owned();
+    let exec = |argv: &[&str]| {
+        let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        world.exec("production", &name, "payment-service", &argv, &[]).unwrap()
+    };
+    let listing = String::from_utf8(exec(&["ls", "/var/log/payments"]).stdout).unwrap();
+    assert_eq!(listing, "audit\ntransactions.log\ntransactions.log.1\n");
+    let tar = exec(&["tar", "cf", "-", "-C", "/var/log", "payments"]);
+    assert_eq!(tar.code, 0);
+    assert_eq!(&tar.stdout[257..262], b"ustar");
+    let zipped = exec(&["sh", "-c", "tar czf - /var/log/payments"]);
+    assert_eq!(&zipped.stdout[..2], &[0x1f, 0x8b]);
+    let missing = exec(&["tar", "cf", "-", "/nowhere"]);
+    assert_eq!(missing.code, 2);
+    assert_eq!(exec(&["rm", "-rf", "/"]).code, 127);
+    assert_eq!(exec(&["cat", "/sys/fs/cgroup/memory.max"]).stdout, b"2147483648\n");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_cluster() {
+    let names = |world: &World| {
+        pods(world, "payment-service")
+            .iter()
+            .map(|pod| obj::uid(pod).to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&payment()), names(&payment()));
+}
