@@ -7,6 +7,6 @@ pub mod page;
 pub mod refusal;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod properties;

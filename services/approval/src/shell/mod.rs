@@ -8,3 +8,6 @@ pub mod index;
 pub mod secret;
 pub mod view;
 pub mod worker;
+
+#[cfg(test)]
+mod tests;

@@ -6,3 +6,6 @@ pub mod links;
 pub mod slack;
 pub mod smtp;
 pub mod worker;
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ pub mod html;
 pub mod plain;
 pub mod slack;
 
-/// Lines of a table with aligned columns.
-pub(crate) fn columns(header: &[String], rows: &[Vec<String>]) -> Vec<String> {
+/// Lines of a table with aligned columns; `None` when they would be longer than `max` characters.
+pub(crate) fn columns(header: &[String], rows: &[Vec<String>], max: usize) -> Option<Vec<String>> {
     let one_line = |cell: &String| cell.replace('\n', " ");
     let all: Vec<Vec<String>> = std::iter::once(header)
         .chain(rows.iter().map(Vec::as_slice))
@@ -20,6 +20,9 @@ pub(crate) fn columns(header: &[String], rows: &[Vec<String>]) -> Vec<String> {
                 .unwrap_or(0)
         })
         .collect();
+    if widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1) > max {
+        return None;
+    }
     let line = |row: &Vec<String>| {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         cells.join("  ").trim_end().to_owned()
@@ -27,5 +30,5 @@ pub(crate) fn columns(header: &[String], rows: &[Vec<String>]) -> Vec<String> {
     let mut lines: Vec<String> = all.iter().map(line).collect();
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
     lines.insert(1, rule.join("  "));
-    lines
+    Some(lines)
 }

@@ -45,9 +45,7 @@ fn lines(block: &Block) -> Vec<String> {
             std::iter::once(format!("{title}:")).chain(items.iter().map(bullet)).collect()
         }
         Block::Table { title, header, rows } => {
-            let drawn = columns(header, rows);
-            let fits = drawn.iter().all(|line| line.chars().count() <= WIDTH);
-            let body = if fits { drawn } else { records(header, rows) };
+            let body = columns(header, rows, WIDTH).unwrap_or_else(|| records(header, rows));
             std::iter::once(format!("{title}:")).chain(body).collect()
         }
         Block::Graph { title, graph } => {

@@ -86,14 +86,10 @@ fn sections(block: &Block) -> Vec<Value> {
             let bullets: Vec<String> = items.iter().map(|item| format!("• {}", escape(item))).collect();
             texts(&format!("{}\n{}", bold(title), bullets.join("\n")))
         }
-        Block::Table { title, header, rows } => {
-            let drawn = columns(header, rows);
-            if drawn.iter().all(|line| line.chars().count() <= WIDTH) {
-                code(title, &drawn)
-            } else {
-                texts(&format!("{}\n{}", bold(title), records(header, rows)))
-            }
-        }
+        Block::Table { title, header, rows } => columns(header, rows, WIDTH).map_or_else(
+            || texts(&format!("{}\n{}", bold(title), records(header, rows))),
+            |drawn| code(title, &drawn),
+        ),
         Block::Graph { title, graph } => {
             let drawing = graph::draw(graph);
             code(title, &drawing.lines().map(str::to_owned).collect::<Vec<_>>())
