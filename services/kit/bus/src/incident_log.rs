@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 use jiff::Timestamp;
 use paramedic_domain::{
     envelope::{Envelope, Recorded},
     event::Event,
     id::{ClusterId, EventId, IncidentId},
     incident::{FoldError, Incident},
+    invariant,
     subject::{self, Subject},
 };
 
@@ -79,10 +81,10 @@ pub struct Decided {
 
 /// Conflicts after which a decision is handed back to redelivery: far more than the replicas that can contend.
 const MAX_CONFLICTS: u32 = 64;
-/// Lost acknowledgements after which the bus counts as unavailable.
-const MAX_LOST_ACKS: u32 = 3;
-/// A pause that lets an election finish or a connection come back.
-const LOST_ACK_PAUSE: Duration = Duration::from_millis(250);
+/// First pause after a lost acknowledgement; an election takes a second or two.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Time after which the bus counts as unavailable and redelivery takes over.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All incident logs of a bus.
 #[derive(Clone)]
@@ -158,7 +160,11 @@ impl IncidentLog {
         mut decide: impl FnMut(&Incident, Timestamp) -> Vec<Event> + Send,
     ) -> Result<Decided, LogError> {
         let mut appended = Vec::new();
-        let (mut conflicts, mut lost_acks) = (0, 0);
+        let mut conflicts = 0;
+        let mut pauses = ExponentialBackoffBuilder::new()
+            .with_initial_interval(FIRST_PAUSE)
+            .with_max_elapsed_time(Some(PATIENCE))
+            .build();
         'decide: loop {
             let mut loaded = self.load_with_position(cluster, id).await?;
             let now = clock.now();
@@ -176,9 +182,9 @@ impl IncidentLog {
                             tries: conflicts,
                         });
                     }
-                    Err(LogError::Bus(Error::Unavailable(_))) if lost_acks < MAX_LOST_ACKS => {
-                        lost_acks += 1;
-                        tokio::time::sleep(LOST_ACK_PAUSE).await;
+                    Err(error @ LogError::Bus(Error::Unavailable(_))) => {
+                        let Some(pause) = pauses.next_backoff() else { return Err(error) };
+                        tokio::time::sleep(pause).await;
                         continue 'decide;
                     }
                     Err(error) => return Err(error),
@@ -221,6 +227,11 @@ impl IncidentLog {
             expect: Some(expect),
         };
         let ack = self.bus.append(streams::INCIDENTS, message).await?;
+        for violation in invariant::check_next(&loaded.incident, &recorded) {
+            // Deciders make this impossible; if one has a defect, people must know before it spreads.
+            metrics::counter!("paramedic_invariant_violations_total", "invariant" => violation.id).increment(1);
+            tracing::error!(incident = %envelope.incident, %violation, "invariant violated");
+        }
         loaded.incident.apply(&recorded)?;
         loaded.last = ack.seq;
         metrics::counter!("paramedic_events_appended_total", "kind" => envelope.event.kind()).increment(1);

@@ -16,8 +16,9 @@ pub(super) fn unavailable(what: &str, why: &dyn Display) -> Error {
 
 /// What the server answered: our mistake, or its trouble.
 pub(super) fn answered(what: &str, answer: &jetstream::Error) -> Error {
-    // 4xx are about the request; running out of resources is not.
-    let ours = (400..500).contains(&answer.code()) && answer.error_code() != ErrorCode::INSUFFICIENT_RESOURCES;
+    // 4xx are about the request, with two exceptions that pass.
+    let passes = [ErrorCode::INSUFFICIENT_RESOURCES, ErrorCode::CLUSTER_NO_PEERS].contains(&answer.error_code());
+    let ours = (400..500).contains(&answer.code()) && !passes;
     if ours {
         Error::Invalid(format!("{what}: {answer}"))
     } else {

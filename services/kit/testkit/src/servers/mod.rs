@@ -2,11 +2,13 @@
 
 mod alertmanager;
 mod nats;
+mod nats_cluster;
 mod process;
 mod prometheus;
 mod smtp;
 
 pub use alertmanager::{Alertmanager, Labels, Webhook};
 pub use nats::NatsServer;
+pub use nats_cluster::NatsCluster;
 pub use prometheus::Prometheus;
 pub use smtp::{Mail, SmtpSink};
