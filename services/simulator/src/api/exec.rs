@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     extract::{
         FromRequestParts,
-        ws::{Message, WebSocket, WebSocketUpgrade},
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code},
     },
     response::IntoResponse,
 };
@@ -111,7 +111,12 @@ async fn serve(mut socket: WebSocket, command: Command, running: bool) -> Result
         Err(status) => status.to_json(),
     };
     send(&mut socket, ERROR, verdict.to_string().as_bytes()).await?;
-    socket.send(Message::Close(None)).await
+    socket
+        .send(Message::Close(Some(CloseFrame {
+            code: close_code::NORMAL,
+            reason: Utf8Bytes::default(),
+        })))
+        .await
 }
 
 async fn send(socket: &mut WebSocket, channel: u8, bytes: &[u8]) -> Result<(), axum::Error> {

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{or, section};
-use crate::store::name_suffix;
 
 /// A pod template: its metadata exists, its spec is filled.
 pub fn template(template: &mut Value) {
@@ -86,7 +85,8 @@ fn volume(volume: &mut Value) {
     }
 }
 
-/// A pod of its own: the template's defaults and what admission adds.
+/// A pod of its own: the template's defaults and what admission adds, except for the service account's volume: there are
+/// no service accounts to be had here.
 pub(super) fn whole(pod: &mut Value) {
     spec(pod);
     or(pod, "enableServiceLinks", json!(true));
@@ -101,7 +101,6 @@ pub(super) fn whole(pod: &mut Value) {
         }
     }
     tolerations(pod);
-    service_account_volume(pod);
 }
 
 /// A pod that limits a resource without requesting it requests as much.
@@ -126,36 +125,6 @@ fn tolerations(pod: &mut Value) {
             .any(|t| t["key"] == key || (t["key"].is_null() && t["operator"] == "Exists"));
         if !tolerated {
             list.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
-        }
-    }
-}
-
-fn service_account_volume(pod: &mut Value) {
-    let mounted = pod["volumes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .any(|v| v["name"].as_str().is_some_and(|name| name.starts_with("kube-api-access-")));
-    if mounted || pod["automountServiceAccountToken"] == false {
-        return;
-    }
-    let name = format!("kube-api-access-{}", name_suffix());
-    let volume = json!({"name": name, "projected": {"defaultMode": 420, "sources": [
-        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]}}]}});
-    match pod["volumes"].as_array_mut() {
-        Some(volumes) => volumes.push(volume),
-        None => pod["volumes"] = json!([volume]),
-    }
-    let mount = json!({"name": name, "readOnly": true, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"});
-    for key in ["containers", "initContainers"] {
-        let Some(list) = pod.get_mut(key) else { continue };
-        for container in each(list) {
-            match container["volumeMounts"].as_array_mut() {
-                Some(mounts) => mounts.push(mount.clone()),
-                None => container["volumeMounts"] = json!([mount]),
-            }
         }
     }
 }

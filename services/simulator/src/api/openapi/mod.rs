@@ -34,7 +34,7 @@ static V2_PROTOBUF: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(proto::docume
 
 fn protobuf() -> Reply {
     let mut response = Response::new(Body::from(V2_PROTOBUF.clone()));
-    let content_type = HeaderValue::from_static("application/com.github.proto-openapi.spec.v2@v1.0+protobuf");
+    let content_type = HeaderValue::from_static("application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     Reply::Raw(response)
 }

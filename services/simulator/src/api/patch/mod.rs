@@ -25,10 +25,7 @@ impl Patch {
     pub fn parse(content_type: &str, body: &[u8]) -> Result<Self, Status> {
         let media = content_type.split(';').next().unwrap_or_default().trim();
         match media {
-            "application/json-patch+json" => match serde_json::from_slice(body) {
-                Ok(operations) => Ok(Self::Json(operations)),
-                Err(error) => Err(Status::bad_request(format!("error decoding patch: {}", go_json_error(&error)))),
-            },
+            "application/json-patch+json" => operations(body).map(Self::Json),
             "application/merge-patch+json" => Ok(Self::Merge(object(body)?)),
             "application/strategic-merge-patch+json" => Ok(Self::Strategic(object(body)?)),
             "application/apply-patch+yaml" | "application/apply-patch+json" => {
@@ -44,6 +41,17 @@ impl Patch {
     }
 }
 
+fn operations(body: &[u8]) -> Result<Vec<json_patch::PatchOperation>, Status> {
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| Status::bad_request(format!("error decoding patch: {}", go_json_error(&error))))?;
+    if !value.is_array() {
+        let why = "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch";
+        return Err(Status::bad_request(why));
+    }
+    // Whether each operation makes sense shows only when it is applied.
+    serde_json::from_value(value).map_err(|_| unappliable())
+}
+
 fn object(body: &[u8]) -> Result<Value, Status> {
     match serde_json::from_slice(body) {
         Ok(value @ Value::Object(_)) => Ok(value),
@@ -56,10 +64,11 @@ fn object(body: &[u8]) -> Result<Value, Status> {
 
 /// Applies an RFC 6902 patch. Any failure is the one 422 the real server gives, which does not say which operation failed.
 pub fn json(object: &mut Value, operations: &[json_patch::PatchOperation]) -> Result<(), Status> {
-    json_patch::patch(object, operations).map_err(|_| {
-        Status::new(422, "Invalid", "the server rejected our request due to an error in our request")
-            .with_details(Value::Object(Map::new()))
-    })
+    json_patch::patch(object, operations).map_err(|_| unappliable())
+}
+
+fn unappliable() -> Status {
+    Status::new(422, "Invalid", "the server rejected our request due to an error in our request").with_details(Value::Object(Map::new()))
 }
 
 /// Applies an RFC 7386 patch.
