@@ -1,5 +1,9 @@
 //! The incident: what its events add up to.
 
+mod fold;
+
+pub use fold::FoldError;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -10,7 +14,7 @@ use crate::{
     approval::GateState,
     diagnosis::Diagnosis,
     digest::Digest,
-    envelope::{Envelope, Recorded},
+    envelope::Envelope,
     event::{Event, Receipt, WorkflowOutcome},
     id::{ClusterId, EventId, GateId, IncidentId},
     plan::{Plan, Refusal},
@@ -98,50 +102,6 @@ pub struct End {
     /// When.
     pub at: Timestamp,
 }
-
-/// A log that cannot be this incident's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FoldError {
-    /// A sequence is missing or repeated.
-    #[error("event {id} has sequence {found}, expected {expected}: the log of {incident} has a gap or a repetition")]
-    Sequence {
-        /// Incident.
-        incident: IncidentId,
-        /// Event.
-        id: EventId,
-        /// Expected sequence.
-        expected: u64,
-        /// Found sequence.
-        found: u64,
-    },
-    /// The hash chain is broken.
-    #[error(
-        "event {id} (sequence {seq}) of {incident} names predecessor {found}, but the predecessor's digest is {expected}: the log was tampered with"
-    )]
-    Chain {
-        /// Incident.
-        incident: IncidentId,
-        /// Event.
-        id: EventId,
-        /// Its sequence.
-        seq: u64,
-        /// Digest of the predecessor as stored.
-        expected: Digest,
-        /// What the event names.
-        found: Digest,
-    },
-    /// An event of another incident.
-    #[error("event {id} belongs to {found}, not to {incident}")]
-    Stranger {
-        /// Incident.
-        incident: IncidentId,
-        /// Event.
-        id: EventId,
-        /// Whose it is.
-        found: IncidentId,
-    },
-}
-
 impl Incident {
     /// An incident before its first event.
     #[must_use]
@@ -173,67 +133,6 @@ impl Incident {
             misfits: 0,
         }
     }
-
-    /// Folds a whole log.
-    ///
-    /// # Errors
-    /// The first event that breaks sequence, chain or identity.
-    pub fn fold<'a>(cluster: ClusterId, id: IncidentId, log: impl IntoIterator<Item = &'a Recorded>) -> Result<Self, FoldError> {
-        let mut incident = Self::new(cluster, id);
-        for recorded in log {
-            incident.apply(recorded)?;
-        }
-        Ok(incident)
-    }
-
-    /// Adds one event.
-    ///
-    /// # Errors
-    /// When the event is not the next one of this log.
-    pub fn apply(&mut self, recorded: &Recorded) -> Result<(), FoldError> {
-        let Envelope {
-            id,
-            incident,
-            seq,
-            time,
-            previous,
-            event,
-            ..
-        } = &recorded.envelope;
-        if *incident != self.id {
-            return Err(FoldError::Stranger {
-                incident: self.id.clone(),
-                id: id.clone(),
-                found: incident.clone(),
-            });
-        }
-        if *seq != self.version + 1 {
-            return Err(FoldError::Sequence {
-                incident: self.id.clone(),
-                id: id.clone(),
-                expected: self.version + 1,
-                found: *seq,
-            });
-        }
-        if *previous != self.head {
-            return Err(FoldError::Chain {
-                incident: self.id.clone(),
-                id: id.clone(),
-                seq: *seq,
-                expected: self.head,
-                found: *previous,
-            });
-        }
-        self.version = *seq;
-        self.head = recorded.digest;
-        self.last_event = Some(id.clone());
-        self.updated_at = Some(*time);
-        if !self.absorb(event, *time) {
-            self.misfits += 1;
-        }
-        Ok(())
-    }
-
     /// The envelope that `event` would have as the next one of this log.
     #[must_use]
     pub fn next_envelope(&self, event: Event, time: Timestamp, causation: Option<EventId>) -> Envelope {
@@ -250,208 +149,6 @@ impl Incident {
             event,
         }
     }
-
-    fn absorb(&mut self, event: &Event, time: Timestamp) -> bool {
-        match event {
-            Event::IncidentOpened {
-                title,
-                severity,
-                alerts,
-                traceparent,
-            } => {
-                let first = self.opened_at.is_none();
-                if first {
-                    self.opened_at = Some(time);
-                    self.title.clone_from(title);
-                    self.severity = *severity;
-                    self.traceparent.clone_from(traceparent);
-                    self.absorb_alerts(alerts);
-                }
-                first
-            }
-            Event::AlertsCorrelated { alerts, .. } => {
-                self.absorb_alerts(alerts);
-                true
-            }
-            Event::AlertsResolved { fingerprints, at } => {
-                for fingerprint in fingerprints {
-                    if let Some(alert) = self.alerts.get_mut(fingerprint) {
-                        alert.status = AlertStatus::Resolved;
-                        alert.ends_at = Some(*at);
-                    }
-                }
-                true
-            }
-            Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } => true,
-            Event::AnalysisStarted { attempt } => {
-                let fits = *attempt == self.attempt + 1 && self.end.is_none();
-                if fits {
-                    self.attempt = *attempt;
-                    self.diagnosis = None;
-                    self.inconclusive = None;
-                    self.forget_plan();
-                }
-                fits
-            }
-            Event::DiagnosisReached { attempt, diagnosis } => {
-                self.once(*attempt, |incident| incident.diagnosis = Some((**diagnosis).clone()))
-            }
-            Event::AnalysisInconclusive { attempt, reasons, .. } => {
-                self.once(*attempt, |incident| incident.inconclusive = Some(reasons.clone()))
-            }
-            Event::PlanProposed { plan } => self.absorb_plan(plan),
-            Event::PlanRefused { refusals, .. } => {
-                self.plans += 1;
-                self.forget_plan();
-                self.refusals = Some(refusals.clone());
-                true
-            }
-            Event::ApprovalRequested { .. }
-            | Event::ApprovalGranted { .. }
-            | Event::ApprovalDenied { .. }
-            | Event::ApprovalExpired { .. } => self.absorb_approval(event, time),
-            Event::StepScheduled { plan, .. }
-            | Event::StepStarted { plan, .. }
-            | Event::StepSucceeded { plan, .. }
-            | Event::StepFailed { plan, .. }
-            | Event::StepSkipped { plan, .. }
-            | Event::StepUndone { plan, .. }
-            | Event::WorkflowFinished { plan, .. } => match (&self.plan, &mut self.run) {
-                (Some(current), Some(run)) if current.id == *plan => run.apply(current, event, time),
-                _ => false,
-            },
-            Event::VerificationPassed { verification, .. }
-            | Event::VerificationFailed { verification, .. }
-            | Event::VerificationInconclusive { verification, .. } => {
-                let fits = self.verification.is_none();
-                if fits {
-                    self.verification = Some((**verification).clone());
-                }
-                fits
-            }
-            Event::IncidentResolved { reason } => self.close(Status::Resolved, reason, time),
-            Event::IncidentEscalated { reason } => self.close(Status::Escalated, reason, time),
-            Event::IncidentCancelled { reason, .. } => self.close(Status::Cancelled, reason, time),
-            Event::IncidentMerged { into, reason } => self.close(Status::Merged, &format!("{reason} (continues as {into})"), time),
-            Event::NotificationSent { receipt } => self.notifications.insert(receipt.key.clone(), receipt.clone()).is_none(),
-            Event::NotificationFailed { key, next_try_in, .. } => {
-                if next_try_in.is_none() {
-                    self.undeliverable.push(key.clone());
-                }
-                true
-            }
-        }
-    }
-
-    fn absorb_alerts(&mut self, alerts: &[Alert]) {
-        for alert in alerts {
-            self.severity = self.severity.max(alert.severity());
-            self.alerts.insert(alert.fingerprint.clone(), alert.clone());
-        }
-    }
-
-    fn once(&mut self, attempt: u32, set: impl FnOnce(&mut Self)) -> bool {
-        let fits = attempt == self.attempt && self.diagnosis.is_none() && self.inconclusive.is_none();
-        if fits {
-            set(self);
-        }
-        fits
-    }
-
-    fn forget_plan(&mut self) {
-        self.plan = None;
-        self.refusals = None;
-        self.gates.clear();
-        self.run = None;
-        self.verification = None;
-    }
-
-    fn absorb_plan(&mut self, plan: &Plan) -> bool {
-        let fits = plan.attempt == self.plans + 1 && self.run.as_ref().is_none_or(|run| run.ended.is_some());
-        if fits {
-            self.forget_plan();
-            self.plans = plan.attempt;
-            self.gates = plan.gates.iter().map(|gate| (gate.id.clone(), GateState::Planned)).collect();
-            self.run = Some(Run::new(plan));
-            self.plan = Some(plan.clone());
-        }
-        fits
-    }
-
-    // Planned => Waiting => Granted | Denied | Expired; a decided gate is never reopened (INV-10)
-    fn absorb_approval(&mut self, event: &Event, time: Timestamp) -> bool {
-        let Some(plan) = &self.plan else { return false };
-        match event {
-            Event::ApprovalRequested {
-                plan: of,
-                gate,
-                expires_at,
-            } => match self.gates.get_mut(gate) {
-                Some(state @ GateState::Planned) if *of == plan.id => {
-                    *state = GateState::Waiting {
-                        since: time,
-                        expires_at: *expires_at,
-                        approvals: Vec::new(),
-                    };
-                    true
-                }
-                _ => false,
-            },
-            Event::ApprovalGranted { plan: of, decision } => {
-                let Some(gate) = plan.gate(&decision.gate) else { return false };
-                match self.gates.get_mut(&decision.gate) {
-                    Some(state) if *of == plan.id && decision.digest == gate.digest => {
-                        let GateState::Waiting { approvals, expires_at, .. } = state else {
-                            return false;
-                        };
-                        if time >= *expires_at || approvals.iter().any(|earlier| earlier.by == decision.by) {
-                            return false;
-                        }
-                        approvals.push(decision.clone());
-                        if approvals.len() >= gate.quorum as usize {
-                            *state = GateState::Granted {
-                                at: time,
-                                approvals: std::mem::take(approvals),
-                            };
-                        }
-                        true
-                    }
-                    _ => false,
-                }
-            }
-            Event::ApprovalDenied { plan: of, decision } => match self.gates.get_mut(&decision.gate) {
-                Some(state @ GateState::Waiting { .. }) if *of == plan.id => {
-                    *state = GateState::Denied {
-                        at: time,
-                        decision: decision.clone(),
-                    };
-                    true
-                }
-                _ => false,
-            },
-            Event::ApprovalExpired { plan: of, gate } => match self.gates.get_mut(gate) {
-                Some(state @ GateState::Waiting { .. }) if *of == plan.id => {
-                    *state = GateState::Expired { at: time };
-                    true
-                }
-                _ => false,
-            },
-            _ => false,
-        }
-    }
-
-    fn close(&mut self, status: Status, reason: &str, at: Timestamp) -> bool {
-        let fits = self.end.is_none();
-        if fits {
-            self.end = Some(End {
-                status,
-                reason: reason.to_owned(),
-                at,
-            });
-        }
-        fits
-    }
-
     /// Where the incident stands.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -42,6 +42,14 @@ pub fn check_log(log: &[Recorded]) -> Vec<Violation> {
     violations
 }
 
+/// The invariants that appending `next` to `before` would break.
+#[must_use]
+pub fn check_next(before: &Incident, next: &Recorded) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    check_event(before, next, &mut violations);
+    violations
+}
+
 fn check_event(before: &Incident, recorded: &Recorded, violations: &mut Vec<Violation>) {
     let seq = recorded.envelope.seq;
     let mut broken = |id, detail| violations.push(Violation { id, seq, detail });

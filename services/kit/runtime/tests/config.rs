@@ -1,5 +1,7 @@
 //! Configuration: sources in order, and errors that name the key.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::HashMap;
 
 use paramedic_runtime::config::{DEFAULTS, Process, load};

@@ -1,0 +1,257 @@
+//! The log: gapless, chained, and folded to the same state whoever folds it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use jiff::Timestamp;
+use paramedic_domain::{
+    alert::Severity,
+    approval::{Channel, Decision, GateState},
+    change::{Change, DryRun, ObjectPatch, Wait},
+    digest::Digest,
+    envelope::Recorded,
+    event::{Direction, Event, WorkflowOutcome},
+    id::PlanId,
+    incident::{FoldError, Incident, Status},
+    invariant::check_log,
+    object::ObjectRef,
+    plan::{Gate, Plan, Rollback, Step, gate_digest},
+    risk::{Risk, RiskLevel},
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+/// Records events as a log would store them; the encoding is JSON here, its digest chains them.
+struct Log {
+    incident: Incident,
+    recorded: Vec<Recorded>,
+}
+
+impl Log {
+    fn opened() -> Self {
+        let incident = Incident::new("range".parse().unwrap(), "inc_one".parse().unwrap());
+        let mut log = Self {
+            incident,
+            recorded: Vec::new(),
+        };
+        log.push(
+            0,
+            Event::IncidentOpened {
+                title: "t".into(),
+                severity: Severity::Warning,
+                alerts: Vec::new(),
+                traceparent: None,
+            },
+        );
+        log
+    }
+
+    fn push(&mut self, second: i64, event: Event) -> &mut Self {
+        let envelope = self.incident.next_envelope(event, at(second), None);
+        let recorded = Recorded {
+            digest: Digest::of_json(&envelope),
+            envelope,
+        };
+        self.incident.apply(&recorded).unwrap();
+        self.recorded.push(recorded);
+        self
+    }
+}
+
+fn plan() -> Plan {
+    let id = PlanId::derive(&["inc_one", "1"]);
+    let patch = ObjectPatch {
+        target: ObjectRef {
+            uid: Some("u".into()),
+            ..ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web")
+        },
+        patch: serde_json::from_str(r#"[{"op":"replace","path":"/spec/replicas","value":3}]"#).unwrap(),
+        undo: serde_json::from_str(r#"[{"op":"replace","path":"/spec/replicas","value":2}]"#).unwrap(),
+        diff: Vec::new(),
+        dry_run: DryRun::Accepted { warnings: Vec::new() },
+        wait: Wait::Accepted,
+    };
+    let step = Step {
+        id: "scale".parse().unwrap(),
+        action: "scale".into(),
+        description: String::new(),
+        rationale: String::new(),
+        parameters: serde_json::Map::new(),
+        depends_on: Vec::new(),
+        change: Change::Patch(patch),
+        risk: Risk {
+            level: RiskLevel::Low,
+            reasons: Vec::new(),
+        },
+        policy: String::new(),
+        gate: Some("gate_one".parse().unwrap()),
+        timeout: std::time::Duration::from_secs(60),
+    };
+    let gate = Gate {
+        id: "gate_one".parse().unwrap(),
+        steps: vec![step.id.clone()],
+        digest: gate_digest(&id, &[&step]),
+        risk: RiskLevel::Low,
+        reason: String::new(),
+        quorum: 2,
+        expires_after: std::time::Duration::from_secs(600),
+    };
+    Plan {
+        id,
+        attempt: 1,
+        summary: String::new(),
+        levels: vec![vec![step.id.clone()]],
+        critical_path: vec![step.id.clone()],
+        longest: step.timeout,
+        steps: vec![step],
+        gates: vec![gate],
+        rollback: Rollback::Automatic,
+        criteria: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+fn asked() -> Log {
+    let mut log = Log::opened();
+    let plan = plan();
+    let (id, gate) = (plan.id.clone(), plan.gates[0].id.clone());
+    log.push(1, Event::PlanProposed { plan: Box::new(plan) }).push(
+        2,
+        Event::ApprovalRequested {
+            plan: id,
+            gate,
+            expires_at: at(600),
+        },
+    );
+    log
+}
+
+fn granted(by: &str, digest: Digest) -> Event {
+    let decision = Decision {
+        gate: "gate_one".parse().unwrap(),
+        digest,
+        by: by.into(),
+        channel: Channel::Cli,
+        reason: String::new(),
+    };
+    Event::ApprovalGranted { plan: plan().id, decision }
+}
+
+fn started() -> Event {
+    let step = "scale".parse().unwrap();
+    Event::StepStarted {
+        plan: plan().id,
+        step,
+        direction: Direction::Forward,
+        attempt: 1,
+        worker: "w1".parse().unwrap(),
+    }
+}
+
+fn scheduled() -> Event {
+    Event::StepScheduled {
+        plan: plan().id,
+        step: "scale".parse().unwrap(),
+        direction: Direction::Forward,
+        attempt: 1,
+    }
+}
+
+#[test]
+fn folding_twice_gives_the_same_state() {
+    let log = asked();
+    let again = Incident::fold(log.incident.cluster.clone(), log.incident.id.clone(), &log.recorded).unwrap();
+    assert_eq!(again, log.incident);
+    assert_eq!(again.misfits, 0);
+}
+
+#[test]
+fn a_gap_a_stranger_and_a_forged_event_are_found() {
+    let log = asked();
+    let fold = |recorded: &[Recorded]| Incident::fold(log.incident.cluster.clone(), log.incident.id.clone(), recorded);
+    let mut gap = log.recorded.clone();
+    gap.remove(1);
+    assert!(matches!(fold(&gap), Err(FoldError::Sequence { expected: 2, found: 3, .. })));
+    let mut forged = log.recorded.clone();
+    forged[0].digest = Digest::of(b"another encoding");
+    assert!(matches!(fold(&forged), Err(FoldError::Chain { seq: 2, .. })));
+    let mut stranger = log.recorded.clone();
+    stranger[1].envelope.incident = "inc_two".parse().unwrap();
+    assert!(matches!(fold(&stranger), Err(FoldError::Stranger { .. })));
+}
+
+#[test]
+fn a_gate_opens_for_two_people_and_not_for_one_twice_nor_for_another_digest() {
+    let digest = plan().gates[0].digest;
+    let mut log = asked();
+    log.push(3, granted("ann", digest))
+        .push(4, granted("ann", digest))
+        .push(5, granted("bob", Digest::of(b"something else")));
+    assert!(matches!(log.incident.gates.values().next(), Some(GateState::Waiting { approvals, .. }) if approvals.len() == 1));
+    assert_eq!(log.incident.misfits, 2);
+    assert_eq!(log.incident.status(), Status::AwaitingApproval);
+    log.push(6, granted("bob", digest));
+    assert!(matches!(log.incident.gates.values().next(), Some(GateState::Granted { approvals, .. }) if approvals.len() == 2));
+}
+
+#[test]
+fn an_approval_after_the_expiry_opens_nothing() {
+    let digest = plan().gates[0].digest;
+    let mut log = asked();
+    log.push(3, granted("ann", digest)).push(600, granted("bob", digest));
+    assert!(matches!(log.incident.gates.values().next(), Some(GateState::Waiting { .. })));
+}
+
+#[test]
+fn a_step_that_starts_without_its_approval_is_a_violation() {
+    let mut log = asked();
+    log.push(3, scheduled()).push(4, started());
+    assert_eq!(
+        check_log(&log.recorded).iter().map(|violation| violation.id).collect::<Vec<_>>(),
+        ["INV-04"]
+    );
+}
+
+#[test]
+fn an_end_that_leaves_an_effect_behind_is_a_violation() {
+    let digest = plan().gates[0].digest;
+    let mut log = asked();
+    log.push(3, granted("ann", digest))
+        .push(4, granted("bob", digest))
+        .push(5, scheduled())
+        .push(6, started());
+    let step = "scale".parse().unwrap();
+    log.push(
+        7,
+        Event::StepSucceeded {
+            plan: plan().id,
+            step,
+            attempt: 1,
+            summary: String::new(),
+            artifacts: Vec::new(),
+        },
+    );
+    assert_eq!(check_log(&log.recorded), []);
+    log.push(
+        8,
+        Event::WorkflowFinished {
+            plan: plan().id,
+            outcome: WorkflowOutcome::RolledBack,
+            cause: None,
+        },
+    );
+    assert_eq!(check_log(&log.recorded)[0].id, "INV-08");
+}
+
+#[test]
+fn a_resolution_without_a_measurement_is_a_violation() {
+    let mut log = asked();
+    log.push(
+        3,
+        Event::IncidentResolved {
+            reason: "looks fine".into(),
+        },
+    );
+    assert_eq!(check_log(&log.recorded)[0].id, "INV-12");
+}
