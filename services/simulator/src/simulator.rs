@@ -89,7 +89,10 @@ impl Simulator {
             audit: audit.clone(),
             token: token.clone(),
         });
-        let routes = Router::new().nest("/prometheus", telemetry::prometheus_router(world.clone()));
+        let routes = Router::new()
+            .nest("/prometheus", telemetry::prometheus_router(world.clone()))
+            .nest("/loki", telemetry::loki_router(world.clone()))
+            .nest("/jaeger", telemetry::jaeger_router(world.clone()));
         let server = Server::start(listen, api, routes).await?;
         let cancel = CancellationToken::new();
         let (webhook, webhook_reader) = watch::channel(alert_webhook);

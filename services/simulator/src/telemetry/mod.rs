@@ -3,14 +3,22 @@
 //! - [`series`]: labels, samples and the source of both
 //! - [`containers`], [`requests`], [`state`]: where series come from
 //! - [`promql`]: evaluation
-//! - [`prometheus`]: HTTP
+//! - [`traces`]: request traces
+//! - [`prometheus`], [`loki`] with [`logql`], [`jaeger`]: HTTP
 
 pub(crate) mod containers;
+pub(crate) mod jaeger;
+pub(crate) mod logql;
+pub(crate) mod loki;
+pub(crate) mod params;
 pub(crate) mod prometheus;
 pub(crate) mod promql;
 pub(crate) mod requests;
 pub(crate) mod series;
 pub(crate) mod source;
 pub(crate) mod state;
+#[cfg(test)]
+mod tests;
+pub(crate) mod traces;
 
-pub use self::prometheus::router as prometheus_router;
+pub use self::{jaeger::router as jaeger_router, loki::router as loki_router, prometheus::router as prometheus_router};

@@ -13,6 +13,7 @@ use promql_parser::parser::Expr;
 use serde_json::{Value as Json_, json};
 
 use super::{
+    params::Params,
     promql::{self, Point, Value},
     series::Labels,
     source::{Source, View, select},
@@ -41,37 +42,16 @@ pub fn router(world: Arc<World>) -> Router {
         .with_state(world)
 }
 
-/// Parameters of a request, from its query or form.
-struct Params(Vec<(String, String)>);
-
+/// What only Prometheus demands of parameters.
 impl Params {
-    fn of(text: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(text).into_owned().collect())
-    }
-
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
-    }
-
-    fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
-    }
-
     fn required(&self, key: &str) -> Result<&str, Failure> {
         self.get(key)
             .ok_or_else(|| Failure::bad(format!("invalid parameter \"{key}\": missing")))
     }
 
-    /// A time: seconds since 1970 or RFC 3339.
     fn time(&self, key: &str) -> Result<Option<f64>, Failure> {
-        let Some(text) = self.get(key).filter(|text| !text.is_empty()) else {
-            return Ok(None);
-        };
-        let parsed = text.parse::<f64>().ok().or_else(|| text.parse().ok().map(secs));
-        parsed
-            .filter(|t| t.is_finite())
-            .map(Some)
-            .ok_or_else(|| Failure::bad(format!("invalid parameter \"{key}\": cannot parse \"{text}\" to a valid timestamp")))
+        let bad = |why: String| Failure::bad(format!("invalid parameter \"{key}\": {why}"));
+        self.instant(key).map_err(bad)
     }
 }
 

@@ -130,6 +130,21 @@ impl Latency {
         normal((seconds * 1000.0 / self.p50_ms).ln() / self.sigma())
     }
 
+    /// The time, in seconds, that a share of the requests stays below.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        let (mut low, mut high) = (0.0, self.p50_ms / 1000.0 * (8.0 * self.sigma()).exp());
+        // Halving sixty times is exact enough and needs no inverse of the normal distribution.
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            if self.share_within(middle) < share {
+                low = middle
+            } else {
+                high = middle
+            }
+        }
+        high
+    }
+
     /// Mean response time, seconds.
     pub(crate) fn mean(&self) -> f64 {
         self.p50_ms / 1000.0 * (self.sigma().powi(2) / 2.0).exp()
