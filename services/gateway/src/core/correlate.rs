@@ -126,10 +126,21 @@ pub fn decide(incident: &Incident, alert: &Alert, traceparent: Option<&str>, now
         AlertStatus::Resolved => match known {
             Some(known) if known.status == AlertStatus::Firing && known.starts_at <= alert.starts_at => vec![Event::AlertsResolved {
                 fingerprints: vec![alert.fingerprint.clone()],
-                at: alert.ends_at.unwrap_or(now),
+                at: alert.ends_at.filter(|end| *end >= known.starts_at).unwrap_or(now),
             }],
             _ => Vec::new(),
         },
+    }
+}
+
+/// A resolution whose own firing nobody saw (a person ended the alert by hand, with times of their own) as the end of the
+/// firing that `incident` knows.
+#[must_use]
+pub fn adopt(alert: &Alert, incident: &Incident) -> Alert {
+    let known = incident.alerts.get(&alert.fingerprint);
+    Alert {
+        starts_at: known.map_or(alert.starts_at, |known| known.starts_at),
+        ..alert.clone()
     }
 }
 

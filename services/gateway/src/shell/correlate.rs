@@ -1,6 +1,6 @@
 //! The consumer that puts alerts into incidents.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{borrow::Cow, future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use paramedic_bus::{
@@ -110,8 +110,16 @@ impl Correlator {
                     (self.route(alert, group.as_ref()), group)
                 }
             };
-            let incident = match (route, &found) {
-                (Route::Here, Some(found)) => found.remembered.incident.clone(),
+            let (incident, alert) = match (route, &found) {
+                (Route::Here, Some(found)) => (found.remembered.incident.clone(), Cow::Borrowed(alert)),
+                (Route::Nowhere(Reason::Outdated), Some(found))
+                    if alert.status == AlertStatus::Resolved && !self.firing_is_stored(message, alert).await? =>
+                {
+                    (
+                        found.remembered.incident.clone(),
+                        Cow::Owned(correlate::adopt(alert, &found.incident)),
+                    )
+                }
                 (Route::Nowhere(Reason::NeverFired), _)
                     if delivery < MAX_WAITS_FOR_FIRING && self.firing_is_stored(message, alert).await? =>
                 {
@@ -135,10 +143,10 @@ impl Correlator {
                     if !self.groups.claim_group(cluster, alert, &id, before).await? {
                         continue;
                     }
-                    id
+                    (id, Cow::Borrowed(alert))
                 }
             };
-            if self.put(cluster, &incident, alert, message).await? {
+            if self.put(cluster, &incident, &alert, message).await? {
                 return Ok(Verdict::Done);
             }
         }
@@ -183,12 +191,11 @@ impl Correlator {
         Ok(true)
     }
 
-    /// Whether the stream holds this alert's firing before its resolution: then somebody is about to correlate it.
+    /// Whether the stream holds the very firing that a resolution ends: then it was correlated, or soon will be.
     async fn firing_is_stored(&self, resolution: &Stored, alert: &Alert) -> Result<bool, Error> {
-        let earlier = self.bus.replay(streams::ALERTS, &resolution.subject, Start::Beginning).await?;
-        Ok(earlier
+        let messages = self.bus.replay(streams::ALERTS, &resolution.subject, Start::Beginning).await?;
+        Ok(messages
             .iter()
-            .filter(|message| message.seq < resolution.seq)
             .filter_map(|message| paramedic_wire::decode_alert(&message.payload).ok())
             .any(|other| other.status == AlertStatus::Firing && other.starts_at == alert.starts_at))
     }

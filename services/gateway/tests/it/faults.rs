@@ -14,7 +14,7 @@ use crate::{
     harness::{FIRING, Gateway, Parts, alert, bus, clock, webhook},
 };
 
-async fn flaky() -> (Gateway, Arc<Faults>, TempDir) {
+pub(crate) async fn flaky() -> (Gateway, Arc<Faults>, TempDir) {
     let folder = TempDir::new().unwrap();
     let faults = Arc::new(Faults::default());
     let bus: SharedBus = Arc::new(Flaky {

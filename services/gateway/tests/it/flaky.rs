@@ -21,6 +21,7 @@ pub(crate) struct Faults {
     /// Every n-th write fails, alternately before and after it happened; 0: none.
     pub(crate) every: AtomicU32,
     writes: AtomicU32,
+    refused: AtomicU32,
 }
 
 fn unavailable() -> Error {
@@ -34,6 +35,11 @@ impl Faults {
         } else {
             Ok(())
         }
+    }
+
+    /// Appends refused while everything failed.
+    pub(crate) fn refused(&self) -> u32 {
+        self.refused.load(Ordering::SeqCst)
     }
 
     /// Does a write with whatever fault is due.
@@ -63,6 +69,9 @@ impl Bus for Flaky {
         self.bus.ensure_stream(spec).await
     }
     async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error> {
+        if self.faults.down.load(Ordering::SeqCst) {
+            self.faults.refused.fetch_add(1, Ordering::SeqCst);
+        }
         self.faults.write(self.bus.append(stream, message)).await
     }
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
+mod alertmanager;
 mod bad_input;
 mod correlation;
 mod faults;

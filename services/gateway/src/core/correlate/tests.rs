@@ -121,6 +121,18 @@ fn messages_out_of_order_do_not_turn_time_back() {
 }
 
 #[test]
+fn a_resolution_of_a_firing_nobody_saw_ends_the_known_one() {
+    let open = after(&empty(), &firing("a", 10));
+    let by_hand = resolved("a", 0);
+    assert_eq!(route(&by_hand, Some(&open), at(20), GRACE), Route::Nowhere(Reason::Outdated));
+    let events = decide(&open, &adopt(&by_hand, &open), None, at(20));
+    assert!(
+        matches!(&events[..], [Event::AlertsResolved { at: end, .. }] if *end == at(20)),
+        "{events:?}"
+    );
+}
+
+#[test]
 fn after_the_end_only_a_new_firing_opens_a_new_incident() {
     let open = after(&empty(), &firing("a", 0));
     for end in [fixed(), escalated()] {
