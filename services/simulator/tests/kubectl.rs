@@ -89,15 +89,17 @@ fn texts(output: &Output) -> (String, String) {
 
 /// Splits at blanks, except inside single quotes.
 fn words(text: &str) -> Vec<String> {
-    let pieces = text.split('\'').enumerate();
-    let each = |(index, piece): (usize, &str)| -> Vec<String> {
-        if index % 2 == 1 {
-            vec![piece.to_owned()]
-        } else {
-            piece.split_whitespace().map(str::to_owned).collect()
+    let (mut out, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    for c in text.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => out.push(std::mem::take(&mut word)),
+            c => word.push(c),
         }
-    };
-    pieces.flat_map(each).collect()
+    }
+    out.push(word);
+    out.retain(|word| !word.is_empty());
+    out
 }
 
 #[track_caller]
