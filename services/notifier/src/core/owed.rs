@@ -28,7 +28,13 @@ pub fn key(incident: &IncidentId, seq: u64, kind: &str, channel: &str, recipient
 /// Whether the message was delivered or given up.
 #[must_use]
 pub fn settled(incident: &Incident, key: &str) -> bool {
-    incident.notifications.contains_key(key) || incident.undeliverable.iter().any(|given_up| given_up == key)
+    incident.notifications.contains_key(key) || given_up(incident, key)
+}
+
+/// Whether the message was given up.
+#[must_use]
+pub fn given_up(incident: &Incident, key: &str) -> bool {
+    incident.undeliverable.iter().any(|given_up| given_up == key)
 }
 
 /// The first earlier message to the same recipient that is still owed and recent enough to wait for.

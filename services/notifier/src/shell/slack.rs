@@ -89,7 +89,9 @@ impl Slack {
                 transient(format!("slack says {}", answer.error))
             }
             error => SendError::Permanent {
-                reason: format!("slack refused the message: {error} {}", details(&answer.response_metadata)),
+                reason: format!("slack refused the message: {error} {}", details(&answer.response_metadata))
+                    .trim_end()
+                    .to_owned(),
             },
         })
     }

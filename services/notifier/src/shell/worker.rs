@@ -94,6 +94,12 @@ impl Worker {
             Ok(incident) => incident,
             Err(error) => return Verdict::Reject { reason: error.to_string() },
         };
+        if owed::given_up(&incident, &key) {
+            // recorded, but perhaps not among the dead letters: a crash came between, or another recipient was still tried
+            return Verdict::Reject {
+                reason: format!("{key}: given up"),
+            };
+        }
         if owed::settled(&incident, &key) {
             return Verdict::Done;
         }
@@ -235,7 +241,7 @@ impl Worker {
             error: reason.clone(),
             next_try_in: None,
         };
-        let reason = format!("{key}: {reason}");
+        let reason = format!("{key}: {}", reason.trim());
         self.append(job, key, failed, Verdict::Reject { reason }).await
     }
 
