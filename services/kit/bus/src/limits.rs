@@ -29,7 +29,8 @@ pub(crate) fn check_append(message: &Append) -> Result<(), Error> {
         subject::check_filter(&expect.filter).map_err(Error::Invalid)?;
     }
     let headers: usize = message.headers.iter().map(|(n, v)| n.len() + v.len() + 4).sum();
-    let size = message.subject.len() + headers + message.payload.len();
+    let id = message.msg_id.as_ref().map_or(0, String::len);
+    let size = message.subject.len() + id + headers + message.payload.len();
     if size > MAX_MESSAGE_BYTES {
         return Err(Error::Invalid(format!(
             "message on {} has {size} bytes, the limit is {MAX_MESSAGE_BYTES}: store the body as a blob and append its name",

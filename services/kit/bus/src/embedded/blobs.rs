@@ -1,4 +1,4 @@
-//! Blobs as files: `<path>/blobs/<bucket>/<sha-256 of the name>`. Written beside, synced, then renamed, so that a reader
+//! Blobs as files: `<path>/objects/<bucket>/<sha-256 of the name>`. Written beside, synced, then renamed, so that a reader
 //! sees the old value or the new one and a crash leaves at most a temporary file, which the next open removes.
 
 use std::{
@@ -18,6 +18,9 @@ use sha2::{Digest, Sha256};
 use super::store::Store;
 use crate::{Blobs, Error};
 
+/// Not `blobs`: that one is sled's own.
+const DIRECTORY: &str = "objects";
+
 /// Endings of files being written.
 const TEMPORARY: &str = "tmp";
 
@@ -31,7 +34,7 @@ pub(super) struct FileBlobs {
 
 impl FileBlobs {
     pub(super) fn open(store: &Arc<Store>, path: &Path, bucket: &str) -> Result<Self, Error> {
-        let directory = path.join("blobs").join(bucket);
+        let directory = path.join(DIRECTORY).join(bucket);
         fs::create_dir_all(&directory).map_err(|e| failed("create", &directory, &e))?;
         Ok(Self {
             store: store.clone(),
@@ -81,7 +84,7 @@ fn write(file: &Path, value: &[u8]) -> io::Result<()> {
 
 /// Removes what an interrupted write left. Called before anybody writes.
 pub(super) fn clean(path: &Path) {
-    let Ok(buckets) = fs::read_dir(path.join("blobs")) else { return };
+    let Ok(buckets) = fs::read_dir(path.join(DIRECTORY)) else { return };
     for bucket in buckets.flatten() {
         let Ok(files) = fs::read_dir(bucket.path()) else { continue };
         for file in files.flatten() {

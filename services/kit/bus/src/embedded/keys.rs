@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! m <seq>              -> the message (see codec)
+//! p <seq> <number>     -> a chunk of a large payload
 //! i <subject> 00 <seq> -> nothing: the messages of a subject, and of a subject prefix, in order
 //! d <msg id>           -> <time> <seq>
 //! t <time> <seq>       -> <msg id>: the ids by age, to forget them when the window has passed
@@ -11,6 +12,10 @@ use crate::subject;
 
 pub(super) fn message_key(seq: u64) -> Vec<u8> {
     [b"m".as_slice(), &seq.to_be_bytes()].concat()
+}
+
+pub(super) fn chunk_key(seq: u64, number: u32) -> Vec<u8> {
+    [b"p".as_slice(), &seq.to_be_bytes(), &number.to_be_bytes()].concat()
 }
 
 pub(super) fn index_key(subject: &str, seq: u64) -> Vec<u8> {

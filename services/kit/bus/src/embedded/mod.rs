@@ -3,7 +3,7 @@
 //! ```text
 //! <path>/lock        held (flock) while open, holds the process id for the error message
 //! <path>/db, ...     sled: one tree per stream, per consumer and per key-value bucket
-//! <path>/blobs/      one file per blob
+//! <path>/objects/    one file per blob
 //! ```
 //! Every change is written to sled under the lock of what it changes and acknowledged after the next flush; changes that
 //! arrive while a flush runs share the following one ([`store`]). Nothing polls: waiters are woken by [`tokio::sync::Notify`]
@@ -64,8 +64,9 @@ impl EmbeddedBus {
         blobs::clean(&path);
         let mut streams = HashMap::new();
         for name in Stream::stored_names(&store) {
-            let stream = Stream::reopen(&store, &name)?;
-            streams.insert(name, Arc::new(stream));
+            if let Some(stream) = Stream::reopen(&store, &name)? {
+                streams.insert(name, Arc::new(stream));
+            }
         }
         Ok(Self {
             inner: Arc::new(Inner {

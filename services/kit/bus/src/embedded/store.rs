@@ -39,6 +39,7 @@ pub(super) struct Store {
     _lock: File,
 }
 
+#[derive(Default)]
 struct Committer {
     queue: Mutex<Queue>,
     work: Condvar,
@@ -51,6 +52,8 @@ struct Queue {
     jobs: Vec<Job>,
     flushing: bool,
     stopping: bool,
+    /// The commit thread has ended: nothing becomes durable any more.
+    ended: bool,
 }
 
 struct Job {
@@ -80,18 +83,10 @@ impl Store {
         let lock = lock(path)?;
         let db = open_sled(path).map_err(|e| failed("cannot open bus directory", &e))?;
         let log = File::open(path.join("db")).map_err(|e| failed("cannot open the log of", &e))?;
-        let committer = Arc::new(Committer {
-            queue: Mutex::default(),
-            work: Condvar::new(),
-            failure: OnceLock::new(),
-        });
-        let thread = {
-            let (committer, db) = (committer.clone(), db.clone());
-            thread::Builder::new()
-                .name("bus-commit".into())
-                .spawn(move || committer.run(&db, &log))
-                .map_err(|e| failed("cannot start the commit thread of", &e))?
-        };
+        let committer = Arc::new(Committer::default());
+        let flushed = db.clone();
+        let thread = Committer::start(&committer, move || flush(&flushed, &log));
+        let thread = thread.map_err(|e| failed("cannot start the commit thread of", &e))?;
         Ok(Self {
             db,
             committer,
@@ -112,19 +107,14 @@ impl Store {
 
     /// Call while holding the lock under which the change was made, so that `on_durable` runs in the order of the changes.
     pub(super) fn commit(&self, on_durable: Option<OnDurable>) -> Durable {
-        let (done, durable) = oneshot::channel();
-        let mut queue = self.committer.lock();
-        queue.jobs.push(Job { on_durable, done });
-        drop(queue);
-        self.committer.work.notify_one();
-        Durable(Some(durable))
+        self.committer.commit(on_durable)
     }
 
     /// Resolves when everything committed so far is durable.
     pub(super) fn barrier(&self) -> Durable {
         let idle = {
             let queue = self.committer.lock();
-            queue.jobs.is_empty() && !queue.flushing && self.committer.failure.get().is_none()
+            queue.jobs.is_empty() && !queue.flushing && !queue.ended && self.committer.failure.get().is_none()
         };
         if idle { Durable(None) } else { self.commit(None) }
     }
@@ -167,11 +157,31 @@ impl Committer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, db: &sled::Db, log: &File) {
+    fn start(committer: &Arc<Self>, flush: impl FnMut() -> Result<(), String> + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+        let committer = committer.clone();
+        let thread = thread::Builder::new().name("bus-commit".into());
+        thread.spawn(move || {
+            let ended = Ended(&committer);
+            ended.0.run(flush);
+        })
+    }
+
+    fn commit(&self, on_durable: Option<OnDurable>) -> Durable {
+        let (done, durable) = oneshot::channel();
+        let mut queue = self.lock();
+        if !queue.ended {
+            queue.jobs.push(Job { on_durable, done });
+        }
+        drop(queue);
+        self.work.notify_one();
+        Durable(Some(durable))
+    }
+
+    fn run(&self, mut flush: impl FnMut() -> Result<(), String>) {
         while let Some(jobs) = self.next_jobs() {
             let flushed = match self.failure.get() {
                 Some(why) => Err(why.clone()),
-                None => flush(db, log).inspect_err(|why| {
+                None => flush().inspect_err(|why| {
                     tracing::error!(error = %why, "embedded bus cannot write: refusing all work until restarted");
                     self.failure.set(why.clone()).ok();
                 }),
@@ -196,6 +206,22 @@ impl Committer {
         }
         queue.flushing = true;
         Some(std::mem::take(&mut queue.jobs))
+    }
+}
+
+/// Whatever ends the commit thread, a panic of the database too, nobody waits for it for ever.
+struct Ended<'a>(&'a Committer);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let why = "the bus database failed: see the log, then restart";
+            self.0.failure.set(why.to_owned()).ok();
+        }
+        let mut queue = self.0.lock();
+        queue.ended = true;
+        // Dropping a job tells who waits for it.
+        queue.jobs.clear();
     }
 }
 
@@ -258,4 +284,67 @@ pub(super) fn closed() -> Error {
 /// sled could not do what was asked: the disk, or a damaged file.
 pub(super) fn broken(e: sled::Error) -> Error {
     Error::Unavailable(format!("embedded bus storage: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn stop(committer: &Committer) {
+        committer.lock().stopping = true;
+        committer.work.notify_one();
+    }
+
+    #[tokio::test]
+    async fn changes_made_before_a_flush_share_it() {
+        let committer = Arc::new(Committer::default());
+        let flushes = Arc::new(AtomicUsize::new(0));
+        let waiting: Vec<_> = (0..100).map(|_| committer.commit(None)).collect();
+        let counted = flushes.clone();
+        let thread = Committer::start(&committer, move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        });
+        for durable in waiting {
+            durable.wait().await.expect("durable");
+        }
+        assert_eq!(flushes.load(Ordering::SeqCst), 1);
+        stop(&committer);
+        thread.expect("thread").join().expect("ends");
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_flush_nothing_is_acknowledged_any_more() {
+        let committer = Arc::new(Committer::default());
+        let mut flushes = 0;
+        let thread = Committer::start(&committer, move || {
+            flushes += 1;
+            if flushes == 2 { Err("disk full".into()) } else { Ok(()) }
+        });
+        committer.commit(None).wait().await.expect("the first flush works");
+        for _ in 0..2 {
+            let told = Arc::new(AtomicUsize::new(0));
+            let counted = told.clone();
+            let on_durable: OnDurable = Box::new(move || {
+                counted.fetch_add(1, Ordering::SeqCst);
+            });
+            let error = committer.commit(Some(on_durable)).wait().await.expect_err("failed");
+            assert!(error.to_string().contains("disk full"), "{error}");
+            assert_eq!(told.load(Ordering::SeqCst), 0, "nobody was told that it is durable");
+        }
+        stop(&committer);
+        thread.expect("thread").join().expect("ends");
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_the_database_is_an_error_for_everybody() {
+        let committer = Arc::new(Committer::default());
+        let thread = Committer::start(&committer, || panic!("corrupt page")).expect("thread");
+        assert!(committer.commit(None).wait().await.is_err());
+        thread.join().expect_err("it panicked");
+        assert!(committer.commit(None).wait().await.is_err(), "later changes do not wait for ever");
+        assert!(committer.failure.get().is_some());
+    }
 }

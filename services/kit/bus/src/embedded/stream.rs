@@ -18,7 +18,7 @@ use super::{
     clock, codec,
     consumer::Shared,
     heads::Heads,
-    keys::{age_key, id_key, index_key, index_prefix, message_key, pair, prefix_end, seq_at_end, split_index, split_pair},
+    keys::{age_key, chunk_key, id_key, index_key, index_prefix, message_key, pair, prefix_end, seq_at_end, split_index, split_pair},
     store::{Durable, Store, broken},
 };
 use crate::{
@@ -81,13 +81,16 @@ impl Stream {
         Ok((stream, durable))
     }
 
-    pub(super) fn reopen(store: &Arc<Store>, name: &str) -> Result<Self, Error> {
+    /// `None`: its creation was cut short before anything was acknowledged.
+    pub(super) fn reopen(store: &Arc<Store>, name: &str) -> Result<Option<Self>, Error> {
         let tree = store.tree(&format!("{TREE}{name}"))?;
-        let stored = tree.get(SPEC).map_err(broken)?.unwrap_or_default();
+        let Some(stored) = tree.get(SPEC).map_err(broken)? else {
+            return Ok(None);
+        };
         let record: Record =
             serde_json::from_slice(&stored).map_err(|e| Error::Unavailable(format!("definition of stream {name}: {e}")))?;
         let window = Duration::from_millis(record.duplicate_window_ms);
-        Self::build(store, name.to_owned(), tree, record.subjects, window)
+        Self::build(store, name.to_owned(), tree, record.subjects, window).map(Some)
     }
 
     fn build(store: &Arc<Store>, name: String, tree: sled::Tree, subjects: Vec<String>, window: Duration) -> Result<Self, Error> {
@@ -201,6 +204,9 @@ impl Stream {
             message_key(seq),
             codec::encode(now, subject.as_str(), &message.headers, &message.payload),
         );
+        for (number, chunk) in (0..).zip(codec::chunks(&message.payload)) {
+            batch.insert(chunk_key(seq, number), chunk);
+        }
         batch.insert(index_key(subject.as_str(), seq), &[]);
         self.tree.apply_batch(batch).map_err(broken)?;
         head.last = seq;
@@ -305,7 +311,8 @@ impl Stream {
     }
 
     pub(super) fn message(&self, seq: u64) -> Result<Stored, Error> {
-        codec::decode(seq, &self.raw(seq)?)
+        let chunk = |number| self.tree.get(chunk_key(seq, number)).map_err(broken);
+        codec::decode(seq, &self.raw(seq)?, chunk)
     }
 
     /// The first sequence in `from..=to` whose subject is wanted.

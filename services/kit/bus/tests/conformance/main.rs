@@ -10,6 +10,7 @@ macro_rules! suite {
             append: [
                 sequences_start_at_one_and_have_no_gaps,
                 what_was_appended_is_read_back,
+                a_message_of_the_largest_size_is_kept,
                 an_expectation_on_a_subject_is_checked,
                 an_expectation_over_a_wildcard_is_checked,
                 of_racing_appends_with_one_expectation_one_wins,

@@ -141,3 +141,12 @@ fn a_directory_in_use_is_refused_by_name() {
     child.wait().expect("reaped");
     EmbeddedBus::open(directory.path()).expect("free after the kill");
 }
+
+#[test]
+fn a_stream_whose_creation_was_cut_short_is_no_obstacle() {
+    let directory = TempDir::with_prefix("crash-").expect("directory");
+    let database = sled::open(directory.path()).expect("sled");
+    database.open_tree("stream/INCIDENTS").expect("tree");
+    drop(database);
+    EmbeddedBus::open(directory.path()).expect("opens");
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::join_all;
 use paramedic_bus::{Ack, Append, Error, Headers, MAX_MESSAGE_BYTES, Start, StreamSpec};
 use paramedic_testkit::eventually;
@@ -51,6 +52,29 @@ pub(crate) async fn what_was_appended_is_read_back(b: &mut impl Backend) {
         "{}",
         stored[0].time
     );
+}
+
+pub(crate) async fn a_message_of_the_largest_size_is_kept(b: &mut impl Backend) {
+    let bus = with_stream(b).await;
+    let payload: Bytes = (0..MAX_MESSAGE_BYTES - 1024).map(|n| (n % 251) as u8).collect();
+    let large = Append {
+        payload: payload.clone(),
+        ..message("inc.a.x", "")
+    };
+    append(&bus, large).await;
+    append(&bus, message("inc.a.y", "small")).await;
+    let mut consumer = join(&bus, &worker()).await;
+    let delivery = next(&mut consumer).await;
+    assert!(delivery.message.payload == payload);
+    drop((consumer, delivery, bus));
+    b.restart().await;
+    let stored = with_stream(b)
+        .await
+        .replay(STREAM, "inc.a.>", Start::Beginning)
+        .await
+        .expect("replay");
+    assert!(stored[0].payload == payload);
+    assert_eq!(stored[1].payload, "small");
 }
 
 pub(crate) async fn an_expectation_on_a_subject_is_checked(b: &mut impl Backend) {
