@@ -1,10 +1,14 @@
 //! One group is one incident; what ends, ends; what comes again is new.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use paramedic_bus::{Append, streams};
+use paramedic_bus::{
+    Append, SharedBus,
+    jetstream::{JetStreamBus, Options},
+    streams,
+};
 use paramedic_domain::{event::Event, incident::Status, subject::Subject};
-use paramedic_testkit::eventually;
+use paramedic_testkit::{eventually, servers::NatsServer};
 use tempfile::TempDir;
 
 use crate::harness::{FIRING, Gateway, PARTLY_RESOLVED, Parts, RESOLVED, alert, bus, clock, cluster, gateway, webhook};
@@ -124,13 +128,12 @@ async fn the_trace_of_the_request_becomes_the_trace_of_the_incident() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn competing_replicas_and_parallel_webhooks_make_one_incident_per_group() {
-    let folder = TempDir::new().unwrap();
-    let (bus, clock) = (bus(folder.path()).await, clock());
+/// Two gateways, three groups, sixty alerts at once.
+async fn compete(bus: &SharedBus) {
+    let clock = clock();
     let gateways = [
-        Gateway::start(&bus, &clock, Parts::All).await,
-        Gateway::start(&bus, &clock, Parts::All).await,
+        Gateway::start(bus, &clock, Parts::All).await,
+        Gateway::start(bus, &clock, Parts::All).await,
     ];
     let posts = (0..60).map(|n| {
         let body = webhook(&format!("g{}", n % 3), &[alert(&format!("f{n}"), "firing", n % 5)]);
@@ -151,4 +154,18 @@ async fn competing_replicas_and_parallel_webhooks_make_one_incident_per_group() 
     for gateway in gateways {
         gateway.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn competing_replicas_and_parallel_webhooks_make_one_incident_per_group() {
+    let folder = TempDir::new().unwrap();
+    compete(&bus(folder.path()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn competing_replicas_on_nats_make_one_incident_per_group_too() {
+    let server = NatsServer::start().await.unwrap();
+    let bus: SharedBus = Arc::new(JetStreamBus::connect(&server.url(), Options::default()).await.unwrap());
+    streams::ensure_all(&*bus, 1).await.unwrap();
+    compete(&bus).await;
 }
