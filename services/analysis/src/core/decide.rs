@@ -119,7 +119,9 @@ pub enum Next {
     Verify {
         /// The plan that ran.
         plan: PlanId,
-        /// When its last change was done.
+        /// When its first change was done: restarts since then count against it.
+        since: Timestamp,
+        /// When its last change was done: the window begins there.
         changed_at: Timestamp,
         /// When it ended.
         ended_at: Timestamp,
@@ -154,16 +156,13 @@ pub fn next(incident: &Incident) -> Next {
     let (Some((outcome, cause)), Some(ended_at)) = (&run.ended, run.ended_at) else {
         return Next::Nothing;
     };
+    let changes = || run.effects.iter().filter_map(|id| run.steps.get(id)?.finished);
     match outcome {
         WorkflowOutcome::Succeeded if incident.verification.is_some() => Next::Close,
         WorkflowOutcome::Succeeded => Next::Verify {
             plan: plan.id.clone(),
-            changed_at: run
-                .effects
-                .iter()
-                .filter_map(|id| run.steps.get(id)?.finished)
-                .max()
-                .unwrap_or(ended_at),
+            since: changes().min().unwrap_or(ended_at),
+            changed_at: changes().max().unwrap_or(ended_at),
             ended_at,
         },
         // the incident ends through IncidentCancelled

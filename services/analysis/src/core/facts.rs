@@ -266,10 +266,11 @@ impl Facts {
     #[must_use]
     pub fn alert_claims_oom(&self) -> bool {
         self.alerts.iter().any(|alert| {
-            let words = alert.labels.values().chain(alert.annotations.values());
-            words
-                .map(|text| text.to_lowercase())
-                .any(|text| text.contains("oom") || text.contains("out of memory") || text.contains("memory limit"))
+            let texts = std::iter::once(alert.name()).chain(alert.annotations.values().map(String::as_str));
+            texts.map(str::to_lowercase).any(|text| {
+                let speaks = |word: &str| word.starts_with("oom");
+                text.split(|c: char| !c.is_alphanumeric()).any(speaks) || text.contains("out of memory") || text.contains("memory limit")
+            })
         })
     }
 }

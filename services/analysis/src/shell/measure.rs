@@ -18,14 +18,14 @@ use crate::core::{
 };
 
 /// Reads every criterion once.
-pub async fn measure(probes: &Probes, criteria: &[Criterion], changed_at: Timestamp) -> Vec<Reading> {
+pub async fn measure(probes: &Probes, criteria: &[Criterion], since: Timestamp) -> Vec<Reading> {
     let mut readings = Vec::with_capacity(criteria.len());
     for (i, criterion) in criteria.iter().enumerate() {
         let now = probes.clock.now();
         let (source, query, outcome) = match &criterion.probe {
             Probe::Promql { query } => (Source::Prometheus, query.clone(), promql(probes, query, now).await),
             Probe::Workload { target, metric } => {
-                let (path, outcome) = workload(probes, target, *metric, changed_at).await;
+                let (path, outcome) = workload(probes, target, *metric, since).await;
                 (Source::Kubernetes, path, outcome)
             }
         };
@@ -69,7 +69,7 @@ async fn workload(
     probes: &Probes,
     target: &paramedic_domain::object::ObjectRef,
     metric: WorkloadMetric,
-    changed_at: Timestamp,
+    since: Timestamp,
 ) -> (String, Outcome) {
     let namespace = target.namespace.as_deref().unwrap_or_default();
     let path = format!(
@@ -89,7 +89,7 @@ async fn workload(
     }
     let selector = encode(&read::selector(&object["spec"]["selector"]));
     let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}");
-    let outcome = pods(kubernetes, &path).await.map(|pods| count(&pods, metric, changed_at));
+    let outcome = pods(kubernetes, &path).await.map(|pods| count(&pods, metric, since));
     (path, outcome)
 }
 
@@ -119,14 +119,14 @@ async fn pods(kubernetes: &Kubernetes, path: &str) -> Result<Vec<Pod>, String> {
     Ok(live.map(|pod| read::pod(pod, Clone::clone(&id))).collect())
 }
 
-fn count(pods: &[Pod], metric: WorkloadMetric, changed_at: Timestamp) -> (f64, String) {
-    let recent = |ended: &Ended| ended.at.is_none_or(|at| at >= changed_at);
+fn count(pods: &[Pod], metric: WorkloadMetric, since: Timestamp) -> (f64, String) {
+    let recent = |ended: &Ended| ended.at.is_none_or(|at| at >= since);
     let of = |pod: &Pod, container: &Container| -> u32 {
         let ended = container.ended.as_ref().filter(|ended| container.restarts > 0 && recent(ended));
         match metric {
             WorkloadMetric::OomKillsSinceChange => u32::from(ended.is_some_and(Ended::oom_killed)),
             // A pod that was created after the change counts all its restarts; an older one at least the last.
-            _ if pod.created.is_some_and(|created| created >= changed_at) => container.restarts,
+            _ if pod.created.is_some_and(|created| created >= since) => container.restarts,
             _ => u32::from(ended.is_some()),
         }
     };

@@ -9,3 +9,5 @@ pub mod measure;
 pub mod outcomes;
 pub mod probes;
 pub mod prometheus;
+mod resolve;
+mod telemetry;

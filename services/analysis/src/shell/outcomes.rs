@@ -57,11 +57,26 @@ impl Handler for Outcomes {
             },
             Next::Verify {
                 plan,
+                since,
                 changed_at,
                 ended_at,
-            } => self.verify(event, &incident, &plan, (changed_at, ended_at)).await,
+            } => {
+                let times = Times {
+                    since,
+                    changed_at,
+                    ended_at,
+                };
+                self.verify(event, &incident, &plan, times).await
+            }
         }
     }
+}
+
+/// See [`Next::Verify`].
+struct Times {
+    since: Timestamp,
+    changed_at: Timestamp,
+    ended_at: Timestamp,
 }
 
 impl Outcomes {
@@ -77,22 +92,16 @@ impl Outcomes {
         }
     }
 
-    async fn verify(
-        &self,
-        event: &Envelope,
-        incident: &Incident,
-        plan: &PlanId,
-        (changed_at, ended_at): (Timestamp, Timestamp),
-    ) -> Verdict {
+    async fn verify(&self, event: &Envelope, incident: &Incident, plan: &PlanId, times: Times) -> Verdict {
         let window = self.probes.config.window();
-        let waited = Duration::try_from(self.clock.now().duration_since(ended_at)).unwrap_or_default();
+        let waited = Duration::try_from(self.clock.now().duration_since(times.ended_at)).unwrap_or_default();
         if waited < window {
             return Verdict::Retry {
                 after: window - waited,
                 reason: "the verification window has not passed".into(),
             };
         }
-        let Some(verification) = self.measured(incident, changed_at).await else {
+        let Some(verification) = self.measured(incident, &times).await else {
             return Verdict::Done;
         };
         let tries = self.probes.config.verification_tries;
@@ -106,10 +115,10 @@ impl Outcomes {
         self.close(event, plan, Some(verification)).await
     }
 
-    async fn measured(&self, incident: &Incident, changed_at: Timestamp) -> Option<Verification> {
+    async fn measured(&self, incident: &Incident, times: &Times) -> Option<Verification> {
         let (plan, diagnosis) = (incident.plan.as_ref()?, incident.diagnosis.as_ref()?);
-        let readings = measure(&self.probes, &plan.criteria, changed_at).await;
-        Some(verify::conclude(diagnosis, plan, readings, changed_at, self.clock.now()))
+        let readings = measure(&self.probes, &plan.criteria, times.since).await;
+        Some(verify::conclude(diagnosis, plan, readings, times.changed_at, self.clock.now()))
     }
 
     async fn close(&self, event: &Envelope, plan: &PlanId, verification: Option<Verification>) -> Verdict {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use paramedic_domain::{
-    change::Change,
+    change::{Change, DryRun},
     id::{GateId, PlanId, StepId},
     plan::{Gate, Plan, Recommendation, Refusal, Rollback, Step, gate_digest},
     policy::{self, Decision, Mode},
@@ -52,6 +52,10 @@ pub fn assemble(
             refusals.push(refusal(&id, "the executor did not say what this step would change".into()));
             continue;
         };
+        if let Some(message) = rejected(&prepared.change) {
+            refusals.push(refusal(&id, format!("the API server refused the dry run: {message}")));
+            continue;
+        }
         let risk = risk::assess(&prepared.change, &prepared.context);
         let policy = match decide(brief, outline, recommendation, prepared, &risk) {
             Decision::Auto { reason } => reason,
@@ -96,6 +100,19 @@ pub fn assemble(
     notes.splice(0..0, outline.notes.iter().cloned());
     notes.extend(gate_notes(outline, &gates));
     Ok(finish(brief, outline, steps, gates, notes))
+}
+
+/// What the API server said against the change: nobody need be asked about something that cannot work.
+fn rejected(change: &Change) -> Option<&str> {
+    let dry_run = match change {
+        Change::Patch(patch) => &patch.dry_run,
+        Change::Delete(deletion) => &deletion.dry_run,
+        Change::Read { .. } | Change::Exec(_) | Change::Notify(_) | Change::Carried { .. } => return None,
+    };
+    match dry_run {
+        DryRun::Rejected { message } => Some(message),
+        DryRun::Accepted { .. } => None,
+    }
 }
 
 /// The policy's answer. What a carried step wishes is asked by its carrier, whose patch holds the change.

@@ -37,7 +37,7 @@ pub struct Outline {
     pub groups: Vec<Group>,
     /// Steps by batch, each in an order that respects the dependencies.
     pub batches: Vec<Vec<StepId>>,
-    /// Sentences about what was merged or ordered.
+    /// Sentences about what was put in order; what is merged is said by the executor, which writes the patch.
     pub notes: Vec<String>,
 }
 
@@ -49,13 +49,10 @@ pub fn outline(mut graph: Graph, survey: &BTreeMap<StepId, Prepared>) -> Outline
     let groups = merge::merge(&mut graph, &templates);
     let ordered = merge::order_by_object(&mut graph, &touched(survey, &groups));
     let batches = batches(&graph, &groups, &templates);
-    let mut notes: Vec<String> = groups
-        .iter()
-        .filter_map(|group| merged_note(group, templates.get(&group.carrier)?))
+    let notes = ordered
+        .into_iter()
+        .map(|(earlier, later)| format!("{later} waits for {earlier}: both change the same object"))
         .collect();
-    for (earlier, later) in ordered {
-        notes.push(format!("{later} waits for {earlier}: both change the same object"));
-    }
     Outline {
         graph,
         groups,
@@ -139,20 +136,6 @@ fn batches(graph: &Graph, groups: &[Group], templates: &BTreeMap<StepId, ObjectR
     }
     batches.retain(|batch| !batch.is_empty());
     batches
-}
-
-fn merged_note(group: &Group, workload: &ObjectRef) -> Option<String> {
-    if group.carried.is_empty() {
-        return None;
-    }
-    let carried: Vec<&str> = group.carried.iter().map(StepId::as_str).collect();
-    Some(format!(
-        "{} and {} all change the pod template of {workload}, so each alone would restart every pod; they are one patch and one \
-         rollout, applied by {}",
-        group.carrier,
-        carried.join(", "),
-        group.carrier
-    ))
 }
 
 /// Whether the first preparation already is what the outline asks for: one batch, the same carriers.

@@ -14,17 +14,18 @@ pub const MAX_STEPS: usize = 50;
 /// Longest chain of one plan: beyond it the first measurements are stale before the last step runs.
 pub const MAX_DEPTH: usize = 20;
 
-/// Checks ids, actions, dependencies, size and shape.
+/// Checks ids, dependencies, size and shape. Actions and their parameters are the executor's to judge: it knows their other
+/// names, and a preparation that it refuses is named in the same way.
 ///
 /// # Errors
 /// Every reason that can be found without preparing a change; never empty.
-pub fn validate(recommendations: &[Recommendation], actions: &BTreeSet<String>) -> Result<Graph, Vec<Refusal>> {
+pub fn validate(recommendations: &[Recommendation]) -> Result<Graph, Vec<Refusal>> {
     let mut refusals = whole_set(recommendations);
     let known: BTreeSet<&StepId> = recommendations.iter().map(|r| &r.id).collect();
     let mut seen: BTreeMap<&StepId, usize> = BTreeMap::new();
     for recommendation in recommendations {
         *seen.entry(&recommendation.id).or_default() += 1;
-        one(recommendation, actions, &known, &mut refusals);
+        one(recommendation, &known, &mut refusals);
     }
     for (id, count) in seen.into_iter().filter(|(_, count)| *count > 1) {
         refusals.push(about(
@@ -59,18 +60,8 @@ fn whole_set(recommendations: &[Recommendation]) -> Vec<Refusal> {
     }
 }
 
-fn one(recommendation: &Recommendation, actions: &BTreeSet<String>, known: &BTreeSet<&StepId>, refusals: &mut Vec<Refusal>) {
+fn one(recommendation: &Recommendation, known: &BTreeSet<&StepId>, refusals: &mut Vec<Refusal>) {
     let id = &recommendation.id;
-    if !actions.contains(&recommendation.action) {
-        refusals.push(about(
-            id,
-            format!(
-                "unknown action {:?}; the executor knows {}",
-                recommendation.action,
-                actions.iter().cloned().collect::<Vec<_>>().join(", ")
-            ),
-        ));
-    }
     let confidence = recommendation.confidence;
     if !(0.0..=1.0).contains(&confidence) {
         refusals.push(about(id, format!("confidence {confidence} is not between 0 and 1")));

@@ -1,9 +1,6 @@
-//! The executor, seen from the planner: its catalogue, and exact changes.
+//! The executor, seen from the planner: exact changes of recommended steps.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use paramedic_domain::{
@@ -39,11 +36,9 @@ pub struct Answer {
     pub notes: Vec<String>,
 }
 
-/// Who knows the actions and computes changes.
+/// Who computes changes.
 #[async_trait]
 pub trait Preparer: Send + Sync {
-    /// Names of the actions it knows.
-    async fn actions(&self) -> Result<BTreeSet<String>, Error>;
     /// Exact changes of `items`, in their order, on top of the patches in `assume`.
     async fn prepare(&self, cluster: &ClusterId, plan: &PlanId, items: &[&Recommendation], assume: &[ObjectPatch])
     -> Result<Answer, Error>;
@@ -98,17 +93,6 @@ impl Remote {
 
 #[async_trait]
 impl Preparer for Remote {
-    async fn actions(&self) -> Result<BTreeSet<String>, Error> {
-        let request = grpc::with_trace(v1::ListActionsRequest {});
-        let answer = self
-            .client
-            .clone()
-            .list_actions(request)
-            .await
-            .map_err(|status| self.error(&status))?;
-        Ok(answer.into_inner().actions.into_iter().map(|action| action.name).collect())
-    }
-
     async fn prepare(
         &self,
         cluster: &ClusterId,

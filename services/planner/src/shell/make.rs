@@ -42,8 +42,7 @@ impl From<Error> for Stop {
 }
 
 async fn attempt(executor: &dyn Preparer, cluster: &ClusterId, brief: &Brief) -> Result<Plan, Stop> {
-    let actions = executor.actions().await?;
-    let graph = validate(&brief.recommendations, &actions).map_err(Stop::Refused)?;
+    let graph = validate(&brief.recommendations).map_err(Stop::Refused)?;
     let order = graph.order();
     let (survey, survey_notes) = prepare(executor, cluster, brief, &order, &[]).await?;
     let outline = outline(graph, &survey);

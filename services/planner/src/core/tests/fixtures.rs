@@ -124,6 +124,8 @@ pub(super) struct Case {
     pub(super) recommendations: Vec<Recommendation>,
     pub(super) confidence: f64,
     pub(super) mode: Mode,
+    /// What the API server says to every dry run, if it refuses them.
+    pub(super) rejected: Option<String>,
 }
 
 impl Case {
@@ -140,9 +142,14 @@ impl Case {
 
     pub(super) fn plan(&self) -> Result<Plan, Vec<Refusal>> {
         let outline = self.outline();
-        let mut prepared = BTreeMap::new();
+        let mut prepared: BTreeMap<StepId, Prepared> = BTreeMap::new();
         for batch in &outline.batches {
             prepared.extend(prepare(batch, &self.recommendations, true));
+        }
+        for step in prepared.values_mut() {
+            if let (Change::Patch(patch), Some(message)) = (&mut step.change, &self.rejected) {
+                patch.dry_run = DryRun::Rejected { message: message.clone() };
+            }
         }
         let brief = Brief {
             plan: PlanId::derive(&["test"]),

@@ -68,7 +68,7 @@ fn longest(plan: &Plan) -> Duration {
 proptest! {
     #[test]
     fn a_plan_is_sound(recommendations in sets()) {
-        let case = Case { recommendations, confidence: 0.9, mode: Mode::Standard };
+        let case = Case { recommendations, confidence: 0.9, mode: Mode::Standard, rejected: None };
         let plan = case.plan().unwrap();
         let place: BTreeMap<&StepId, usize> = plan.steps.iter().enumerate().map(|(i, step)| (&step.id, i)).collect();
         prop_assert_eq!(plan.steps.len(), case.recommendations.len());
