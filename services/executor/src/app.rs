@@ -6,7 +6,6 @@ use anyhow::Context;
 use paramedic_bus::{
     consume::{self, Handler},
     lease::Leases,
-    streams,
 };
 use paramedic_domain::id::WorkerId;
 use paramedic_proto::v1::executor_service_server::ExecutorServiceServer;
@@ -40,18 +39,15 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let leases = Leases::open(&kit.bus).await.context("cannot open the leases")?;
     let advancer = Advancer {
         kit: kit.clone(),
-        leases: leases.clone(),
+        leases,
         rules: config.rules(kit.cluster.mode),
     };
     let steps: Arc<dyn Handler> = match cluster.clone() {
-        Some(cluster) => Arc::new(Worker {
-            blobs: kit.bus.blobs(streams::ARTIFACTS).await.context("cannot open the artifacts")?,
-            id: worker_id(&kit)?,
-            kit: kit.clone(),
-            config: config.clone(),
-            leases,
-            cluster,
-        }),
+        Some(cluster) => Arc::new(
+            Worker::open(kit.clone(), config.clone(), cluster, worker_id(&kit)?)
+                .await
+                .context("cannot open leases and artifacts")?,
+        ),
         None => Arc::new(NoCluster),
     };
     let service = Service { kit: kit.clone(), cluster };

@@ -1,6 +1,11 @@
 //! `collect_diagnostics`: pods, events, logs, previous logs, usage and, where its owner configured one, a heap dump.
 
-use paramedic_domain::{event::Artifact, fault::Effect, fault::FailureKind, object::ObjectRef};
+use paramedic_domain::{
+    event::Artifact,
+    fault::{Effect, FailureKind},
+    object::ObjectRef,
+    policy::Mode,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -136,6 +141,11 @@ impl Run<'_> {
 
     /// The dump of the pod that has run longest without a restart would show least; the one with most restarts shows most.
     async fn heap_dump(&self, pods: &[Value], namespace: &str, argv: &[String], into: &mut Collection) -> Result<(), Halt> {
+        // A command in a container is more than looking.
+        if self.worker.rules().mode == Mode::Observe {
+            into.missing.push("heap dump (observe mode: nothing runs in containers)".into());
+            return Ok(());
+        }
         self.permitted(None).await?;
         let restarts = |pod: &&Value| pod.pointer("/status/containerStatuses/0/restartCount").and_then(Value::as_u64);
         let Some(pod) = pods.iter().filter(|pod| runs(pod, "")).max_by_key(restarts) else {

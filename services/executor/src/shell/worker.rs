@@ -11,6 +11,7 @@ use paramedic_bus::{
     Blobs, LogError,
     consume::{Handler, Verdict},
     lease::{Lease, Leases},
+    streams,
 };
 use paramedic_domain::{
     change::Change,
@@ -40,6 +41,8 @@ use crate::{
     metrics,
 };
 
+/// Real time that every attempt gets, however fast a drill's clock runs: requests take real time.
+const LEAST_WALL: Duration = Duration::from_secs(10);
 /// Pause before a step is looked at again whose log could not be written.
 const BUS_PAUSE: Duration = Duration::from_secs(2);
 
@@ -50,7 +53,7 @@ pub struct Worker {
     pub(crate) cluster: Cluster,
     pub(crate) leases: Leases,
     pub(crate) blobs: Arc<dyn Blobs>,
-    pub(crate) id: WorkerId,
+    id: WorkerId,
 }
 
 /// One attempt under way.
@@ -116,6 +119,21 @@ impl Handler for Worker {
 }
 
 impl Worker {
+    /// A worker of this name; a process that starts again must not use its old one.
+    ///
+    /// # Errors
+    /// When the bus is unavailable.
+    pub async fn open(kit: Kit, config: Config, cluster: Cluster, id: WorkerId) -> Result<Self, paramedic_bus::Error> {
+        Ok(Self {
+            leases: Leases::open(&kit.bus).await?,
+            blobs: kit.bus.blobs(streams::ARTIFACTS).await?,
+            kit,
+            config,
+            cluster,
+            id,
+        })
+    }
+
     pub(crate) fn rules(&self) -> Rules {
         self.config.rules(self.kit.cluster.mode)
     }
@@ -200,7 +218,7 @@ impl Run<'_> {
         let left = self.step.timeout.saturating_sub(spent).max(self.step.timeout / 2);
         tokio::select! {
             ended = self.go() => ended,
-            () = self.worker.kit.clock.sleep(left) => Err(Halt::failed(
+            _ = futures::future::join(self.worker.kit.clock.sleep(left), tokio::time::sleep(LEAST_WALL)) => Err(Halt::failed(
                 FailureKind::Timeout,
                 self.effect(),
                 format!("not done after {} s: {}", self.step.timeout.as_secs(), match self.effect() {

@@ -1,6 +1,8 @@
 //! Random workflows against a model of bus, workers and cluster: every interleaving, repetition and crash must uphold
 //! the invariants, and every workflow must end.
 
+#![allow(clippy::unwrap_used)]
+
 mod model;
 mod strategy;
 

@@ -24,15 +24,15 @@ use crate::strategy::{GateStory, Story};
 
 /// A work item or a call to advance; delivered at least once, in any order.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Message {
+pub(crate) enum Message {
     Advance,
     Work { step: StepId, direction: Direction, attempt: u32 },
 }
 
-pub struct Model {
+pub(crate) struct Model {
     story: Story,
-    pub log: Vec<Recorded>,
-    pub incident: Incident,
+    pub(crate) log: Vec<Recorded>,
+    pub(crate) incident: Incident,
     rules: Rules,
     now: Timestamp,
     queue: Vec<Message>,
@@ -43,7 +43,7 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(story: &Story) -> Self {
+    pub(crate) fn new(story: &Story) -> Self {
         let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
         let mut model = Self {
             story: story.clone(),
@@ -66,7 +66,7 @@ impl Model {
         model
     }
 
-    pub fn append(&mut self, event: Event) {
+    pub(crate) fn append(&mut self, event: Event) {
         let advances = matches!(
             event,
             Event::PlanProposed { .. }
@@ -100,7 +100,7 @@ impl Model {
     }
 
     /// One random move.
-    pub fn step(&mut self, choice: u16) {
+    pub(crate) fn step(&mut self, choice: u16) {
         self.now += SignedDuration::from_secs(i64::from(choice % 7));
         let pick = usize::from(choice / 8);
         match choice % 8 {
@@ -130,7 +130,7 @@ impl Model {
     }
 
     /// Until nothing moves any more: fair delivery, everybody answers.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         for _ in 0..2_000 {
             self.now += SignedDuration::from_secs(1);
             if let Some(message) = self.queue.pop() {
@@ -219,7 +219,7 @@ impl Model {
     }
 
     /// What the log alone cannot show.
-    pub fn broken(&self) -> Vec<String> {
+    pub(crate) fn broken(&self) -> Vec<String> {
         let mut broken = Vec::new();
         let run = self.incident.run.as_ref().expect("there is a plan");
         let Some((outcome, _)) = &run.ended else {
@@ -248,7 +248,7 @@ impl Model {
         broken
     }
 
-    pub fn transcript(&self) -> String {
+    pub(crate) fn transcript(&self) -> String {
         let lines: Vec<String> = self
             .log
             .iter()

@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*};
 
 /// What happens when a worker tries a step: one entry per attempt, the last one repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     Works,
     /// Fails before anything was sent.
     Refused(FailureKind),
@@ -14,31 +14,31 @@ pub enum Fate {
 }
 
 #[derive(Debug, Clone)]
-pub struct StepStory {
+pub(crate) struct StepStory {
     /// Indexes of earlier steps.
-    pub depends_on: Vec<usize>,
-    pub mutates: bool,
+    pub(crate) depends_on: Vec<usize>,
+    pub(crate) mutates: bool,
     /// Index of the gate it waits for.
-    pub gate: Option<usize>,
-    pub fates: Vec<Fate>,
-    pub undo_fates: Vec<Fate>,
+    pub(crate) gate: Option<usize>,
+    pub(crate) fates: Vec<Fate>,
+    pub(crate) undo_fates: Vec<Fate>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GateStory {
+pub(crate) enum GateStory {
     Grant,
     Deny,
     Expire,
 }
 
 #[derive(Debug, Clone)]
-pub struct Story {
-    pub steps: Vec<StepStory>,
-    pub gates: Vec<GateStory>,
-    pub rollback: bool,
-    pub parallel: usize,
-    pub cancel: bool,
-    pub choices: Vec<u16>,
+pub(crate) struct Story {
+    pub(crate) steps: Vec<StepStory>,
+    pub(crate) gates: Vec<GateStory>,
+    pub(crate) rollback: bool,
+    pub(crate) parallel: usize,
+    pub(crate) cancel: bool,
+    pub(crate) choices: Vec<u16>,
 }
 
 fn kind() -> impl Strategy<Value = FailureKind> {
@@ -90,7 +90,7 @@ fn step(index: usize) -> impl Strategy<Value = StepStory> {
         })
 }
 
-pub fn story() -> impl Strategy<Value = Story> {
+pub(crate) fn story() -> impl Strategy<Value = Story> {
     let gate = prop_oneof![5 => Just(GateStory::Grant), 1 => Just(GateStory::Deny), 1 => Just(GateStory::Expire)];
     (
         (1..6_usize).prop_flat_map(|count| (0..count).map(step).collect::<Vec<_>>()),

@@ -134,7 +134,7 @@ fn impossible(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules) -> Opt
     }
     // With nothing busy, some waiting step must have all its dependencies satisfied, or none ever will.
     let unblocked = |step: &&Step| step.depends_on.iter().all(|id| plan.step(id).is_some() && run.satisfied(id));
-    if run.busy() || waiting.is_empty() || waiting.iter().any(|step| unblocked(step)) {
+    if run.busy() || waiting.is_empty() || waiting.iter().any(unblocked) {
         return None;
     }
     waiting.first().map(|step| {

@@ -16,15 +16,15 @@ use paramedic_domain::{
 
 use crate::strategy::Story;
 
-pub fn step_id(index: usize) -> StepId {
+pub(crate) fn step_id(index: usize) -> StepId {
     format!("s{index}").parse().unwrap()
 }
 
-pub fn gate_id(index: usize) -> GateId {
+pub(crate) fn gate_id(index: usize) -> GateId {
     format!("gate_{index}").parse().unwrap()
 }
 
-pub fn prologue(story: &Story, _now: Timestamp) -> Vec<Event> {
+pub(crate) fn prologue(story: &Story, _now: Timestamp) -> Vec<Event> {
     vec![
         Event::IncidentOpened {
             title: "test".into(),

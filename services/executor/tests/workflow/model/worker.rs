@@ -19,13 +19,13 @@ use crate::strategy::{Fate, Story};
 
 /// Which changes are in the cluster, by the marks they left.
 #[derive(Default)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// Steps whose change is there.
-    pub marks: BTreeMap<StepId, ()>,
+    pub(crate) marks: BTreeMap<StepId, ()>,
     /// How often each was applied and undone.
-    pub counts: BTreeMap<StepId, (u32, u32)>,
+    pub(crate) counts: BTreeMap<StepId, (u32, u32)>,
     /// Mutations that the log did not allow at that moment.
-    pub unpermitted: Vec<String>,
+    pub(crate) unpermitted: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +35,19 @@ enum Phase {
     Report(Result<(), (FailureKind, Effect)>),
 }
 
-pub struct Worker {
+pub(crate) struct Worker {
     id: WorkerId,
-    pub message: Message,
+    pub(crate) message: Message,
     phase: Phase,
 }
 
-pub struct Outcome {
-    pub append: Option<Event>,
-    pub done: bool,
+pub(crate) struct Outcome {
+    pub(crate) append: Option<Event>,
+    pub(crate) done: bool,
 }
 
 impl Worker {
-    pub fn new(number: u32, message: Message) -> Self {
+    pub(crate) fn new(number: u32, message: Message) -> Self {
         Self {
             id: format!("w{number}").parse().unwrap(),
             message,
@@ -55,7 +55,7 @@ impl Worker {
         }
     }
 
-    pub fn advance(&mut self, incident: &Incident, rules: &Rules, cluster: &mut Cluster, story: &Story) -> Outcome {
+    pub(crate) fn advance(&mut self, incident: &Incident, rules: &Rules, cluster: &mut Cluster, story: &Story) -> Outcome {
         let Message::Work { step, direction, attempt } = self.message.clone() else {
             unreachable!("workers only hold work")
         };

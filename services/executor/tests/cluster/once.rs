@@ -1,0 +1,143 @@
+//! Workers that die, are repeated, or come late.
+
+use paramedic_bus::consume::{Handler, Verdict};
+use paramedic_domain::{
+    envelope::Envelope,
+    event::{Direction, Event},
+    plan::Plan,
+    workflow::StepState,
+};
+use serde_json::json;
+
+use crate::{faults::losing, recommended::propose, stage::Stage};
+
+fn limit() -> crate::recommended::Wanted {
+    let params = json!({"deployment": "payment-service", "namespace": "production", "memory": "3Gi"});
+    ("raise", "increase_resources", params, &[])
+}
+
+async fn scheduled(stage: &Stage, plan: &Plan, direction: Direction) -> Envelope {
+    let event = Event::StepScheduled {
+        plan: plan.id.clone(),
+        step: plan.steps[0].id.clone(),
+        direction,
+        attempt: 1,
+    };
+    stage.append(vec![event]).await.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_between_the_change_and_the_log_has_changed_it_once_forward_and_back() {
+    let stage = Stage::start().await;
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    let before = stage.deployment().pointer("/spec/template").cloned();
+    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    // Dies twice: the change is there, the log never hears of it.
+    for name in ["first", "second"] {
+        let doomed = stage.worker(&losing(&stage.kit, "step_succeeded"), name).await;
+        assert!(matches!(doomed.handle(&work, 1).await, Verdict::Reject { .. }));
+    }
+    assert_eq!(stage.mutated(), ["patch payment-service"]);
+    let survivor = stage.worker(&stage.kit, "third").await;
+    assert_eq!(survivor.handle(&work, 2).await, Verdict::Done);
+    let step = |incident: &paramedic_domain::incident::Incident| incident.step_state(&plan.steps[0].id).cloned();
+    assert_eq!(step(&stage.incident().await), Some(StepState::Succeeded));
+    // The message comes again although its outcome is known.
+    assert_eq!(survivor.handle(&work, 3).await, Verdict::Done);
+    assert_eq!(stage.mutated(), ["patch payment-service"]);
+
+    // Somebody cancels: the effect is undone, and again its worker dies twice.
+    stage
+        .append(vec![Event::IncidentCancelled {
+            by: "ada@example.com".into(),
+            reason: "not today".into(),
+        }])
+        .await;
+    let work = scheduled(&stage, &plan, Direction::Undo).await;
+    for name in ["fourth", "fifth"] {
+        let doomed = stage.worker(&losing(&stage.kit, "step_undone"), name).await;
+        assert!(matches!(doomed.handle(&work, 1).await, Verdict::Reject { .. }));
+    }
+    let survivor = stage.worker(&stage.kit, "sixth").await;
+    assert_eq!(survivor.handle(&work, 2).await, Verdict::Done);
+    assert_eq!(survivor.handle(&work, 3).await, Verdict::Done);
+    assert_eq!(step(&stage.incident().await), Some(StepState::Undone));
+    assert_eq!(stage.mutated(), ["patch payment-service", "patch payment-service"]);
+    assert_eq!(stage.deployment().pointer("/spec/template").cloned(), before);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_with_the_same_message_change_it_once() {
+    let stage = Stage::start().await;
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let (one, two) = (stage.worker(&stage.kit, "one").await, stage.worker(&stage.kit, "two").await);
+    let both = tokio::join!(one.handle(&work, 1), two.handle(&work, 2));
+    assert_eq!(both, (Verdict::Done, Verdict::Done));
+    assert_eq!(stage.mutated(), ["patch payment-service"]);
+    assert_eq!(stage.incident().await.step_state(&plan.steps[0].id), Some(&StepState::Succeeded));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_was_scheduled_before_a_cancellation_ends_without_an_effect() {
+    let stage = Stage::start().await;
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    stage
+        .append(vec![Event::IncidentCancelled {
+            by: "ada@example.com".into(),
+            reason: "not today".into(),
+        }])
+        .await;
+    let worker = stage.worker(&stage.kit, "one").await;
+    assert_eq!(worker.handle(&work, 1).await, Verdict::Done);
+    let incident = stage.incident().await;
+    let Some(StepState::Failed { message, .. }) = incident.step_state(&plan.steps[0].id) else {
+        panic!("{incident:?}")
+    };
+    assert!(message.contains("stopping"), "{message}");
+    assert!(stage.mutations().is_empty());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_observe_mode_not_even_an_approved_change_leaves_the_process() {
+    let mut stage = Stage::start().await;
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    stage.kit.cluster.mode = paramedic_domain::policy::Mode::Observe;
+    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let worker = stage.worker(&stage.kit, "one").await;
+    assert_eq!(worker.handle(&work, 1).await, Verdict::Done);
+    assert!(matches!(
+        stage.incident().await.step_state(&plan.steps[0].id),
+        Some(StepState::Failed { .. })
+    ));
+    assert!(stage.mutations().is_empty());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_another_workflow_remediates_is_left_alone() {
+    let stage = Stage::start().await;
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    let leases = paramedic_bus::lease::Leases::open(&stage.kit.bus).await.unwrap();
+    let key = plan.steps[0].change.lease_target().unwrap().lease_key(&stage.kit.cluster.name);
+    leases.acquire(&key, "plan_other").await.unwrap().unwrap();
+    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let worker = stage.worker(&stage.kit, "one").await;
+    assert_eq!(worker.handle(&work, 1).await, Verdict::Done);
+    let incident = stage.incident().await;
+    let Some(StepState::Failed { message, .. }) = incident.step_state(&plan.steps[0].id) else {
+        panic!("{incident:?}")
+    };
+    assert!(message.contains("plan_other"), "{message}");
+    assert!(stage.mutations().is_empty());
+    stage.end().await;
+}
