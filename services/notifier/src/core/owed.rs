@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use paramedic_domain::{
-    envelope::Recorded,
+    envelope::{Envelope, Recorded},
     event::{Event, Receipt},
     id::IncidentId,
     incident::{FoldError, Incident},
 };
 
-use super::{story::stories, words};
+use super::{story::told, words};
 
 /// How long a message waits for an earlier one of its incident that could not be delivered yet.
 pub const PATIENCE: Duration = Duration::from_secs(10 * 60);
@@ -41,22 +41,21 @@ pub fn given_up(incident: &Incident, key: &str) -> bool {
 ///
 /// # Errors
 /// When the log is damaged.
-pub fn earlier(log: &[Recorded], seq: u64, channel: &str, recipient: &str, now: Timestamp) -> Result<Option<String>, FoldError> {
-    let Some(first) = log.first() else { return Ok(None) };
-    let incident = Incident::fold(first.envelope.cluster.clone(), first.envelope.incident.clone(), log)?;
-    for story in stories(log) {
-        let story = story?;
-        let envelope = story.event();
-        if envelope.seq >= seq {
-            break;
-        }
-        let recent = words::between(envelope.time, now) < PATIENCE;
-        let key = key(&envelope.incident, envelope.seq, envelope.event.kind(), channel, recipient);
-        if recent && story.tells() && !settled(&incident, &key) {
-            return Ok(Some(key));
-        }
-    }
-    Ok(None)
+pub fn earlier(
+    incident: &Incident,
+    log: &[Recorded],
+    seq: u64,
+    channel: &str,
+    recipient: &str,
+    now: Timestamp,
+) -> Result<Option<String>, FoldError> {
+    let recent = |envelope: &&&Envelope| words::between(envelope.time, now) < PATIENCE;
+    Ok(told(log)?
+        .iter()
+        .take_while(|envelope| envelope.seq < seq)
+        .filter(recent)
+        .map(|envelope| key(&envelope.incident, envelope.seq, envelope.event.kind(), channel, recipient))
+        .find(|key| !settled(incident, key)))
 }
 
 /// The provider's id of this recipient's thread: what the first delivered message of the incident said.

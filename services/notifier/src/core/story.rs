@@ -29,11 +29,13 @@ impl<'a> Story<'a> {
         let Some(end) = log.iter().position(|recorded| recorded.envelope.seq == seq) else {
             return Ok(None);
         };
-        let mut told = None;
-        for story in stories(&log[..=end]) {
-            told = Some(story?);
+        let log = &log[..=end];
+        let Some(mut incident) = empty(log) else { return Ok(None) };
+        let mut fits = true;
+        for recorded in log {
+            fits = apply(&mut incident, recorded)?;
         }
-        Ok(told)
+        Ok(Some(Self { incident, log, fits }))
     }
 
     /// The event.
@@ -49,21 +51,31 @@ impl<'a> Story<'a> {
     }
 }
 
-/// One story per event, in one pass over the log.
-pub fn stories(log: &[Recorded]) -> impl Iterator<Item = Result<Story<'_>, FoldError>> {
-    let mut incident = log
-        .first()
-        .map(|first| Incident::new(first.envelope.cluster.clone(), first.envelope.incident.clone()));
-    log.iter().enumerate().map(move |(index, recorded)| {
-        let incident = incident.as_mut().expect("there is an event, so there was a first one");
-        let misfits = incident.misfits;
-        incident.apply(recorded)?;
-        Ok(Story {
-            incident: incident.clone(),
-            log: &log[..=index],
-            fits: incident.misfits == misfits,
-        })
-    })
+/// The events that people are told about, in order, in one pass over the log.
+///
+/// # Errors
+/// When the log is damaged.
+pub fn told(log: &[Recorded]) -> Result<Vec<&Envelope>, FoldError> {
+    let Some(mut incident) = empty(log) else { return Ok(Vec::new()) };
+    let mut told = Vec::new();
+    for recorded in log {
+        if apply(&mut incident, recorded)? && worth_telling(&incident, &recorded.envelope.event) {
+            told.push(&recorded.envelope);
+        }
+    }
+    Ok(told)
+}
+
+fn empty(log: &[Recorded]) -> Option<Incident> {
+    let first = &log.first()?.envelope;
+    Some(Incident::new(first.cluster.clone(), first.incident.clone()))
+}
+
+/// Whether the event fitted.
+fn apply(incident: &mut Incident, recorded: &Recorded) -> Result<bool, FoldError> {
+    let misfits = incident.misfits;
+    incident.apply(recorded)?;
+    Ok(incident.misfits == misfits)
 }
 
 /// The kinds of events that people may be told about.

@@ -113,6 +113,7 @@ fn sentence(event: &Event) -> Option<String> {
             direction: Direction::Undo,
             ..
         } => format!("undo of {step} began"),
+        Event::StepSucceeded { step, summary, .. } if summary.is_empty() => format!("{step} succeeded"),
         Event::StepSucceeded { step, summary, .. } => format!("{step} succeeded: {summary}"),
         Event::StepFailed {
             step,
@@ -130,8 +131,8 @@ fn sentence(event: &Event) -> Option<String> {
         Event::StepSkipped { step, by, reason, .. } => format!("{step} skipped by {by}: {reason}"),
         Event::StepUndone { step, summary, .. } => format!("{step} undone: {summary}"),
         Event::WorkflowFinished { outcome, cause, .. } => match cause {
-            Some(cause) => format!("workflow ended {}: {}", words::outcome_word(*outcome), words::cause(cause)),
-            None => format!("workflow ended {}", words::outcome_word(*outcome)),
+            Some(cause) => format!("workflow {}: {}", words::outcome_word(*outcome), words::cause(cause)),
+            None => format!("workflow {}", words::outcome_word(*outcome)),
         },
         Event::VerificationPassed { verification, .. }
         | Event::VerificationFailed { verification, .. }

@@ -211,13 +211,13 @@ pub fn outcome(outcome: WorkflowOutcome) -> &'static str {
     }
 }
 
-/// The same in one or two words.
+/// The same after the word "workflow".
 #[must_use]
 pub fn outcome_word(outcome: WorkflowOutcome) -> &'static str {
     match outcome {
         WorkflowOutcome::Succeeded => "succeeded",
-        WorkflowOutcome::RolledBack => "with nothing left of it",
-        WorkflowOutcome::Stuck => "STUCK",
+        WorkflowOutcome::RolledBack => "ended with nothing left of it",
+        WorkflowOutcome::Stuck => "is STUCK",
         WorkflowOutcome::Cancelled => "cancelled",
     }
 }

@@ -15,16 +15,13 @@ pub(super) fn measured(verification: &Verification) -> Draft {
     };
     Draft::new(tone, format!("Verification {}", words::verdict(verification.verdict)))
         .with(paragraph(&verification.summary))
-        .with((!verification.measurements.is_empty()).then(|| {
-            Block::Table {
-                title: format!("Measured {} after the last change", words::duration(verification.window)),
-                header: ["Criterion", "Before", "After", "Wanted", "Holds", "Evidence"]
-                    .map(str::to_owned)
-                    .into(),
-                rows: verification.measurements.iter().map(row).collect(),
-            }
+        .with((!verification.measurements.is_empty()).then(|| Block::Table {
+            title: format!("Measured {} after the last change", words::duration(verification.window)),
+            header: ["Criterion", "Before", "After", "Wanted", "Holds"].map(str::to_owned).into(),
+            rows: verification.measurements.iter().map(row).collect(),
         }))
         .with(list("What stays true", verification.caveats.clone()))
+        .with(list("Evidence", verification.measurements.iter().map(origin).collect()))
         .with(
             verification
                 .expected_recurrence
@@ -53,10 +50,17 @@ fn row(measurement: &Measurement) -> Vec<String> {
             words::quantity(criterion.threshold, &criterion.unit)
         ),
         holds.to_owned(),
-        format!(
-            "{} {}",
-            words::source(measurement.evidence.source),
-            words::time(measurement.evidence.observed_at)
-        ),
     ]
+}
+
+/// Where a number comes from, such that a person can measure again.
+fn origin(measurement: &Measurement) -> String {
+    let evidence = &measurement.evidence;
+    format!(
+        "{}: {} at {}: {}",
+        measurement.criterion.description,
+        words::source(evidence.source),
+        words::time(evidence.observed_at),
+        words::cut(&evidence.query, 300)
+    )
 }

@@ -122,15 +122,23 @@ fn bold(text: &str) -> String {
     format!("*{}*", escape(&text.replace(['*', '\n'], " ")))
 }
 
-/// Code blocks, as many as the lines need.
+/// Code blocks, as many as the lines need; the title stands above the first one.
 fn code(title: &str, lines: &[String]) -> Vec<Value> {
-    let mut blocks = if title.is_empty() { Vec::new() } else { texts(&bold(title)) };
     let fence = "```";
-    let safe: Vec<String> = lines.iter().map(|line| escape(line).replace('`', "'")).collect();
-    for piece in pieces(&safe.join("\n"), MAX_TEXT - 2 * fence.len() - 2) {
-        blocks.push(section(&format!("{fence}\n{piece}\n{fence}")));
+    let mut heading = if title.is_empty() {
+        String::new()
+    } else {
+        format!("{}\n", bold(title))
+    };
+    if heading.chars().count() > MAX_TEXT / 2 {
+        heading.clear();
     }
-    blocks
+    let safe: Vec<String> = lines.iter().map(|line| escape(line).replace('`', "'")).collect();
+    let room = MAX_TEXT - heading.chars().count() - 2 * fence.len() - 2;
+    pieces(&safe.join("\n"), room)
+        .iter()
+        .map(|piece| section(&format!("{}{fence}\n{piece}\n{fence}", std::mem::take(&mut heading))))
+        .collect()
 }
 
 /// Sections, as many as the text needs.
