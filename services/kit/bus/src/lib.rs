@@ -33,7 +33,8 @@
 //! - `max_ack_pending` counts deliveries in hand and messages waiting out a nak: a consumer whose naks are timers needs it large.
 //! - Joining a consumer with other settings changes them for everybody, except `start`, which only a new consumer obeys.
 //!
-//! **Key-value.** Revisions grow over the bucket. Opening a bucket with another ttl changes it for everybody. A write is acknowledged under the same rule as an append. A watch starts with the
+//! **Key-value.** Revisions grow over the bucket. Opening a bucket with another ttl changes it for everybody. A value is at most
+//! [`MAX_VALUE_BYTES`]. A write is acknowledged under the same rule as an append. A watch starts with the
 //! live entries, then reports every change in revision order; a deletion or an expiry has `value: None`. Only the newest of several
 //! quick changes of one key need be seen.
 
@@ -49,7 +50,7 @@ pub mod subject;
 pub mod trace;
 
 pub use incident_log::{Decided, IncidentLog, LogError, Now};
-pub use limits::MAX_MESSAGE_BYTES;
+pub use limits::{MAX_MESSAGE_BYTES, MAX_VALUE_BYTES};
 pub use port::{
     Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Delivery, Entry, Error, Expect, Headers, Kv, Settle, SharedBus, Start, Stored,
     StreamSpec,

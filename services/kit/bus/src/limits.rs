@@ -10,6 +10,9 @@ use crate::{
 /// Largest message with its subject and headers, in bytes: the default `max_payload` of a NATS server. Larger values are blobs.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 
+/// Largest value of a key-value bucket, in bytes: leases, indexes and counters, not documents.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+
 /// Shortest life of a key-value entry: JetStream keeps the markers of expired ones in whole seconds.
 const SHORTEST_TTL: Duration = Duration::from_secs(1);
 
@@ -112,6 +115,17 @@ pub(crate) fn check_ttl(bucket: &str, ttl: Option<Duration>) -> Result<(), Error
         Some(ttl) if ttl < SHORTEST_TTL => Err(Error::Invalid(format!("bucket {bucket}: ttl {ttl:?} is below {SHORTEST_TTL:?}"))),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Checks a value of a key-value bucket.
+pub(crate) fn check_value(key: &str, value: &[u8]) -> Result<(), Error> {
+    let (size, limit) = (value.len(), MAX_VALUE_BYTES);
+    if size > limit {
+        return Err(Error::Invalid(format!(
+            "value of key {key} has {size} bytes, the limit is {limit}: store it as a blob"
+        )));
+    }
+    Ok(())
 }
 
 /// Checks a key of a key-value bucket.

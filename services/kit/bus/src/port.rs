@@ -57,7 +57,8 @@ pub struct Append {
 /// "The last message matching `filter` has sequence `last`" (0: there is none).
 #[derive(Debug, Clone)]
 pub struct Expect {
-    /// Subject filter, wildcards `*` and `>` allowed.
+    /// Subject filter, wildcards `*` and `>` allowed. Plain subjects and `a.b.>` are looked up; a `*` makes the embedded bus
+    /// walk all subjects under the part before it.
     pub filter: String,
     /// Expected last stream sequence.
     pub last: u64,
@@ -126,7 +127,7 @@ pub struct ConsumerSpec {
     pub ack_wait: Duration,
     /// Deliveries before the message is given up (then no longer delivered). `None`: for ever.
     pub max_deliver: Option<u32>,
-    /// Unacknowledged messages allowed at once over all competing consumers.
+    /// Unacknowledged messages allowed at once over all competing consumers, those waiting out a nak included.
     pub max_ack_pending: u32,
     /// Where a newly created consumer starts.
     pub start: Start,
@@ -147,7 +148,8 @@ pub trait Bus: Send + Sync + 'static {
     /// Creates or joins a durable consumer.
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>, Error>;
 
-    /// Opens (creating it if needed) a key-value bucket, one revision kept per key. `ttl`: entries vanish this long after their last write.
+    /// Opens (creating it if needed) a key-value bucket, one revision kept per key. `ttl`: entries vanish this long
+    /// after their last write, at least one second.
     async fn kv(&self, bucket: &str, ttl: Option<Duration>) -> Result<Arc<dyn Kv>, Error>;
 
     /// Opens (creating it if needed) a bucket for large immutable values.
@@ -182,7 +184,7 @@ pub struct Delivery {
 pub trait Settle: Send + Sync {
     /// Done: never deliver it again.
     async fn ack(&self) -> Result<(), Error>;
-    /// Deliver again after `delay` (the timer of the whole system: survives restarts).
+    /// Deliver again after `delay` (the timer of the whole system: survives restarts; see the crate docs for how exactly).
     async fn nak(&self, delay: Duration) -> Result<(), Error>;
     /// Still working: restart the ack wait.
     async fn in_progress(&self) -> Result<(), Error>;

@@ -151,6 +151,7 @@ impl Bucket {
 
     async fn change(&self, key: &str, require: Require, value: Option<Bytes>) -> Result<u64, Error> {
         limits::check_key(key)?;
+        limits::check_value(key, value.as_deref().unwrap_or_default())?;
         let (revision, durable) = {
             let mut state = self.current()?;
             let found = self.read(key)?.map(|saved| saved.revision);

@@ -6,7 +6,7 @@
 //! <path>/objects/    one file per blob
 //! ```
 //! Every change is written to sled under the lock of what it changes and acknowledged after the next flush; changes that
-//! arrive while a flush runs share the following one ([`store`]). Nothing polls: waiters are woken by [`tokio::sync::Notify`]
+//! arrive while a flush runs share the following one (`store`). Nothing polls: waiters are woken by [`tokio::sync::Notify`]
 //! and by timers on the earliest deadline.
 
 mod blobs;

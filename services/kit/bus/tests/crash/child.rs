@@ -62,7 +62,7 @@ async fn append(bus: SharedBus, round: &str) {
             let known = bus.replay(STREAM, &filter, Start::Beginning).await.expect("replay");
             let mut last = known.last().map_or(0, |m| m.seq);
             for n in 0.. {
-                let body = format!("round {round} incident {incident} event {n} {}", "x".repeat(n % 2000));
+                let body = format!("round {round} incident {incident} event {n} {}", "x".repeat((n * 997) % 20_000));
                 let message = Append {
                     subject: format!("inc.c.{incident}.e{}", n % 5),
                     payload: body.clone().into(),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{StreamExt, future::join_all, stream::BoxStream};
-use paramedic_bus::{Entry, Error, Kv};
+use paramedic_bus::{Entry, Error, Kv, MAX_VALUE_BYTES};
 
 use super::*;
 use crate::backend::Backend;
@@ -52,7 +52,10 @@ pub(crate) async fn revisions_guard_writes(b: &mut impl Backend) {
         assert!(is_invalid(&kv.put(bad, value("")).await), "{bad:?}");
         assert!(is_invalid(&kv.get(bad).await), "{bad:?}");
     }
+    let large = Bytes::from(vec![0; MAX_VALUE_BYTES + 1]);
+    assert!(is_invalid(&kv.put("large", large).await));
     assert!(b.bus().kv("no spaces", None).await.is_err());
+    assert!(b.bus().kv("hasty", Some(Duration::from_millis(10))).await.is_err());
 }
 
 pub(crate) async fn a_deleted_key_can_be_created_again(b: &mut impl Backend) {
