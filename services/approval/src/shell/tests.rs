@@ -4,14 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt as _;
 use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
-use paramedic_domain::{
-    approval::GateState,
-    envelope::Recorded,
-    event::Event,
-    incident::Incident,
-    invariant,
-    policy::Mode,
-};
+use paramedic_domain::{approval::GateState, envelope::Recorded, event::Event, incident::Incident, invariant, policy::Mode};
 use paramedic_proto::v1::{self, approval_service_client::ApprovalServiceClient};
 use paramedic_runtime::{Clock, ClusterAccess, Kit, serve};
 use paramedic_testkit::eventually;
@@ -61,7 +54,9 @@ impl Site {
             running: JoinSet::new(),
         };
         for _replica in 0..2 {
-            let listeners = serve::Listeners::bind(LOOPBACK.parse().unwrap(), LOOPBACK.parse().unwrap()).await.unwrap();
+            let listeners = serve::Listeners::bind(LOOPBACK.parse().unwrap(), LOOPBACK.parse().unwrap())
+                .await
+                .unwrap();
             let http = format!("http://{}", listeners.http_address().unwrap());
             site.grpc.push(format!("http://{}", listeners.grpc_address().unwrap()));
             let config = Config {
@@ -72,8 +67,12 @@ impl Site {
             };
             site.http.push(http);
             let role = crate::build(config, site.kit.clone()).await.unwrap();
-            site.running
-                .spawn(serve::run(vec![role], site.kit.clone(), listeners, paramedic_proto::FILE_DESCRIPTOR_SET));
+            site.running.spawn(serve::run(
+                vec![role],
+                site.kit.clone(),
+                listeners,
+                paramedic_proto::FILE_DESCRIPTOR_SET,
+            ));
         }
         site
     }
@@ -206,7 +205,13 @@ async fn a_link_shows_without_deciding_and_decides_once() {
     let fixture = Log::with_plan(1);
     site.append(&fixture).await;
     site.waiting(&fixture).await;
-    let links = site.client(0).await.links(links_of(&fixture, "ann@example.com")).await.unwrap().into_inner();
+    let links = site
+        .client(0)
+        .await
+        .links(links_of(&fixture, "ann@example.com"))
+        .await
+        .unwrap()
+        .into_inner();
     // the other replica knows the same secret
     let approve = links.approve_url.replace(&site.http[0], &site.http[1]);
     let http = site.kit.cluster.http.clone();
@@ -216,7 +221,10 @@ async fn a_link_shows_without_deciding_and_decides_once() {
         assert_eq!(page.status(), 200);
         assert_eq!(page.headers()["cache-control"], "no-store");
         let page = page.text().await.unwrap();
-        assert!(page.contains("2Gi") && page.contains("3Gi") && page.contains("ann@example.com"), "{page}");
+        assert!(
+            page.contains("2Gi") && page.contains("3Gi") && page.contains("ann@example.com"),
+            "{page}"
+        );
         http.head(&approve).send().await.unwrap();
     }
     assert_eq!(kinds(&site.log(&fixture).await, "approval_granted"), 0, "looking decided");
@@ -306,7 +314,10 @@ async fn with_approvers_the_token_decides_who_decides() {
     site.append(&fixture).await;
     site.waiting(&fixture).await;
     let mut client = site.client(0).await;
-    let unsigned = client.decide(answer(&fixture, "ann@example.com", v1::Answer::Approve)).await.unwrap_err();
+    let unsigned = client
+        .decide(answer(&fixture, "ann@example.com", v1::Answer::Approve))
+        .await
+        .unwrap_err();
     assert_eq!(unsigned.code(), Code::Unauthenticated);
     let no_links = client.links(links_of(&fixture, "ann@example.com")).await.unwrap_err();
     assert_eq!(no_links.code(), Code::PermissionDenied);
