@@ -73,7 +73,6 @@ impl SimClock {
     }
 
     /// Lets the clock follow the wall clock from the time it shows now, at `speed` (at least 0.001).
-    #[expect(clippy::disallowed_methods, reason = "the simulated clock is built on the wall clock")]
     pub fn resume(&self, speed: f64) {
         {
             let mut face = self.face();
@@ -162,6 +161,7 @@ fn plus(time: Timestamp, by: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test owns the tasks it spawns")]
 mod tests {
     use super::*;
 

@@ -1,15 +1,16 @@
 //! Alerting: evaluates the scenario's rules on the simulated clock and posts what Alertmanager would post.
 //!
-//! - [`rules`]: which alerts are pending, firing, resolved; pure
-//! - [`template`]: labels and annotations with placeholders
-//! - [`groups`]: which notification is due, and its payload; pure
-//! - [`delivery`]: the loop and the HTTP client
+//! - `rules`: which alerts are pending, firing, resolved; pure
+//! - `template`: labels and annotations with placeholders
+//! - `groups`: which notification is due, and its payload; pure
+//! - `delivery`: the loop and the HTTP client
 
 mod delivery;
 mod groups;
 mod rules;
 mod template;
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test owns the tasks it spawns")]
 mod tests;
 
 pub use self::delivery::run;

@@ -3,7 +3,7 @@
 //! - [`Scenario`]: objects with their past, behaviours, alert rules, traces
 //! - [`behaviour`]: what healthy containers do
 //! - [`fault`]: what goes wrong, and in which pods
-//! - [`check`]: what must hold before a scenario may start
+//! - `check`: what must hold before a scenario may start
 
 pub mod behaviour;
 mod check;

@@ -166,11 +166,8 @@ fn closing_brace(text: &str) -> Option<usize> {
         match quote {
             Some(_) if escaped => escaped = false,
             Some('"') if c == '\\' => escaped = true,
-            Some(open) => {
-                if c == open {
-                    quote = None;
-                }
-            }
+            Some(open) if c == open => quote = None,
+            Some(_) => {}
             None if c == '"' || c == '`' => quote = Some(c),
             None if c == '}' => return Some(i),
             None => {}

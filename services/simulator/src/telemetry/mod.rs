@@ -1,10 +1,9 @@
 //! Metrics, logs and traces of the simulated workloads behind the query APIs of Prometheus, Loki and Jaeger.
 //!
-//! - [`series`]: labels, samples and the source of both
-//! - [`containers`], [`requests`], [`state`]: where series come from
-//! - [`promql`]: evaluation
-//! - [`traces`]: request traces
-//! - [`prometheus`], [`loki`] with [`logql`], [`jaeger`]: HTTP
+//! - `series`: labels and samples, `source`: all of them in one place
+//! - `containers`, `requests`, `state`: where series come from
+//! - `promql`: evaluation, `traces`: request traces
+//! - `prometheus`, `loki` with `logql`, `jaeger`: HTTP
 
 pub(crate) mod containers;
 pub(crate) mod jaeger;

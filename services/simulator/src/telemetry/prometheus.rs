@@ -164,7 +164,7 @@ fn answer_range(world: &World, params: &Params) -> Answer {
 }
 
 /// The series that the `match[]` selectors match and that had a sample in the last hour before `end`.
-fn matching<'a>(view: &'a View<'_>, params: &Params, needed: bool) -> Result<Vec<Labels>, Failure> {
+fn matching(view: &View<'_>, params: &Params, needed: bool) -> Result<Vec<Labels>, Failure> {
     let end = params.time("end")?.unwrap_or_else(|| secs(view.world.clock().now()));
     let start = params.time("start")?.unwrap_or(end - 3600.0);
     let mut selectors = Vec::new();

@@ -139,12 +139,7 @@ impl<'a> Source<'a> {
 
     fn value(&self, name: &str, at: Timestamp, nth: i64) -> Option<String> {
         let run = self.run();
-        let seed = || {
-            hash(
-                &format!("{}{name}{nth}", self.pod.uid),
-                i64::try_from(at.as_millisecond()).unwrap_or(0),
-            )
-        };
+        let seed = || hash(&format!("{}{name}{nth}", self.pod.uid), at.as_millisecond());
         let rps = || super::rps(self.ledger, self.pod, &run, at);
         let mib = 1_048_576.0;
         Some(match name {

@@ -3,10 +3,10 @@
 //! [`World::boot`] fills the store from a scenario and lives through its warm-up; [`World::run`] goes on from there.
 //! Nothing happens between two due times, so a fast clock costs no more than the events it brings.
 //!
-//! - [`control`]: the controllers; [`kubelet`]: the containers
-//! - [`bootstrap`]: the state at the start
-//! - [`ledger`] and [`model`]: what containers did and what they use, for telemetry
-//! - [`logs`], [`files`], [`backend`]: what is asked of kubelets from outside
+//! - `control`: the controllers; `kubelet`: the containers
+//! - `bootstrap`: the state at the start
+//! - `ledger` and `model`: what containers did and what they use, for telemetry
+//! - `logs`, `files`, `backend`: what is asked of kubelets from outside
 
 mod backend;
 mod bootstrap;
@@ -43,7 +43,12 @@ use self::{
     locked::{lock, read, write},
     model::Run,
 };
-use crate::{clock::SimClock, scenario::Scenario, store::Store, telemetry::state::StateSeries};
+use crate::{
+    clock::SimClock,
+    scenario::Scenario,
+    store::{Gvr, Store},
+    telemetry::state::StateSeries,
+};
 
 /// Passes of all controllers in a row after which the world gives up to settle until the next event.
 const PASSES: usize = 200;
@@ -110,9 +115,11 @@ impl World {
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
         let mut changed = self.store.changed();
         loop {
-            changed.mark_unchanged();
             let next = self.settle();
-            if *changed.borrow_and_update() != self.store.resource_version() {
+            // A write that came in while settling is not slept over.
+            changed.mark_unchanged();
+            if self.restless() && !cancel.is_cancelled() {
+                tokio::task::yield_now().await;
                 continue;
             }
             let sleep = async {
@@ -129,11 +136,17 @@ impl World {
         }
     }
 
+    /// True when something was written that nobody has looked at yet.
+    fn restless(&self) -> bool {
+        let mut seen = lock(&self.machinery).settled;
+        self.touched(&mut seen)
+    }
+
     /// Does everything due now, until nothing moves any more; answers when the next thing is due.
     pub fn settle(&self) -> Option<Timestamp> {
         let now = self.clock.now();
         let mut machinery = lock(&self.machinery);
-        let touched = self.store.resource_version() != machinery.settled;
+        let touched = self.touched(&mut machinery.settled);
         let due = machinery.due.is_some_and(|due| due <= now);
         // Leases and autoscaler statuses move nothing else, so most of the time this is all there is to do.
         let scaled = self.routine(&mut machinery, now);
@@ -141,15 +154,40 @@ impl World {
             for _ in 0..PASSES {
                 let before = self.store.resource_version();
                 machinery.due = self.pass(&mut machinery, now);
+                // What others write meanwhile has a higher version and is looked at in the next pass.
+                machinery.settled = before;
                 if self.store.resource_version() == before {
                     break;
                 }
             }
             write(&self.series).record(&self.store, now, self.scenario.retention.0);
         }
-        machinery.settled = self.store.resource_version();
         let routine = machinery.heartbeat.min(machinery.autoscale).min(machinery.prune);
         sooner(machinery.due, Some(routine))
+    }
+
+    /// True when something changed after version `seen` that a controller may care about; moves `seen` forward.
+    fn touched(&self, seen: &mut u64) -> bool {
+        let Ok(mut changes) = self.store.watch(*seen) else { return true };
+        let idle = [Gvr::leases(), Gvr::events(), Gvr::horizontal_pod_autoscalers()];
+        loop {
+            match changes.try_next() {
+                Ok(None) => return false,
+                Ok(Some(change)) => {
+                    let same_spec = change
+                        .previous
+                        .as_ref()
+                        .is_some_and(|before| before["spec"] == change.object["spec"]);
+                    let quiet = change.gvr != Gvr::horizontal_pod_autoscalers() || same_spec;
+                    if !(idle.contains(&change.gvr) && quiet) {
+                        return true;
+                    }
+                    *seen = change.rv;
+                }
+                // Fell too far behind: look at everything.
+                Err(_) => return true,
+            }
+        }
     }
 
     fn pass(&self, machinery: &mut Machinery, now: Timestamp) -> Option<Timestamp> {

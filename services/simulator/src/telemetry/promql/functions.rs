@@ -21,10 +21,8 @@ pub(super) struct At<'a> {
 }
 
 pub(super) fn call(name: &str, args: Vec<Value>, at: &At<'_>) -> Result<Value, String> {
-    if matches!(args.first(), Some(Value::Matrix(_)) | None) || matches!(args.get(1), Some(Value::Matrix(_))) {
-        if let Some(value) = of_range(name, &args, at)? {
-            return Ok(value);
-        }
+    if let Some(value) = of_range(name, &args, at)? {
+        return Ok(value);
     }
     match name {
         "time" => Ok(Value::Scalar(at.t)),
