@@ -148,12 +148,40 @@ fn step_view<'a>(plan: &Plan, step: &'a Step) -> StepView<'a> {
 }
 
 fn row(field: &FieldChange) -> Row {
-    let shown = |value: &Option<String>, absent: &str| value.clone().unwrap_or_else(|| absent.to_owned());
+    let shown = |value: &Option<String>, absent: &str| match value {
+        None => absent.to_owned(),
+        Some(value) if is_secret(&field.path) => format!("*** ({} characters, hidden)", value.chars().count()),
+        Some(value) => value.clone(),
+    };
     Row {
         path: field.path.clone(),
         from: shown(&field.from, "(not set)"),
         to: shown(&field.to, "(removed)"),
     }
+}
+
+/// Whether a field holds a secret, by its name; references to secrets (`secretName`, `secretKeyRef`) are no secrets.
+fn is_secret(path: &str) -> bool {
+    let path = path.to_lowercase();
+    let words = [
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "apikey",
+        "api_key",
+        "api-key",
+        "private_key",
+        "credential",
+    ];
+    let references = [
+        "secretname",
+        "secretref",
+        "secretkeyref",
+        "imagepullsecret",
+        "automountserviceaccounttoken",
+    ];
+    words.iter().any(|word| path.contains(word)) && !references.iter().any(|word| path.contains(word))
 }
 
 fn uid(uid: Option<&str>) -> String {
@@ -217,6 +245,20 @@ mod tests {
         assert!(!page.contains("<script>"), "{page}");
         assert!(page.contains("&lt;script&gt;"));
         assert!(!notice("Refused", "<img src=x>").contains("<img"));
+    }
+
+    #[test]
+    fn a_secret_value_is_not_on_the_page() {
+        let secret = row(&FieldChange {
+            path: "spec.template.spec.containers[app].env[DB_PASSWORD].value".into(),
+            from: Some("hunter22".into()),
+            to: None,
+        });
+        assert_eq!(
+            (secret.from.as_str(), secret.to.as_str()),
+            ("*** (8 characters, hidden)", "(removed)")
+        );
+        assert!(!is_secret("spec.template.spec.volumes[0].secret.secretName"));
     }
 
     #[test]

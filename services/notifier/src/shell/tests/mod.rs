@@ -25,6 +25,7 @@ use crate::core::{
     compose,
     fixture::{self, Log, at},
     message::Message,
+    owed,
     story::Story,
 };
 use harness::{LOOPBACK, Site, TOKEN, email, no_email, no_slack, slack};
@@ -174,6 +175,32 @@ async fn a_mail_sent_twice_after_a_crash_is_the_same_mail() {
     assert_eq!(mails[0].header("Date"), mails[1].header("Date"));
     assert_eq!(mails[0].header("Auto-Submitted"), Some("auto-generated"));
     assert!(mails[0].body.contains("filename=\"diagnostics.txt\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_a_crash_left_unrecorded_is_repeated_as_the_same_mail_and_nothing_else_is() {
+    let sink = SmtpSink::start().await.unwrap();
+    let configured = email(&sink, &["ann@example.com"]);
+    let (log, message) = opened();
+    let key = owed::key(&message.incident, 1, message.kind, "email", "ann@example.com");
+    let lost = Outgoing {
+        message: &message,
+        key: &key,
+        recipient: "ann@example.com",
+        thread: None,
+        time: at(0),
+        again: false,
+        files: &[],
+    };
+    Smtp::new(&configured).unwrap().send(&lost).await.unwrap();
+
+    let site = Site::start(configured, no_slack()).await;
+    site.append(&log).await;
+    eventually!(site.receipts(&log, "email").await.len() == 8);
+    let mails = sink.mails().unwrap();
+    let ids: std::collections::BTreeSet<_> = mails.iter().filter_map(|mail| mail.header("Message-ID")).collect();
+    assert_eq!((mails.len(), ids.len()), (9, 8), "one duplicate, and it is the same mail");
+    site.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
