@@ -1,0 +1,216 @@
+//! What can be typed.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Event-driven incident remediation for Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "paramedic", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Commands: roles first, then those for people.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run every role in this process (embedded bus unless configured otherwise).
+    Up(Process),
+    /// Run the alert intake.
+    Gateway(Process),
+    /// Run investigation and verification.
+    Analysis(Process),
+    /// Run planning.
+    Planner(Process),
+    /// Run the step executor.
+    Executor(Process),
+    /// Run approvals.
+    Approval(Process),
+    /// Run notifications.
+    Notifier(Process),
+    /// Run the query API.
+    Console(Process),
+    /// Practise: a simulated cluster with a fault, every role, and you.
+    Drill(Drill),
+    /// Run only the simulated cluster.
+    Simulate(Simulate),
+    /// Print the configuration reference as Markdown.
+    Configuration,
+    /// List incidents.
+    Incidents {
+        #[command(flatten)]
+        server: Server,
+        /// Only those that have not ended.
+        #[arg(long)]
+        open: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one incident: diagnosis, plan, gates, steps, verification.
+    Show {
+        #[command(flatten)]
+        server: Server,
+        /// Incident id.
+        id: String,
+        /// Print the whole state as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what happened, event by event.
+    Timeline {
+        #[command(flatten)]
+        server: Server,
+        /// Incident id.
+        id: String,
+    },
+    /// Approve a gate: shows the exact change and binds to its digest.
+    Approve {
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        decision: Decision,
+    },
+    /// Deny a gate.
+    Deny {
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        decision: Decision,
+    },
+    /// Fold an incident's log again and print the state it gives.
+    Replay {
+        #[command(flatten)]
+        server: Server,
+        /// Incident id.
+        id: String,
+    },
+    /// Check the logs.
+    Audit {
+        /// What to check.
+        #[command(subcommand)]
+        command: Audit,
+    },
+}
+
+/// Options of a serving process.
+#[derive(Debug, Args)]
+pub struct Process {
+    /// Configuration file (TOML, YAML or JSON); PARAMEDIC_* variables win over it.
+    #[arg(long, env = "PARAMEDIC_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Where the query and approval APIs are.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// gRPC address of `paramedic up`, or of the console.
+    #[arg(long, env = "PARAMEDIC_SERVER", default_value = "http://127.0.0.1:9095")]
+    pub server: String,
+    /// gRPC address of the approval role, where it is another one.
+    #[arg(long, env = "PARAMEDIC_APPROVAL_SERVER")]
+    pub approval_server: Option<String>,
+    /// Token that says who you are.
+    #[arg(long, env = "PARAMEDIC_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+}
+
+/// A decision on a gate.
+#[derive(Debug, Args)]
+pub struct Decision {
+    /// Incident id.
+    pub id: String,
+    /// Gate id; needed when more than one waits.
+    #[arg(long)]
+    pub gate: Option<String>,
+    /// Digest of the change you read; without it the change is shown and you are asked.
+    #[arg(long)]
+    pub digest: Option<String>,
+    /// Your name, where the server does not know you by a token.
+    #[arg(long, env = "USER", default_value = "")]
+    pub by: String,
+    /// Your words, kept in the log.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+}
+
+/// Audits.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Verify the hash chain of one incident's log, or of all.
+    Verify {
+        #[command(flatten)]
+        server: Server,
+        /// Incident id; without it, every incident.
+        id: Option<String>,
+    },
+}
+
+/// Who approves in a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Approve {
+    /// You, in the terminal.
+    Ask,
+    /// The drill itself, at once.
+    Auto,
+    /// Nobody: answer from elsewhere (`paramedic approve`, the link in the mail).
+    Never,
+}
+
+/// Options of a drill.
+#[derive(Debug, Args)]
+pub struct Drill {
+    /// A built-in scenario (payment-oom, bad-release) or a scenario file.
+    pub scenario: String,
+    /// Who approves.
+    #[arg(long, value_enum, default_value = "ask")]
+    pub approve: Approve,
+    /// How many times faster than the wall clock everything runs.
+    #[arg(long, default_value_t = 20.0)]
+    pub speed: f64,
+    /// Another bus than the embedded one: nats://host:port.
+    #[arg(long)]
+    pub bus: Option<String>,
+    /// Print one JSON object at the end instead of the story.
+    #[arg(long)]
+    pub json: bool,
+    /// Keep serving after the incident ended, for `paramedic show` and the like.
+    #[arg(long)]
+    pub keep: bool,
+    /// Address of the gRPC APIs during the drill.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub grpc: SocketAddr,
+    /// Export traces to this OpenTelemetry collector (gRPC).
+    #[arg(long)]
+    pub otlp: Option<String>,
+    /// Log filter; the story needs no log lines.
+    #[arg(long, default_value = "error")]
+    pub log: String,
+}
+
+/// Options of the simulated cluster.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// A built-in scenario or a scenario file.
+    pub scenario: String,
+    /// Listen address of the Kubernetes API (Prometheus, Loki and Jaeger are below /prometheus, /loki and /jaeger).
+    #[arg(long, default_value = "127.0.0.1:6443")]
+    pub listen: SocketAddr,
+    /// How many times faster than the wall clock it runs.
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+    /// Where to write a kubeconfig for it.
+    #[arg(long)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Post its alerts to this Alertmanager webhook receiver.
+    #[arg(long)]
+    pub webhook: Option<String>,
+    /// Bearer token of the receiver.
+    #[arg(long, env = "PARAMEDIC_WEBHOOK_TOKEN", hide_env_values = true, default_value = "")]
+    pub webhook_token: String,
+    /// Append every API request to this file, one JSON object a line.
+    #[arg(long)]
+    pub audit: Option<PathBuf>,
+}

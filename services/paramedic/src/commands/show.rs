@@ -1,0 +1,89 @@
+//! One incident on one page.
+
+use std::process::ExitCode;
+
+use paramedic_domain::{approval::GateState, change::Change, incident::Incident, plan::{Gate, Plan}};
+
+use crate::{cli::Server, client::{self, Client}, text};
+
+/// Prints an incident, for people or as JSON.
+pub async fn show(server: &Server, id: &str, json: bool) -> anyhow::Result<ExitCode> {
+    let mut client = Client::new(server)?;
+    if json {
+        let state: serde_json::Value = serde_json::from_str(&client.state_json(id).await?)?;
+        text::say(&serde_json::to_string_pretty(&state)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let incident = client::fold(id, &client.log(id).await?)?;
+    text::say(&text::clean(&page(&incident)));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn page(incident: &Incident) -> String {
+    let mut lines = vec![
+        format!("{}  {}", incident.id, incident.title),
+        format!("status      {}{}", text::word(&incident.status()).replace('_', " "), incident.end.as_ref().map(|end| format!(": {}", end.reason)).unwrap_or_default()),
+        format!("cluster     {}", incident.cluster),
+        format!("opened      {}", incident.opened_at.map(text::utc).unwrap_or_default()),
+    ];
+    for alert in incident.alerts.values() {
+        lines.push(format!("alert       {} {} ({})", alert.name(), alert.label("pod"), text::word(&alert.status)));
+    }
+    if let Some(diagnosis) = &incident.diagnosis {
+        lines.push(format!("diagnosis   {} of {}, confidence {:.0} % ({})", text::word(&diagnosis.category), diagnosis.target, diagnosis.confidence * 100.0, diagnosis.engine));
+        lines.push(format!("            {}", diagnosis.summary));
+        lines.extend(diagnosis.factors.iter().map(|factor| format!("            {:+.2}  {}", factor.weight, factor.text)));
+        lines.extend(diagnosis.missing_sources.iter().map(|source| format!("            missing: {source}")));
+    }
+    if let Some(plan) = &incident.plan {
+        lines.push(format!("plan        {} ({})", plan.summary, plan.id));
+        lines.extend(plan.steps.iter().map(|step| {
+            let state = incident.step_state(&step.id).map(|state| serde_json::to_value(state).ok()).and_then(|value| value?.get("state")?.as_str().map(str::to_owned));
+            let after = if step.depends_on.is_empty() { String::new() } else { format!("  after {}", step.depends_on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) };
+            format!("  {:<10}{:<20} {:<10}{}{after}", step.id.to_string(), step.action, state.unwrap_or_default(), step.description)
+        }));
+        for gate in &plan.gates {
+            lines.push(format!("gate        {} {}", gate.id, gate_words(incident, gate)));
+            lines.extend(change_lines(plan, gate));
+        }
+    }
+    if let Some(verification) = &incident.verification {
+        lines.push(text::verdict(verification));
+        lines.extend(verification.measurements.iter().map(|m| {
+            let number = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.0}"));
+            format!("  {:<6} {} : {} -> {} {}", m.holds.map_or("?", |holds| if holds { "ok" } else { "NOT" }), m.criterion.description, number(m.criterion.before), number(m.after), m.criterion.unit)
+        }));
+    }
+    lines.join("\n")
+}
+
+fn gate_words(incident: &Incident, gate: &Gate) -> String {
+    match incident.gates.get(&gate.id) {
+        None | Some(GateState::Planned) => "not asked yet".to_owned(),
+        Some(GateState::Waiting { expires_at, approvals, .. }) => format!("waits for {} of {} approvals until {}", gate.quorum as usize - approvals.len(), gate.quorum, text::utc(*expires_at)),
+        Some(GateState::Granted { at, approvals }) => format!("granted {} by {}", text::utc(*at), approvals.iter().map(|d| d.by.as_str()).collect::<Vec<_>>().join(", ")),
+        Some(GateState::Denied { at, decision }) => format!("denied {} by {}: {}", text::utc(*at), decision.by, decision.reason),
+        Some(GateState::Expired { at }) => format!("expired {}", text::utc(*at)),
+    }
+}
+
+/// What a gate decides, as old -> new lines with the digest.
+pub fn change_lines(plan: &Plan, gate: &Gate) -> Vec<String> {
+    let mut lines = vec![format!("  {} risk: {}", text::word(&gate.risk), gate.reason), format!("  digest {}", gate.digest)];
+    for step in gate.steps.iter().filter_map(|id| plan.step(id)) {
+        match &step.change {
+            Change::Patch(patch) => {
+                lines.push(format!("  {} {} patches {}", step.id, step.action, patch.target));
+                lines.extend(patch.diff.iter().map(|field| {
+                    format!("    {}: {} -> {}", field.path, field.from.as_deref().unwrap_or("(none)"), field.to.as_deref().unwrap_or("(removed)"))
+                }));
+            }
+            Change::Delete(deletion) => lines.push(format!("  {} {} deletes {}", step.id, step.action, deletion.target)),
+            Change::Carried { by, .. } => lines.push(format!("  {} {} is part of the patch of {by}", step.id, step.action)),
+            Change::Exec(exec) => lines.push(format!("  {} {} runs {:?} in {}", step.id, step.action, exec.argv, exec.target)),
+            Change::Read { what, .. } => lines.push(format!("  {} {} reads {what}", step.id, step.action)),
+            Change::Notify(notice) => lines.push(format!("  {} {} tells: {}", step.id, step.action, notice.title)),
+        }
+    }
+    lines
+}

@@ -1,0 +1,111 @@
+//! The drill as a story on the terminal.
+
+use jiff::Timestamp;
+use paramedic_domain::{envelope::Envelope, event::Event, incident::Incident};
+
+use super::world::World;
+use crate::{cli::Drill, text};
+
+/// A message that a sink received.
+pub struct Message {
+    /// `email` or `slack`.
+    pub channel: &'static str,
+    /// Where it went.
+    pub recipient: String,
+    /// Subject or fallback text.
+    pub title: String,
+    /// Plain text.
+    pub body: String,
+    /// It answers an earlier message of the thread.
+    pub reply: bool,
+}
+
+/// Tells what happens, with the drill's time in front.
+pub struct Narrator {
+    origin: Timestamp,
+    loud: bool,
+}
+
+impl Narrator {
+    /// A narrator whose clock starts at `origin`; a quiet one says nothing.
+    pub fn new(origin: Timestamp, loud: bool) -> Self {
+        Self { origin, loud }
+    }
+
+    /// What was started.
+    pub fn world(&self, world: &World, arguments: &Drill) {
+        let clock = format!("times are the drill's, {} times as fast as the wall's", arguments.speed);
+        self.line(self.origin, "drill", &format!("{}: {clock}", arguments.scenario));
+        self.line(self.origin, "cluster", &format!("simulated Kubernetes API at {}", world.api));
+        self.line(self.origin, "roles", &format!("all in this process: http {}, grpc {}", world.http, world.grpc));
+    }
+
+    /// One event.
+    pub fn event(&mut self, incident: &Incident, envelope: Option<&Envelope>) {
+        let Some(envelope) = envelope else { return };
+        let label = match &envelope.event {
+            Event::IncidentOpened { .. } => "incident",
+            Event::AlertsCorrelated { .. } | Event::AlertsResolved { .. } | Event::StormDeclared { .. } => "alerts",
+            Event::AnalysisStarted { .. } | Event::DiagnosisReached { .. } | Event::AnalysisInconclusive { .. } => "analysis",
+            Event::PlanProposed { .. } | Event::PlanRefused { .. } => "plan",
+            Event::ApprovalRequested { .. } | Event::ApprovalGranted { .. } | Event::ApprovalDenied { .. } | Event::ApprovalExpired { .. } | Event::ApprovalEscalated { .. } => "approval",
+            Event::StepStarted { .. } | Event::StepSucceeded { .. } | Event::StepFailed { .. } | Event::StepSkipped { .. } | Event::StepUndone { .. } | Event::WorkflowFinished { .. } => "workflow",
+            Event::VerificationPassed { .. } | Event::VerificationFailed { .. } | Event::VerificationInconclusive { .. } => "verify",
+            Event::IncidentResolved { .. } | Event::IncidentEscalated { .. } | Event::IncidentCancelled { .. } | Event::IncidentMerged { .. } => "incident",
+            Event::NotificationFailed { .. } => "notify",
+            // The sinks show the messages themselves, and a scheduled step starts at once.
+            Event::NotificationSent { .. } | Event::StepScheduled { .. } => return,
+        };
+        self.line(envelope.time, label, &text::event(&envelope.event));
+        match &envelope.event {
+            Event::DiagnosisReached { diagnosis, .. } => {
+                for factor in &diagnosis.factors {
+                    self.more(&format!("{:+.2}  {}", factor.weight, factor.text));
+                }
+            }
+            Event::PlanProposed { .. } => {
+                for line in incident.plan.iter().flat_map(|plan| plan.notes.clone()) {
+                    self.more(&line);
+                }
+            }
+            Event::VerificationPassed { verification, .. } | Event::VerificationFailed { verification, .. } | Event::VerificationInconclusive { verification, .. } => {
+                for m in &verification.measurements {
+                    let number = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.0}"));
+                    let mark = m.holds.map_or("?", |holds| if holds { "ok" } else { "NOT" });
+                    self.more(&format!("{mark:<4}{}: {} -> {} {}", m.criterion.description, number(m.criterion.before), number(m.after), m.criterion.unit));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// One message as a person receives it.
+    pub fn message(&self, message: &Message, now: Timestamp) {
+        self.line(now, message.channel, &format!("{}to {}: {}", if message.reply { "in thread, " } else { "" }, message.recipient, message.title));
+        if message.channel == "email" {
+            for line in message.body.lines() {
+                self.more(&format!("| {line}"));
+            }
+        }
+    }
+
+    /// What a person is asked about.
+    pub fn question(&self, lines: &[String]) {
+        for line in lines {
+            self.more(line);
+        }
+    }
+
+    fn line(&self, at: Timestamp, label: &str, line: &str) {
+        if self.loud {
+            let seconds = at.duration_since(self.origin).as_secs().max(0);
+            text::say(&format!("{:>3}:{:02}  {label:<9} {}", seconds / 60, seconds % 60, text::clean(line)));
+        }
+    }
+
+    fn more(&self, line: &str) {
+        if self.loud {
+            text::say(&format!("{:>18}{}", "", text::clean(line)));
+        }
+    }
+}

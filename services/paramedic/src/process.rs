@@ -1,0 +1,52 @@
+//! One runtime, one command, one exit code.
+
+use std::process::ExitCode;
+
+use crate::{
+    cli::{Cli, Command},
+    commands, drill, reference, roles, simulate, text,
+};
+
+/// Runs the command; errors go to standard error as one sentence with its causes.
+pub fn exit_code(cli: Cli) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::from(error).context("cannot start the async runtime")),
+    };
+    let outcome = runtime.block_on(run(cli));
+    // A prompt may still be blocked on standard input; nobody waits for it.
+    runtime.shutdown_background();
+    outcome.unwrap_or_else(|error| fail(&error))
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where a command's error reaches its user")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("paramedic: {error:#}");
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Up(process) => roles::run(&roles::ALL, &process).await,
+        Command::Gateway(process) => roles::run(&["gateway"], &process).await,
+        Command::Analysis(process) => roles::run(&["analysis"], &process).await,
+        Command::Planner(process) => roles::run(&["planner"], &process).await,
+        Command::Executor(process) => roles::run(&["executor"], &process).await,
+        Command::Approval(process) => roles::run(&["approval"], &process).await,
+        Command::Notifier(process) => roles::run(&["notifier"], &process).await,
+        Command::Console(process) => roles::run(&["console"], &process).await,
+        Command::Drill(arguments) => drill::run(arguments).await,
+        Command::Simulate(arguments) => simulate::run(arguments).await,
+        Command::Configuration => {
+            text::say(reference::markdown().trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Incidents { server, open, json } => commands::incidents(&server, open, json).await,
+        Command::Show { server, id, json } => commands::show(&server, &id, json).await,
+        Command::Timeline { server, id } => commands::timeline(&server, &id).await,
+        Command::Approve { server, decision } => commands::decide(&server, &decision, true).await,
+        Command::Deny { server, decision } => commands::decide(&server, &decision, false).await,
+        Command::Replay { server, id } => commands::replay(&server, &id).await,
+        Command::Audit { command } => commands::audit(command).await,
+    }
+}

@@ -1,0 +1,11 @@
+//! What cross-service stories are made of: a practice range, the product as real processes, and real servers around it.
+
+mod otlp;
+mod product;
+mod range;
+mod story;
+
+pub use otlp::{OtlpReceiver, SpanRecord};
+pub use product::{Product, ProductOptions, TOKEN, paramedic};
+pub use range::Range;
+pub use story::{Story, wait_for_end, wait_for_event};

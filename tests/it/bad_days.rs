@@ -1,0 +1,40 @@
+//! The bus is away; the cluster is away.
+
+use paramedic_domain::incident::Status;
+use paramedic_testkit::{eventually, servers::NatsServer};
+use paramedic_tests::{Product, ProductOptions, Range, wait_for_end, wait_for_event};
+
+use crate::cast;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_bus_the_gateway_answers_503_and_takes_the_alert_later() {
+    let mut nats = NatsServer::start().await.unwrap();
+    let range = Range::start("payment-oom", cast::SPEED).await.unwrap();
+    let options = ProductOptions::default().with("PARAMEDIC_GATEWAY__APPEND_TIMEOUT_SECONDS", "1");
+    let product = Product::start("up", &range, &nats.url(), &options).await.unwrap();
+    let webhook = cast::oom_webhook(&range).await;
+    nats.kill9().unwrap();
+    let answer = product.post_alerts(&webhook).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(answer.headers().contains_key("retry-after"));
+    nats.start_again().await.unwrap();
+    eventually!(within std::time::Duration::from_secs(60), product.post_alerts(&webhook).await.is_ok_and(|answer| answer.status().is_success()), "the alert is taken once the bus is back");
+    wait_for_event(&product.grpc(), |incident, _| incident.opened_at.is_some()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreachable_cluster_is_said_so_and_goes_to_people() {
+    let range = Range::start("payment-oom", 120.0).await.unwrap();
+    let bus = format!("embedded:{}", range.folder().join("bus").display());
+    let nowhere = range.folder().join("nowhere");
+    let kubeconfig = std::fs::read_to_string(range.kubeconfig()).unwrap();
+    let server = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("server: ")).unwrap().to_owned();
+    std::fs::write(&nowhere, kubeconfig.replace(&server, "http://127.0.0.1:9")).unwrap();
+    let options = ProductOptions::default().with("PARAMEDIC_CLUSTER__KUBECONFIG", nowhere.display().to_string());
+    let product = Product::start("up", &range, &bus, &options).await.unwrap();
+    product.post_alerts(&cast::oom_webhook(&range).await).await.unwrap().error_for_status().unwrap();
+    let (ended, _) = wait_for_end(&product.grpc()).await.unwrap();
+    assert_eq!(ended.status(), Status::Escalated);
+    let said = format!("{:?} {:?}", ended.inconclusive, ended.end);
+    assert!(said.contains("unreachable") || said.contains("cannot reach"), "{said}");
+}

@@ -1,0 +1,13 @@
+//! Stories across services, one per file: the real binary, real servers around it, a simulated cluster underneath.
+
+#![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
+
+mod bad_days;
+mod cast;
+mod crash_points;
+mod drift;
+mod drill_command;
+mod one_trace;
+mod role_kills;
+mod scaled_out;
+mod whole_path;
