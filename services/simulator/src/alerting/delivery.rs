@@ -37,6 +37,7 @@ pub async fn run(world: Arc<World>, mut webhook: watch::Receiver<Option<Webhook>
         }
     };
     let mut rules = Rules::of(&world);
+    rules.catch_up(&world);
     let mut groups = Groups::default();
     let mut retry = Retry::default();
     loop {
@@ -92,6 +93,17 @@ impl Rules {
         }
     }
 
+    /// Evaluates the recent past, so that what was wrong for long enough before the start fires at once.
+    fn catch_up(&mut self, world: &World) {
+        let longest = self.rules.iter().map(|(rule, _)| rule.hold.0).max().unwrap_or_default();
+        let now = world.clock().now();
+        let mut at = obj::before(now, longest + EVERY * 3);
+        while at < now {
+            self.evaluate(world, at);
+            at = obj::after(at, EVERY * 3);
+        }
+    }
+
     fn evaluate(&mut self, world: &World, now: Timestamp) {
         let view = View::of(world);
         for (index, (rule, expr)) in self.rules.iter().enumerate() {
@@ -101,6 +113,8 @@ impl Rules {
                 Err(error) => tracing::warn!(rule = rule.alert, error, "rule cannot be evaluated"),
             }
         }
+        drop(view);
+        world.set_alerts(self.alerts.shown());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use super::template::fill;
 use crate::{scenario::AlertRule, telemetry::series::Labels, world::obj};
@@ -12,6 +13,8 @@ use crate::{scenario::AlertRule, telemetry::series::Labels, world::obj};
 pub(super) struct Alert {
     pub(super) labels: Labels,
     pub(super) annotations: BTreeMap<String, String>,
+    /// Value of the expression when it last matched.
+    pub(super) value: f64,
     /// When the expression began to match.
     pub(super) since: Timestamp,
     /// When it last matched.
@@ -38,6 +41,7 @@ impl Alerts {
             let fresh = || Alert {
                 labels,
                 annotations: BTreeMap::new(),
+                value: *value,
                 since: now,
                 seen: now,
                 fired: None,
@@ -49,6 +53,7 @@ impl Alerts {
                 alert.fired = None;
             }
             alert.seen = now;
+            alert.value = *value;
             alert.annotations = rule
                 .annotations
                 .iter()
@@ -75,6 +80,21 @@ impl Alerts {
     /// Alerts that fire or were resolved and not forgotten yet.
     pub(super) fn told(&self) -> impl Iterator<Item = &Alert> {
         self.all.values().filter(|alert| alert.fired.is_some())
+    }
+
+    /// Pending and firing alerts as the query API of Prometheus shows them.
+    pub(super) fn shown(&self) -> Vec<Value> {
+        let open = self.all.values().filter(|alert| alert.resolved.is_none());
+        open.map(|alert| {
+            json!({
+                "labels": alert.labels.0,
+                "annotations": alert.annotations,
+                "state": if alert.fired.is_some() { "firing" } else { "pending" },
+                "activeAt": alert.since.to_string(),
+                "value": alert.value.to_string(),
+            })
+        })
+        .collect()
     }
 
     /// Forgets resolved alerts once everybody was told.

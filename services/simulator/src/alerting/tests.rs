@@ -122,29 +122,44 @@ async fn take(
     StatusCode::OK
 }
 
-#[tokio::test]
-async fn the_payment_scenario_posts_its_alert_and_later_that_it_is_over() {
-    let (sender, mut posts) = mpsc::unbounded_channel();
+/// A receiver whose first answer is 503, and what it takes afterwards.
+async fn receiver() -> (
+    Webhook,
+    mpsc::UnboundedReceiver<(Option<String>, Value)>,
+    tokio::task::JoinHandle<()>,
+) {
+    let (sender, posts) = mpsc::unbounded_channel();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v2/alerts", listener.local_addr().unwrap());
     let app = Router::new()
         .route("/api/v2/alerts", post(take))
         .with_state((sender, Arc::default()));
-    let server = tokio::spawn(async move { axum::serve(listener, app).await });
+    let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (
+        Webhook {
+            url,
+            bearer: Some("secret".to_owned()),
+        },
+        posts,
+        server,
+    )
+}
 
+async fn next(posts: &mut mpsc::UnboundedReceiver<(Option<String>, Value)>) -> (Option<String>, Value) {
+    tokio::time::timeout(Duration::from_secs(60), posts.recv()).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn the_payment_scenario_posts_its_alert_and_later_that_it_is_over() {
+    let (webhook, mut posts, server) = receiver().await;
     let world = world::payment();
-    let clock = world.clock().clone();
-    clock.resume(120.0);
+    world.clock().resume(120.0);
     let cancel = CancellationToken::new();
-    let webhook = Webhook {
-        url,
-        bearer: Some("secret".to_owned()),
-    };
-    let (_keep, receiver) = watch::channel(Some(webhook));
+    let (_keep, watched) = watch::channel(Some(webhook));
     let living = tokio::spawn(world.clone().run(cancel.clone()));
-    let alerting = tokio::spawn(run(world.clone(), receiver, cancel.clone()));
+    let alerting = tokio::spawn(run(world.clone(), watched, cancel.clone()));
 
-    let (token, body) = tokio::time::timeout(Duration::from_secs(60), posts.recv()).await.unwrap().unwrap();
+    let (token, body) = next(&mut posts).await;
     assert_eq!(token.as_deref(), Some("Bearer secret"));
     assert_eq!(body["status"], "firing");
     let alert = &body["alerts"][0];
@@ -158,6 +173,7 @@ async fn the_payment_scenario_posts_its_alert_and_later_that_it_is_over() {
     assert!(alert["annotations"]["runbook_url"].is_string());
     let fired = obj::time(alert, "/startsAt").unwrap().duration_since(world.origin()).as_secs_f64();
     assert!(fired >= 9.0, "fired {fired} s after the beginning, before the kill");
+    assert_eq!(world.alerts()[0]["state"], "firing");
 
     // Over when the pod is replaced.
     world
@@ -167,8 +183,27 @@ async fn the_payment_scenario_posts_its_alert_and_later_that_it_is_over() {
             Ok(())
         })
         .unwrap();
-    let (_, body) = tokio::time::timeout(Duration::from_secs(60), posts.recv()).await.unwrap().unwrap();
-    assert_eq!(body["status"], "resolved");
+    assert_eq!(next(&mut posts).await.1["status"], "resolved");
+    cancel.cancel();
+    living.await.unwrap();
+    alerting.await.unwrap();
+    server.abort();
+}
+
+#[tokio::test]
+async fn what_was_wrong_long_enough_before_the_start_is_told_at_once() {
+    let (webhook, mut posts, server) = receiver().await;
+    let world = world::boot(&crate::scenario::Scenario::builtin("bad-release").unwrap());
+    world.clock().resume(20.0);
+    let cancel = CancellationToken::new();
+    let (_keep, watched) = watch::channel(Some(webhook));
+    let living = tokio::spawn(world.clone().run(cancel.clone()));
+    let alerting = tokio::spawn(run(world.clone(), watched, cancel.clone()));
+    let (_, body) = next(&mut posts).await;
+    assert_eq!(body["commonLabels"]["alertname"], "KubePodCrashLooping");
+    assert_eq!(body["alerts"].as_array().unwrap().len(), 2, "{body}");
+    let fired = obj::time(&body["alerts"][0], "/startsAt").unwrap();
+    assert!(fired < world.origin(), "the rollout is seven minutes old, the rule wants five");
     cancel.cancel();
     living.await.unwrap();
     alerting.await.unwrap();

@@ -36,6 +36,7 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/api/v1/label/{name}/values", get(values))
         .route("/api/v1/metadata", get(metadata))
         .route("/api/v1/rules", get(rules))
+        .route("/api/v1/alerts", get(alerts))
         .route("/api/v1/status/buildinfo", get(build))
         .route("/-/ready", get(|| async { "Prometheus Server is Ready.\n" }))
         .route("/-/healthy", get(|| async { "Prometheus Server is Healthy.\n" }))
@@ -249,19 +250,33 @@ async fn metadata(State(world): State<Arc<World>>) -> Answer {
     success(Json_::Object(all.collect()))
 }
 
+async fn alerts(State(world): State<Arc<World>>) -> Answer {
+    success(json!({"alerts": world.alerts()}))
+}
+
 async fn rules(State(world): State<Arc<World>>) -> Answer {
+    let open = world.alerts();
     let rules: Vec<Json_> = world
         .scenario()
         .rules
         .iter()
         .map(|rule| {
+            let own: Vec<&Json_> = open.iter().filter(|alert| alert["labels"]["alertname"] == rule.alert).collect();
+            let in_state = |state: &str| own.iter().any(|alert| alert["state"] == state);
+            let state = if in_state("firing") {
+                "firing"
+            } else if in_state("pending") {
+                "pending"
+            } else {
+                "inactive"
+            };
             json!({
-                "name": rule.alert, "query": rule.expr, "duration": rule.hold.as_secs_f64(),
-                "labels": rule.labels, "annotations": rule.annotations, "type": "alerting", "health": "ok", "alerts": [],
+                "name": rule.alert, "query": rule.expr, "duration": rule.hold.as_secs_f64(), "state": state,
+                "labels": rule.labels, "annotations": rule.annotations, "type": "alerting", "health": "ok", "alerts": own,
             })
         })
         .collect();
-    success(json!({"groups": [{"name": world.scenario().name, "file": "scenario", "interval": 15, "rules": rules}]}))
+    success(json!({"groups": [{"name": world.scenario().name, "file": "scenario", "interval": 5, "rules": rules}]}))
 }
 
 async fn build() -> Answer {

@@ -64,6 +64,8 @@ pub struct World {
     ledger: RwLock<Ledger>,
     series: RwLock<StateSeries>,
     machinery: Mutex<Machinery>,
+    /// Pending and firing alerts, as the query API shows them.
+    alerts: RwLock<Vec<Value>>,
 }
 
 /// What controllers remember besides the store.
@@ -95,6 +97,7 @@ impl World {
             store,
             ledger: RwLock::default(),
             series: RwLock::default(),
+            alerts: RwLock::default(),
             machinery: Mutex::new(Machinery {
                 settled: 0,
                 due: None,
@@ -273,6 +276,14 @@ impl World {
     /// The scenario's beginning.
     pub fn origin(&self) -> Timestamp {
         self.origin
+    }
+
+    pub(crate) fn set_alerts(&self, alerts: Vec<Value>) {
+        *write(&self.alerts) = alerts;
+    }
+
+    pub(crate) fn alerts(&self) -> Vec<Value> {
+        read(&self.alerts).clone()
     }
 
     pub(crate) fn ledger(&self) -> &RwLock<Ledger> {
