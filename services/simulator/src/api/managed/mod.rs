@@ -62,8 +62,8 @@ fn unowned() -> FieldSet {
 
 /// The parts of an object that exist even in an empty one, so that nobody owns the part itself.
 fn skeleton() -> Value {
-    json!({"metadata": {}, "status": {}, "spec": {
-        "strategy": {}, "updateStrategy": {}, "scaleTargetRef": {}, "template": {"metadata": {}, "spec": {}}}})
+    json!({"metadata": {}, "status": {}, "spec": {"containers": [],
+        "strategy": {}, "updateStrategy": {}, "scaleTargetRef": {}, "template": {"metadata": {}, "spec": {"containers": []}}}})
 }
 
 fn node(resource: &Resource) -> Option<Node<'static>> {

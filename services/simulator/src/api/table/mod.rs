@@ -2,6 +2,7 @@
 
 mod columns;
 mod rows;
+mod text;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
