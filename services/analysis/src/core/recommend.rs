@@ -170,7 +170,7 @@ fn too_low(facts: &Facts, finding: &Finding, list: &mut List<'_>, criteria: &mut
                 "increase_resources",
                 &format!("Increase the memory limit from {} to {}", memory(old), memory(new)),
                 json!({"memory": memory(new), "container": workload.container}),
-                &[diagnostics.clone()],
+                std::slice::from_ref(&diagnostics),
             )
             .why(
                 0.88,
@@ -207,7 +207,7 @@ fn release(facts: &Facts, finding: &Finding, list: &mut List<'_>) {
                 "rollback_deployment",
                 &format!("Roll back to revision {}", previous.number),
                 json!({"revision": previous.number}),
-                &[diagnostics.clone()],
+                std::slice::from_ref(&diagnostics),
             )
             .why(
                 0.90,

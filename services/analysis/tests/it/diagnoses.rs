@@ -46,6 +46,9 @@ async fn the_leaking_payment_service_is_diagnosed_with_seven_actions() {
         found.confidence,
         found.factors
     );
+    assert!(found.missing_sources.is_empty(), "{:?}", found.missing_sources);
+    let counter = found.factors.iter().find(|factor| factor.text.contains("coroutine pool size"));
+    assert!(counter.is_some(), "{:#?}", found.factors);
     assert_eq!(found.recommendations.len(), 7, "{:#?}", found.recommendations);
     assert_eq!(found.recommendations[2].parameters["memory"], json!("3Gi"), "{:#?}", found.evidence);
     assert_eq!(
