@@ -45,6 +45,7 @@ impl Run<'_> {
                 Trouble::Transient { .. } | Trouble::Forbidden { .. } => Err(Halt::looking(&trouble, Effect::Unknown)),
             };
         }
+        self.know(Effect::Applied);
         crash::point(&self.step.id, Moment::AfterApply);
         if touches_template(patch) {
             let state = self.rolled_out(target).await?;

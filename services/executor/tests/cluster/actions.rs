@@ -54,7 +54,9 @@ async fn there_and_back(wanted: Wanted, look: impl Fn(&Stage) -> Value) -> (Valu
         assert_eq!(
             stage.incident().await.step_state(&plan.steps[0].id),
             Some(&expected),
-            "{}",
+            "{:?} {}\n{}",
+            stage.mutated(),
+            stage.deployment()["status"],
             stage.transcript().await
         );
     }
