@@ -17,6 +17,7 @@ pub struct Server {
 
 impl Server {
     /// Binds `listen` and serves the API, with `extra` routes before it (telemetry, for instance).
+    #[expect(clippy::disallowed_methods, reason = "shutdown awaits the task")]
     pub async fn start(listen: SocketAddr, api: Arc<Api>, extra: Router) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(listen)
             .await

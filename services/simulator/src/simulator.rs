@@ -60,6 +60,10 @@ pub struct Simulator {
     tasks: Vec<JoinHandle<()>>,
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "simulated time starts at the wall clock's; shutdown awaits every task"
+)]
 impl Simulator {
     /// Builds the scenario's cluster, lives through its past and serves it from now on.
     pub async fn start(options: Options) -> anyhow::Result<Self> {

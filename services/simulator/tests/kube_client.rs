@@ -173,6 +173,26 @@ async fn watches_follow_selectors_and_the_runtime_watcher_works() {
 }
 
 #[tokio::test]
+async fn a_watch_from_too_long_ago_is_told_to_list_again() {
+    let cluster = Cluster::start().await;
+    let api: Api<ConfigMap> = Api::namespaced(cluster.client(), "golden");
+    let gvr = Gvr::config_maps();
+    cluster
+        .store
+        .create(&gvr, json!({"metadata": {"name": "c", "namespace": "golden"}}))
+        .unwrap();
+    for i in 0..17_000 {
+        let edit = &mut |map: &mut serde_json::Value| {
+            map["data"] = json!({"i": i.to_string()});
+            Ok(())
+        };
+        cluster.store.update(&gvr, Some("golden"), "c", edit).unwrap();
+    }
+    let mut old = api.watch(&WatchParams::default(), "1").await.unwrap().boxed();
+    assert!(matches!(old.try_next().await.unwrap(), Some(WatchEvent::Error(status)) if status.code == 410));
+}
+
+#[tokio::test]
 async fn logs_and_commands_reach_the_container() {
     let cluster = Cluster::start().await;
     let api: Api<Pod> = Api::namespaced(cluster.client(), "golden");

@@ -382,6 +382,26 @@ async fn a_watch_shows_changes_as_they_come() {
 }
 
 #[tokio::test]
+async fn objects_that_kubectl_makes_itself() {
+    let kubectl = Kubectl::start().await;
+    assert_eq!(kubectl.ok("auth can-i patch deployments").await.trim(), "yes");
+    has(&kubectl.ok("create namespace extra").await, &["namespace/extra created"]);
+    kubectl.ok("create configmap notes --from-literal=a=1").await;
+    assert_eq!(kubectl.ok("get configmap notes -o jsonpath='{.data.a}'").await, "1");
+    kubectl.ok("create secret generic token --from-literal=a=1").await;
+    assert_eq!(kubectl.ok("get secret token -o jsonpath='{.data.a}'").await, "MQ==");
+    kubectl
+        .ok("create deployment tiny --image=registry.example.com/payments/receipt-worker:2.9.3")
+        .await;
+    kubectl.ok("rollout status deployment/tiny --timeout=60s").await;
+    kubectl.ok("autoscale deployment tiny --min=1 --max=3 --cpu-percent=50").await;
+    has(&kubectl.ok("get hpa tiny").await, &["Deployment/tiny", "/50%"]);
+    kubectl.ok("expose deployment tiny --port=80").await;
+    kubectl.ok("delete namespace extra").await;
+    kubectl.simulator.shutdown().await;
+}
+
+#[tokio::test]
 async fn cordon_and_drain_respect_the_budget() {
     let kubectl = Kubectl::start().await;
     has(&kubectl.ok("cordon worker-2").await, &["node/worker-2 cordoned"]);

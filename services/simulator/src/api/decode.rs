@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     catalog::Resource,
-    quantity,
+    protobuf, quantity,
     schema::{Node, SCHEMAS},
 };
 use crate::store::Status;
@@ -43,6 +43,9 @@ pub fn parse_body(body: &[u8], content_type: &str) -> Result<Value, Status> {
     if content_type.contains("yaml") {
         let text = std::str::from_utf8(body).map_err(|_| Status::bad_request("the body is not UTF-8"))?;
         return serde_yaml_ng::from_str(text).map_err(|error| Status::bad_request(format!("error decoding YAML: {error}")));
+    }
+    if content_type.contains("protobuf") || content_type.contains("cbor") {
+        return protobuf::decode(body);
     }
     serde_json::from_slice(body)
         .map_err(|error| Status::bad_request(format!("couldn't get version/kind; json parse error: {}", go_json_error(&error))))

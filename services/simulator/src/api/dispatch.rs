@@ -78,7 +78,7 @@ impl Api {
     }
 
     fn write_down(&self, call: &Call, raw_query: Option<&str>, code: u16) {
-        let body = match serde_json::from_slice(&call.body) {
+        let body = match decode::parse_body(&call.body, &call.content_type) {
             Ok(value) => value,
             Err(_) if call.body.is_empty() => Value::Null,
             Err(_) => Value::from(String::from_utf8_lossy(&call.body).into_owned()),

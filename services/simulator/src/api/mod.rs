@@ -2,7 +2,8 @@
 //!
 //! - seams: [`backend`] (logs and commands), [`metrics`] (current use)
 //! - the request: [`request`], [`auth`](self::auth), [`catalog`] (what is served), [`dispatch`](self::dispatch)
-//! - objects: [`decode`], [`convert`], [`defaults`], [`validate`], [`schema`], [`quantity`], [`quota`]
+//! - objects: [`decode`], [`convert`], [`defaults`], [`validate`], [`schema`], [`protobuf`], [`quantity`],
+//!   [`quota`]
 //! - verbs: `read`, `watch`, `write` (with [`patch`] and [`managed`]), `delete`, `scale`, `evict`, `review`, `logs`, `exec`
 //! - what clients learn about the server: [`discovery`], [`openapi`], [`table`]
 
@@ -23,6 +24,7 @@ pub mod managed;
 pub mod metrics;
 pub mod openapi;
 pub mod patch;
+pub mod protobuf;
 pub mod quantity;
 pub mod quota;
 mod read;

@@ -10,6 +10,14 @@ use crate::store::{Gvr, Status, Store, name_of, namespace_of};
 /// Used amounts by quota name (`limits.memory`, `pods`, ...), in nano-units.
 pub type Amounts = BTreeMap<String, i128>;
 
+/// A quota that has no room: its key, and what is asked, used and allowed.
+struct Over {
+    key: String,
+    asked: i128,
+    used: i128,
+    limit: i128,
+}
+
 /// One of something, in nano-units.
 const ONE: i128 = 1_000_000_000;
 
@@ -82,7 +90,12 @@ pub fn admit(store: &Store, pod: &Value) -> Result<(), Status> {
                 Some(amount) => {
                     let before = used.get(key).copied().unwrap_or(0);
                     if before + amount > limit {
-                        over.push((key.clone(), *amount, before, limit));
+                        over.push(Over {
+                            key: key.clone(),
+                            asked: *amount,
+                            used: before,
+                            limit,
+                        });
                     }
                 }
             }
@@ -93,18 +106,15 @@ pub fn admit(store: &Store, pod: &Value) -> Result<(), Status> {
             return Err(Status::forbidden(&Gvr::pods(), name, &why));
         }
         if !over.is_empty() {
-            let list = |pick: &dyn Fn(&(String, i128, i128, i128)) -> i128| {
-                over.iter()
-                    .map(|entry| format!("{}={}", entry.0, shown(&entry.0, pick(entry))))
-                    .collect::<Vec<_>>()
-                    .join(",")
+            let list = |pick: fn(&Over) -> i128| -> String {
+                let all: Vec<String> = over
+                    .iter()
+                    .map(|one| format!("{}={}", one.key, shown(&one.key, pick(one))))
+                    .collect();
+                all.join(",")
             };
-            let why = format!(
-                "exceeded quota: {quota_name}, requested: {}, used: {}, limited: {}",
-                list(&|e| e.1),
-                list(&|e| e.2),
-                list(&|e| e.3)
-            );
+            let (asked, used, limited) = (list(|one| one.asked), list(|one| one.used), list(|one| one.limit));
+            let why = format!("exceeded quota: {quota_name}, requested: {asked}, used: {used}, limited: {limited}");
             return Err(Status::forbidden(&Gvr::pods(), name, &why));
         }
     }

@@ -59,6 +59,16 @@ impl Api {
             Some(rv) if !initial_events => (Vec::new(), rv),
             _ => self.store.list_shared(&stored, target.ns()),
         };
+        let stream = match self.store.watch(rv) {
+            Ok(stream) => stream,
+            // Once the request is understood, the real server refuses inside the stream.
+            Err(status) => {
+                return Ok(streamed(Body::from(format!(
+                    "{}\n",
+                    json!({"type": "ERROR", "object": status.to_json()})
+                ))));
+            }
+        };
         let mut watcher = Watcher {
             store: self.store.clone(),
             target: target.clone(),
@@ -66,7 +76,7 @@ impl Api {
             filter,
             view: view.clone(),
             bookmarks: query.flag("allowWatchBookmarks"),
-            stream: self.store.watch(rv)?,
+            stream,
             ready: Vec::new(),
             headed: false,
             ends: now + life.map_or(DEFAULT_LIFE, Duration::from_secs),
@@ -86,12 +96,16 @@ impl Api {
             let line = watcher.next().await?;
             Some((Ok::<_, Infallible>(line), watcher))
         });
-        let mut response = Response::new(Body::from_stream(lines));
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Reply::Raw(response))
+        Ok(streamed(Body::from_stream(lines)))
     }
+}
+
+fn streamed(body: Body) -> Reply {
+    let mut response = Response::new(body);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Reply::Raw(response)
 }
 
 impl Watcher {

@@ -7,6 +7,7 @@ mod gvr;
 mod meta;
 mod status;
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test owns the tasks it spawns")]
 mod tests;
 mod watch;
 

@@ -1,6 +1,6 @@
 //! An API server on a free port, with machines that answer the same log and the same commands every time.
 
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::{net::SocketAddr, sync::Arc};
 
