@@ -209,3 +209,29 @@ async fn jaeger_shows_the_same_requests_every_time() {
     assert_eq!(status, 200);
     assert!(answer["result"]["resourceSpans"].as_array().unwrap().len() >= 4);
 }
+
+#[tokio::test]
+async fn a_fault_keyed_on_an_image_shows_in_latency_and_errors_and_goes_with_it() {
+    let mut scenario = crate::scenario::Scenario::builtin("payment-oom").unwrap();
+    let fault = r#"{"name": "slow", "when": {"image_tag": "3.16.4"}, "latency": {"p50_ms": 400, "p99_ms": 2400}, "error_rate": 0.05}"#;
+    scenario.workloads[0].faults.push(serde_json::from_str(fault).unwrap());
+    let world = world::boot(&scenario);
+    let prometheus = prometheus_router(world.clone());
+    let p99 = r#"histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{service="payment-service"}[5m])))"#;
+    let errors = r#"sum(rate(http_requests_total{service="payment-service",code="500"}[5m]))
+        / sum(rate(http_requests_total{service="payment-service"}[5m]))"#;
+    for (tag, slow) in [("3.16.4", true), ("3.17.2", false)] {
+        let image = format!("registry.example.com/payments/payment-service:{tag}");
+        world
+            .store()
+            .update(&crate::store::Gvr::deployments(), Some("production"), "payment-service", &mut |d| {
+                d["spec"]["template"]["spec"]["containers"][0]["image"] = image.clone().into();
+                Ok(())
+            })
+            .unwrap();
+        world::live(&world, 900);
+        assert_eq!(number(&prometheus, p99).await > 2.0, slow, "p99 with {tag}");
+        let share = number(&prometheus, errors).await;
+        assert_eq!((0.045..0.055).contains(&share), slow, "{share} of the requests fail with {tag}");
+    }
+}

@@ -173,3 +173,42 @@ fn the_same_seed_gives_the_same_cluster() {
     };
     assert_eq!(names(&payment()), names(&payment()));
 }
+
+#[test]
+fn the_last_words_of_a_crashed_container_are_kept() {
+    let world = boot(&Scenario::builtin("bad-release").unwrap());
+    let all = pods(&world, "cart-api");
+    let broken = all.iter().find(|pod| !obj::is_true(pod, "Ready")).unwrap();
+    let query = LogQuery {
+        namespace: "shop",
+        pod: obj::name(broken),
+        container: "cart-api",
+        previous: true,
+        since: None,
+        tail: None,
+    };
+    let lines = world.logs(&query).unwrap();
+    assert!(lines.last().unwrap().text.contains("CART_CURRENCY_SOURCE is required"), "{lines:?}");
+    let exec = world.exec("shop", obj::name(broken), "cart-api", &["date".to_owned()], &[]);
+    assert!(exec.is_err(), "nothing runs in a container that waits");
+}
+
+#[test]
+fn a_limit_below_the_working_set_kills_again_and_again() {
+    let world = payment();
+    world
+        .store()
+        .update(&Gvr::deployments(), NS, "ledger-api", &mut |d| {
+            d["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] = json!("128Mi");
+            Ok(())
+        })
+        .unwrap();
+    live(&world, 120);
+    let all = pods(&world, "ledger-api");
+    let killed = all
+        .iter()
+        .find(|pod| status_of(pod)["lastState"]["terminated"]["reason"] == "OOMKilled");
+    let status = status_of(killed.expect("160 MiB do not fit into 128Mi"));
+    assert!(status["restartCount"].as_i64().unwrap() >= 3, "{status}");
+    assert_eq!(status["state"]["waiting"]["reason"], "CrashLoopBackOff");
+}
