@@ -1,7 +1,9 @@
 //! The role on a bus.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use futures::StreamExt;
+use paramedic_analysis::shell::{investigate::Service, probes::Probes};
 use paramedic_domain::{
     event::{Event, WorkflowOutcome},
     id::PlanId,
@@ -10,8 +12,11 @@ use paramedic_domain::{
     policy::Mode,
     verification::Verdict,
 };
+use paramedic_proto::v1::{self, analysis_service_server::AnalysisService, investigate_response::Finding};
 use paramedic_runtime::{Clock, ClusterAccess};
+use paramedic_wire::Wire;
 use serde_json::json;
+use tonic::Request;
 
 use crate::world::{access, alert, clock, cluster, config, pod, run, simulate};
 
@@ -63,6 +68,47 @@ async fn an_incident_is_investigated_and_a_finished_plan_verified() {
     );
     assert!(verification.expected_recurrence.is_some());
     assert_eq!((incident.status(), incident.misfits), (Status::Resolved, 0));
+    running.stop().await;
+    simulator.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_investigation_on_request_streams_evidence_and_ends_with_its_conclusion() {
+    let simulator = simulate("bad-release").await;
+    let failing = pod(&simulator, "shop", |pod| {
+        pod.pointer("/status/containerStatuses/0/state/waiting/reason") == Some(&json!("CrashLoopBackOff"))
+    })
+    .await;
+    let access = access(&simulator).await;
+    let running = run(config(), clock(&simulator), access.clone()).await;
+    let service = Service {
+        cluster: cluster(),
+        log: running.log.clone(),
+        probes: Arc::new(Probes::new(&access, running.clock.clone(), config())),
+    };
+    let ask = async |labels: &[(&str, &str)]| {
+        let request = v1::InvestigateRequest {
+            cluster: "simulated".into(),
+            incident: String::new(),
+            alerts: vec![alert(&simulator, labels, "").to_proto()],
+        };
+        let stream = service.investigate(Request::new(request)).await.unwrap().into_inner();
+        let found: Vec<_> = stream.map(|response| response.unwrap().finding.unwrap()).collect().await;
+        found
+    };
+    let found = ask(&[("namespace", "shop"), ("pod", &failing)]).await;
+    let evidence = found.iter().filter(|finding| matches!(finding, Finding::Evidence(_))).count();
+    let Some(Finding::Diagnosis(diagnosis)) = found.last() else {
+        panic!("{found:#?}")
+    };
+    assert_eq!(evidence, diagnosis.evidence.len());
+    let found = ask(&[("namespace", "shop"), ("deployment", "no-such-thing")]).await;
+    assert!(
+        matches!(found.last(), Some(Finding::Inconclusive(end)) if end.reasons[0].contains("no workload")),
+        "{found:#?}"
+    );
+    let unknown = service.investigate(Request::new(v1::InvestigateRequest::default())).await;
+    assert_eq!(unknown.err().unwrap().code(), tonic::Code::InvalidArgument);
     running.stop().await;
     simulator.shutdown().await;
 }
