@@ -140,14 +140,18 @@ impl Stage {
 
     pub(crate) async fn append(&self, events: Vec<Event>) -> Vec<Envelope> {
         let (cluster, id) = self.name();
-        let mut left = Some(events);
-        let decided = self
-            .kit
-            .log
-            .decide(&cluster, &id, None, &self.kit.clock, |_, _| left.take().unwrap_or_default())
-            .await
-            .unwrap();
-        decided.appended
+        let mut appended = Vec::new();
+        for event in events {
+            // One at a time: whoever else appends meanwhile, this one is still to be appended.
+            let decided = self
+                .kit
+                .log
+                .decide(&cluster, &id, None, &self.kit.clock, |_, _| vec![event.clone()])
+                .await
+                .unwrap();
+            appended.extend(decided.appended);
+        }
+        appended
     }
 
     pub(crate) async fn incident(&self) -> Incident {

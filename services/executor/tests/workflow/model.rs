@@ -11,8 +11,10 @@ use paramedic_domain::{
     digest::Digest,
     envelope::Recorded,
     event::{Direction, Event, WorkflowOutcome},
+    fault::FailureKind,
     id::{GateId, StepId},
     incident::Incident,
+    workflow::StepState,
 };
 use paramedic_executor::core::{
     advance::{advance, wake},
@@ -20,7 +22,7 @@ use paramedic_executor::core::{
 };
 
 use self::worker::{Cluster, Worker};
-use crate::strategy::{GateStory, Story};
+use crate::strategy::{Fate, GateStory, Story};
 
 /// A work item or a call to advance; delivered at least once, in any order.
 #[derive(Debug, Clone, PartialEq)]
@@ -230,6 +232,28 @@ impl Model {
             if *applied > 1 || *undone > 1 {
                 broken.push(format!("INV-05: step {step} was applied {applied} times and undone {undone} times"));
             }
+        }
+        // An undo that only our own rules refused would page a person for nothing.
+        for (step, state) in &run.steps {
+            if matches!(
+                state.state,
+                StepState::UndoFailed {
+                    kind: FailureKind::Forbidden,
+                    ..
+                }
+            ) {
+                broken.push(format!("step {step} was to be undone out of turn"));
+            }
+        }
+        let smooth = self.incident.end.is_none()
+            && self.story.gates.iter().all(|gate| *gate == GateStory::Grant)
+            && self
+                .story
+                .steps
+                .iter()
+                .all(|step| step.fates.iter().all(|fate| *fate == Fate::Works));
+        if smooth && *outcome != WorkflowOutcome::Succeeded {
+            broken.push(format!("nothing went wrong, but it ended {outcome:?}"));
         }
         broken.extend(self.cluster.unpermitted.iter().cloned());
         let left: BTreeSet<&StepId> = self.cluster.marks.keys().collect();

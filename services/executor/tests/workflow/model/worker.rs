@@ -9,6 +9,7 @@ use paramedic_domain::{
     incident::Incident,
 };
 use paramedic_executor::core::{
+    advance::stop,
     outcome,
     permit::{Attempt, Denied, permit},
     rules::Rules,
@@ -81,6 +82,14 @@ impl Worker {
             Phase::Act => match permit(incident, &attempt, rules, true) {
                 Ok(step) => {
                     let mutates = step.change.mutates();
+                    if attempt.direction == Direction::Forward {
+                        if let Some(stop) = stop(incident, rules) {
+                            cluster.unpermitted.push(format!("step {} acted although {}", step.id, stop.reason));
+                        }
+                        if !incident.gate_open(step) {
+                            cluster.unpermitted.push(format!("INV-04: step {} acted before its gate", step.id));
+                        }
+                    }
                     self.phase = Phase::Report(self.act(&attempt, mutates, cluster, story));
                     Outcome { append: None, done: false }
                 }
