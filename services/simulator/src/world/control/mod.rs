@@ -1,7 +1,7 @@
 //! The controllers: each looks at the whole store and mends what differs from what is asked for.
 //!
 //! - [`deployment`] with the arithmetic of [`rollout`], [`replica_set`], [`stateful_set`]
-//! - [`scheduler`] binds pods to nodes, [`quota`] refuses them
+//! - [`scheduler`] binds pods to nodes, [`quota`] counts them
 //! - [`endpoints`], [`disruption`], [`autoscaler`], [`nodes`], [`garbage`]
 
 pub(crate) mod autoscaler;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::quota;
 use crate::{
+    api::quota,
     store::{Gvr, Store},
     world::{chance::Chance, obj},
 };
@@ -81,7 +81,7 @@ pub(crate) fn create(
     name: Option<&str>,
 ) -> Result<Value, String> {
     let pod = build(chance, owner, template, name);
-    quota::admit(store, &pod).map_err(|why| format!("pods \"{}\" is forbidden: {why}", obj::name(&pod)))?;
+    quota::admit(store, &pod).map_err(|status| status.message)?;
     store.create(&Gvr::pods(), pod).map_err(|status| status.message.clone())
 }
 
