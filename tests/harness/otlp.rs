@@ -51,12 +51,21 @@ impl TraceService for Sink {
         let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for resource in request.into_inner().resource_spans {
             let attributes = resource.resource.iter().flat_map(|resource| &resource.attributes);
-            let service = attributes.filter(|pair| pair.key == "service.name").find_map(|pair| match pair.value.as_ref()?.value.as_ref()? {
-                Value::StringValue(text) => Some(text.clone()),
-                _ => None,
-            });
+            let service =
+                attributes
+                    .filter(|pair| pair.key == "service.name")
+                    .find_map(|pair| match pair.value.as_ref()?.value.as_ref()? {
+                        Value::StringValue(text) => Some(text.clone()),
+                        _ => None,
+                    });
             for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-                spans.push(SpanRecord { trace: hex(&span.trace_id), id: hex(&span.span_id), parent: hex(&span.parent_span_id), name: span.name, service: service.clone().unwrap_or_default() });
+                spans.push(SpanRecord {
+                    trace: hex(&span.trace_id),
+                    id: hex(&span.span_id),
+                    parent: hex(&span.parent_span_id),
+                    name: span.name,
+                    service: service.clone().unwrap_or_default(),
+                });
             }
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
@@ -75,9 +84,17 @@ impl OtlpReceiver {
         let service = TraceServiceServer::new(Sink(spans.clone()));
         let mut server = JoinSet::new();
         server.spawn(async move {
-            Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)).await.ok();
+            Server::builder()
+                .add_service(service)
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await
+                .ok();
         });
-        Ok(Self { spans, address, _server: server })
+        Ok(Self {
+            spans,
+            address,
+            _server: server,
+        })
     }
 
     /// Its gRPC address.

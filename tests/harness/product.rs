@@ -23,7 +23,11 @@ pub fn paramedic() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
     let target = test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default();
     let binary = target.join("paramedic");
-    assert!(binary.is_file(), "{} is missing: run `cargo build --workspace` first", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is missing: run `cargo build --workspace` first",
+        binary.display()
+    );
     binary
 }
 
@@ -54,7 +58,7 @@ pub struct Product {
 }
 
 /// The token that the gateway of a story accepts.
-pub const TOKEN: &str = "story-token";
+pub const TOKEN: &str = "the-token-of-the-story";
 /// How long a process may take until it is ready, on a busy machine.
 const READY: Duration = Duration::from_secs(60);
 
@@ -82,7 +86,14 @@ impl Product {
         variables.extend(options.variables.clone());
         let log = range.folder().join(format!("{role}-{http}.log"));
         let child = spawn(role, &variables, &log)?;
-        let mut product = Self { role: role.to_owned(), child, variables, log, http, grpc };
+        let mut product = Self {
+            role: role.to_owned(),
+            child,
+            variables,
+            log,
+            http,
+            grpc,
+        };
         product.wait_until_ready().await?;
         Ok(product)
     }
@@ -123,7 +134,11 @@ impl Product {
     /// As [`Product::start`].
     pub async fn start_again(&mut self, changed: &[(&str, &str)]) -> Result<()> {
         for (name, value) in changed {
-            if value.is_empty() { self.variables.remove(*name) } else { self.variables.insert((*name).to_owned(), (*value).to_owned()) };
+            if value.is_empty() {
+                self.variables.remove(*name)
+            } else {
+                self.variables.insert((*name).to_owned(), (*value).to_owned())
+            };
         }
         self.child = spawn(&self.role, &self.variables, &self.log)?;
         self.wait_until_ready().await
@@ -169,7 +184,11 @@ impl Product {
     /// When it cannot be started.
     pub async fn command(&self, arguments: &[&str]) -> Result<Output> {
         let mut command = tokio::process::Command::new(paramedic());
-        command.args(arguments).env("PARAMEDIC_SERVER", self.grpc()).env("USER", "ann").stdin(Stdio::null());
+        command
+            .args(arguments)
+            .env("PARAMEDIC_SERVER", self.grpc())
+            .env("USER", "ann")
+            .stdin(Stdio::null());
         Ok(command.output().await?)
     }
 
@@ -179,8 +198,16 @@ impl Product {
     /// When it fails, with what it said.
     pub async fn run(&self, arguments: &[&str]) -> Result<String> {
         let output = self.command(arguments).await?;
-        let (out, err) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
-        ensure!(output.status.success(), "paramedic {}: {}\n{out}\n{err}", arguments.join(" "), output.status);
+        let (out, err) = (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        );
+        ensure!(
+            output.status.success(),
+            "paramedic {}: {}\n{out}\n{err}",
+            arguments.join(" "),
+            output.status
+        );
         Ok(out)
     }
 }

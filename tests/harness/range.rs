@@ -1,6 +1,9 @@
 //! A simulated cluster whose time runs fast, and the numbers that let other processes share its clock.
 
-use std::{net::SocketAddr, path::{Path, PathBuf}};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -23,7 +26,14 @@ impl Range {
     pub async fn start(scenario: &str, speed: f64) -> Result<Self> {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listen: SocketAddr = "127.0.0.1:0".parse()?;
-        let simulator = Simulator::start(Options { scenario: Scenario::builtin(scenario)?, speed, listen, alert_webhook: None, audit_file: None }).await?;
+        let simulator = Simulator::start(Options {
+            scenario: Scenario::builtin(scenario)?,
+            speed,
+            listen,
+            alert_webhook: None,
+            audit_file: None,
+        })
+        .await?;
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("kubeconfig"), simulator.kubeconfig())?;
         Ok(Self { simulator, folder, speed })
@@ -71,7 +81,9 @@ impl Range {
     /// When the kubeconfig cannot be used.
     pub async fn client(&self) -> Result<kube::Client> {
         let kubeconfig = Kubeconfig::from_yaml(&self.simulator.kubeconfig()).context("kubeconfig of the range")?;
-        Ok(kube::Client::try_from(kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?)
+        Ok(kube::Client::try_from(
+            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?,
+        )?)
     }
 
     /// The cluster's own record of what the product changed: accepted, not dry-run, with the product's field manager
@@ -79,6 +91,10 @@ impl Range {
     #[must_use]
     pub fn mutations(&self) -> Vec<AuditEntry> {
         let by_product = |entry: &AuditEntry| entry.field_manager == "paramedic" || entry.user_agent.starts_with("paramedic");
-        self.simulator.audit().into_iter().filter(|entry| entry.is_mutation() && by_product(entry)).collect()
+        self.simulator
+            .audit()
+            .into_iter()
+            .filter(|entry| entry.is_mutation() && by_product(entry))
+            .collect()
     }
 }

@@ -22,7 +22,9 @@ impl Story {
     /// # Errors
     /// When it is no address.
     pub fn of(grpc: &str) -> Result<Self> {
-        Ok(Self { client: IncidentServiceClient::new(Channel::from_shared(grpc.to_owned())?.connect_lazy()).max_decoding_message_size(64 << 20) })
+        Ok(Self {
+            client: IncidentServiceClient::new(Channel::from_shared(grpc.to_owned())?.connect_lazy()).max_decoding_message_size(64 << 20),
+        })
     }
 
     /// Ids of all incidents with their clusters.
@@ -30,8 +32,20 @@ impl Story {
     /// # Errors
     /// When the server does not answer.
     pub async fn incidents(&mut self) -> Result<Vec<(String, String)>> {
-        let answer = self.client.list(ListIncidentsRequest { cluster: None, open_only: false, limit: 1000 }).await?.into_inner();
-        Ok(answer.incidents.into_iter().map(|summary| (summary.cluster, summary.incident)).collect())
+        let answer = self
+            .client
+            .list(ListIncidentsRequest {
+                cluster: None,
+                open_only: false,
+                limit: 1000,
+            })
+            .await?
+            .into_inner();
+        Ok(answer
+            .incidents
+            .into_iter()
+            .map(|summary| (summary.cluster, summary.incident))
+            .collect())
     }
 
     /// The log of an incident.
@@ -39,7 +53,14 @@ impl Story {
     /// # Errors
     /// When the server does not answer or the log is damaged.
     pub async fn log(&mut self, cluster: &str, incident: &str) -> Result<Vec<Recorded>> {
-        let mut stream = self.client.log(LogRequest { cluster: cluster.to_owned(), incident: incident.to_owned() }).await?.into_inner();
+        let mut stream = self
+            .client
+            .log(LogRequest {
+                cluster: cluster.to_owned(),
+                incident: incident.to_owned(),
+            })
+            .await?
+            .into_inner();
         let mut log = Vec::new();
         while let Some(entry) = stream.message().await? {
             log.push(paramedic_wire::decode(&entry.envelope).map_err(|invalid| anyhow!("{invalid}"))?);
@@ -79,8 +100,14 @@ pub async fn wait_for_event(grpc: &str, wanted: impl Fn(&Incident, &[Recorded]) 
             last = log;
         }
         if !backoff.pause().await {
-            let story: Vec<String> = last.iter().map(|recorded| format!("{} {}", recorded.envelope.time, line(&recorded.envelope.event))).collect();
-            return Err(anyhow!("it did not happen within {PATIENCE:?}; the story so far:\n{}", story.join("\n")));
+            let story: Vec<String> = last
+                .iter()
+                .map(|recorded| format!("{} {}", recorded.envelope.time, line(&recorded.envelope.event)))
+                .collect();
+            return Err(anyhow!(
+                "it did not happen within {PATIENCE:?}; the story so far:\n{}",
+                story.join("\n")
+            ));
         }
     }
 }

@@ -19,7 +19,9 @@ async fn without_the_bus_the_gateway_answers_503_and_takes_the_alert_later() {
     assert!(answer.headers().contains_key("retry-after"));
     nats.start_again().await.unwrap();
     eventually!(within std::time::Duration::from_secs(60), product.post_alerts(&webhook).await.is_ok_and(|answer| answer.status().is_success()), "the alert is taken once the bus is back");
-    wait_for_event(&product.grpc(), |incident, _| incident.opened_at.is_some()).await.unwrap();
+    wait_for_event(&product.grpc(), |incident, _| incident.opened_at.is_some())
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,11 +30,20 @@ async fn an_unreachable_cluster_is_said_so_and_goes_to_people() {
     let bus = format!("embedded:{}", range.folder().join("bus").display());
     let nowhere = range.folder().join("nowhere");
     let kubeconfig = std::fs::read_to_string(range.kubeconfig()).unwrap();
-    let server = kubeconfig.lines().find_map(|line| line.trim().strip_prefix("server: ")).unwrap().to_owned();
+    let server = kubeconfig
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("server: "))
+        .unwrap()
+        .to_owned();
     std::fs::write(&nowhere, kubeconfig.replace(&server, "http://127.0.0.1:9")).unwrap();
     let options = ProductOptions::default().with("PARAMEDIC_CLUSTER__KUBECONFIG", nowhere.display().to_string());
     let product = Product::start("up", &range, &bus, &options).await.unwrap();
-    product.post_alerts(&cast::oom_webhook(&range).await).await.unwrap().error_for_status().unwrap();
+    product
+        .post_alerts(&cast::oom_webhook(&range).await)
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
     let (ended, _) = wait_for_end(&product.grpc()).await.unwrap();
     assert_eq!(ended.status(), Status::Escalated);
     let said = format!("{:?} {:?}", ended.inconclusive, ended.end);

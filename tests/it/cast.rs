@@ -9,25 +9,41 @@ use paramedic_tests::{Product, Range};
 use serde_json::json;
 
 /// How much faster than the wall clock ranges run here.
-pub const SPEED: f64 = 30.0;
+pub(crate) const SPEED: f64 = 30.0;
 
 /// Labels of the alert for a pod that was OOM-killed.
-pub async fn oom_labels(range: &Range) -> BTreeMap<String, String> {
+pub(crate) async fn oom_labels(range: &Range) -> BTreeMap<String, String> {
     let pods: Api<Pod> = Api::namespaced(range.client().await.unwrap(), "production");
     let pods = pods.list(&ListParams::default().labels("app=payment-service")).await.unwrap();
-    let restarts = |pod: &Pod| pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten()).map(|container| container.restart_count).max().unwrap_or(0);
+    let restarts = |pod: &Pod| {
+        pod.status
+            .iter()
+            .flat_map(|status| status.container_statuses.iter().flatten())
+            .map(|container| container.restart_count)
+            .max()
+            .unwrap_or(0)
+    };
     let pod = pods.items.iter().max_by_key(|pod| restarts(pod)).unwrap();
-    let labels = [("alertname", "OOMKilled"), ("namespace", "production"), ("pod", pod.metadata.name.as_deref().unwrap()), ("container", "payment-service"), ("severity", "warning")];
-    labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    let labels = [
+        ("alertname", "OOMKilled"),
+        ("namespace", "production"),
+        ("pod", pod.metadata.name.as_deref().unwrap()),
+        ("container", "payment-service"),
+        ("severity", "warning"),
+    ];
+    labels
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// Its annotations.
-pub fn oom_annotations() -> BTreeMap<String, String> {
+pub(crate) fn oom_annotations() -> BTreeMap<String, String> {
     BTreeMap::from([("summary".to_owned(), "container payment-service was OOM-killed".to_owned())])
 }
 
 /// The webhook that Alertmanager would post for it.
-pub async fn oom_webhook(range: &Range) -> serde_json::Value {
+pub(crate) async fn oom_webhook(range: &Range) -> serde_json::Value {
     let labels = oom_labels(range).await;
     json!({
         "version": "4", "status": "firing", "receiver": "paramedic", "groupKey": "{}:{alertname=\"OOMKilled\"}", "truncatedAlerts": 0,
@@ -37,34 +53,60 @@ pub async fn oom_webhook(range: &Range) -> serde_json::Value {
 }
 
 /// Whether a gate waits for an answer.
-pub fn asked(incident: &Incident) -> bool {
+pub(crate) fn asked(incident: &Incident) -> bool {
     incident.gates.values().any(|gate| matches!(gate, GateState::Waiting { .. }))
 }
 
 /// Approves the only waiting gate by the command line, bound to the digest of the plan that was read.
-pub async fn approve(product: &Product, incident: &Incident) {
-    let (gate, _) = incident.gates.iter().find(|(_, state)| matches!(state, GateState::Waiting { .. })).unwrap();
+pub(crate) async fn approve(product: &Product, incident: &Incident) {
+    let (gate, _) = incident
+        .gates
+        .iter()
+        .find(|(_, state)| matches!(state, GateState::Waiting { .. }))
+        .unwrap();
     let digest = incident.plan.as_ref().unwrap().gate(gate).unwrap().digest.to_string();
-    product.run(&["approve", incident.id.as_str(), "--gate", gate.as_str(), "--digest", &digest, "--by", "ann"]).await.unwrap();
+    product
+        .run(&[
+            "approve",
+            incident.id.as_str(),
+            "--gate",
+            gate.as_str(),
+            "--digest",
+            &digest,
+            "--by",
+            "ann",
+        ])
+        .await
+        .unwrap();
 }
 
 /// The memory limit in the Deployment and the ceiling of the HPA, as the cluster has them.
-pub async fn cluster_state(range: &Range) -> (String, i32) {
+pub(crate) async fn cluster_state(range: &Range) -> (String, i32) {
     let client = range.client().await.unwrap();
-    let deployment = Api::<Deployment>::namespaced(client.clone(), "production").get("payment-service").await.unwrap();
-    let hpa = Api::<HorizontalPodAutoscaler>::namespaced(client, "production").get("payment-service-hpa").await.unwrap();
-    let container = &deployment.spec.unwrap().template.spec.unwrap().containers[0];
+    let deployment = Api::<Deployment>::namespaced(client.clone(), "production")
+        .get("payment-service")
+        .await
+        .unwrap();
+    let hpa = Api::<HorizontalPodAutoscaler>::namespaced(client, "production")
+        .get("payment-service-hpa")
+        .await
+        .unwrap();
+    let container = &deployment.spec.template.spec.unwrap().containers[0];
     let limit = container.resources.as_ref().unwrap().limits.as_ref().unwrap()["memory"].0.clone();
-    (limit, hpa.spec.unwrap().max_replicas)
+    (limit, hpa.spec.max_replicas)
 }
 
 /// Paths of what the product changed, as the cluster recorded it, in order.
-pub fn changed(range: &Range) -> Vec<String> {
-    range.mutations().into_iter().map(|entry| format!("{} {}", entry.verb, entry.path)).collect()
+pub(crate) fn changed(range: &Range) -> Vec<String> {
+    range
+        .mutations()
+        .into_iter()
+        .map(|entry| format!("{} {}", entry.verb, entry.path))
+        .collect()
 }
 
 /// What P01's approved plan changes, once each.
-pub fn expected_changes() -> Vec<String> {
+pub(crate) fn expected_changes() -> Vec<String> {
     vec![
         "patch /apis/apps/v1/namespaces/production/deployments/payment-service".to_owned(),
         "patch /apis/autoscaling/v2/namespaces/production/horizontalpodautoscalers/payment-service-hpa".to_owned(),
@@ -72,17 +114,25 @@ pub fn expected_changes() -> Vec<String> {
 }
 
 /// How many events of a kind the log holds.
-pub fn count(log: &[paramedic_domain::envelope::Recorded], kind: &str) -> usize {
+pub(crate) fn count(log: &[paramedic_domain::envelope::Recorded], kind: &str) -> usize {
     log.iter().filter(|recorded| recorded.envelope.event.kind() == kind).count()
 }
 
 /// Whether the log holds an event.
-pub fn happened(log: &[paramedic_domain::envelope::Recorded], wanted: impl Fn(&Event) -> bool) -> bool {
+pub(crate) fn happened(log: &[paramedic_domain::envelope::Recorded], wanted: impl Fn(&Event) -> bool) -> bool {
     log.iter().any(|recorded| wanted(&recorded.envelope.event))
 }
 
 /// Steps that hold a patch of their own.
-pub fn patching_steps(incident: &Incident) -> Vec<String> {
+pub(crate) fn patching_steps(incident: &Incident) -> Vec<String> {
     let steps = incident.plan.iter().flat_map(|plan| &plan.steps);
-    steps.filter(|step| matches!(step.change, Change::Patch(_))).map(|step| step.id.to_string()).collect()
+    steps
+        .filter(|step| matches!(step.change, Change::Patch(_)))
+        .map(|step| step.id.to_string())
+        .collect()
+}
+
+/// Undoes quoted-printable far enough to search for words.
+pub(crate) fn plain(body: &str) -> String {
+    body.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
 }

@@ -11,15 +11,30 @@ async fn dies_at(step: &str, moment: &str) {
     let range = Range::start("payment-oom", cast::SPEED).await.unwrap();
     let crash = format!("{step}:{moment}");
     let marker = range.folder().join("crashed").display().to_string();
-    let dying = ProductOptions::default().with("PARAMEDIC_CRASH_AT", crash).with("PARAMEDIC_CRASH_MARKER", marker);
+    let dying = ProductOptions::default()
+        .with("PARAMEDIC_CRASH_AT", crash)
+        .with("PARAMEDIC_CRASH_MARKER", marker);
     let mut executor = Product::start("executor", &range, &nats.url(), &dying).await.unwrap();
-    let people = Product::start("console", &range, &nats.url(), &ProductOptions::default()).await.unwrap();
-    let approval = Product::start("approval", &range, &nats.url(), &ProductOptions::default()).await.unwrap();
+    let people = Product::start("console", &range, &nats.url(), &ProductOptions::default())
+        .await
+        .unwrap();
+    let approval = Product::start("approval", &range, &nats.url(), &ProductOptions::default())
+        .await
+        .unwrap();
     let planner = ProductOptions::default().with("PARAMEDIC_PLANNER__EXECUTOR_URL", executor.grpc());
     let _planner = Product::start("planner", &range, &nats.url(), &planner).await.unwrap();
-    let _analysis = Product::start("analysis", &range, &nats.url(), &ProductOptions::default()).await.unwrap();
-    let gateway = Product::start("gateway", &range, &nats.url(), &ProductOptions::default()).await.unwrap();
-    gateway.post_alerts(&cast::oom_webhook(&range).await).await.unwrap().error_for_status().unwrap();
+    let _analysis = Product::start("analysis", &range, &nats.url(), &ProductOptions::default())
+        .await
+        .unwrap();
+    let gateway = Product::start("gateway", &range, &nats.url(), &ProductOptions::default())
+        .await
+        .unwrap();
+    gateway
+        .post_alerts(&cast::oom_webhook(&range).await)
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
 
     let (asked, _) = wait_for_event(&people.grpc(), |incident, _| cast::asked(incident)).await.unwrap();
     approve_at(&approval, &people, &asked).await;
@@ -34,7 +49,19 @@ async fn dies_at(step: &str, moment: &str) {
 async fn approve_at(approval: &Product, people: &Product, incident: &paramedic_domain::incident::Incident) {
     let gate = &incident.plan.as_ref().unwrap().gates[0];
     let (id, digest) = (incident.id.as_str(), gate.digest.to_string());
-    people.run(&["approve", id, "--digest", &digest, "--by", "ann", "--approval-server", &approval.grpc()]).await.unwrap();
+    people
+        .run(&[
+            "approve",
+            id,
+            "--digest",
+            &digest,
+            "--by",
+            "ann",
+            "--approval-server",
+            &approval.grpc(),
+        ])
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,31 +16,81 @@ async fn one_incident_is_one_trace_across_all_roles() {
     let executor = Product::start("executor", &range, &nats.url(), &traced).await.unwrap();
     let people = Product::start("console", &range, &nats.url(), &traced).await.unwrap();
     let approval = Product::start("approval", &range, &nats.url(), &traced).await.unwrap();
-    let _planner = Product::start("planner", &range, &nats.url(), &traced.clone().with("PARAMEDIC_PLANNER__EXECUTOR_URL", executor.grpc())).await.unwrap();
+    let _planner = Product::start(
+        "planner",
+        &range,
+        &nats.url(),
+        &traced.clone().with("PARAMEDIC_PLANNER__EXECUTOR_URL", executor.grpc()),
+    )
+    .await
+    .unwrap();
     let _analysis = Product::start("analysis", &range, &nats.url(), &traced).await.unwrap();
     let gateway = Product::start("gateway", &range, &nats.url(), &traced).await.unwrap();
-    gateway.post_alerts(&cast::oom_webhook(&range).await).await.unwrap().error_for_status().unwrap();
+    gateway
+        .post_alerts(&cast::oom_webhook(&range).await)
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
     let (asked, _) = wait_for_event(&people.grpc(), |incident, _| cast::asked(incident)).await.unwrap();
     let digest = asked.plan.as_ref().unwrap().gates[0].digest.to_string();
-    people.run(&["approve", asked.id.as_str(), "--digest", &digest, "--by", "ann", "--approval-server", &approval.grpc()]).await.unwrap();
+    people
+        .run(&[
+            "approve",
+            asked.id.as_str(),
+            "--digest",
+            &digest,
+            "--by",
+            "ann",
+            "--approval-server",
+            &approval.grpc(),
+        ])
+        .await
+        .unwrap();
     let (ended, _) = wait_for_end(&people.grpc()).await.unwrap();
 
-    let trace = ended.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1)).unwrap().to_owned();
-    let services = ["paramedic-gateway", "paramedic-analysis", "paramedic-planner", "paramedic-executor", "paramedic-approval"];
+    let trace = ended
+        .traceparent
+        .as_deref()
+        .and_then(|parent| parent.split('-').nth(1))
+        .unwrap()
+        .to_owned();
+    let services = [
+        "paramedic-gateway",
+        "paramedic-analysis",
+        "paramedic-planner",
+        "paramedic-executor",
+        "paramedic-approval",
+    ];
     let of_trace = || collector.spans().into_iter().filter(|span| span.trace == trace).collect::<Vec<_>>();
     eventually!(within std::time::Duration::from_secs(60), services.iter().all(|service| of_trace().iter().any(|span| span.service == *service)), "every role exports spans of the incident's trace");
     // Parents are exported after their children: wait until only the intake request has none.
     let orphans = || {
         let spans = of_trace();
         let by_id: BTreeMap<&str, &SpanRecord> = spans.iter().map(|span| (span.id.as_str(), span)).collect();
-        spans.iter().filter(|span| !by_id.contains_key(span.parent.as_str())).map(|span| format!("{} {}", span.service, span.name)).collect::<Vec<_>>()
+        spans
+            .iter()
+            .filter(|span| !by_id.contains_key(span.parent.as_str()))
+            .map(|span| format!("{} {}", span.service, span.name))
+            .collect::<Vec<_>>()
     };
     eventually!(within std::time::Duration::from_secs(60), orphans().len() == 1, "spans without a parent in the trace: {:?}", orphans());
-    assert!(orphans()[0].starts_with("paramedic-gateway POST"), "the root is the intake request: {:?}", orphans());
+    assert!(
+        orphans()[0].starts_with("paramedic-gateway POST"),
+        "the root is the intake request: {:?}",
+        orphans()
+    );
     let spans = of_trace();
     let parent_service = |child: &str, part: &str| {
-        let span = spans.iter().find(|span| span.service == child && span.name.contains(part)).unwrap_or_else(|| panic!("no span {part} of {child}"));
-        spans.iter().find(|parent| parent.id == span.parent).map(|parent| parent.service.clone()).unwrap_or_default()
+        let span = spans
+            .iter()
+            .find(|span| span.service == child && span.name.contains(part))
+            .unwrap_or_else(|| panic!("no span {part} of {child}"));
+        spans
+            .iter()
+            .find(|parent| parent.id == span.parent)
+            .map(|parent| parent.service.clone())
+            .unwrap_or_default()
     };
     assert_eq!(parent_service("paramedic-analysis", "incident_opened"), "paramedic-gateway");
     assert_eq!(parent_service("paramedic-planner", "diagnosis_reached"), "paramedic-analysis");

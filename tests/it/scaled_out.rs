@@ -19,31 +19,69 @@ async fn two_replicas_of_every_role_share_the_work_and_double_nothing() {
     let mut replicas = Vec::new();
     for role in ["executor", "console", "approval", "analysis", "gateway"] {
         for _ in 0..2 {
-            replicas.push((role, Product::start(role, &range, &nats.url(), &ProductOptions::default()).await.unwrap()));
+            replicas.push((
+                role,
+                Product::start(role, &range, &nats.url(), &ProductOptions::default()).await.unwrap(),
+            ));
         }
     }
-    let of = |role: &str, replicas: &Vec<(&str, Product)>| replicas.iter().filter(|(name, _)| *name == role).map(|(_, product)| product.grpc()).collect::<Vec<_>>();
+    let of = |role: &str, replicas: &Vec<(&str, Product)>| {
+        replicas
+            .iter()
+            .filter(|(name, _)| *name == role)
+            .map(|(_, product)| product.grpc())
+            .collect::<Vec<_>>()
+    };
     let (executors, approvals) = (of("executor", &replicas), of("approval", &replicas));
     for index in 0..2 {
         let planner = ProductOptions::default().with("PARAMEDIC_PLANNER__EXECUTOR_URL", &executors[index]);
         replicas.push(("planner", Product::start("planner", &range, &nats.url(), &planner).await.unwrap()));
         let notifier = mail.clone().with("PARAMEDIC_NOTIFIER__APPROVAL_URL", &approvals[index]);
-        replicas.push(("notifier", Product::start("notifier", &range, &nats.url(), &notifier).await.unwrap()));
+        replicas.push((
+            "notifier",
+            Product::start("notifier", &range, &nats.url(), &notifier).await.unwrap(),
+        ));
     }
     let product = |role: &str, index: usize| &replicas.iter().filter(|(name, _)| *name == role).nth(index).unwrap().1;
     // The same webhook reaches both gateways, as from a highly available pair of Alertmanagers.
     let webhook = cast::oom_webhook(&range).await;
     for index in 0..2 {
-        product("gateway", index).post_alerts(&webhook).await.unwrap().error_for_status().unwrap();
+        product("gateway", index)
+            .post_alerts(&webhook)
+            .await
+            .unwrap()
+            .error_for_status()
+            .unwrap();
     }
     let console = product("console", 0);
     let (asked, _) = wait_for_event(&console.grpc(), |incident, _| cast::asked(incident)).await.unwrap();
     let digest = asked.plan.as_ref().unwrap().gates[0].digest.to_string();
-    console.run(&["approve", asked.id.as_str(), "--digest", &digest, "--by", "ann", "--approval-server", &approvals[1]]).await.unwrap();
+    console
+        .run(&[
+            "approve",
+            asked.id.as_str(),
+            "--digest",
+            &digest,
+            "--by",
+            "ann",
+            "--approval-server",
+            &approvals[1],
+        ])
+        .await
+        .unwrap();
     let (ended, log) = wait_for_end(&product("console", 1).grpc()).await.unwrap();
     assert_eq!(ended.status(), Status::Resolved, "{:?}", ended.end);
     assert_eq!(cast::changed(&range), cast::expected_changes());
-    for kind in ["incident_opened", "diagnosis_reached", "plan_proposed", "approval_requested", "approval_granted", "workflow_finished", "verification_passed", "incident_resolved"] {
+    for kind in [
+        "incident_opened",
+        "diagnosis_reached",
+        "plan_proposed",
+        "approval_requested",
+        "approval_granted",
+        "workflow_finished",
+        "verification_passed",
+        "incident_resolved",
+    ] {
         assert_eq!(cast::count(&log, kind), 1, "{kind} happens once");
     }
     let mails = smtp.mails().unwrap();

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use paramedic_domain::{envelope::Recorded, id::{ClusterId, IncidentId}, incident::Incident};
+use paramedic_domain::{
+    envelope::Recorded,
+    id::{ClusterId, IncidentId},
+    incident::Incident,
+};
 use paramedic_proto::v1::{
-    GetIncidentRequest, IncidentSummary, ListIncidentsRequest, LogRequest, approval_service_client::ApprovalServiceClient, incident_service_client::IncidentServiceClient,
+    GetIncidentRequest, IncidentSummary, ListIncidentsRequest, LogRequest, approval_service_client::ApprovalServiceClient,
+    incident_service_client::IncidentServiceClient,
 };
 use paramedic_runtime::grpc;
 use tonic::{Request, Status, metadata::MetadataValue, transport::Channel};
@@ -47,7 +52,9 @@ impl Client {
     pub fn request<T>(&self, message: T) -> anyhow::Result<Request<T>> {
         let mut request = grpc::with_trace(message);
         if let Some(token) = &self.token {
-            let value: MetadataValue<_> = format!("Bearer {token}").parse().context("the token cannot be sent: it holds characters that headers do not allow")?;
+            let value: MetadataValue<_> = format!("Bearer {token}")
+                .parse()
+                .context("the token cannot be sent: it holds characters that headers do not allow")?;
             request.metadata_mut().insert("authorization", value);
         }
         Ok(request)
@@ -56,14 +63,22 @@ impl Client {
     /// A status as a person's sentence.
     pub fn explain(&self, status: Status) -> anyhow::Error {
         match status.code() {
-            tonic::Code::Unavailable => anyhow!("nobody answers at {}: is `paramedic up` running, and is --server right? ({})", self.server, status.message()),
+            tonic::Code::Unavailable => anyhow!(
+                "nobody answers at {}: is `paramedic up` running, and is --server right? ({})",
+                self.server,
+                status.message()
+            ),
             _ => anyhow!("{}", status.message()),
         }
     }
 
     /// Summaries, newest first.
     pub async fn list(&mut self, open_only: bool) -> anyhow::Result<Vec<IncidentSummary>> {
-        let request = self.request(ListIncidentsRequest { cluster: None, open_only, limit: 1000 })?;
+        let request = self.request(ListIncidentsRequest {
+            cluster: None,
+            open_only,
+            limit: 1000,
+        })?;
         let answer = self.incidents.list(request).await.map_err(|status| self.explain(status))?;
         Ok(answer.into_inner().incidents)
     }
@@ -80,18 +95,38 @@ impl Client {
     /// The server's folded state of an incident, as JSON text.
     pub async fn state_json(&mut self, id: &str) -> anyhow::Result<String> {
         let cluster = self.cluster_of(id).await?;
-        let request = self.request(GetIncidentRequest { cluster, incident: id.to_owned() })?;
-        Ok(self.incidents.get(request).await.map_err(|status| self.explain(status))?.into_inner().state_json)
+        let request = self.request(GetIncidentRequest {
+            cluster,
+            incident: id.to_owned(),
+        })?;
+        Ok(self
+            .incidents
+            .get(request)
+            .await
+            .map_err(|status| self.explain(status))?
+            .into_inner()
+            .state_json)
     }
 
     /// The stored log of an incident.
     pub async fn log(&mut self, id: &str) -> anyhow::Result<Vec<Recorded>> {
         let cluster = self.cluster_of(id).await?;
-        let request = self.request(LogRequest { cluster, incident: id.to_owned() })?;
-        let mut stream = self.incidents.log(request).await.map_err(|status| self.explain(status))?.into_inner();
+        let request = self.request(LogRequest {
+            cluster,
+            incident: id.to_owned(),
+        })?;
+        let mut stream = self
+            .incidents
+            .log(request)
+            .await
+            .map_err(|status| self.explain(status))?
+            .into_inner();
         let mut log = Vec::new();
         while let Some(entry) = stream.message().await.map_err(|status| self.explain(status))? {
-            log.push(paramedic_wire::decode(&entry.envelope).map_err(|invalid| anyhow!("position {}: not an event: {invalid}", entry.position))?);
+            log.push(
+                paramedic_wire::decode(&entry.envelope)
+                    .map_err(|invalid| anyhow!("position {}: not an event: {invalid}", entry.position))?,
+            );
         }
         Ok(log)
     }
@@ -100,6 +135,9 @@ impl Client {
 /// Folds a log read from a server.
 pub fn fold(id: &str, log: &[Recorded]) -> anyhow::Result<Incident> {
     let id: IncidentId = id.parse()?;
-    let cluster: ClusterId = log.first().map(|first| first.envelope.cluster.clone()).with_context(|| format!("the log of {id} is empty"))?;
+    let cluster: ClusterId = log
+        .first()
+        .map(|first| first.envelope.cluster.clone())
+        .with_context(|| format!("the log of {id} is empty"))?;
     Ok(Incident::fold(cluster, id, log)?)
 }

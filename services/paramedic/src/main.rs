@@ -1,5 +1,7 @@
 //! `paramedic`: every role of the product and the command line for people, in one binary.
 
+#![allow(unreachable_pub, reason = "a binary has no outside: pub marks what its other modules use")]
+
 mod cli;
 mod client;
 mod commands;

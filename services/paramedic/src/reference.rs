@@ -14,13 +14,18 @@ pub fn markdown() -> String {
         for line in section.lines().map(str::trim) {
             if let Some(header) = line.strip_prefix('[') {
                 name = header.trim_end_matches(']').to_owned();
-                page.push_str(&format!("\n## {name}\n\n| key | default | variable | meaning |\n|---|---|---|---|\n"));
+                page.push_str(&format!(
+                    "\n## {name}\n\n| key | default | variable | meaning |\n|---|---|---|---|\n"
+                ));
                 meaning.clear();
             } else if let Some(comment) = line.strip_prefix('#') {
                 meaning.push(comment.trim());
             } else if let Some((key, default)) = line.split_once(" = ") {
                 let variable = format!("PARAMEDIC_{}__{}", name.replace('.', "__"), key).to_uppercase();
-                page.push_str(&format!("| `{name}.{key}` | `{default}` | `{variable}` | {} |\n", meaning.join(" ").replace('|', "\\|")));
+                page.push_str(&format!(
+                    "| `{name}.{key}` | `{default}` | `{variable}` | {} |\n",
+                    meaning.join(" ").replace('|', "\\|")
+                ));
             } else if line.is_empty() {
                 meaning.clear();
             }
@@ -35,6 +40,10 @@ mod tests {
     fn the_page_in_docs_is_the_one_that_the_code_generates() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
         let page = std::fs::read_to_string(path).unwrap();
-        assert_eq!(page, super::markdown(), "write it again: cargo run -- configuration > docs/configuration.md");
+        assert_eq!(
+            page,
+            super::markdown(),
+            "write it again: cargo run -- configuration > docs/configuration.md"
+        );
     }
 }

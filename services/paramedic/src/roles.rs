@@ -42,13 +42,22 @@ pub async fn run(names: &[&str], arguments: &cli::Process) -> anyhow::Result<Exi
     let mut settings = Settings::load(arguments.config.as_deref(), config::environment())?;
     settings.validate(names)?;
     let process = settings.process();
-    let service = if let [only] = names { format!("paramedic-{only}") } else { "paramedic".to_owned() };
+    let service = if let [only] = names {
+        format!("paramedic-{only}")
+    } else {
+        "paramedic".to_owned()
+    };
     let guard = telemetry::init(&service, &process.telemetry)?;
     let listeners = serve::Listeners::bind(process.http.listen, process.grpc.listen).await?;
     if names.len() > 1 {
         settings.meet_at(&format!("http://{}", listeners.grpc_address()?));
     }
-    let kit = boot::kit(&process, boot::clock(&process.clock)?, names.iter().any(|name| reaches_cluster(name))).await?;
+    let kit = boot::kit(
+        &process,
+        boot::clock(&process.clock)?,
+        names.iter().any(|name| reaches_cluster(name)),
+    )
+    .await?;
     tracing::info!(http = %listeners.http_address()?, grpc = %listeners.grpc_address()?, bus = process.bus.url, cluster = process.cluster.name, "starting");
     let mut roles = Vec::new();
     for name in names {

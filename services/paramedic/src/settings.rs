@@ -80,7 +80,14 @@ impl Settings {
     /// The sections that every process needs.
     #[must_use]
     pub fn process(&self) -> Process {
-        Process { bus: self.bus.clone(), cluster: self.cluster.clone(), http: self.http.clone(), grpc: self.grpc.clone(), telemetry: self.telemetry.clone(), clock: self.clock.clone() }
+        Process {
+            bus: self.bus.clone(),
+            cluster: self.cluster.clone(),
+            http: self.http.clone(),
+            grpc: self.grpc.clone(),
+            telemetry: self.telemetry.clone(),
+            clock: self.clock.clone(),
+        }
     }
 }
 

@@ -12,7 +12,12 @@ use crate::{cli, text};
 /// # Errors
 /// When there is neither.
 pub fn scenario(name: &str) -> anyhow::Result<Scenario> {
-    if name.contains(['/', '.']) { Scenario::load(std::path::Path::new(name)) } else { Scenario::builtin(name) }.with_context(|| format!("cannot load scenario {name:?}"))
+    if name.contains(['/', '.']) {
+        Scenario::load(std::path::Path::new(name))
+    } else {
+        Scenario::builtin(name)
+    }
+    .with_context(|| format!("cannot load scenario {name:?}"))
 }
 
 /// Runs the cluster until the process is interrupted.
@@ -20,11 +25,25 @@ pub fn scenario(name: &str) -> anyhow::Result<Scenario> {
 /// # Errors
 /// When the scenario, the address or the kubeconfig path cannot be used.
 pub async fn run(arguments: cli::Simulate) -> anyhow::Result<ExitCode> {
-    let alert_webhook = arguments.webhook.map(|url| Webhook { url, bearer: (!arguments.webhook_token.is_empty()).then_some(arguments.webhook_token) });
-    let simulator =
-        Simulator::start(Options { scenario: scenario(&arguments.scenario)?, speed: arguments.speed, listen: arguments.listen, alert_webhook, audit_file: arguments.audit })
-            .await?;
-    text::say(&format!("kubernetes  {}\nprometheus  {}\nloki        {}\njaeger      {}", simulator.url(), simulator.prometheus_url(), simulator.loki_url(), simulator.jaeger_url()));
+    let alert_webhook = arguments.webhook.map(|url| Webhook {
+        url,
+        bearer: (!arguments.webhook_token.is_empty()).then_some(arguments.webhook_token),
+    });
+    let simulator = Simulator::start(Options {
+        scenario: scenario(&arguments.scenario)?,
+        speed: arguments.speed,
+        listen: arguments.listen,
+        alert_webhook,
+        audit_file: arguments.audit,
+    })
+    .await?;
+    text::say(&format!(
+        "kubernetes  {}\nprometheus  {}\nloki        {}\njaeger      {}",
+        simulator.url(),
+        simulator.prometheus_url(),
+        simulator.loki_url(),
+        simulator.jaeger_url()
+    ));
     if let Some(path) = arguments.kubeconfig {
         std::fs::write(&path, simulator.kubeconfig()).with_context(|| format!("cannot write {}", path.display()))?;
         text::say(&format!("kubeconfig  {}", path.display()));

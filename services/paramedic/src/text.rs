@@ -1,7 +1,10 @@
 //! Words for the terminal.
 
 use jiff::Timestamp;
-use paramedic_domain::{event::{Direction, Event, FailureCause, WorkflowOutcome}, verification::Verification};
+use paramedic_domain::{
+    event::{Direction, Event, FailureCause, WorkflowOutcome},
+    verification::Verification,
+};
 use paramedic_proto::v1::{IncidentStatus, IncidentSummary, Severity};
 
 /// Prints a result.
@@ -11,14 +14,19 @@ pub fn say(line: &str) {
 }
 
 /// Prints a remark that is not a result.
-#[expect(clippy::print_stderr, reason = "remarks go to standard error, so that standard output can be piped")]
+#[expect(
+    clippy::print_stderr,
+    reason = "remarks go to standard error, so that standard output can be piped"
+)]
 pub fn note(line: &str) {
     eprintln!("{line}");
 }
 
 /// Text from outside without the characters that could drive a terminal.
 pub fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// `2026-01-31 13:05:07Z`.
@@ -28,20 +36,46 @@ pub fn utc(time: Timestamp) -> String {
 
 /// A word as serde writes it.
 pub fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// Columns padded to their widest cell.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).chain([head[column].chars().count()]).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .chain([head[column].chars().count()])
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |cells: Vec<&str>| cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect::<Vec<_>>().join("  ").trim_end().to_owned();
-    std::iter::once(line(head.to_vec())).chain(rows.iter().map(|row| line(row.iter().map(String::as_str).collect()))).collect::<Vec<_>>().join("\n")
+    let line = |cells: Vec<&str>| {
+        cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect::<Vec<_>>()
+            .join("  ")
+            .trim_end()
+            .to_owned()
+    };
+    std::iter::once(line(head.to_vec()))
+        .chain(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// A summary's cells.
 pub fn summary_row(summary: &IncidentSummary) -> Vec<String> {
-    let opened = summary.opened_at.as_ref().and_then(|time| Timestamp::new(time.seconds, time.nanos).ok()).map(utc).unwrap_or_default();
+    let opened = summary
+        .opened_at
+        .as_ref()
+        .and_then(|time| Timestamp::new(time.seconds, time.nanos).ok())
+        .map(utc)
+        .unwrap_or_default();
     vec![
         summary.incident.clone(),
         status_word(summary.status()),
@@ -62,7 +96,11 @@ pub fn summary_json(summary: &IncidentSummary) -> serde_json::Value {
 }
 
 fn status_word(status: IncidentStatus) -> String {
-    status.as_str_name().trim_start_matches("INCIDENT_STATUS_").to_lowercase().replace('_', " ")
+    status
+        .as_str_name()
+        .trim_start_matches("INCIDENT_STATUS_")
+        .to_lowercase()
+        .replace('_', " ")
 }
 
 fn severity_word(severity: Severity) -> String {
@@ -72,40 +110,98 @@ fn severity_word(severity: Severity) -> String {
 /// One event in one line.
 pub fn event(event: &Event) -> String {
     let text = match event {
-        Event::IncidentOpened { title, severity, alerts, .. } => format!("incident opened: {title} ({}, {})", word(severity), plural(alerts.len(), "alert")),
+        Event::IncidentOpened {
+            title, severity, alerts, ..
+        } => format!("incident opened: {title} ({}, {})", word(severity), plural(alerts.len(), "alert")),
         Event::AlertsCorrelated { alerts, reason } => format!("{} correlated: {reason}", plural(alerts.len(), "alert")),
         Event::AlertsResolved { fingerprints, .. } => format!("{} resolved", plural(fingerprints.len(), "alert")),
         Event::StormDeclared { alerts, reason } => format!("storm of {alerts} alerts: {reason}"),
         Event::IncidentMerged { into, reason } => format!("merged into {into}: {reason}"),
         Event::AnalysisStarted { attempt } => format!("analysis started (attempt {attempt})"),
         Event::DiagnosisReached { diagnosis, .. } => {
-            format!("diagnosis: {} of {}, confidence {:.0} %: {}", word(&diagnosis.category), diagnosis.target, diagnosis.confidence * 100.0, diagnosis.summary)
+            format!(
+                "diagnosis: {} of {}, confidence {:.0} %: {}",
+                word(&diagnosis.category),
+                diagnosis.target,
+                diagnosis.confidence * 100.0,
+                diagnosis.summary
+            )
         }
         Event::AnalysisInconclusive { reasons, .. } => format!("analysis inconclusive: {}", reasons.join("; ")),
-        Event::PlanProposed { plan } => format!("plan {}: {}, {}: {}", plan.attempt, plural(plan.steps.len(), "step"), plural(plan.gates.len(), "gate"), plan.summary),
+        Event::PlanProposed { plan } => format!(
+            "plan {}: {}, {}: {}",
+            plan.attempt,
+            plural(plan.steps.len(), "step"),
+            plural(plan.gates.len(), "gate"),
+            plan.summary
+        ),
         Event::PlanRefused { refusals, .. } => {
-            let list: Vec<String> = refusals.iter().map(|refusal| refusal.step.as_ref().map_or_else(|| refusal.reason.clone(), |step| format!("{step}: {}", refusal.reason))).collect();
+            let list: Vec<String> = refusals
+                .iter()
+                .map(|refusal| {
+                    refusal
+                        .step
+                        .as_ref()
+                        .map_or_else(|| refusal.reason.clone(), |step| format!("{step}: {}", refusal.reason))
+                })
+                .collect();
             format!("no plan: {}", list.join("; "))
         }
         Event::ApprovalRequested { gate, expires_at, .. } => format!("approval asked: {gate}, until {}", utc(*expires_at)),
-        Event::ApprovalGranted { decision, .. } => format!("approved by {} ({}): {} {}", decision.by, word(&decision.channel), decision.gate, decision.digest.short()),
-        Event::ApprovalDenied { decision, .. } => format!("denied by {} ({}): {} {}", decision.by, word(&decision.channel), decision.gate, decision.reason),
+        Event::ApprovalGranted { decision, .. } => format!(
+            "approved by {} ({}): {} {}",
+            decision.by,
+            word(&decision.channel),
+            decision.gate,
+            decision.digest.short()
+        ),
+        Event::ApprovalDenied { decision, .. } => format!(
+            "denied by {} ({}): {} {}",
+            decision.by,
+            word(&decision.channel),
+            decision.gate,
+            decision.reason
+        ),
         Event::ApprovalExpired { gate, .. } => format!("approval expired: {gate}"),
         Event::ApprovalEscalated { gate, to, .. } => format!("approval escalated: {gate} to {to}"),
-        Event::StepScheduled { step, direction, attempt, .. } => format!("step {step} {}scheduled{}", undo(*direction), again(*attempt)),
-        Event::StepStarted { step, direction, worker, .. } => format!("step {step} {}started by {worker}", undo(*direction)),
+        Event::StepScheduled {
+            step, direction, attempt, ..
+        } => format!("step {step} {}scheduled{}", undo(*direction), again(*attempt)),
+        Event::StepStarted {
+            step, direction, worker, ..
+        } => format!("step {step} {}started by {worker}", undo(*direction)),
         Event::StepSucceeded { step, summary, .. } => format!("step {step} succeeded: {summary}"),
-        Event::StepFailed { step, direction, kind, message, .. } => format!("step {step} {}failed ({}): {message}", undo(*direction), word(kind)),
+        Event::StepFailed {
+            step,
+            direction,
+            kind,
+            message,
+            ..
+        } => format!("step {step} {}failed ({}): {message}", undo(*direction), word(kind)),
         Event::StepSkipped { step, by, reason, .. } => format!("step {step} skipped by {by}: {reason}"),
         Event::StepUndone { step, summary, .. } => format!("step {step} undone: {summary}"),
-        Event::WorkflowFinished { outcome, cause, .. } => format!("workflow {}{}", outcome_words(*outcome), cause.as_ref().map(cause_words).unwrap_or_default()),
-        Event::VerificationPassed { verification, .. } | Event::VerificationFailed { verification, .. } | Event::VerificationInconclusive { verification, .. } => verdict(verification),
+        Event::WorkflowFinished { outcome, cause, .. } => format!(
+            "workflow {}{}",
+            outcome_words(*outcome),
+            cause.as_ref().map(cause_words).unwrap_or_default()
+        ),
+        Event::VerificationPassed { verification, .. }
+        | Event::VerificationFailed { verification, .. }
+        | Event::VerificationInconclusive { verification, .. } => verdict(verification),
         Event::IncidentResolved { reason } => format!("incident resolved: {reason}"),
         Event::IncidentEscalated { reason } => format!("incident escalated to people: {reason}"),
         Event::IncidentCancelled { by, reason } => format!("incident cancelled by {by}: {reason}"),
         Event::NotificationSent { receipt } => format!("{} sent to {}: {}", receipt.channel, receipt.recipient, receipt.title),
-        Event::NotificationFailed { channel, error, next_try_in, .. } => {
-            format!("{channel} failed: {error} ({})", next_try_in.map_or_else(|| "given up".to_owned(), |wait| format!("next try in {} s", wait.as_secs())))
+        Event::NotificationFailed {
+            channel,
+            error,
+            next_try_in,
+            ..
+        } => {
+            format!(
+                "{channel} failed: {error} ({})",
+                next_try_in.map_or_else(|| "given up".to_owned(), |wait| format!("next try in {} s", wait.as_secs()))
+            )
         }
     };
     clean(&text)
@@ -151,5 +247,9 @@ fn undo(direction: Direction) -> &'static str {
 }
 
 fn again(attempt: u32) -> String {
-    if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() }
+    if attempt > 1 {
+        format!(" (attempt {attempt})")
+    } else {
+        String::new()
+    }
 }

@@ -236,10 +236,7 @@ impl Worker {
         let mut headers: Headers = message.headers.clone();
         headers.insert("Paramedic-Subject".into(), message.subject.clone());
         headers.insert("Paramedic-Sequence".into(), message.seq.to_string());
-        headers.insert(
-            "Paramedic-Reason".into(),
-            reason.chars().filter(|c| !c.is_control()).take(500).collect(),
-        );
+        headers.insert("Paramedic-Reason".into(), header_text(reason));
         let subject = Subject::DeadLetter {
             durable: self.durable.clone(),
         }
@@ -259,6 +256,12 @@ impl Worker {
             .await?;
         Ok(())
     }
+}
+
+/// A reason as a header value: one line, bounded, without spaces at its ends (the bus refuses them).
+fn header_text(reason: &str) -> String {
+    let line: String = reason.chars().filter(|c| !c.is_control()).take(500).collect();
+    line.trim().to_owned()
 }
 
 /// Time since the bus stored the message, by the wall clock that stamped it.

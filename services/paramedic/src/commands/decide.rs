@@ -7,20 +7,34 @@ use paramedic_domain::{approval::GateState, digest::Digest, id::GateId, incident
 use paramedic_proto::v1::{Answer, Channel, DecideRequest};
 
 use super::show::change_lines;
-use crate::{cli::{Decision, Server}, client::{self, Client}, text};
+use crate::{
+    cli::{Decision, Server},
+    client::{self, Client},
+    text,
+};
 
 /// Decides a gate.
 pub async fn decide(server: &Server, decision: &Decision, approve: bool) -> anyhow::Result<ExitCode> {
     let mut client = Client::new(server)?;
     let incident = client::fold(&decision.id, &client.log(&decision.id).await?)?;
     let gate = waiting_gate(&incident, decision.gate.as_deref())?;
-    let Some(plan) = &incident.plan else { bail!("{} has no plan", incident.id) };
-    let Some(question) = plan.gate(&gate) else { bail!("{gate} is not a gate of the current plan") };
+    let Some(plan) = &incident.plan else {
+        bail!("{} has no plan", incident.id)
+    };
+    let Some(question) = plan.gate(&gate) else {
+        bail!("{gate} is not a gate of the current plan")
+    };
     let digest = match &decision.digest {
         Some(digest) => digest.parse::<Digest>()?,
         None => {
             text::say(&text::clean(&change_lines(plan, question).join("\n")));
-            if !confirmed(if approve { "approve exactly this change?" } else { "deny this change?" }).await? {
+            if !confirmed(if approve {
+                "approve exactly this change?"
+            } else {
+                "deny this change?"
+            })
+            .await?
+            {
                 text::note("nothing was decided");
                 return Ok(ExitCode::FAILURE);
             }
@@ -47,11 +61,19 @@ fn waiting_gate(incident: &Incident, wanted: Option<&str>) -> anyhow::Result<Gat
     if let Some(wanted) = wanted {
         return Ok(wanted.parse()?);
     }
-    let waiting: Vec<&GateId> = incident.gates.iter().filter(|(_, state)| matches!(state, GateState::Waiting { .. })).map(|(id, _)| id).collect();
+    let waiting: Vec<&GateId> = incident
+        .gates
+        .iter()
+        .filter(|(_, state)| matches!(state, GateState::Waiting { .. }))
+        .map(|(id, _)| id)
+        .collect();
     match waiting.as_slice() {
         [only] => Ok((*only).clone()),
         [] => bail!("no gate of {} waits for an answer", incident.id),
-        several => bail!("several gates wait; choose one with --gate: {}", several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        several => bail!(
+            "several gates wait; choose one with --gate: {}",
+            several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 

@@ -5,11 +5,15 @@ mod show;
 
 use std::process::ExitCode;
 
-pub use decide::decide;
 pub use decide::confirmed;
+pub use decide::decide;
 pub use show::{change_lines, show};
 
-use crate::{cli::{Audit, Server}, client::{self, Client}, text};
+use crate::{
+    cli::{Audit, Server},
+    client::{self, Client},
+    text,
+};
 
 /// Lists incidents.
 pub async fn incidents(server: &Server, open: bool, json: bool) -> anyhow::Result<ExitCode> {
@@ -21,7 +25,10 @@ pub async fn incidents(server: &Server, open: bool, json: bool) -> anyhow::Resul
         text::say("no incidents");
     } else {
         let rows = summaries.iter().map(text::summary_row).collect::<Vec<_>>();
-        text::say(&text::table(&["INCIDENT", "STATUS", "SEVERITY", "ALERTS", "OPENED", "TITLE"], &rows));
+        text::say(&text::table(
+            &["INCIDENT", "STATUS", "SEVERITY", "ALERTS", "OPENED", "TITLE"],
+            &rows,
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -31,7 +38,12 @@ pub async fn timeline(server: &Server, id: &str) -> anyhow::Result<ExitCode> {
     let log = Client::new(server)?.log(id).await?;
     for recorded in &log {
         let envelope = &recorded.envelope;
-        text::say(&format!("{}  {:>3}  {}", text::utc(envelope.time), envelope.seq, text::event(&envelope.event)));
+        text::say(&format!(
+            "{}  {:>3}  {}",
+            text::utc(envelope.time),
+            envelope.seq,
+            text::event(&envelope.event)
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -44,7 +56,15 @@ pub async fn replay(server: &Server, id: &str) -> anyhow::Result<ExitCode> {
     text::say(&serde_json::to_string_pretty(&replayed)?);
     let served: serde_json::Value = serde_json::from_str(&client.state_json(id).await?)?;
     let same = served == serde_json::to_value(&replayed)?;
-    text::note(&format!("replayed {} events: {}", log.len(), if same { "the server's state is the same" } else { "the server has moved on or differs; replay again" }));
+    text::note(&format!(
+        "replayed {} events: {}",
+        log.len(),
+        if same {
+            "the server's state is the same"
+        } else {
+            "the server has moved on or differs; replay again"
+        }
+    ));
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -63,7 +83,11 @@ pub async fn audit(command: Audit) -> anyhow::Result<ExitCode> {
         let violations = paramedic_domain::invariant::check_log(&log);
         broken += violations.len();
         let head = log.last().map_or_else(|| "empty".to_owned(), |last| last.digest.to_string());
-        text::say(&format!("{} {id}  {:>4} events  head {head}", if violations.is_empty() { "ok    " } else { "BROKEN" }, log.len()));
+        text::say(&format!(
+            "{} {id}  {:>4} events  head {head}",
+            if violations.is_empty() { "ok    " } else { "BROKEN" },
+            log.len()
+        ));
         for violation in violations {
             text::say(&format!("       {violation}"));
         }

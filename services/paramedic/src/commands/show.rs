@@ -2,9 +2,18 @@
 
 use std::process::ExitCode;
 
-use paramedic_domain::{approval::GateState, change::Change, incident::Incident, plan::{Gate, Plan}};
+use paramedic_domain::{
+    approval::GateState,
+    change::Change,
+    incident::Incident,
+    plan::{Gate, Plan},
+};
 
-use crate::{cli::Server, client::{self, Client}, text};
+use crate::{
+    cli::Server,
+    client::{self, Client},
+    text,
+};
 
 /// Prints an incident, for people or as JSON.
 pub async fn show(server: &Server, id: &str, json: bool) -> anyhow::Result<ExitCode> {
@@ -22,25 +31,66 @@ pub async fn show(server: &Server, id: &str, json: bool) -> anyhow::Result<ExitC
 fn page(incident: &Incident) -> String {
     let mut lines = vec![
         format!("{}  {}", incident.id, incident.title),
-        format!("status      {}{}", text::word(&incident.status()).replace('_', " "), incident.end.as_ref().map(|end| format!(": {}", end.reason)).unwrap_or_default()),
+        format!(
+            "status      {}{}",
+            text::word(&incident.status()).replace('_', " "),
+            incident.end.as_ref().map(|end| format!(": {}", end.reason)).unwrap_or_default()
+        ),
         format!("cluster     {}", incident.cluster),
         format!("opened      {}", incident.opened_at.map(text::utc).unwrap_or_default()),
     ];
     for alert in incident.alerts.values() {
-        lines.push(format!("alert       {} {} ({})", alert.name(), alert.label("pod"), text::word(&alert.status)));
+        lines.push(format!(
+            "alert       {} {} ({})",
+            alert.name(),
+            alert.label("pod"),
+            text::word(&alert.status)
+        ));
     }
     if let Some(diagnosis) = &incident.diagnosis {
-        lines.push(format!("diagnosis   {} of {}, confidence {:.0} % ({})", text::word(&diagnosis.category), diagnosis.target, diagnosis.confidence * 100.0, diagnosis.engine));
+        lines.push(format!(
+            "diagnosis   {} of {}, confidence {:.0} % ({})",
+            text::word(&diagnosis.category),
+            diagnosis.target,
+            diagnosis.confidence * 100.0,
+            diagnosis.engine
+        ));
         lines.push(format!("            {}", diagnosis.summary));
-        lines.extend(diagnosis.factors.iter().map(|factor| format!("            {:+.2}  {}", factor.weight, factor.text)));
-        lines.extend(diagnosis.missing_sources.iter().map(|source| format!("            missing: {source}")));
+        lines.extend(
+            diagnosis
+                .factors
+                .iter()
+                .map(|factor| format!("            {:+.2}  {}", factor.weight, factor.text)),
+        );
+        lines.extend(
+            diagnosis
+                .missing_sources
+                .iter()
+                .map(|source| format!("            missing: {source}")),
+        );
     }
     if let Some(plan) = &incident.plan {
         lines.push(format!("plan        {} ({})", plan.summary, plan.id));
         lines.extend(plan.steps.iter().map(|step| {
-            let state = incident.step_state(&step.id).map(|state| serde_json::to_value(state).ok()).and_then(|value| value?.get("state")?.as_str().map(str::to_owned));
-            let after = if step.depends_on.is_empty() { String::new() } else { format!("  after {}", step.depends_on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")) };
-            format!("  {:<10}{:<20} {:<10}{}{after}", step.id.to_string(), step.action, state.unwrap_or_default(), step.description)
+            let state = incident
+                .step_state(&step.id)
+                .map(|state| serde_json::to_value(state).ok())
+                .and_then(|value| value?.get("state")?.as_str().map(str::to_owned));
+            let after = if step.depends_on.is_empty() {
+                String::new()
+            } else {
+                format!(
+                    "  after {}",
+                    step.depends_on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                )
+            };
+            format!(
+                "  {:<10}{:<20} {:<10}{}{after}",
+                step.id.to_string(),
+                step.action,
+                state.unwrap_or_default(),
+                step.description
+            )
         }));
         for gate in &plan.gates {
             lines.push(format!("gate        {} {}", gate.id, gate_words(incident, gate)));
@@ -51,7 +101,14 @@ fn page(incident: &Incident) -> String {
         lines.push(text::verdict(verification));
         lines.extend(verification.measurements.iter().map(|m| {
             let number = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.0}"));
-            format!("  {:<6} {} : {} -> {} {}", m.holds.map_or("?", |holds| if holds { "ok" } else { "NOT" }), m.criterion.description, number(m.criterion.before), number(m.after), m.criterion.unit)
+            format!(
+                "  {:<6} {} : {} -> {} {}",
+                m.holds.map_or("?", |holds| if holds { "ok" } else { "NOT" }),
+                m.criterion.description,
+                number(m.criterion.before),
+                number(m.after),
+                m.criterion.unit
+            )
         }));
     }
     lines.join("\n")
@@ -60,8 +117,17 @@ fn page(incident: &Incident) -> String {
 fn gate_words(incident: &Incident, gate: &Gate) -> String {
     match incident.gates.get(&gate.id) {
         None | Some(GateState::Planned) => "not asked yet".to_owned(),
-        Some(GateState::Waiting { expires_at, approvals, .. }) => format!("waits for {} of {} approvals until {}", gate.quorum as usize - approvals.len(), gate.quorum, text::utc(*expires_at)),
-        Some(GateState::Granted { at, approvals }) => format!("granted {} by {}", text::utc(*at), approvals.iter().map(|d| d.by.as_str()).collect::<Vec<_>>().join(", ")),
+        Some(GateState::Waiting { expires_at, approvals, .. }) => format!(
+            "waits for {} of {} approvals until {}",
+            gate.quorum as usize - approvals.len(),
+            gate.quorum,
+            text::utc(*expires_at)
+        ),
+        Some(GateState::Granted { at, approvals }) => format!(
+            "granted {} by {}",
+            text::utc(*at),
+            approvals.iter().map(|d| d.by.as_str()).collect::<Vec<_>>().join(", ")
+        ),
         Some(GateState::Denied { at, decision }) => format!("denied {} by {}: {}", text::utc(*at), decision.by, decision.reason),
         Some(GateState::Expired { at }) => format!("expired {}", text::utc(*at)),
     }
@@ -69,13 +135,21 @@ fn gate_words(incident: &Incident, gate: &Gate) -> String {
 
 /// What a gate decides, as old -> new lines with the digest.
 pub fn change_lines(plan: &Plan, gate: &Gate) -> Vec<String> {
-    let mut lines = vec![format!("  {} risk: {}", text::word(&gate.risk), gate.reason), format!("  digest {}", gate.digest)];
+    let mut lines = vec![
+        format!("  {} risk: {}", text::word(&gate.risk), gate.reason),
+        format!("  digest {}", gate.digest),
+    ];
     for step in gate.steps.iter().filter_map(|id| plan.step(id)) {
         match &step.change {
             Change::Patch(patch) => {
                 lines.push(format!("  {} {} patches {}", step.id, step.action, patch.target));
                 lines.extend(patch.diff.iter().map(|field| {
-                    format!("    {}: {} -> {}", field.path, field.from.as_deref().unwrap_or("(none)"), field.to.as_deref().unwrap_or("(removed)"))
+                    format!(
+                        "    {}: {} -> {}",
+                        field.path,
+                        field.from.as_deref().unwrap_or("(none)"),
+                        field.to.as_deref().unwrap_or("(removed)")
+                    )
                 }));
             }
             Change::Delete(deletion) => lines.push(format!("  {} {} deletes {}", step.id, step.action, deletion.target)),

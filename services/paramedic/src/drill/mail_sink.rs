@@ -16,7 +16,10 @@ use super::narrate::Message;
 const MAX_MAIL: usize = 4 << 20;
 
 /// Starts the server; it ends with the runtime.
-#[expect(clippy::disallowed_methods, reason = "ends with the drill's process; a lost connection is the sender's error to handle")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ends with the drill's process; a lost connection is the sender's error to handle"
+)]
 pub async fn start(messages: UnboundedSender<Message>) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -92,7 +95,11 @@ fn message(mail: &[u8], recipient: String) -> Message {
         channel: "email",
         recipient,
         title: parsed.as_ref().and_then(|mail| mail.subject()).unwrap_or("(no subject)").to_owned(),
-        body: parsed.as_ref().and_then(|mail| mail.body_text(0)).map(|text| text.into_owned()).unwrap_or_default(),
+        body: parsed
+            .as_ref()
+            .and_then(|mail| mail.body_text(0))
+            .map(|text| text.into_owned())
+            .unwrap_or_default(),
         reply: parsed.as_ref().is_some_and(|mail| !mail.in_reply_to().is_empty()),
     }
 }

@@ -10,17 +10,15 @@ use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use paramedic_bus::{Delivery, consume};
-use paramedic_domain::{
-    envelope::Recorded,
-    event::Event,
-    incident::Incident,
-    verification::Verdict,
-};
+use paramedic_domain::{envelope::Recorded, event::Event, incident::Incident, verification::Verdict};
 use paramedic_proto::v1::{Answer, Channel, DecideRequest, approval_service_client::ApprovalServiceClient};
 use paramedic_runtime::{grpc, telemetry};
 use tokio::sync::mpsc;
 
-use crate::{cli::{Approve, Drill}, commands, text};
+use crate::{
+    cli::{Approve, Drill},
+    commands, text,
+};
 use narrate::Narrator;
 use world::World;
 
@@ -41,18 +39,32 @@ pub async fn run(arguments: Drill) -> anyhow::Result<ExitCode> {
     narrator.world(&world, &arguments);
     let outcome = follow(&arguments, &world, narrator, inbox).await;
     if arguments.keep && outcome.is_ok() {
-        text::note(&format!("still serving: paramedic show --server {} ID; end with Ctrl-C", world.grpc));
+        text::note(&format!(
+            "still serving: paramedic show --server {} ID; end with Ctrl-C",
+            world.grpc
+        ));
         tokio::signal::ctrl_c().await?;
     }
     let audit = world.mutations();
     world.stop().await?;
     let story = outcome?;
     if arguments.json {
-        text::say(&serde_json::to_string_pretty(&report::json(&story, &audit, &arguments, started.elapsed()))?);
+        text::say(&serde_json::to_string_pretty(&report::json(
+            &story,
+            &audit,
+            &arguments,
+            started.elapsed(),
+        ))?);
     } else {
         text::say(&report::summary(&story, &audit, started.elapsed()));
     }
-    Ok(if story.incident.verification.as_ref().is_some_and(|v| v.verdict == Verdict::Passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(
+        if story.incident.verification.as_ref().is_some_and(|v| v.verdict == Verdict::Passed) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        },
+    )
 }
 
 /// The drill's incident as it was seen.
@@ -63,14 +75,22 @@ pub struct Story {
     pub incident: Incident,
 }
 
-async fn follow(arguments: &Drill, world: &World, mut narrator: Narrator, mut inbox: mpsc::UnboundedReceiver<narrate::Message>) -> anyhow::Result<Story> {
+async fn follow(
+    arguments: &Drill,
+    world: &World,
+    mut narrator: Narrator,
+    mut inbox: mpsc::UnboundedReceiver<narrate::Message>,
+) -> anyhow::Result<Story> {
     let mut spec = consume::on_events(&format!("drill-{}", world.cluster), &[]);
     spec.filters = vec![format!("paramedic.incident.{}.>", world.cluster)];
     let mut consumer = world.bus.consumer(&spec).await.context("cannot follow the incident log")?;
     let mut story: Option<Story> = None;
     let mut end: Option<tokio::time::Instant> = None;
     loop {
-        let patience = end.map_or_else(|| world.clock.wall(SILENCE), |end| end.saturating_duration_since(tokio::time::Instant::now()));
+        let patience = end.map_or_else(
+            || world.clock.wall(SILENCE),
+            |end| end.saturating_duration_since(tokio::time::Instant::now()),
+        );
         tokio::select! {
             delivery = consumer.next() => {
                 let delivery = delivery?;
@@ -100,7 +120,11 @@ async fn follow(arguments: &Drill, world: &World, mut narrator: Narrator, mut in
             && report::all_told(incident)
         {
             // Everything owed was delivered: no need to wait any longer.
-            end = Some(tokio::time::Instant::now() + Duration::from_millis(150).min(end.map_or(Duration::ZERO, |end| end.saturating_duration_since(tokio::time::Instant::now()))));
+            end = Some(
+                tokio::time::Instant::now()
+                    + Duration::from_millis(150)
+                        .min(end.map_or(Duration::ZERO, |end| end.saturating_duration_since(tokio::time::Instant::now()))),
+            );
             if inbox.is_empty() {
                 return story.context("an incident that ended was begun");
             }
@@ -109,7 +133,8 @@ async fn follow(arguments: &Drill, world: &World, mut narrator: Narrator, mut in
 }
 
 async fn take(delivery: &Delivery) -> anyhow::Result<Recorded> {
-    let recorded = paramedic_wire::decode(&delivery.message.payload).map_err(|invalid| anyhow::anyhow!("position {}: {invalid}", delivery.message.seq))?;
+    let recorded = paramedic_wire::decode(&delivery.message.payload)
+        .map_err(|invalid| anyhow::anyhow!("position {}: {invalid}", delivery.message.seq))?;
     delivery.settle.ack().await?;
     Ok(recorded)
 }
@@ -117,7 +142,10 @@ async fn take(delivery: &Delivery) -> anyhow::Result<Recorded> {
 /// Adds an event to the story; the first incident is the drill's, events of others and repetitions are left out.
 fn absorb(story: &mut Option<Story>, recorded: Recorded) -> anyhow::Result<Option<&mut Story>> {
     let envelope = &recorded.envelope;
-    let story = story.get_or_insert_with(|| Story { log: Vec::new(), incident: Incident::new(envelope.cluster.clone(), envelope.incident.clone()) });
+    let story = story.get_or_insert_with(|| Story {
+        log: Vec::new(),
+        incident: Incident::new(envelope.cluster.clone(), envelope.incident.clone()),
+    });
     if envelope.incident != story.incident.id || envelope.seq <= story.incident.version {
         return Ok(None);
     }
@@ -127,17 +155,23 @@ fn absorb(story: &mut Option<Story>, recorded: Recorded) -> anyhow::Result<Optio
 }
 
 async fn answer(arguments: &Drill, world: &World, narrator: &mut Narrator, incident: &Incident, event: &Event) -> anyhow::Result<()> {
-    let Event::ApprovalRequested { gate, .. } = event else { return Ok(()) };
-    let Some((plan, question)) = incident.plan.as_ref().and_then(|plan| Some((plan, plan.gate(gate)?))) else { return Ok(()) };
+    let Event::ApprovalRequested { gate, .. } = event else {
+        return Ok(());
+    };
+    let Some((plan, question)) = incident.plan.as_ref().and_then(|plan| Some((plan, plan.gate(gate)?))) else {
+        return Ok(());
+    };
+    narrator.question(&commands::change_lines(plan, question));
     let approve = match arguments.approve {
         Approve::Never => return Ok(()),
         Approve::Auto => true,
-        Approve::Ask => {
-            narrator.question(&commands::change_lines(plan, question));
-            commands::confirmed("approve exactly this change?").await?
-        }
+        Approve::Ask => commands::confirmed("approve exactly this change?").await?,
     };
-    let by = if arguments.approve == Approve::Auto { "drill".to_owned() } else { std::env::var("USER").unwrap_or_else(|_| "operator".to_owned()) };
+    let by = if arguments.approve == Approve::Auto {
+        "drill".to_owned()
+    } else {
+        std::env::var("USER").unwrap_or_else(|_| "operator".to_owned())
+    };
     let mut request = grpc::with_trace(DecideRequest {
         cluster: incident.cluster.to_string(),
         incident: incident.id.to_string(),
@@ -149,7 +183,10 @@ async fn answer(arguments: &Drill, world: &World, narrator: &mut Narrator, incid
         reason: String::new(),
     });
     request.set_timeout(Duration::from_secs(10));
-    ApprovalServiceClient::new(grpc::channel(&world.grpc, Duration::from_secs(10))?).decide(request).await.context("the approval was not accepted")?;
+    ApprovalServiceClient::new(grpc::channel(&world.grpc, Duration::from_secs(10))?)
+        .decide(request)
+        .await
+        .context("the approval was not accepted")?;
     Ok(())
 }
 

@@ -6,6 +6,9 @@ use paramedic_domain::{envelope::Envelope, event::Event, incident::Incident};
 use super::world::World;
 use crate::{cli::Drill, text};
 
+/// Lines of a mail that are shown; what is decided is shown whole, before the question.
+const MAIL_LINES: usize = 12;
+
 /// A message that a sink received.
 pub struct Message {
     /// `email` or `slack`.
@@ -37,7 +40,11 @@ impl Narrator {
         let clock = format!("times are the drill's, {} times as fast as the wall's", arguments.speed);
         self.line(self.origin, "drill", &format!("{}: {clock}", arguments.scenario));
         self.line(self.origin, "cluster", &format!("simulated Kubernetes API at {}", world.api));
-        self.line(self.origin, "roles", &format!("all in this process: http {}, grpc {}", world.http, world.grpc));
+        self.line(
+            self.origin,
+            "roles",
+            &format!("all in this process: http {}, grpc {}", world.http, world.grpc),
+        );
     }
 
     /// One event.
@@ -48,10 +55,22 @@ impl Narrator {
             Event::AlertsCorrelated { .. } | Event::AlertsResolved { .. } | Event::StormDeclared { .. } => "alerts",
             Event::AnalysisStarted { .. } | Event::DiagnosisReached { .. } | Event::AnalysisInconclusive { .. } => "analysis",
             Event::PlanProposed { .. } | Event::PlanRefused { .. } => "plan",
-            Event::ApprovalRequested { .. } | Event::ApprovalGranted { .. } | Event::ApprovalDenied { .. } | Event::ApprovalExpired { .. } | Event::ApprovalEscalated { .. } => "approval",
-            Event::StepStarted { .. } | Event::StepSucceeded { .. } | Event::StepFailed { .. } | Event::StepSkipped { .. } | Event::StepUndone { .. } | Event::WorkflowFinished { .. } => "workflow",
+            Event::ApprovalRequested { .. }
+            | Event::ApprovalGranted { .. }
+            | Event::ApprovalDenied { .. }
+            | Event::ApprovalExpired { .. }
+            | Event::ApprovalEscalated { .. } => "approval",
+            Event::StepStarted { .. }
+            | Event::StepSucceeded { .. }
+            | Event::StepFailed { .. }
+            | Event::StepSkipped { .. }
+            | Event::StepUndone { .. }
+            | Event::WorkflowFinished { .. } => "workflow",
             Event::VerificationPassed { .. } | Event::VerificationFailed { .. } | Event::VerificationInconclusive { .. } => "verify",
-            Event::IncidentResolved { .. } | Event::IncidentEscalated { .. } | Event::IncidentCancelled { .. } | Event::IncidentMerged { .. } => "incident",
+            Event::IncidentResolved { .. }
+            | Event::IncidentEscalated { .. }
+            | Event::IncidentCancelled { .. }
+            | Event::IncidentMerged { .. } => "incident",
             Event::NotificationFailed { .. } => "notify",
             // The sinks show the messages themselves, and a scheduled step starts at once.
             Event::NotificationSent { .. } | Event::StepScheduled { .. } => return,
@@ -68,11 +87,19 @@ impl Narrator {
                     self.more(&line);
                 }
             }
-            Event::VerificationPassed { verification, .. } | Event::VerificationFailed { verification, .. } | Event::VerificationInconclusive { verification, .. } => {
+            Event::VerificationPassed { verification, .. }
+            | Event::VerificationFailed { verification, .. }
+            | Event::VerificationInconclusive { verification, .. } => {
                 for m in &verification.measurements {
                     let number = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.0}"));
                     let mark = m.holds.map_or("?", |holds| if holds { "ok" } else { "NOT" });
-                    self.more(&format!("{mark:<4}{}: {} -> {} {}", m.criterion.description, number(m.criterion.before), number(m.after), m.criterion.unit));
+                    self.more(&format!(
+                        "{mark:<4}{}: {} -> {} {}",
+                        m.criterion.description,
+                        number(m.criterion.before),
+                        number(m.after),
+                        m.criterion.unit
+                    ));
                 }
             }
             _ => {}
@@ -81,10 +108,23 @@ impl Narrator {
 
     /// One message as a person receives it.
     pub fn message(&self, message: &Message, now: Timestamp) {
-        self.line(now, message.channel, &format!("{}to {}: {}", if message.reply { "in thread, " } else { "" }, message.recipient, message.title));
+        self.line(
+            now,
+            message.channel,
+            &format!(
+                "{}to {}: {}",
+                if message.reply { "in thread, " } else { "" },
+                message.recipient,
+                message.title
+            ),
+        );
         if message.channel == "email" {
-            for line in message.body.lines() {
+            let lines: Vec<&str> = message.body.lines().collect();
+            for line in lines.iter().take(MAIL_LINES) {
                 self.more(&format!("| {line}"));
+            }
+            if lines.len() > MAIL_LINES {
+                self.more(&format!("| ({} more lines)", lines.len() - MAIL_LINES));
             }
         }
     }
@@ -99,7 +139,12 @@ impl Narrator {
     fn line(&self, at: Timestamp, label: &str, line: &str) {
         if self.loud {
             let seconds = at.duration_since(self.origin).as_secs().max(0);
-            text::say(&format!("{:>3}:{:02}  {label:<9} {}", seconds / 60, seconds % 60, text::clean(line)));
+            text::say(&format!(
+                "{:>3}:{:02}  {label:<9} {}",
+                seconds / 60,
+                seconds % 60,
+                text::clean(line)
+            ));
         }
     }
 

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use paramedic_domain::{envelope::Recorded, event::{Direction, Event}, incident::Incident};
+use paramedic_domain::{
+    envelope::Recorded,
+    event::{Direction, Event},
+    incident::Incident,
+};
 use paramedic_simulator::AuditEntry;
 use serde_json::{Value, json};
 
@@ -14,7 +18,11 @@ use crate::{cli::Drill, text};
 pub fn all_told(incident: &Incident) -> bool {
     let ended = |key: &str| key.contains("incident_resolved") || key.contains("incident_escalated") || key.contains("incident_cancelled");
     let told = |channel: &str| {
-        let mut receipts = incident.notifications.values().filter(|receipt| receipt.channel == channel).peekable();
+        let mut receipts = incident
+            .notifications
+            .values()
+            .filter(|receipt| receipt.channel == channel)
+            .peekable();
         receipts.peek().is_none() || receipts.any(|receipt| ended(&receipt.key)) || incident.undeliverable.iter().any(|key| ended(key))
     };
     !incident.notifications.is_empty() && ["email", "slack"].into_iter().all(told)
@@ -49,7 +57,9 @@ fn millis(span: Duration) -> u64 {
 }
 
 fn steps(incident: &Incident) -> Vec<Value> {
-    let Some((plan, run)) = incident.plan.as_ref().zip(incident.run.as_ref()) else { return Vec::new() };
+    let Some((plan, run)) = incident.plan.as_ref().zip(incident.run.as_ref()) else {
+        return Vec::new();
+    };
     plan.steps
         .iter()
         .filter_map(|step| {
@@ -62,8 +72,17 @@ fn steps(incident: &Incident) -> Vec<Value> {
 
 /// Milliseconds (of the drill's time) per phase; `null` for a phase that was not reached.
 fn phases(log: &[Recorded]) -> Value {
-    let at = |wanted: fn(&Event) -> bool| log.iter().find(|recorded| wanted(&recorded.envelope.event)).map(|recorded| recorded.envelope.time);
-    let last = |wanted: fn(&Event) -> bool| log.iter().rev().find(|recorded| wanted(&recorded.envelope.event)).map(|recorded| recorded.envelope.time);
+    let at = |wanted: fn(&Event) -> bool| {
+        log.iter()
+            .find(|recorded| wanted(&recorded.envelope.event))
+            .map(|recorded| recorded.envelope.time)
+    };
+    let last = |wanted: fn(&Event) -> bool| {
+        log.iter()
+            .rev()
+            .find(|recorded| wanted(&recorded.envelope.event))
+            .map(|recorded| recorded.envelope.time)
+    };
     let span = |from: Option<Timestamp>, to: Option<Timestamp>| from.zip(to).map(|(from, to)| to.duration_since(from).as_millis().max(0));
     let fired = log.iter().find_map(|recorded| match &recorded.envelope.event {
         Event::IncidentOpened { alerts, .. } => alerts.iter().map(|alert| alert.starts_at).min(),
@@ -73,10 +92,28 @@ fn phases(log: &[Recorded]) -> Value {
     let diagnosed = last(|event| matches!(event, Event::DiagnosisReached { .. } | Event::AnalysisInconclusive { .. }));
     let planned = last(|event| matches!(event, Event::PlanProposed { .. } | Event::PlanRefused { .. }));
     let asked = last(|event| matches!(event, Event::ApprovalRequested { .. }));
-    let granted = last(|event| matches!(event, Event::ApprovalGranted { .. } | Event::ApprovalDenied { .. } | Event::ApprovalExpired { .. }));
-    let started = at(|event| matches!(event, Event::StepStarted { direction: Direction::Forward, .. }));
+    let granted = last(|event| {
+        matches!(
+            event,
+            Event::ApprovalGranted { .. } | Event::ApprovalDenied { .. } | Event::ApprovalExpired { .. }
+        )
+    });
+    let started = at(|event| {
+        matches!(
+            event,
+            Event::StepStarted {
+                direction: Direction::Forward,
+                ..
+            }
+        )
+    });
     let finished = last(|event| matches!(event, Event::WorkflowFinished { .. }));
-    let verified = last(|event| matches!(event, Event::VerificationPassed { .. } | Event::VerificationFailed { .. } | Event::VerificationInconclusive { .. }));
+    let verified = last(|event| {
+        matches!(
+            event,
+            Event::VerificationPassed { .. } | Event::VerificationFailed { .. } | Event::VerificationInconclusive { .. }
+        )
+    });
     json!({
         "detect": span(fired, opened),
         "analyse": span(opened, diagnosed),
@@ -90,17 +127,38 @@ fn phases(log: &[Recorded]) -> Value {
 /// The end of the story.
 pub fn summary(story: &Story, mutations: &[AuditEntry], wall: Duration) -> String {
     let phases = phases(&story.log);
-    let mut lines = vec![String::new(), format!("{} {}", story.incident.id, text::word(&story.incident.status()))];
+    let mut lines = vec![
+        String::new(),
+        format!("{} {}", story.incident.id, text::word(&story.incident.status())),
+    ];
     if let Some(verification) = &story.incident.verification {
         lines.push(text::clean(&text::verdict(verification)));
     }
     let words: Vec<String> = ["detect", "analyse", "plan", "approve", "execute", "verify"]
         .iter()
-        .map(|phase| format!("{phase} {}", phases[*phase].as_f64().map_or_else(|| "-".to_owned(), |ms| format!("{:.1} s", ms / 1000.0))))
+        .map(|phase| {
+            format!(
+                "{phase} {}",
+                phases[*phase]
+                    .as_f64()
+                    .map_or_else(|| "-".to_owned(), |ms| format!("{:.1} s", ms / 1000.0))
+            )
+        })
         .collect();
     lines.push(format!("phases: {}", words.join(", ")));
-    lines.push(format!("requests that changed the cluster, from its own audit: {}", mutations.len()));
-    lines.extend(mutations.iter().map(|entry| format!("  {} {} -> {}", entry.verb, entry.path, entry.code)));
-    lines.push(format!("{} events in the log; {:.1} s of your time", story.log.len(), wall.as_secs_f64()));
+    lines.push(format!(
+        "requests that changed the cluster, from its own audit: {}",
+        mutations.len()
+    ));
+    lines.extend(
+        mutations
+            .iter()
+            .map(|entry| format!("  {} {} -> {}", entry.verb, entry.path, entry.code)),
+    );
+    lines.push(format!(
+        "{} events in the log; {:.1} s of your time",
+        story.log.len(),
+        wall.as_secs_f64()
+    ));
     lines.join("\n")
 }

@@ -1,7 +1,7 @@
 //! A stand-in for Slack's Web API: answers as Slack does and shows what would have been posted. Loopback only.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::{Json, Router, extract::State, http::HeaderMap, routing::post};
 use serde_json::{Value, json};
@@ -16,11 +16,18 @@ struct Slack {
 }
 
 /// Starts the server and returns the base URL of its API; it ends with the runtime.
-#[expect(clippy::disallowed_methods, reason = "ends with the drill's process; a lost call is the caller's error to handle")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "ends with the drill's process; a lost call is the caller's error to handle"
+)]
 pub async fn start(messages: UnboundedSender<Message>, token: &str) -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/api", listener.local_addr()?);
-    let slack = Arc::new(Slack { messages, token: format!("Bearer {token}"), posted: AtomicU64::new(0) });
+    let slack = Arc::new(Slack {
+        messages,
+        token: format!("Bearer {token}"),
+        posted: AtomicU64::new(0),
+    });
     let routes = Router::new()
         .route("/api/chat.postMessage", post(post_message))
         .route("/api/conversations.replies", post(no_replies).get(no_replies))
@@ -40,7 +47,13 @@ async fn post_message(State(slack): State<Arc<Slack>>, headers: HeaderMap, Json(
     }
     let number = slack.posted.fetch_add(1, Ordering::Relaxed) + 1;
     let reply = !text("thread_ts").is_empty();
-    let message = Message { channel: "slack", recipient: format!("#{channel}"), title, body: blocks(&body), reply };
+    let message = Message {
+        channel: "slack",
+        recipient: format!("#{channel}"),
+        title,
+        body: blocks(&body),
+        reply,
+    };
     let _ = slack.messages.send(message);
     Json(json!({ "ok": true, "channel": channel, "ts": format!("1700000000.{number:06}"), "message": {} }))
 }
@@ -52,6 +65,11 @@ async fn no_replies() -> Json<Value> {
 
 /// The texts of a message's blocks.
 fn blocks(body: &Value) -> String {
-    let texts = body.get("blocks").and_then(Value::as_array).into_iter().flatten().filter_map(|block| block.pointer("/text/text").and_then(Value::as_str));
+    let texts = body
+        .get("blocks")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|block| block.pointer("/text/text").and_then(Value::as_str));
     texts.collect::<Vec<_>>().join("\n")
 }

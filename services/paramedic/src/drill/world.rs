@@ -44,15 +44,27 @@ impl World {
     pub async fn start(arguments: &Drill, messages: mpsc::UnboundedSender<Message>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let listen = "127.0.0.1:0".parse()?;
-        let simulator =
-            Simulator::start(Options { scenario: simulate::scenario(&arguments.scenario)?, speed: arguments.speed, listen, alert_webhook: None, audit_file: None }).await?;
+        let simulator = Simulator::start(Options {
+            scenario: simulate::scenario(&arguments.scenario)?,
+            speed: arguments.speed,
+            listen,
+            alert_webhook: None,
+            audit_file: None,
+        })
+        .await?;
         let clock = Clock::scaled(simulator.epoch(), arguments.speed);
         let listeners = serve::Listeners::bind(listen, arguments.grpc).await?;
-        let (http, grpc) = (format!("http://{}", listeners.http_address()?), format!("http://{}", listeners.grpc_address()?));
+        let (http, grpc) = (
+            format!("http://{}", listeners.http_address()?),
+            format!("http://{}", listeners.grpc_address()?),
+        );
         let cluster: ClusterId = format!("drill-{}", std::process::id()).parse()?;
         let smtp = mail_sink::start(messages.clone()).await?;
         let slack = slack_stand_in::start(messages, TOKEN).await?;
-        let bus_url = arguments.bus.clone().unwrap_or_else(|| format!("embedded:{}", folder.path().join("bus").display()));
+        let bus_url = arguments
+            .bus
+            .clone()
+            .unwrap_or_else(|| format!("embedded:{}", folder.path().join("bus").display()));
         let mut settings = Settings::load(
             None,
             HashMap::from([
@@ -77,7 +89,13 @@ impl World {
         let bus = boot::open_bus(&process.bus).await?;
         let mut access = boot::cluster(&process.cluster, false).await?;
         access.client = Some(client(&simulator).await?);
-        let kit = Kit { log: IncidentLog::new(bus.clone()), bus: bus.clone(), clock: clock.clone(), drain: tokio_util::sync::CancellationToken::new(), cluster: access };
+        let kit = Kit {
+            log: IncidentLog::new(bus.clone()),
+            bus: bus.clone(),
+            clock: clock.clone(),
+            drain: tokio_util::sync::CancellationToken::new(),
+            cluster: access,
+        };
         let mut built = Vec::new();
         for role in roles::ALL {
             built.push(roles::build(role, &settings, &kit).await?);
@@ -91,11 +109,32 @@ impl World {
                 Some(Err(join)) => Err(anyhow!("{join}")),
                 None => Ok(()),
             };
-            report.send_replace(Some(outcome.as_ref().err().map_or_else(|| "it drained".to_owned(), |error| format!("{error:#}"))));
+            report.send_replace(Some(
+                outcome
+                    .as_ref()
+                    .err()
+                    .map_or_else(|| "it drained".to_owned(), |error| format!("{error:#}")),
+            ));
             outcome
         });
-        simulator.set_alert_webhook(Webhook { url: format!("{http}/api/v1/alerts/alertmanager"), bearer: Some(TOKEN.to_owned()) });
-        Ok(Self { clock, bus, cluster, grpc, http, api: simulator.url(), simulator, kit, serving: Mutex::new(Some(serving)), failed, guard, _folder: folder })
+        simulator.set_alert_webhook(Webhook {
+            url: format!("{http}/api/v1/alerts/alertmanager"),
+            bearer: Some(TOKEN.to_owned()),
+        });
+        Ok(Self {
+            clock,
+            bus,
+            cluster,
+            grpc,
+            http,
+            api: simulator.url(),
+            simulator,
+            kit,
+            serving: Mutex::new(Some(serving)),
+            failed,
+            guard,
+            _folder: folder,
+        })
     }
 
     /// Resolves when a role ended, with the reason.
@@ -133,5 +172,7 @@ fn in_background<T: Send + 'static>(work: impl Future<Output = T> + Send + 'stat
 
 async fn client(simulator: &Simulator) -> anyhow::Result<kube::Client> {
     let kubeconfig = Kubeconfig::from_yaml(&simulator.kubeconfig()).context("the simulated cluster's kubeconfig")?;
-    Ok(kube::Client::try_from(kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)?)
+    Ok(kube::Client::try_from(
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?,
+    )?)
 }
