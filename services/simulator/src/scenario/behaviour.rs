@@ -53,6 +53,9 @@ pub struct Workload {
     /// Files inside the container, for `exec`.
     #[serde(default)]
     pub files: Vec<File>,
+    /// Commands of its image, for `exec`.
+    #[serde(default)]
+    pub commands: Vec<Command>,
     /// Further metrics of every pod.
     #[serde(default)]
     pub metrics: Vec<Metric>,
@@ -178,6 +181,20 @@ pub struct File {
     /// How often `content` is repeated, to make a file of some size (default 1).
     #[serde(default = "once")]
     pub repeat: usize,
+}
+
+/// A command that the image has.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The command and its arguments, exactly.
+    pub argv: Vec<String>,
+    /// What it prints; the same placeholders as in log lines.
+    #[serde(default)]
+    pub output: String,
+    /// How it ends.
+    #[serde(default)]
+    pub exit_code: i32,
 }
 
 /// A metric exported by every pod of the workload: `base + per_hour * hours since start + per_leaked_mib * leaked MiB`.

@@ -11,6 +11,15 @@ use crate::api::backend::ExecResult;
 
 /// Runs a command. Unknown ones end as a shell would end them: exit code 127.
 pub(crate) fn run(source: &Source<'_>, argv: &[String], now: Timestamp) -> ExecResult {
+    let own = source.container.behaviour.map(|i| &source.world.scenario().workloads[i].commands);
+    if let Some(command) = own.into_iter().flatten().find(|command| command.argv == argv) {
+        let stdout = source.fill(&command.output, now).into_bytes();
+        return ExecResult {
+            stdout,
+            code: command.exit_code,
+            ..ExecResult::default()
+        };
+    }
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
     run_words(source, &words, now)
 }

@@ -157,6 +157,10 @@ fn diagnostics_can_be_read_from_inside_a_container() {
     assert_eq!(&tar.stdout[257..262], b"ustar");
     let zipped = exec(&["sh", "-c", "tar czf - /var/log/payments"]);
     assert_eq!(&zipped.stdout[..2], &[0x1f, 0x8b]);
+    let relative = exec(&["tar", "cf", "-", "-C", "/", "var/log/payments"]);
+    assert!(relative.stdout.starts_with(b"var/"));
+    let dump = String::from_utf8(exec(&["payment-debug", "heap-dump", "--stdout"]).stdout).unwrap();
+    assert!(dump.contains("settlementTask   181"), "{dump}");
     let missing = exec(&["tar", "cf", "-", "/nowhere"]);
     assert_eq!(missing.code, 2);
     assert_eq!(exec(&["rm", "-rf", "/"]).code, 127);
