@@ -108,14 +108,19 @@ impl Narrator {
 
     /// One message as a person receives it.
     pub fn message(&self, message: &Message, now: Timestamp) {
+        // Mails of one thread share their subject; their first line says what is new.
+        let title = if message.reply && message.channel == "email" {
+            message.body.lines().next().unwrap_or(&message.title)
+        } else {
+            &message.title
+        };
         self.line(
             now,
             message.channel,
             &format!(
-                "{}to {}: {}",
+                "{}to {}: {title}",
                 if message.reply { "in thread, " } else { "" },
-                message.recipient,
-                message.title
+                message.recipient
             ),
         );
         if message.channel == "email" {
