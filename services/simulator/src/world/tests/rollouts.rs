@@ -218,6 +218,21 @@ fn a_quota_refuses_pods_in_the_words_of_the_api_server() {
 }
 
 #[test]
+fn a_limit_range_gives_resources_to_containers_that_ask_for_none() {
+    let world = payment();
+    edit(&world, "production", "receipt-worker", |d| {
+        container(d)["resources"] = json!({});
+    });
+    live(&world, 60);
+    let all = pods(&world, "receipt-worker");
+    assert_eq!((all.len(), ready(&all)), (2, 2), "the quota asks for limits, the range gives them");
+    assert!(
+        all.iter()
+            .all(|pod| pod["spec"]["containers"][0]["resources"]["limits"]["memory"] == "128Mi")
+    );
+}
+
+#[test]
 fn a_deployment_that_is_gone_takes_its_sets_and_pods_along() {
     let world = payment();
     world.store().delete(&Gvr::deployments(), NS, "receipt-worker").unwrap();
