@@ -2,112 +2,13 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::{
-    path::PathBuf,
-    process::{Command, Output, Stdio},
-};
+mod kubectl_support;
 
-use paramedic_simulator::{Options, Scenario, Simulator};
-use tempfile::TempDir;
+use std::process::Stdio;
 
-/// Simulated seconds per wall second: a rollout takes a few seconds.
-const SPEED: f64 = 20.0;
+use kubectl_support::{Kubectl, has, texts};
+
 const DEPLOYMENT: &str = "deployment/payment-service";
-
-struct Kubectl {
-    simulator: Simulator,
-    home: TempDir,
-}
-
-impl Kubectl {
-    async fn start() -> Self {
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let options = Options {
-            speed: SPEED,
-            ..Options::new(Scenario::builtin("payment-oom").unwrap())
-        };
-        let simulator = Simulator::start(options).await.unwrap();
-        let home = TempDir::new().unwrap();
-        std::fs::write(home.path().join("config"), simulator.kubeconfig()).unwrap();
-        Self { simulator, home }
-    }
-
-    fn command(&self, args: &str) -> Command {
-        let mut command = Command::new("kubectl");
-        command
-            .env("HOME", self.home.path())
-            .env("KUBECONFIG", self.home.path().join("config"))
-            .env("KUBECTL_EXTERNAL_DIFF", "diff -u");
-        command.args(["--namespace", "production"]).args(words(args));
-        command
-    }
-
-    async fn output(&self, args: &str) -> Output {
-        let mut command = self.command(args);
-        let name = args.to_owned();
-        let run = move || command.stdin(Stdio::null()).output();
-        let result = tokio::task::spawn_blocking(run).await.unwrap();
-        result.unwrap_or_else(|error| {
-            panic!("cannot run `kubectl {name}`: {error}; kubectl must be on the PATH (Debian: apt-get install kubernetes-client)")
-        })
-    }
-
-    /// Standard output of a command that must succeed.
-    async fn ok(&self, args: &str) -> String {
-        let output = self.output(args).await;
-        let (out, err) = texts(&output);
-        assert!(output.status.success(), "kubectl {args} failed:\n{out}{err}");
-        out
-    }
-
-    /// Standard error of a command that must fail.
-    async fn refused(&self, args: &str) -> String {
-        let output = self.output(args).await;
-        let (out, err) = texts(&output);
-        assert!(!output.status.success(), "kubectl {args} should have failed:\n{out}{err}");
-        err
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.home.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    async fn payment_pod(&self) -> String {
-        let names = self.ok("get pods -l app=payment-service -o name").await;
-        names.lines().next().unwrap().to_owned()
-    }
-}
-
-fn texts(output: &Output) -> (String, String) {
-    (
-        String::from_utf8_lossy(&output.stdout).into_owned(),
-        String::from_utf8_lossy(&output.stderr).into_owned(),
-    )
-}
-
-/// Splits at blanks, except inside single quotes.
-fn words(text: &str) -> Vec<String> {
-    let (mut out, mut word, mut quoted) = (Vec::new(), String::new(), false);
-    for c in text.chars() {
-        match c {
-            '\'' => quoted = !quoted,
-            c if c.is_whitespace() && !quoted => out.push(std::mem::take(&mut word)),
-            c => word.push(c),
-        }
-    }
-    out.push(word);
-    out.retain(|word| !word.is_empty());
-    out
-}
-
-#[track_caller]
-fn has(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is missing in:\n{text}");
-    }
-}
 
 #[tokio::test]
 async fn reading() {
@@ -118,7 +19,7 @@ async fn reading() {
     );
     has(
         &kubectl.ok("get deploy,rs,sts,svc,hpa,cm,quota,endpoints").await,
-        &["payment-service", "4/4", "/70%", "ClusterIP"],
+        &["payment-service", "/4 ", "/70%", "ClusterIP"],
     );
     has(&kubectl.ok("get nodes -o wide").await, &["Ready", "containerd://"]);
     has(&kubectl.ok("get all -A").await, &["deployment.apps/coredns"]);
@@ -393,10 +294,21 @@ async fn objects_that_kubectl_makes_itself() {
     kubectl
         .ok("create deployment tiny --image=registry.example.com/payments/receipt-worker:2.9.3")
         .await;
+    // The namespace has a quota: pods without limits are not let in.
+    kubectl.ok("set resources deployment/tiny --limits=cpu=100m,memory=100Mi").await;
     kubectl.ok("rollout status deployment/tiny --timeout=60s").await;
     kubectl.ok("autoscale deployment tiny --min=1 --max=3 --cpu-percent=50").await;
     has(&kubectl.ok("get hpa tiny").await, &["Deployment/tiny", "/50%"]);
     kubectl.ok("expose deployment tiny --port=80").await;
+    kubectl.ok("create service clusterip other --tcp=80:8080").await;
+    assert_eq!(
+        kubectl.ok("get service other -o jsonpath='{.spec.ports[0].targetPort}'").await,
+        "8080"
+    );
+    kubectl
+        .ok("create poddisruptionbudget tiny --min-available=50% --selector=app=tiny")
+        .await;
+    has(&kubectl.ok("get pdb tiny").await, &["50%"]);
     kubectl.ok("delete namespace extra").await;
     kubectl.simulator.shutdown().await;
 }

@@ -34,6 +34,10 @@ const PIECE: usize = 32 * 1024;
 /// A command without a closing stdin (v4 has no close) starts after this much silence.
 const STDIN_SILENCE: Duration = Duration::from_millis(300);
 
+/// How long a container takes to start a command (wall time). kubectl throws away what arrives before it is ready to read,
+/// which no real kubelet is quick enough to notice.
+const START: Duration = Duration::from_millis(100);
+
 struct Command {
     kubelets: Arc<dyn Kubelets>,
     namespace: String,
@@ -87,6 +91,7 @@ fn container_running(pod: &Value, container: &str) -> bool {
 
 async fn serve(mut socket: WebSocket, command: Command, running: bool) -> Result<(), axum::Error> {
     let input = if command.stdin { read_stdin(&mut socket).await } else { Vec::new() };
+    tokio::time::sleep(START).await;
     let outcome = if running {
         let Command {
             kubelets,

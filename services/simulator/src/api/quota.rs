@@ -27,17 +27,25 @@ pub fn pod_use(pod: &Value) -> Amounts {
     out.insert("pods".to_owned(), ONE);
     out.insert("count/pods".to_owned(), ONE);
     for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
-        for (part, prefix) in [("limits", "limits"), ("requests", "requests")] {
-            for (name, value) in container["resources"][part].as_object().into_iter().flatten() {
-                let amount = value.as_str().and_then(quantity::parse).unwrap_or(0);
-                *out.entry(format!("{prefix}.{name}")).or_default() += amount;
-                if part == "requests" {
-                    *out.entry(name.clone()).or_default() += amount;
-                }
+        let (limits, requests) = (&container["resources"]["limits"], &container["resources"]["requests"]);
+        for (name, value) in limits.as_object().into_iter().flatten() {
+            add(&mut out, format!("limits.{name}"), value);
+            // What is limited and not requested is requested as much.
+            if requests.get(name).is_none() {
+                add(&mut out, format!("requests.{name}"), value);
+                add(&mut out, name.clone(), value);
             }
+        }
+        for (name, value) in requests.as_object().into_iter().flatten() {
+            add(&mut out, format!("requests.{name}"), value);
+            add(&mut out, name.clone(), value);
         }
     }
     out
+}
+
+fn add(amounts: &mut Amounts, key: String, value: &Value) {
+    *amounts.entry(key).or_default() += value.as_str().and_then(quantity::parse).unwrap_or(0);
 }
 
 /// What all living pods of a namespace use.
@@ -119,4 +127,24 @@ pub fn admit(store: &Store, pod: &Value) -> Result<(), Status> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{pod_use, shown};
+
+    #[test]
+    fn what_is_limited_is_requested_too_unless_said_otherwise() {
+        let container = |resources| json!({"spec": {"containers": [{"resources": resources}]}});
+        let pod = container(json!({"limits": {"cpu": "1", "memory": "2Gi"}, "requests": {"memory": "1Gi"}}));
+        let used = pod_use(&pod);
+        let text = |key: &str| shown(key, used[key]);
+        assert_eq!(
+            [text("requests.cpu"), text("requests.memory"), text("limits.memory")],
+            ["1", "1Gi", "2Gi"]
+        );
+        assert_eq!(used["pods"], 1_000_000_000);
+    }
 }

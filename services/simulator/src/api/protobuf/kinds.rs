@@ -2,7 +2,7 @@
 
 use super::{
     Field,
-    Kind::{Blobs, Flag, Ignored, Labels, Message, Messages, Number, Quantities, Text, Texts},
+    Kind::{Blobs, Either, Flag, Ignored, Labels, Message, Messages, Number, Quantities, Text, Texts},
 };
 
 /// The fields of a kind.
@@ -30,11 +30,8 @@ pub(super) fn of(api_version: &str, kind: &str) -> Option<&'static [Field]> {
         ("autoscaling/v1", "HorizontalPodAutoscaler") => &[META, (2, "spec", Message(HPA_V1)), (3, "status", Ignored)],
         ("autoscaling/v2", "HorizontalPodAutoscaler") => &[META, (2, "spec", Message(HPA_V2)), (3, "status", Ignored)],
         ("policy/v1", "Eviction") => &[META, (2, "deleteOptions", Message(DELETE_OPTIONS))],
-        ("policy/v1", "PodDisruptionBudget") => &[
-            META,
-            (2, "spec", Message(&[(2, "selector", Message(SELECTOR))])),
-            (3, "status", Ignored),
-        ],
+        ("policy/v1", "PodDisruptionBudget") => &[META, (2, "spec", Message(PDB_SPEC)), (3, "status", Ignored)],
+        ("v1", "ResourceQuota") => &[META, (2, "spec", Message(&[(1, "hard", Quantities)])), (3, "status", Ignored)],
         ("authorization.k8s.io/v1", "SelfSubjectAccessReview") => &[META, (2, "spec", Message(ACCESS)), (3, "status", Ignored)],
         ("authorization.k8s.io/v1", "SelfSubjectRulesReview") => {
             &[META, (2, "spec", Message(&[(1, "namespace", Text)])), (3, "status", Ignored)]
@@ -96,6 +93,7 @@ const POD_SPEC: &[Field] = &[
     (6, "dnsPolicy", Text),
     (7, "nodeSelector", Labels),
     (8, "serviceAccountName", Text),
+    (9, "serviceAccount", Text),
     (10, "nodeName", Text),
     (11, "hostNetwork", Ignored),
     (12, "hostPID", Ignored),
@@ -134,20 +132,30 @@ const CONTAINER: &[Field] = &[
 ];
 
 const SERVICE_SPEC: &[Field] = &[
-    (
-        1,
-        "ports",
-        Messages(&[
-            (1, "name", Text),
-            (2, "protocol", Text),
-            (3, "port", Number),
-            (5, "nodePort", Ignored),
-        ]),
-    ),
+    (1, "ports", Messages(SERVICE_PORT)),
     (2, "selector", Labels),
     (3, "clusterIP", Text),
     (4, "type", Text),
     (7, "sessionAffinity", Text),
+    (8, "loadBalancerIP", Text),
+    (10, "externalName", Text),
+    (11, "externalTrafficPolicy", Text),
+    (12, "healthCheckNodePort", Ignored),
+    (13, "publishNotReadyAddresses", Ignored),
+];
+
+const SERVICE_PORT: &[Field] = &[
+    (1, "name", Text),
+    (2, "protocol", Text),
+    (3, "port", Number),
+    (4, "targetPort", Either),
+    (5, "nodePort", Ignored),
+];
+
+const PDB_SPEC: &[Field] = &[
+    (1, "minAvailable", Either),
+    (2, "selector", Message(SELECTOR)),
+    (3, "maxUnavailable", Either),
 ];
 
 const TARGET: Field = (

@@ -27,6 +27,8 @@ enum Kind {
     Blobs,
     /// String to quantity.
     Quantities,
+    /// A number or a text.
+    Either,
     /// Server's business; left out.
     Ignored,
 }
@@ -124,6 +126,14 @@ fn message(fields: &[Field], bytes: &[u8]) -> Option<Value> {
             }
             (Kind::Message(fields), Part::Bytes(bytes)) => {
                 out.insert((*name).to_owned(), message(fields, bytes)?);
+            }
+            (Kind::Either, Part::Bytes(bytes)) => {
+                let either = message(
+                    &[(1, "type", Kind::Number), (2, "number", Kind::Number), (3, "text", Kind::Text)],
+                    bytes,
+                )?;
+                let chosen = if either["type"] == 1 { &either["text"] } else { &either["number"] };
+                out.insert((*name).to_owned(), chosen.clone());
             }
             (Kind::Texts | Kind::Messages(_), Part::Bytes(bytes)) => {
                 let mut list = slot(&mut out, json!([]));
