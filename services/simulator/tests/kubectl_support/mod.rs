@@ -67,6 +67,17 @@ impl Kubectl {
         err
     }
 
+    /// Minor version of this kubectl.
+    pub(crate) async fn minor(&self) -> u32 {
+        let version: serde_json::Value = serde_json::from_str(&self.ok("version --client -o json").await).unwrap();
+        version["clientVersion"]["minor"]
+            .as_str()
+            .unwrap()
+            .trim_end_matches('+')
+            .parse()
+            .unwrap()
+    }
+
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.home.path().join(name);
         std::fs::write(&path, text).unwrap();
