@@ -1,7 +1,7 @@
 //! The Kubernetes REST API over the [`crate::store`].
 //!
 //! - seams: [`backend`] (logs and commands), [`metrics`] (current use)
-//! - the request: [`request`], [`auth`](self::auth), [`catalog`] (what is served), [`dispatch`](self::dispatch)
+//! - the request: [`request`], [`auth`], [`catalog`] (what is served), `dispatch`
 //! - objects: [`decode`], [`convert`], [`defaults`], [`validate`], [`schema`], [`protobuf`], [`quantity`],
 //!   [`quota`]
 //! - verbs: `read`, `watch`, `write` (with [`patch`] and [`managed`]), `delete`, `scale`, `evict`, `review`, `logs`, `exec`
