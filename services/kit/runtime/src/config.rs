@@ -66,8 +66,11 @@ pub fn load<T: DeserializeOwned>(
         .prefix_separator("_")
         .separator("__")
         .try_parsing(true)
-        .list_separator(",")
         .source(Some(environment));
+    if !lists.is_empty() {
+        // Without a key to apply it to, the separator would split every value.
+        variables = variables.list_separator(",");
+    }
     for key in lists {
         variables = variables.with_list_parse_key(key);
     }

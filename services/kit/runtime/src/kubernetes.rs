@@ -15,7 +15,7 @@ pub async fn client(cluster: &Cluster) -> anyhow::Result<kube::Client> {
         context: (!cluster.context.is_empty()).then(|| cluster.context.clone()),
         ..KubeConfigOptions::default()
     };
-    let config = if !cluster.kubeconfig.as_os_str().is_empty() {
+    let mut config = if !cluster.kubeconfig.as_os_str().is_empty() {
         let kubeconfig = Kubeconfig::read_from(&cluster.kubeconfig)
             .with_context(|| format!("configuration key cluster.kubeconfig: cannot read {}", cluster.kubeconfig.display()))?;
         kube::Config::from_custom_kubeconfig(kubeconfig, &options)
@@ -30,5 +30,7 @@ pub async fn client(cluster: &Cluster) -> anyhow::Result<kube::Client> {
             .await
             .context("no kubeconfig and no service account: set cluster.kubeconfig")?
     };
+    // A step decides itself what to try again, by the log's deadline; retries below it would hide drift and refusals.
+    config.default_retry = false;
     kube::Client::try_from(config).context("cannot build a Kubernetes client from this kubeconfig")
 }

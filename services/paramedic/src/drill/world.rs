@@ -3,8 +3,7 @@
 use std::{collections::HashMap, sync::Mutex};
 
 use anyhow::{Context, anyhow};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use paramedic_bus::{IncidentLog, SharedBus};
+use paramedic_bus::SharedBus;
 use paramedic_domain::id::ClusterId;
 use paramedic_runtime::{Clock, Kit, boot, serve, telemetry::Guard};
 use paramedic_simulator::{AuditEntry, Options, Simulator, Webhook};
@@ -59,6 +58,8 @@ impl World {
             format!("http://{}", listeners.grpc_address()?),
         );
         let cluster: ClusterId = format!("drill-{}", std::process::id()).parse()?;
+        let kubeconfig = folder.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, simulator.kubeconfig())?;
         let smtp = mail_sink::start(messages.clone()).await?;
         let slack = slack_stand_in::start(messages, TOKEN).await?;
         let bus_url = arguments
@@ -70,6 +71,7 @@ impl World {
             HashMap::from([
                 ("PARAMEDIC_BUS__URL".to_owned(), bus_url),
                 ("PARAMEDIC_CLUSTER__NAME".to_owned(), cluster.to_string()),
+                ("PARAMEDIC_CLUSTER__KUBECONFIG".to_owned(), kubeconfig.display().to_string()),
                 ("PARAMEDIC_CLUSTER__PROMETHEUS_URL".to_owned(), simulator.prometheus_url()),
                 ("PARAMEDIC_CLUSTER__LOKI_URL".to_owned(), simulator.loki_url()),
                 ("PARAMEDIC_GATEWAY__TOKENS".to_owned(), TOKEN.to_owned()),
@@ -86,16 +88,7 @@ impl World {
         settings.validate(&roles::ALL)?;
         let process = settings.process();
         let guard = super::telemetry(arguments, &process)?;
-        let bus = boot::open_bus(&process.bus).await?;
-        let mut access = boot::cluster(&process.cluster, false).await?;
-        access.client = Some(client(&simulator).await?);
-        let kit = Kit {
-            log: IncidentLog::new(bus.clone()),
-            bus: bus.clone(),
-            clock: clock.clone(),
-            drain: tokio_util::sync::CancellationToken::new(),
-            cluster: access,
-        };
+        let kit = boot::kit(&process, clock.clone(), true).await?;
         let mut built = Vec::new();
         for role in roles::ALL {
             built.push(roles::build(role, &settings, &kit).await?);
@@ -123,7 +116,7 @@ impl World {
         });
         Ok(Self {
             clock,
-            bus,
+            bus: kit.bus.clone(),
             cluster,
             grpc,
             http,
@@ -168,11 +161,4 @@ impl World {
 #[expect(clippy::disallowed_methods, reason = "watched by `World::ended` and awaited by `World::stop`")]
 fn in_background<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
-}
-
-async fn client(simulator: &Simulator) -> anyhow::Result<kube::Client> {
-    let kubeconfig = Kubeconfig::from_yaml(&simulator.kubeconfig()).context("the simulated cluster's kubeconfig")?;
-    Ok(kube::Client::try_from(
-        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?,
-    )?)
 }
