@@ -28,15 +28,7 @@ async fn without_the_bus_the_gateway_answers_503_and_takes_the_alert_later() {
 async fn an_unreachable_cluster_is_said_so_and_goes_to_people() {
     let range = Range::start("payment-oom", 120.0).await.unwrap();
     let bus = format!("embedded:{}", range.folder().join("bus").display());
-    let nowhere = range.folder().join("nowhere");
-    let kubeconfig = std::fs::read_to_string(range.kubeconfig()).unwrap();
-    let server = kubeconfig
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("server: "))
-        .unwrap()
-        .to_owned();
-    std::fs::write(&nowhere, kubeconfig.replace(&server, "http://127.0.0.1:9")).unwrap();
-    let options = ProductOptions::default().with("PARAMEDIC_CLUSTER__KUBECONFIG", nowhere.display().to_string());
+    let options = ProductOptions::default().with("PARAMEDIC_CLUSTER__KUBECONFIG", cast::nowhere(&range));
     let product = Product::start("up", &range, &bus, &options).await.unwrap();
     product
         .post_alerts(&cast::oom_webhook(&range).await)

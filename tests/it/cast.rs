@@ -52,6 +52,19 @@ pub(crate) async fn oom_webhook(range: &Range) -> serde_json::Value {
     })
 }
 
+/// A kubeconfig for a cluster where nobody answers.
+pub(crate) fn nowhere(range: &Range) -> String {
+    let kubeconfig = std::fs::read_to_string(range.kubeconfig()).unwrap();
+    let server = kubeconfig
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("server: "))
+        .unwrap()
+        .to_owned();
+    let path = range.folder().join("nowhere");
+    std::fs::write(&path, kubeconfig.replace(&server, "http://127.0.0.1:9")).unwrap();
+    path.display().to_string()
+}
+
 /// Whether a gate waits for an answer.
 pub(crate) fn asked(incident: &Incident) -> bool {
     incident.gates.values().any(|gate| matches!(gate, GateState::Waiting { .. }))

@@ -42,6 +42,13 @@ async fn two_replicas_of_every_role_share_the_work_and_double_nothing() {
             Product::start("notifier", &range, &nats.url(), &notifier).await.unwrap(),
         ));
     }
+    // Roles of another cluster on the same server leave this one's work alone.
+    let other = ProductOptions::default()
+        .with("PARAMEDIC_CLUSTER__NAME", "other")
+        .with("PARAMEDIC_CLUSTER__KUBECONFIG", cast::nowhere(&range));
+    let _analysis = Product::start("analysis", &range, &nats.url(), &other).await.unwrap();
+    let _executor = Product::start("executor", &range, &nats.url(), &other).await.unwrap();
+    let _planner = Product::start("planner", &range, &nats.url(), &other).await.unwrap();
     let product = |role: &str, index: usize| &replicas.iter().filter(|(name, _)| *name == role).nth(index).unwrap().1;
     // The same webhook reaches both gateways, as from a highly available pair of Alertmanagers.
     let webhook = cast::oom_webhook(&range).await;

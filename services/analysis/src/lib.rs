@@ -70,7 +70,7 @@ fn consumer(
     concurrency: usize,
     handler: Arc<dyn Handler>,
 ) -> impl Future<Output = anyhow::Result<()>> + Send + 'static {
-    let (kit, spec) = (kit.clone(), consume::on_events(durable, kinds));
+    let (kit, spec) = (kit.clone(), consume::on_cluster_events(durable, &kit.cluster.name, kinds));
     async move {
         consume::run(kit.bus, spec, concurrency, Arc::new(kit.clock), kit.drain, handler).await?;
         Ok(())

@@ -55,12 +55,12 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     Ok(Role::new("executor")
         .grpc(ExecutorServiceServer::new(service))
         .task("advance", async move {
-            let spec = consume::on_events("executor-advance", &KINDS);
+            let spec = consume::on_cluster_events("executor-advance", &advancing.cluster.name, &KINDS);
             let clock = Arc::new(advancing.clock.clone());
             Ok(consume::run(advancing.bus, spec, ADVANCING, clock, advancing.drain, Arc::new(advancer)).await?)
         })
         .task("steps", async move {
-            let spec = consume::on_events("executor-steps", &["step_scheduled"]);
+            let spec = consume::on_cluster_events("executor-steps", &kit.cluster.name, &["step_scheduled"]);
             let clock = Arc::new(kit.clock.clone());
             Ok(consume::run(kit.bus, spec, config.workers, clock, kit.drain, steps).await?)
         }))

@@ -52,7 +52,15 @@ pub fn build_with(config: Config, kit: Kit, executor: Arc<dyn Preparer>) -> Role
     });
     Role::new(NAME).grpc(PlannerServiceServer::new(preview)).task("plans", async move {
         let clock = Arc::new(kit.clock);
-        consume::run(kit.bus, consume::on_events(NAME, &KINDS), concurrency, clock, kit.drain, handler).await?;
+        consume::run(
+            kit.bus,
+            consume::on_cluster_events(NAME, &kit.cluster.name, &KINDS),
+            concurrency,
+            clock,
+            kit.drain,
+            handler,
+        )
+        .await?;
         Ok(())
     })
 }

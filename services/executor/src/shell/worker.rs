@@ -97,13 +97,6 @@ impl Handler for Worker {
         else {
             return Verdict::Done;
         };
-        if event.cluster != self.kit.cluster.name {
-            // Another cluster's workers share the consumer name only by mistake; give the message back to them.
-            return Verdict::Retry {
-                after: Duration::from_secs(10),
-                reason: format!("a step of cluster {}", event.cluster),
-            };
-        }
         let attempt = Attempt {
             plan: plan.clone(),
             step: step.clone(),

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use paramedic_domain::{
     envelope::Envelope,
+    id::ClusterId,
     subject::{self, Subject},
 };
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -69,6 +70,17 @@ pub fn on_events(durable: &str, kinds: &[&'static str]) -> ConsumerSpec {
         // Delays are timers, and every waiting gate, window or back-off holds one.
         max_ack_pending: 20_000,
         start: Start::Beginning,
+    }
+}
+
+/// A consumer of these kinds of incident events of one cluster: for roles that talk to that cluster. Each cluster has its
+/// own, so that no replica takes work that it cannot reach.
+#[must_use]
+pub fn on_cluster_events(durable: &str, cluster: &ClusterId, kinds: &[&'static str]) -> ConsumerSpec {
+    ConsumerSpec {
+        durable: format!("{durable}-{cluster}"),
+        filters: kinds.iter().map(|kind| subject::cluster_kind_filter(cluster, kind)).collect(),
+        ..on_events(durable, kinds)
     }
 }
 

@@ -77,9 +77,12 @@ pub(crate) fn check_stream(spec: &StreamSpec) -> Result<(), Error> {
 /// Checks a consumer definition against the subjects of its stream.
 pub(crate) fn check_consumer(spec: &ConsumerSpec, owned: &[String]) -> Result<(), Error> {
     let name = &spec.durable;
-    let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let named = !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
     if !named {
-        return Err(Error::Invalid(format!("consumer name {name:?}: use a-z, 0-9 and -")));
+        return Err(Error::Invalid(format!("consumer name {name:?}: use a-z, 0-9, - and _")));
     }
     if spec.max_ack_pending == 0 || spec.max_deliver == Some(0) || spec.ack_wait.is_zero() {
         return Err(Error::Invalid(format!(

@@ -119,7 +119,7 @@ pub struct StreamSpec {
 pub struct ConsumerSpec {
     /// Stream to read.
     pub stream: String,
-    /// Durable name, `[a-z0-9-]+`; competing consumers use the same one.
+    /// Durable name, `[a-z0-9_-]+`; competing consumers use the same one.
     pub durable: String,
     /// Subject filters; empty means all of the stream.
     pub filters: Vec<String>,

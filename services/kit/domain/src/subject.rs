@@ -52,6 +52,12 @@ pub fn kind_filter(kind: &str) -> String {
     format!("paramedic.incident.*.*.{kind}")
 }
 
+/// Filter for one kind of event of every incident of one cluster.
+#[must_use]
+pub fn cluster_kind_filter(cluster: &ClusterId, kind: &str) -> String {
+    format!("paramedic.incident.{cluster}.*.{kind}")
+}
+
 /// Cluster, incident and event kind of an incident subject.
 #[must_use]
 pub fn parse_incident(subject: &str) -> Option<(ClusterId, IncidentId, &str)> {
