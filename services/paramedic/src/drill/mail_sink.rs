@@ -10,7 +10,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::narrate::Message;
+use super::message::Message;
 
 /// Longest mail that is taken, in bytes.
 const MAX_MAIL: usize = 4 << 20;

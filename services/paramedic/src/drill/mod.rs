@@ -1,6 +1,7 @@
 //! A drill: a simulated cluster with a fault, every role in this process, and the story as it happens.
 
 mod mail_sink;
+mod message;
 mod narrate;
 mod report;
 mod slack_stand_in;
@@ -79,7 +80,7 @@ async fn follow(
     arguments: &Drill,
     world: &World,
     mut narrator: Narrator,
-    mut inbox: mpsc::UnboundedReceiver<narrate::Message>,
+    mut inbox: mpsc::UnboundedReceiver<message::Message>,
 ) -> anyhow::Result<Story> {
     let mut spec = consume::on_events(&format!("drill-{}", world.cluster), &[]);
     spec.filters = vec![format!("paramedic.incident.{}.>", world.cluster)];

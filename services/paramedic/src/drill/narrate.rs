@@ -3,25 +3,11 @@
 use jiff::Timestamp;
 use paramedic_domain::{envelope::Envelope, event::Event, incident::Incident};
 
-use super::world::World;
+use super::{message::Message, world::World};
 use crate::{cli::Drill, text};
 
 /// Lines of a mail that are shown; what is decided is shown whole, before the question.
 const MAIL_LINES: usize = 12;
-
-/// A message that a sink received.
-pub struct Message {
-    /// `email` or `slack`.
-    pub channel: &'static str,
-    /// Where it went.
-    pub recipient: String,
-    /// Subject or fallback text.
-    pub title: String,
-    /// Plain text.
-    pub body: String,
-    /// It answers an earlier message of the thread.
-    pub reply: bool,
-}
 
 /// Tells what happens, with the drill's time in front.
 pub struct Narrator {

@@ -7,7 +7,7 @@ use axum::{Json, Router, extract::State, http::HeaderMap, routing::post};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::mpsc::UnboundedSender};
 
-use super::narrate::Message;
+use super::message::Message;
 
 struct Slack {
     messages: UnboundedSender<Message>,

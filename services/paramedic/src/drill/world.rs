@@ -9,7 +9,7 @@ use paramedic_runtime::{Clock, Kit, boot, serve, telemetry::Guard};
 use paramedic_simulator::{AuditEntry, Options, Simulator, Webhook};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{mail_sink, narrate::Message, slack_stand_in};
+use super::{mail_sink, message::Message, slack_stand_in};
 use crate::{cli::Drill, roles, settings::Settings, simulate};
 
 /// The token between the drill's alerting and its gateway, and between the notifier and the Slack stand-in: both
