@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use paramedic_testkit::{eventually, servers::NatsServer};
+use paramedic_testkit::{
+    eventually,
+    servers::{NatsServer, SmtpSink},
+};
 use paramedic_tests::{OtlpReceiver, Product, ProductOptions, Range, SpanRecord, wait_for_end, wait_for_event};
 
 use crate::cast;
@@ -24,6 +27,15 @@ async fn one_incident_is_one_trace_across_all_roles() {
     )
     .await
     .unwrap();
+    let smtp = SmtpSink::start().await.unwrap();
+    let (host, port) = smtp.address();
+    let mail = traced
+        .clone()
+        .with("PARAMEDIC_NOTIFIER__APPROVAL_URL", approval.grpc())
+        .with("PARAMEDIC_NOTIFIER__EMAIL__URL", format!("smtp://{host}:{port}"))
+        .with("PARAMEDIC_NOTIFIER__EMAIL__FROM", "paramedic@example.com")
+        .with("PARAMEDIC_NOTIFIER__EMAIL__TO", "oncall@example.com");
+    let _notifier = Product::start("notifier", &range, &nats.url(), &mail).await.unwrap();
     let _analysis = Product::start("analysis", &range, &nats.url(), &traced).await.unwrap();
     let gateway = Product::start("gateway", &range, &nats.url(), &traced).await.unwrap();
     gateway
@@ -61,6 +73,7 @@ async fn one_incident_is_one_trace_across_all_roles() {
         "paramedic-planner",
         "paramedic-executor",
         "paramedic-approval",
+        "paramedic-notifier",
     ];
     let of_trace = || collector.spans().into_iter().filter(|span| span.trace == trace).collect::<Vec<_>>();
     eventually!(within std::time::Duration::from_secs(60), services.iter().all(|service| of_trace().iter().any(|span| span.service == *service)), "every role exports spans of the incident's trace");
@@ -96,4 +109,5 @@ async fn one_incident_is_one_trace_across_all_roles() {
     assert_eq!(parent_service("paramedic-planner", "diagnosis_reached"), "paramedic-analysis");
     assert_eq!(parent_service("paramedic-executor", "Prepare"), "paramedic-planner");
     assert_eq!(parent_service("paramedic-approval", "plan_proposed"), "paramedic-planner");
+    assert_eq!(parent_service("paramedic-notifier", "incident_opened"), "paramedic-gateway");
 }
