@@ -59,7 +59,7 @@ pub async fn cluster(settings: &Cluster, reach: bool) -> anyhow::Result<ClusterA
         client: if reach { Some(kubernetes::client(settings).await?) } else { None },
         prometheus: url(&settings.prometheus_url),
         loki: url(&settings.loki_url),
-        mode: settings.mode,
+        mode: settings.mode()?,
         http: http::client()?,
     })
 }

@@ -131,7 +131,25 @@ pub struct Cluster {
     /// Base URL of Loki; empty: there is none.
     pub loki_url: String,
     /// What may be done here: `observe`, `standard`, `autonomous`.
-    pub mode: Mode,
+    pub mode: String,
+}
+
+impl Cluster {
+    /// The mode as a type.
+    ///
+    /// # Errors
+    /// When it is none of the three words.
+    pub fn mode(&self) -> Result<Mode, Invalid> {
+        match self.mode.as_str() {
+            "observe" => Ok(Mode::Observe),
+            "standard" => Ok(Mode::Standard),
+            "autonomous" => Ok(Mode::Autonomous),
+            other => Err(Invalid::new(
+                "cluster.mode",
+                format!("{other:?} is none of observe, standard, autonomous"),
+            )),
+        }
+    }
 }
 
 /// A listener.
@@ -215,6 +233,7 @@ impl Process {
             .name
             .parse::<ClusterId>()
             .map_err(|error| Invalid::new("cluster.name", error.to_string()))?;
+        self.cluster.mode()?;
         for (key, url) in [
             ("cluster.prometheus_url", &self.cluster.prometheus_url),
             ("cluster.loki_url", &self.cluster.loki_url),

@@ -117,6 +117,10 @@ impl Narrator {
             if lines.len() > MAIL_LINES {
                 self.more(&format!("| ({} more lines)", lines.len() - MAIL_LINES));
             }
+            // The links are what a reader may want to use.
+            for line in lines.iter().skip(MAIL_LINES).filter(|line| line.contains("/approvals/")) {
+                self.more(&format!("| {line}"));
+            }
         }
     }
 
