@@ -12,6 +12,10 @@ use super::{
 };
 use crate::store::{Gvr, Status, name_of, namespace_of, rfc3339};
 
+/// What the server says when a Job is deleted without saying what becomes of its pods.
+const ORPHANS: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set \
+    propagationPolicy=Orphan to suppress this warning";
+
 /// What a delete request asks for, from its body and its query.
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeleteOptions {
@@ -80,8 +84,14 @@ impl Api {
         let finalizer = match options.propagation.as_deref() {
             Some("Foreground") => Some("foregroundDeletion"),
             Some("Orphan") => Some("orphan"),
+            // Jobs keep their pods unless told otherwise.
+            None if gvr == Gvr::jobs() => Some("orphan"),
             _ => None,
         };
+        let mut warnings = Vec::new();
+        if gvr == Gvr::jobs() && options.propagation.is_none() {
+            warnings.push(ORPHANS.to_owned());
+        }
         let held = current["metadata"]["finalizers"].as_array().is_some_and(|list| !list.is_empty());
         if grace == 0 && finalizer.is_none() && !held {
             if !options.dry {
@@ -111,7 +121,7 @@ impl Api {
         } else {
             self.store.update(&gvr, target.ns(), target.name(), &mut mark)?
         };
-        Ok(Reply::ok(convert::to_served(target.resource, &marked)))
+        Ok(Reply::json(200, convert::to_served(target.resource, &marked), warnings))
     }
 
     /// What the server answers when the object is gone at once.

@@ -13,7 +13,7 @@ use super::{
     schema::SCHEMAS,
     validate,
 };
-use crate::store::{Cause, Gvr, Status, name_of};
+use crate::store::{Cause, Gvr, Status, name_of, name_suffix};
 
 impl Api {
     /// Creates an object from a request body.
@@ -74,6 +74,10 @@ impl Api {
             stored["status"] = status;
         }
         validate::object(resource, &stored, None)?;
+        if target.stored() == Gvr::jobs() {
+            name_job(&mut stored);
+            defaults::job(&mut stored);
+        }
         if target.stored() == Gvr::pods() {
             quota::admit(&self.store, &stored)?;
         }
@@ -231,6 +235,15 @@ impl Api {
         let made = self.commit_new(target, object, query.dry_run()?)?;
         Ok(Reply::json(201, convert::to_served(target.resource, &made), warnings))
     }
+}
+
+/// The labels of a Job's pods carry its name and uid, so both are needed before it is stored.
+fn name_job(job: &mut Value) {
+    if name_of(job).is_empty() {
+        let prefix = job["metadata"]["generateName"].as_str().unwrap_or_default();
+        job["metadata"]["name"] = json!(format!("{prefix}{}", name_suffix()));
+    }
+    job["metadata"]["uid"] = json!(uuid::Uuid::new_v4().to_string());
 }
 
 fn metadata(object: &mut Value) -> Result<&mut Map<String, Value>, Status> {

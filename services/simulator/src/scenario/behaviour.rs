@@ -9,13 +9,13 @@ use super::{
     span::Span,
 };
 
-/// The behaviour of one workload (a Deployment, StatefulSet or DaemonSet).
+/// The behaviour of one workload (a Deployment, StatefulSet, DaemonSet, Job or CronJob).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
     /// Namespace of the workload.
     pub namespace: String,
-    /// Name of the Deployment, StatefulSet or DaemonSet.
+    /// Name of the workload. The name of a Job also stands for Jobs whose names begin with it and a dash.
     pub name: String,
     /// The container that behaves like this; the first container if absent. Others idle.
     #[serde(default)]
@@ -29,6 +29,10 @@ pub struct Workload {
     /// Time from SIGTERM until the process has exited (default 2 s, at most the grace period).
     #[serde(default = "two_seconds")]
     pub shutdown: Span,
+    /// When and how the process ends by itself, for the containers of Jobs. Without it they end successfully after a second, or
+    /// as a plain command (`sleep 30`, `sh -c "exit 3"`) says.
+    #[serde(default)]
+    pub exits: Option<Exits>,
     /// Memory use.
     #[serde(default)]
     pub memory: Memory,
@@ -59,6 +63,20 @@ pub struct Workload {
     /// Further metrics of every pod.
     #[serde(default)]
     pub metrics: Vec<Metric>,
+}
+
+/// The end of a process whose work is done.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exits {
+    /// Time from its start.
+    pub after: Span,
+    /// Exit code.
+    #[serde(default)]
+    pub exit_code: i32,
+    /// The last words in its log, unless it succeeds.
+    #[serde(default)]
+    pub log: Vec<String>,
 }
 
 /// Memory use of one container.

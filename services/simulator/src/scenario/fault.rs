@@ -28,6 +28,9 @@ pub struct Fault {
     /// The readiness probe never passes.
     #[serde(default)]
     pub never_ready: Option<NeverReady>,
+    /// The liveness probe fails after a while, and the kubelet kills the container.
+    #[serde(default)]
+    pub liveness_fails: Option<LivenessFails>,
     /// The image cannot be pulled although its tag is known.
     #[serde(default)]
     pub image_missing: Option<ImageMissing>,
@@ -108,6 +111,16 @@ pub struct CrashOnStart {
 #[serde(deny_unknown_fields)]
 pub struct NeverReady {
     /// What the kubelet's `Unhealthy` event says after "Readiness probe failed: ".
+    pub message: String,
+}
+
+/// A probe that fails once the process has hung.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LivenessFails {
+    /// Time from container start until the kubelet has seen enough failures.
+    pub after: Span,
+    /// What the kubelet's `Unhealthy` event says after "Liveness probe failed: ".
     pub message: String,
 }
 

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use self::span::Span;
+use crate::world::ledger::WorkloadKey;
 
 /// Embedded scenarios by name.
 const BUILTIN: &[(&str, &str)] = &[
@@ -288,6 +289,18 @@ impl Scenario {
     /// The index of a workload's behaviour.
     pub fn behaviour(&self, namespace: &str, name: &str) -> Option<usize> {
         self.workloads.iter().position(|w| w.namespace == namespace && w.name == name)
+    }
+
+    /// The index of the behaviour of what is behind a pod. The behaviour of a Job also holds for Jobs named after it.
+    pub(crate) fn behaviour_of(&self, workload: &WorkloadKey) -> Option<usize> {
+        let exact = self.behaviour(&workload.namespace, &workload.name);
+        if exact.is_some() || workload.kind != "Job" {
+            return exact;
+        }
+        let named_after = |known: &str| workload.name.strip_prefix(known).is_some_and(|rest| rest.starts_with('-'));
+        let all = self.workloads.iter().enumerate();
+        let found = all.filter(|(_, w)| w.namespace == workload.namespace && named_after(&w.name));
+        found.max_by_key(|(_, w)| w.name.len()).map(|(i, _)| i)
     }
 
     /// False when the repository has a closed list of tags without this one.

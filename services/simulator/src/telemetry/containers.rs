@@ -18,7 +18,7 @@ use crate::world::{
 pub(crate) fn series<'a>(view: &'a View<'_>, wanted: &dyn Fn(&str) -> bool, out: &mut Vec<Series<'a>>) {
     for pod in &view.ledger.pods {
         pod_series(pod, wanted, out);
-        for container in &pod.containers {
+        for container in pod.containers.iter().filter(|container| !container.init) {
             usage(view, pod, container, wanted, out);
             status(pod, container, wanted, out);
             own(view, pod, container, wanted, out);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     World,
-    control::{deployment, pods, stateful_set},
+    control::{cron_job, deployment, pods, stateful_set},
     kubelet::{record, seed},
     locked::{lock, write},
     obj,
@@ -107,6 +107,9 @@ impl World {
         }
         object["metadata"]["uid"] = json!(lock(&self.machinery).chance.uid());
         object["metadata"]["creationTimestamp"] = json!(obj::rfc3339(created));
+        if gvr == Gvr::jobs() {
+            defaults::job(&mut object);
+        }
         let name = obj::name(&object).to_owned();
         self.store
             .create(&gvr, object)
@@ -121,6 +124,10 @@ impl World {
             _ if created == self.clock.now() => Ok(()),
             "Deployment" => self.seed_deployment(seed, &object),
             "StatefulSet" => self.seed_stateful_set(seed, &object),
+            "CronJob" => {
+                self.seed_cron_job(&object);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -187,6 +194,19 @@ impl World {
             self.seed_pod((object, "apps/v1", "StatefulSet"), &template, Some(&name), i, &past, created)?;
         }
         Ok(())
+    }
+
+    /// A CronJob that is older than the simulation has kept its schedule so far.
+    fn seed_cron_job(&self, object: &Value) {
+        let Some(last) = cron_job::last_run(object, self.clock.now()) else {
+            return;
+        };
+        obj::change(&self.store, &Gvr::cron_jobs(), obj::namespace(object), obj::name(object), |cron| {
+            if cron["status"]["lastScheduleTime"].is_null() {
+                cron["status"]["lastScheduleTime"] = json!(obj::rfc3339(last));
+                cron["status"]["lastSuccessfulTime"] = json!(obj::rfc3339(last));
+            }
+        });
     }
 
     fn past(&self, seed: &Seed, i: i64, _oldest: Timestamp) -> SeededPod {

@@ -30,6 +30,31 @@ pub(crate) struct Note<'a> {
     pub(crate) at: Timestamp,
 }
 
+/// The kind of object a controller speaks about, and its own name.
+pub(crate) struct About {
+    pub(crate) api_version: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) component: &'static str,
+}
+
+/// An event of a controller about one of its objects.
+pub(crate) fn tell_about(store: &Store, about: &About, object: &Value, warning: bool, reason: &str, message: &str, at: Timestamp) {
+    tell(
+        store,
+        &Note {
+            about: object,
+            of: (about.api_version, about.kind),
+            container: None,
+            warning,
+            reason,
+            message,
+            component: about.component,
+            host: None,
+            at,
+        },
+    );
+}
+
 /// Writes an event, or counts it when the same one is already there.
 pub(crate) fn tell(store: &Store, note: &Note<'_>) {
     let object = note.about;

@@ -13,7 +13,7 @@ use crate::scenario::behaviour::Traffic;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct WorkloadKey {
     pub(crate) namespace: String,
-    /// `Deployment`, `StatefulSet`, `DaemonSet` or empty for a bare pod.
+    /// `Deployment`, `StatefulSet`, `DaemonSet`, `Job`, `CronJob` or empty for a bare pod.
     pub(crate) kind: String,
     pub(crate) name: String,
 }
@@ -49,6 +49,8 @@ pub(crate) struct ContainerRecord {
     /// Requests and limits in base units by resource name.
     pub(crate) requests: BTreeMap<String, f64>,
     pub(crate) limits: BTreeMap<String, f64>,
+    /// Runs to its end before the others start.
+    pub(crate) init: bool,
     /// Index of its behaviour in the scenario.
     pub(crate) behaviour: Option<usize>,
     pub(crate) instances: Vec<Instance>,

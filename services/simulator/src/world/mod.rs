@@ -199,6 +199,8 @@ impl World {
         let mut next = control::deployment::step(store, &mut machinery.chance, now);
         next = sooner(next, replica_set::step(store, &mut machinery.chance, &mut machinery.retries, now));
         next = sooner(next, control::stateful_set::step(store, &mut machinery.chance, now));
+        next = sooner(next, control::cron_job::step(store, &mut machinery.chance, now));
+        next = sooner(next, control::job::step(store, &mut machinery.chance, now));
         control::scheduler::step(store, now);
         let context = self.context();
         machinery.kubelets.step(&context, &mut machinery.chance, now);

@@ -1,12 +1,13 @@
 //! The values the server fills in when a client leaves them out.
 
+mod job;
 mod pod;
 mod service;
 mod status;
 
 use serde_json::{Map, Value, json};
 
-pub use self::{pod::template as pod_template, status::initial as initial_status};
+pub use self::{job::with_selector as job, pod::template as pod_template, pod::whole as pod_spec, status::initial as initial_status};
 use super::catalog::Resource;
 
 /// Sets `object[key]` unless it is there.
@@ -44,7 +45,7 @@ pub fn fill(resource: &Resource, object: &mut Value) {
         }
         ("apps", "statefulsets") => stateful_set(section(object, "spec")),
         ("apps", "daemonsets") => daemon_set(section(object, "spec")),
-        ("batch", "jobs") => job(section(object, "spec")),
+        ("batch", "jobs") => job::fill(section(object, "spec")),
         ("batch", "cronjobs") => cron_job(section(object, "spec")),
         ("autoscaling", _) => hpa(section(object, "spec")),
         ("", "events") => {
@@ -99,16 +100,6 @@ fn daemon_set(spec: &mut Value) {
         or(rolling, "maxSurge", json!(0));
     }
     or(spec, "revisionHistoryLimit", json!(10));
-}
-
-fn job(spec: &mut Value) {
-    for (key, value) in [("parallelism", json!(1)), ("completions", json!(1)), ("backoffLimit", json!(6))] {
-        or(spec, key, value);
-    }
-    or(spec, "completionMode", json!("NonIndexed"));
-    or(spec, "suspend", json!(false));
-    or(spec, "podReplacementPolicy", json!("TerminatingOrFailed"));
-    pod::template(&mut spec["template"]);
 }
 
 fn cron_job(spec: &mut Value) {

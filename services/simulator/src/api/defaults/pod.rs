@@ -87,7 +87,7 @@ fn volume(volume: &mut Value) {
 
 /// A pod of its own: the template's defaults and what admission adds, except for the service account's volume: there are
 /// no service accounts to be had here.
-pub(super) fn whole(pod: &mut Value) {
+pub fn whole(pod: &mut Value) {
     spec(pod);
     or(pod, "enableServiceLinks", json!(true));
     or(pod, "serviceAccountName", json!("default"));

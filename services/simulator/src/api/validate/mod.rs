@@ -1,5 +1,6 @@
 //! What the server refuses, in its words.
 
+mod job;
 mod pod;
 mod update;
 
@@ -26,7 +27,8 @@ pub fn object(resource: &Resource, object: &Value, old: Option<&Value>) -> Resul
     match (resource.group, resource.plural) {
         ("", "pods") => pod::spec("spec", spec, &mut causes),
         ("apps", _) if spec.is_object() => workload(resource, spec, &mut causes),
-        ("batch", "jobs") => pod::spec("spec.template.spec", &spec["template"]["spec"], &mut causes),
+        ("batch", "jobs") => job::spec("spec", spec, &mut causes),
+        ("batch", "cronjobs") => job::cron(spec, &mut causes),
         ("autoscaling", _) => hpa(spec, &mut causes),
         ("policy", _) => pdb(spec, &mut causes),
         ("", "services") => service(spec, &mut causes),

@@ -1,15 +1,20 @@
 //! The controllers: each looks at the whole store and mends what differs from what is asked for.
 //!
 //! - [`deployment`] with the arithmetic of [`rollout`], [`replica_set`], [`stateful_set`]
+//! - [`job`] with its [`job_status`], [`cron_job`] with the schedules of [`cron`]
 //! - [`scheduler`] binds pods to nodes, [`quota`] counts them
 //! - [`endpoints`], [`disruption`], [`autoscaler`], [`nodes`], [`garbage`]
 
 pub(crate) mod autoscaler;
+pub(crate) mod cron;
+pub(crate) mod cron_job;
 pub(crate) mod deployment;
 mod deployment_status;
 pub(crate) mod disruption;
 pub(crate) mod endpoints;
 pub(crate) mod garbage;
+pub(crate) mod job;
+mod job_status;
 pub(crate) mod nodes;
 pub(crate) mod pods;
 pub(crate) mod quota;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    api::quota,
+    api::{defaults, quota},
     store::{Gvr, Store},
     world::{chance::Chance, obj},
 };
@@ -121,30 +121,6 @@ pub(crate) fn build(chance: &mut Chance, owner: (&Value, &str, &str), template: 
     metadata["uid"] = json!(chance.uid());
     metadata["ownerReferences"] = json!([obj::owner_reference(parent, api_version, kind)]);
     let mut spec = template["spec"].clone();
-    default_spec(&mut spec);
+    defaults::pod_spec(&mut spec);
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": {"phase": "Pending"}})
-}
-
-/// What admission adds to every pod.
-fn default_spec(spec: &mut Value) {
-    let tolerate = |key: &str| json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300});
-    let Some(spec) = spec.as_object_mut() else { return };
-    for (key, value) in [
-        ("restartPolicy", json!("Always")),
-        ("terminationGracePeriodSeconds", json!(30)),
-        ("dnsPolicy", json!("ClusterFirst")),
-        ("schedulerName", json!("default-scheduler")),
-        ("securityContext", json!({})),
-        ("serviceAccountName", json!("default")),
-        ("serviceAccount", json!("default")),
-        ("priority", json!(0)),
-        ("enableServiceLinks", json!(true)),
-        ("preemptionPolicy", json!("PreemptLowerPriority")),
-        (
-            "tolerations",
-            json!([tolerate("node.kubernetes.io/not-ready"), tolerate("node.kubernetes.io/unreachable")]),
-        ),
-    ] {
-        spec.entry(key).or_insert(value);
-    }
 }

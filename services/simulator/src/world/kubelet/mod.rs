@@ -1,11 +1,14 @@
 //! The kubelets of all nodes: they run the containers of bound pods and report what became of them.
 //!
+//! - [`environment`] and [`completion`]: what a container sees when it starts, and when its work is done
 //! - [`run`]: the life of one container, pure
 //! - [`status`]: the pod status that follows from it
 //! - [`record`]: what the ledger keeps of a pod
 //! - [`step`]: one step of one container, with its events and records
 //! - [`seed`]: pods that existed before the simulation
 
+mod completion;
+mod environment;
 pub(crate) mod record;
 pub(crate) mod run;
 pub(crate) mod seed;
@@ -19,17 +22,17 @@ use std::{
 };
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use self::step::since;
 use self::{
-    run::{Cell, Next, State},
+    run::{Cell, Last, Next, Restart, State},
     step::{Step, note},
 };
 use super::{
     chance::Chance,
     events::tell,
-    ledger::{End, Ledger},
+    ledger::{ContainerRecord, End, Ledger},
     locked::{read, write},
     obj,
 };
@@ -109,12 +112,21 @@ impl Kubelets {
         let ip = self.address();
         let mut record = record::of(ctx, pod, &ip);
         record.phase.push((now, "Pending"));
+        let staged = record.containers.iter().any(|container| container.init);
         let cells = record.containers.iter_mut().map(|container| {
-            container.waiting.push((now, Some("ContainerCreating".to_owned())));
-            let pull = container
-                .behaviour
-                .map_or(Duration::from_secs(1), |i| ctx.scenario.workloads[i].pull.0);
-            Cell::creating(&container.name, obj::after(now, pull))
+            let spec = status::container_spec(pod, &container.name);
+            let restart = if container.init {
+                Restart::of_init(pod, spec)
+            } else {
+                Restart::of(pod)
+            };
+            let mut cell = Cell::creating(&container.name, obj::after(now, pull(ctx, container))).role(container.init, restart);
+            let reason = if staged { "PodInitializing" } else { "ContainerCreating" };
+            container.waiting.push((now, Some(reason.to_owned())));
+            if staged {
+                cell.state = State::Held;
+            }
+            cell
         });
         let run = PodRun {
             namespace: record.namespace.clone(),
@@ -127,6 +139,8 @@ impl Kubelets {
             stop: None,
         };
         write(ctx.ledger).insert(record);
+        let mut run = run;
+        release(ctx, obj::uid(pod), &mut run, now);
         self.runs.insert(obj::uid(pod).to_owned(), run);
         self.report(ctx, obj::uid(pod), now);
     }
@@ -155,6 +169,7 @@ impl Kubelets {
                 Next::Complain => step.complain(run, i),
                 Next::PullBackOff => step.pull_back_off(run, i),
             }
+            release(ctx, uid, run, at);
             self.report(ctx, uid, at);
         }
     }
@@ -175,7 +190,8 @@ impl Kubelets {
                 .max();
             longest.unwrap_or(Duration::from_secs(2))
         };
-        run.stop = Some(obj::after(now, shutdown.min(grace)));
+        let over = matches!(status::phase(run), "Succeeded" | "Failed");
+        run.stop = Some(if over { now } else { obj::after(now, shutdown.min(grace)) });
         for cell in &run.cells {
             if matches!(cell.state, State::Running(_)) {
                 let message = format!("Stopping container {}", cell.name);
@@ -186,10 +202,47 @@ impl Kubelets {
         self.report(ctx, obj::uid(pod), now);
     }
 
-    /// stopping => gone.
+    /// stopping => gone, once nobody holds the pod back.
     fn finish(&mut self, ctx: &Context<'_>, pod: &Value, at: Timestamp) {
+        let held = pod["metadata"]["finalizers"].as_array().is_some_and(|list| !list.is_empty());
+        if held {
+            self.terminate(obj::uid(pod), at);
+            self.report(ctx, obj::uid(pod), at);
+        }
         self.forget(ctx, obj::uid(pod), at);
-        obj::remove(ctx.store, &Gvr::pods(), pod);
+        if held {
+            // The pod goes with its last finalizer.
+            obj::change(ctx.store, &Gvr::pods(), obj::namespace(pod), obj::name(pod), |pod| {
+                pod["metadata"]["deletionGracePeriodSeconds"] = json!(0);
+            });
+        } else {
+            obj::remove(ctx.store, &Gvr::pods(), pod);
+        }
+    }
+
+    /// Every process has followed SIGTERM.
+    fn terminate(&mut self, uid: &str, at: Timestamp) {
+        for cell in self.runs.get_mut(uid).into_iter().flat_map(|run| &mut run.cells) {
+            if let State::Running(living) = &cell.state {
+                cell.last = Some(Last {
+                    started: living.since,
+                    ended: at,
+                    exit_code: 143,
+                    reason: "Error",
+                    id: cell.id.clone(),
+                });
+            }
+            if !cell.init {
+                cell.last.get_or_insert_with(|| Last {
+                    started: at,
+                    ended: at,
+                    exit_code: 137,
+                    reason: "ContainerStatusUnknown",
+                    id: String::new(),
+                });
+                cell.state = State::Done;
+            }
+        }
     }
 
     /// Ends the records of a pod that is gone.
@@ -218,13 +271,45 @@ impl Kubelets {
             }
         });
         let phase = status::phase(run);
-        let ready = run.stop.is_none() && run.cells.iter().all(Cell::is_ready);
+        let ready = status::ready(run);
         if let Some(record) = write(ctx.ledger).pod_mut(uid)
             && record.phase.last().is_none_or(|(_, was)| *was != phase)
         {
             record.phase.push((at, phase));
         }
         set_ready(ctx, uid, at, ready);
+    }
+}
+
+/// Time the pull of a container's image takes.
+fn pull(ctx: &Context<'_>, container: &ContainerRecord) -> Duration {
+    let described = container.behaviour.map(|i| ctx.scenario.workloads[i].pull.0);
+    described.unwrap_or(Duration::from_secs(1))
+}
+
+/// Lets the next containers begin once the init containers before them have passed.
+fn release(ctx: &Context<'_>, uid: &str, run: &mut PodRun, at: Timestamp) {
+    if !run.cells.iter().any(|cell| cell.state == State::Held) {
+        return;
+    }
+    let mut ledger = write(ctx.ledger);
+    let Some(record) = ledger.pod_mut(uid) else { return };
+    let begin = |cell: &mut Cell, container: &mut ContainerRecord| {
+        let until = obj::after(at, pull(ctx, container));
+        cell.state = State::Creating { until };
+    };
+    for (cell, container) in run.cells.iter_mut().zip(&mut record.containers).filter(|(cell, _)| cell.init) {
+        if cell.state == State::Held {
+            begin(cell, container);
+        }
+        if !cell.passed() {
+            return;
+        }
+    }
+    for (cell, container) in run.cells.iter_mut().zip(&mut record.containers) {
+        if cell.state == State::Held {
+            begin(cell, container);
+        }
     }
 }
 

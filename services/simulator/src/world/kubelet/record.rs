@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Context;
+use super::{Context, environment};
 use crate::{
     store::{Gvr, Store},
     world::{
@@ -16,13 +16,16 @@ use crate::{
 /// A fresh record of a bound pod.
 pub(crate) fn of(ctx: &Context<'_>, pod: &Value, ip: &str) -> PodRecord {
     let workload = workload_of(ctx.store, pod);
-    let behaviour = ctx.scenario.behaviour(&workload.namespace, &workload.name);
-    let containers = pod["spec"]["containers"].as_array().map_or(&[][..], Vec::as_slice);
+    let behaviour = ctx.scenario.behaviour_of(&workload);
+    let list = |key: &str| pod["spec"][key].as_array().map_or(&[][..], Vec::as_slice);
+    let containers = list("containers");
     let described = behaviour.and_then(|i| ctx.scenario.workloads[i].container.as_deref());
     let described = described.or_else(|| containers.first().and_then(|c| c["name"].as_str()));
-    let containers = containers.iter().map(|spec| {
+    // Init containers come last, so that the first container is the pod's own.
+    let inits = list("initContainers").iter().map(|spec| (spec, true));
+    let containers = containers.iter().map(|spec| (spec, false)).chain(inits).map(|(spec, init)| {
         let name = obj::text(spec, "/name");
-        container(spec, behaviour.filter(|_| described == Some(name)))
+        container(ctx.store, pod, spec, init, behaviour.filter(|_| described == Some(name)))
     });
     let owner = obj::controller(pod)
         .map(|(kind, name, _)| (kind.to_owned(), name.to_owned()))
@@ -48,22 +51,19 @@ pub(crate) fn of(ctx: &Context<'_>, pod: &Value, ip: &str) -> PodRecord {
     }
 }
 
-fn container(spec: &Value, behaviour: Option<usize>) -> ContainerRecord {
+fn container(store: &Store, pod: &Value, spec: &Value, init: bool, behaviour: Option<usize>) -> ContainerRecord {
     let words = |part: &str| {
         let words = spec[part].as_array().map_or(&[][..], Vec::as_slice);
         words.iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
     };
-    let env = spec["env"].as_array().map_or(&[][..], Vec::as_slice);
-    let env = env
-        .iter()
-        .map(|var| (obj::text(var, "/name").to_owned(), obj::text(var, "/value").to_owned()));
     ContainerRecord {
         name: obj::text(spec, "/name").to_owned(),
         image: obj::text(spec, "/image").to_owned(),
         args: [words("command"), words("args")].concat(),
-        env: env.collect(),
+        env: environment::of(store, pod, spec),
         requests: resources(&spec["resources"]["requests"]),
         limits: resources(&spec["resources"]["limits"]),
+        init,
         behaviour,
         instances: Vec::new(),
         waiting: Vec::new(),
@@ -89,6 +89,16 @@ pub(crate) fn workload_of(store: &Store, pod: &Value) -> WorkloadKey {
     if kind == "ReplicaSet"
         && let Some(set) = store.get_shared(&Gvr::replica_sets(), Some(&namespace), name)
         && let Some((kind, name, _)) = obj::controller(&set)
+    {
+        return WorkloadKey {
+            namespace,
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+        };
+    }
+    if kind == "Job"
+        && let Some(job) = store.get_shared(&Gvr::jobs(), Some(&namespace), name)
+        && let Some((kind, name, _)) = obj::controller(&job)
     {
         return WorkloadKey {
             namespace,

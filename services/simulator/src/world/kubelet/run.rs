@@ -3,27 +3,78 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
-use crate::world::obj::after;
+use crate::world::obj::{self, after};
 
 /// First delay before a container that failed twice in a row is started again.
 const FIRST_BACKOFF: Duration = Duration::from_secs(10);
 /// Longest such delay.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+/// Time until a container without its configuration is tried again (the kubelet's sync period is a minute with jitter; a
+/// change of the referred object is noticed earlier).
+const CONFIG_RETRY: Duration = Duration::from_secs(15);
 /// A container that ran this long starts with a clean slate (twice the longest delay, as the kubelet does).
 const CLEAN_SLATE: Duration = Duration::from_secs(600);
+
+/// When the kubelet starts a container again that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// Whatever its exit code was.
+    Always,
+    /// Only after a failure.
+    OnFailure,
+    /// Never.
+    Never,
+}
+
+impl Restart {
+    /// Of the containers of a pod.
+    pub(crate) fn of(pod: &Value) -> Self {
+        match obj::text(pod, "/spec/restartPolicy") {
+            "Never" => Self::Never,
+            "OnFailure" => Self::OnFailure,
+            _ => Self::Always,
+        }
+    }
+
+    /// Of an init container: it has to succeed once, unless it is a sidecar.
+    pub(crate) fn of_init(pod: &Value, container: &Value) -> Self {
+        if container["restartPolicy"] == "Always" {
+            return Self::Always;
+        }
+        match Self::of(pod) {
+            Self::Never => Self::Never,
+            Self::Always | Self::OnFailure => Self::OnFailure,
+        }
+    }
+
+    fn again(self, exit_code: i32) -> bool {
+        match self {
+            Self::Always => true,
+            Self::OnFailure => exit_code != 0,
+            Self::Never => false,
+        }
+    }
+}
 
 /// State of a container.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum State {
+    /// Waits until the init containers before it are done.
+    Held,
     /// The image is being pulled, the container created.
     Creating { until: Timestamp },
     /// The image cannot be had. `waiting` tells ErrImagePull (false) from ImagePullBackOff (true).
     NoImage { until: Timestamp, message: String, waiting: bool },
+    /// Something its environment refers to is not there.
+    NoConfig { until: Timestamp, message: String },
     /// The process lives.
     Running(Living),
     /// Waiting to be started again.
     CrashLoop { until: Timestamp, delay: Duration },
+    /// Ended for good; `last` says how.
+    Done,
 }
 
 /// A living process.
@@ -46,6 +97,8 @@ pub(crate) struct Ending {
     pub(crate) exit_code: i32,
     pub(crate) reason: &'static str,
     pub(crate) log: Vec<String>,
+    /// What the liveness probe said, when the kubelet kills it.
+    pub(crate) unhealthy: Option<String>,
 }
 
 /// How the last run ended, as `lastState.terminated` shows it.
@@ -67,6 +120,10 @@ pub(crate) struct Cell {
     pub(crate) last: Option<Last>,
     /// Identifies the present (or newest) run.
     pub(crate) id: String,
+    /// An init container.
+    pub(crate) init: bool,
+    /// Whether it is started again.
+    pub(crate) restart: Restart,
     /// Delay that the next failure has to wait; `None` = none yet, restart at once.
     backoff: Option<Duration>,
     /// Failed pulls so far.
@@ -96,15 +153,25 @@ impl Cell {
             restarts: 0,
             last: None,
             id: String::new(),
+            init: false,
+            restart: Restart::Always,
             backoff: None,
             pulls: 0,
         }
     }
 
+    /// The same container in another role.
+    pub(crate) fn role(mut self, init: bool, restart: Restart) -> Self {
+        self.init = init;
+        self.restart = restart;
+        self
+    }
+
     /// The next thing that happens by itself, and when.
     pub(crate) fn next(&self) -> Option<(Timestamp, Next)> {
         match &self.state {
-            State::Creating { until } | State::CrashLoop { until, .. } => Some((*until, Next::Start)),
+            State::Held | State::Done => None,
+            State::Creating { until } | State::CrashLoop { until, .. } | State::NoConfig { until, .. } => Some((*until, Next::Start)),
             State::NoImage { until, waiting, .. } => Some((*until, if *waiting { Next::Start } else { Next::PullBackOff })),
             State::Running(living) => {
                 let ready = living.ready_at.filter(|_| !living.ready).map(|at| (at, Next::Ready));
@@ -125,8 +192,8 @@ impl Cell {
         self.state = State::Running(living);
     }
 
-    /// Running => Creating (first failure after a long run) | CrashLoop
-    pub(crate) fn fail(&mut self, ending: &Ending) {
+    /// Running => Done | Creating (first failure after a long run) | CrashLoop
+    pub(crate) fn end(&mut self, ending: &Ending) {
         let State::Running(living) = &self.state else { return };
         let ran = ending.at.duration_since(living.since).unsigned_abs();
         self.last = Some(Last {
@@ -136,6 +203,10 @@ impl Cell {
             reason: ending.reason,
             id: self.id.clone(),
         });
+        if !self.restart.again(ending.exit_code) {
+            self.state = State::Done;
+            return;
+        }
         if ran >= CLEAN_SLATE {
             self.backoff = None;
         }
@@ -166,6 +237,14 @@ impl Cell {
         };
     }
 
+    /// Creating | CrashLoop | NoConfig => NoConfig
+    pub(crate) fn no_config(&mut self, at: Timestamp, message: String) {
+        self.state = State::NoConfig {
+            until: after(at, CONFIG_RETRY),
+            message,
+        };
+    }
+
     /// NoImage(ErrImagePull) => NoImage(ImagePullBackOff)
     pub(crate) fn pull_back_off(&mut self, at: Timestamp) {
         let delay = (FIRST_BACKOFF * 2_u32.saturating_pow(self.pulls.saturating_sub(1).min(10))).min(LONGEST_BACKOFF);
@@ -180,6 +259,20 @@ impl Cell {
         self.restarts = restarts;
         self.last = last;
         self
+    }
+
+    /// True when it needs nothing more to let the containers after it start.
+    pub(crate) fn passed(&self) -> bool {
+        match (&self.state, self.restart) {
+            (State::Done, _) => self.succeeded(),
+            (State::Running(_), Restart::Always) => true,
+            _ => false,
+        }
+    }
+
+    /// Ended for good with exit code 0.
+    pub(crate) fn succeeded(&self) -> bool {
+        self.state == State::Done && self.last.as_ref().is_some_and(|last| last.exit_code == 0)
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -201,6 +294,7 @@ mod tests {
             exit_code: 1,
             reason: "Error",
             log: vec![],
+            unhealthy: None,
         };
         let living = Living {
             since: at(from),
@@ -210,7 +304,7 @@ mod tests {
             complain_at: None,
         };
         cell.start(living, String::new());
-        cell.fail(&ending);
+        cell.end(&ending);
     }
 
     #[test]
@@ -229,6 +323,35 @@ mod tests {
         assert_eq!(cell.restarts, 7);
         run_and_fail(&mut cell, now, now + 700);
         assert!(matches!(cell.state, State::Creating { .. }), "a long run clears the slate");
+    }
+
+    #[test]
+    fn a_container_that_need_not_be_restarted_is_done() {
+        for (restart, exit_code, done) in [
+            (Restart::Never, 1, true),
+            (Restart::OnFailure, 0, true),
+            (Restart::OnFailure, 1, false),
+            (Restart::Always, 0, false),
+        ] {
+            let mut cell = Cell::creating("app", at(0)).role(false, restart);
+            let ending = Ending {
+                at: at(5),
+                exit_code,
+                reason: "Completed",
+                log: vec![],
+                unhealthy: None,
+            };
+            let living = Living {
+                since: at(1),
+                ready_at: None,
+                ready: false,
+                ends: Some(ending.clone()),
+                complain_at: None,
+            };
+            cell.start(living, String::new());
+            cell.end(&ending);
+            assert_eq!(cell.state == State::Done, done, "{restart:?} {exit_code}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Context, Kubelets, PodRun, record,
-    run::{Cell, Last, Living, State},
+    run::{Cell, Last, Living, Restart, State},
     step::foresee,
 };
 use crate::{
@@ -80,6 +80,10 @@ impl Kubelets {
         let mut cells = Vec::new();
         let mut ready_from = newest;
         for i in 0..record.containers.len() {
+            if record.containers[i].init {
+                cells.push(passed(&record.containers[i].name, pod, created, chance.hex64()));
+                continue;
+            }
             let faults = model::biting(ctx.scenario, &record, &record.containers[i], Duration::ZERO);
             let behaviour = record.containers[i].behaviour.map(|b| &ctx.scenario.workloads[b]);
             // Containers nobody described have run all the time.
@@ -120,10 +124,13 @@ impl Kubelets {
                     instance,
                 },
                 &biting,
+                &record.workload,
             );
             let warm = behaviour.map_or(Duration::ZERO, |behaviour| behaviour.startup.0);
             ready_from = ready_from.max(obj::after(instance.started, warm));
-            let mut cell = Cell::creating(&container.name, newest).with_past(restarts, last);
+            let mut cell = Cell::creating(&container.name, newest)
+                .with_past(restarts, last)
+                .role(false, Restart::of(pod));
             cell.id = chance.hex64();
             cell.state = State::Running(Living {
                 since: instance.started,
@@ -151,6 +158,33 @@ impl Kubelets {
         self.runs.insert(uid.clone(), run);
         self.report(ctx, &uid, ready_from);
     }
+}
+
+/// An init container that succeeded when the pod was new.
+fn passed(name: &str, pod: &Value, created: Timestamp, id: String) -> Cell {
+    let spec = super::status::container_spec(pod, name);
+    let last = Last {
+        started: created,
+        ended: obj::after(created, RESTART_GAP),
+        exit_code: 0,
+        reason: "Completed",
+        id: id.clone(),
+    };
+    let mut cell = Cell::creating(name, created).role(true, Restart::of_init(pod, spec));
+    cell.id = id;
+    cell.state = if cell.restart == Restart::Always {
+        State::Running(Living {
+            since: created,
+            ready_at: Some(created),
+            ready: true,
+            ends: None,
+            complain_at: None,
+        })
+    } else {
+        cell.last = Some(last);
+        State::Done
+    };
+    cell
 }
 
 fn readiness(runs: &[(Timestamp, Option<Timestamp>)], warm: Duration) -> Vec<(Timestamp, bool)> {

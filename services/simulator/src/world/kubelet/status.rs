@@ -11,45 +11,92 @@ use crate::world::{model::hash, obj};
 
 /// What the kubelet reports for a pod. `pod` is the object as it stands, for spec and earlier transition times.
 pub(super) fn of(run: &PodRun, pod: &Value, now: Timestamp) -> Value {
-    let statuses: Vec<Value> = run.cells.iter().map(|cell| container_status(cell, pod)).collect();
-    let ready = run.stop.is_none() && !run.cells.is_empty() && run.cells.iter().all(Cell::is_ready);
+    let statuses = |init: bool| -> Vec<Value> {
+        let cells = run.cells.iter().filter(|cell| cell.init == init);
+        cells.map(|cell| container_status(cell, pod)).collect()
+    };
+    let ready = ready(run);
     let phase = phase(run);
-    let unready: Vec<&str> = run
-        .cells
-        .iter()
-        .filter(|cell| !cell.is_ready())
-        .map(|cell| cell.name.as_str())
-        .collect();
-    let why = (!ready).then(|| format!("containers with unready status: [{}]", unready.join(" ")));
+    let names = |list: Vec<&Cell>| list.iter().map(|cell| cell.name.as_str()).collect::<Vec<_>>().join(" ");
+    let unready = names(run.cells.iter().filter(|cell| !cell.init && !cell.is_ready()).collect());
+    let waiting = names(run.cells.iter().filter(|cell| cell.init && !cell.passed()).collect());
+    let why = |reason: &'static str, message: String| Some((reason, message));
+    let not_ready = match phase {
+        _ if ready => None,
+        "Succeeded" => why("PodCompleted", String::new()),
+        "Failed" => why("PodFailed", String::new()),
+        _ => why("ContainersNotReady", format!("containers with unready status: [{unready}]")),
+    };
+    let initialized = match phase {
+        "Succeeded" => why("PodCompleted", String::new()),
+        _ if waiting.is_empty() => None,
+        _ => why(
+            "ContainersNotInitialized",
+            format!("containers with incomplete status: [{waiting}]"),
+        ),
+    };
+    let sandbox = !matches!(phase, "Succeeded" | "Failed");
     let mut status = json!({
         "observedGeneration": pod["metadata"]["generation"],
         "phase": phase,
         "conditions": [
-            condition(pod, "PodReadyToStartContainers", true, None, run.started),
-            condition(pod, "Initialized", true, None, run.started),
-            condition(pod, "Ready", ready, why.as_deref(), now),
-            condition(pod, "ContainersReady", ready, why.as_deref(), now),
+            condition(pod, "PodReadyToStartContainers", sandbox, None, if sandbox { run.started } else { now }),
+            condition(pod, "Initialized", waiting.is_empty(), initialized, if waiting.is_empty() { now } else { run.started }),
+            condition(pod, "Ready", ready, not_ready.clone(), now),
+            condition(pod, "ContainersReady", ready, not_ready, now),
             condition(pod, "PodScheduled", true, None, run.started),
         ],
         "hostIP": run.host_ip, "hostIPs": [{"ip": run.host_ip}],
         "podIP": run.ip, "podIPs": [{"ip": run.ip}],
         "startTime": obj::rfc3339(run.started),
-        "containerStatuses": statuses,
+        "containerStatuses": statuses(false),
         "qosClass": qos(pod),
     });
-    if let Some(reason) = pod["status"].get("reason") {
-        status["reason"] = reason.clone();
+    let inits = statuses(true);
+    if !inits.is_empty() {
+        status["initContainerStatuses"] = json!(inits);
+    }
+    for key in ["reason", "message"] {
+        if let Some(kept) = pod["status"].get(key) {
+            status[key] = kept.clone();
+        }
+    }
+    // Conditions that others wrote, such as DisruptionTarget, stay.
+    let own = [
+        "PodReadyToStartContainers",
+        "Initialized",
+        "Ready",
+        "ContainersReady",
+        "PodScheduled",
+    ];
+    let others = pod["status"]["conditions"].as_array().into_iter().flatten();
+    let others: Vec<Value> = others.filter(|c| !own.iter().any(|kind| c["type"] == *kind)).cloned().collect();
+    if let Some(list) = status["conditions"].as_array_mut() {
+        list.extend(others);
     }
     status
 }
 
-/// `Pending` until every container has run once, then `Running`.
-pub(super) fn phase(run: &PodRun) -> &'static str {
-    let begun = |cell: &Cell| cell.last.is_some() || matches!(cell.state, State::Running(_));
-    if run.cells.iter().all(begun) { "Running" } else { "Pending" }
+/// True when the pod may get requests.
+pub(super) fn ready(run: &PodRun) -> bool {
+    run.stop.is_none() && !run.cells.is_empty() && run.cells.iter().filter(|cell| !cell.init).all(Cell::is_ready)
 }
 
-fn condition(pod: &Value, kind: &str, holds: bool, why: Option<&str>, at: Timestamp) -> Value {
+/// `Pending` until every container has run once, then `Running` until all have ended for good.
+pub(super) fn phase(run: &PodRun) -> &'static str {
+    let done = |cell: &Cell| cell.state == State::Done;
+    let own = || run.cells.iter().filter(|cell| !cell.init);
+    if run.cells.iter().any(|cell| cell.init && done(cell) && !cell.succeeded()) {
+        return "Failed";
+    }
+    if !run.cells.is_empty() && own().all(done) {
+        return if own().all(Cell::succeeded) { "Succeeded" } else { "Failed" };
+    }
+    let begun = |cell: &Cell| cell.last.is_some() || matches!(cell.state, State::Running(_));
+    if own().all(begun) { "Running" } else { "Pending" }
+}
+
+fn condition(pod: &Value, kind: &str, holds: bool, why: Option<(&str, String)>, at: Timestamp) -> Value {
     let status = if holds { "True" } else { "False" };
     let before = obj::condition(pod, kind).filter(|before| before["status"] == status);
     let since = before.map_or_else(|| json!(obj::rfc3339(at)), |before| before["lastTransitionTime"].clone());
@@ -57,9 +104,11 @@ fn condition(pod: &Value, kind: &str, holds: bool, why: Option<&str>, at: Timest
         "type": kind, "observedGeneration": pod["metadata"]["generation"],
         "status": status, "lastProbeTime": null, "lastTransitionTime": since,
     });
-    if let Some(why) = why {
-        condition["reason"] = json!("ContainersNotReady");
-        condition["message"] = json!(why);
+    if let Some((reason, message)) = why {
+        condition["reason"] = json!(reason);
+        if !message.is_empty() {
+            condition["message"] = json!(message);
+        }
     }
     condition
 }
@@ -72,7 +121,7 @@ fn container_status(cell: &Cell, pod: &Value) -> Value {
         "name": cell.name,
         "state": state(cell, pod),
         "lastState": {},
-        "ready": cell.is_ready(),
+        "ready": if cell.init { cell.passed() } else { cell.is_ready() },
         "restartCount": cell.restarts,
         "image": image,
         "imageID": "",
@@ -105,6 +154,9 @@ fn state(cell: &Cell, pod: &Value) -> Value {
         json!({"waiting": waiting})
     };
     match &cell.state {
+        State::Held => waiting("PodInitializing", None),
+        State::Done => json!({"terminated": cell.last.as_ref().map(terminated)}),
+        State::NoConfig { message, .. } => waiting("CreateContainerConfigError", Some(message.clone())),
         // Between the end of one run and the start of the next the end is the present state.
         State::Creating { .. } => match &cell.last {
             Some(last) => json!({"terminated": terminated(last)}),
@@ -125,8 +177,8 @@ fn state(cell: &Cell, pod: &Value) -> Value {
 /// `lastState` is the run before the one that `state` shows.
 fn last_state(cell: &Cell) -> Option<Value> {
     match cell.state {
-        State::Running(_) | State::CrashLoop { .. } | State::NoImage { .. } => cell.last.as_ref().map(terminated),
-        State::Creating { .. } => None,
+        State::Running(_) | State::CrashLoop { .. } | State::NoImage { .. } | State::NoConfig { .. } => cell.last.as_ref().map(terminated),
+        State::Creating { .. } | State::Held | State::Done => None,
     }
 }
 
@@ -155,8 +207,9 @@ pub(super) fn crash_loop_message(delay: std::time::Duration, cell: &Cell, pod: &
 
 /// The spec of a container by name; null when there is none.
 pub(super) fn container_spec<'a>(pod: &'a Value, name: &str) -> &'a Value {
-    let containers = pod["spec"]["containers"].as_array();
-    containers.into_iter().flatten().find(|c| c["name"] == name).unwrap_or(&Value::Null)
+    let lists = ["containers", "initContainers"];
+    let mut containers = lists.iter().filter_map(|key| pod["spec"][*key].as_array()).flatten();
+    containers.find(|c| c["name"] == name).unwrap_or(&Value::Null)
 }
 
 fn qos(pod: &Value) -> &'static str {

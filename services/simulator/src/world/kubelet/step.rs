@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Context, PodRun,
+    Context, PodRun, completion, environment,
     run::{Ending, Living, State},
     status,
 };
@@ -15,7 +15,7 @@ use crate::{
     world::{
         chance::Chance,
         events::{Note, tell},
-        ledger::{End, Instance, Ledger},
+        ledger::{End, Instance, Ledger, WorkloadKey},
         locked::{read, write},
         model::{self, Run},
         obj,
@@ -47,6 +47,12 @@ impl<'a> Step<'a, '_> {
             self.no_image(run, i, &image, &why);
             return;
         }
+        if let Some(why) = environment::missing(self.ctx.store, self.pod, status::container_spec(self.pod, &name)) {
+            self.tell(run, &name, true, "Failed", &format!("Error: {why}"));
+            run.cells[i].no_config(self.at, why);
+            self.waiting(i, Some("CreateContainerConfigError"));
+            return;
+        }
         let pulled = format!("Container image \"{image}\" already present on machine and can be accessed by the pod");
         self.tell(run, &name, false, "Pulled", &pulled);
         self.tell(run, &name, false, "Created", "Container created");
@@ -63,6 +69,10 @@ impl<'a> Step<'a, '_> {
         let mut ledger = write(self.ctx.ledger);
         let mut ends = None;
         if let Some(record) = ledger.pod_mut(self.uid) {
+            // A restart sees what the ConfigMaps hold now.
+            let spec = status::container_spec(self.pod, &record.containers[i].name);
+            record.containers[i].env = environment::of(self.ctx.store, self.pod, spec);
+            let workload = record.workload.clone();
             let since_origin = since(self.ctx.origin, at);
             let biting = model::biting(self.ctx.scenario, record, &record.containers[i], since_origin);
             let container = &mut record.containers[i];
@@ -79,6 +89,7 @@ impl<'a> Step<'a, '_> {
                     instance,
                 },
                 faults,
+                &workload,
             );
         }
         let probed = status::container_spec(self.pod, &self.cell_name(&ledger, i))
@@ -110,7 +121,13 @@ impl<'a> Step<'a, '_> {
     pub(super) fn end(&mut self, run: &mut PodRun, i: usize) {
         let State::Running(living) = &run.cells[i].state else { return };
         let Some(ending) = living.ends.clone() else { return };
-        run.cells[i].fail(&ending);
+        if let Some(why) = &ending.unhealthy {
+            let name = run.cells[i].name.clone();
+            self.tell(run, &name, true, "Unhealthy", &format!("Liveness probe failed: {why}"));
+            let message = format!("Container {name} failed liveness probe, will be restarted");
+            self.tell(run, &name, false, "Killing", &message);
+        }
+        run.cells[i].end(&ending);
         if let Some(record) = write(self.ctx.ledger).pod_mut(self.uid)
             && let Some(instance) = record.containers[i].instances.last_mut()
         {
@@ -119,6 +136,7 @@ impl<'a> Step<'a, '_> {
                 exit_code,
                 reason,
                 log,
+                unhealthy: _,
             } = ending;
             instance.end = Some(End {
                 at,
@@ -196,21 +214,42 @@ impl<'a> Step<'a, '_> {
     }
 }
 
-/// How a run will end by itself: the earliest of an OOM kill and a crash.
-pub(crate) fn foresee(run: &Run<'_>, faults: &[&Fault]) -> Option<Ending> {
+/// How a run will end by itself: the earliest of an OOM kill, a crash, a kill for bad health and the end of its work.
+pub(crate) fn foresee(run: &Run<'_>, faults: &[&Fault], workload: &WorkloadKey) -> Option<Ending> {
+    let started = run.instance.started;
     let oom = run.oom_at().map(|at| Ending {
         at,
         exit_code: 137,
         reason: "OOMKilled",
         log: Vec::new(),
+        unhealthy: None,
     });
-    let crash = faults.iter().filter_map(|fault| fault.crash_on_start.as_ref()).map(|crash| Ending {
-        at: obj::after(run.instance.started, crash.after.0),
-        exit_code: crash.exit_code,
-        reason: if crash.exit_code == 0 { "Completed" } else { "Error" },
-        log: crash.log.clone(),
+    let crashes = faults.iter().filter_map(|fault| fault.crash_on_start.as_ref());
+    let crash = crashes
+        .map(|crash| exit(started, crash.after.0, crash.exit_code, crash.log.clone()))
+        .next();
+    let kills = faults.iter().filter_map(|fault| fault.liveness_fails.as_ref());
+    let kill = kills.map(|fault| Ending {
+        at: obj::after(started, fault.after.0),
+        exit_code: 137,
+        reason: "Error",
+        log: Vec::new(),
+        unhealthy: Some(fault.message.clone()),
     });
-    oom.into_iter().chain(crash).min_by_key(|ending| ending.at)
+    // What dies early does not get to the end of its work.
+    let work = if crash.is_some() { None } else { completion::of(run, workload) };
+    let work = work.map(|work| exit(started, work.after, work.exit_code, work.log));
+    oom.into_iter().chain(crash).chain(kill).chain(work).min_by_key(|ending| ending.at)
+}
+
+fn exit(started: Timestamp, after: Duration, exit_code: i32, log: Vec<String>) -> Ending {
+    Ending {
+        at: obj::after(started, after),
+        exit_code,
+        reason: if exit_code == 0 { "Completed" } else { "Error" },
+        log,
+        unhealthy: None,
+    }
 }
 
 /// Time since the scenario's beginning; zero for anything earlier.

@@ -1,6 +1,8 @@
 //! The world on a manual clock.
 
 mod containers;
+mod jobs;
+pub(crate) mod rest;
 mod rollouts;
 
 use std::{sync::Arc, time::Duration};
@@ -41,6 +43,7 @@ fn live_watching(world: &World, seconds: u64, mut look: impl FnMut(&World)) {
         if world.clock().now() >= end {
             return;
         }
+        assert!(next > world.clock().now(), "something is due for ever at {next}");
         world.clock().advance_to(next);
     }
 }
