@@ -44,7 +44,7 @@ impl DeleteOptions {
     }
 
     /// Refuses (409) when the object is not the one that was meant.
-    fn check(&self, target: &Target, object: &Value) -> Result<(), Status> {
+    pub(super) fn check(&self, target: &Target, object: &Value) -> Result<(), Status> {
         let meta = &object["metadata"];
         let (kind, name) = (target.resource.kind, target.name());
         let differs = |what: &str, wanted: &Option<String>, key: &str| -> Option<String> {

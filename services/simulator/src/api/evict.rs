@@ -9,7 +9,10 @@ use super::{
     request::{Query, Target},
     selector::Labels,
 };
-use crate::store::{Gvr, Status, name_of, rfc3339};
+use crate::{
+    store::{Gvr, Status, name_of, rfc3339},
+    world::control::taints::disrupt,
+};
 
 impl Api {
     /// Evicts a pod, or answers 429 when a budget does not allow it now.
@@ -23,18 +26,22 @@ impl Api {
         }
         let options = DeleteOptions::parse(query, &options)?;
         let dry = query.dry_run()? || options_dry(body);
+        let pods = Target {
+            sub: None,
+            ..target.clone()
+        };
+        // A pod that is not the one meant costs no budget.
+        options.check(&pods, &pod)?;
         let finished = matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed" | "Pending"));
         let leaving = pod["metadata"]["deletionTimestamp"].is_string();
         if !finished && !leaving {
             self.spend_budget(target, &pod, dry)?;
         }
-        self.delete(
-            &Target {
-                sub: None,
-                ..target.clone()
-            },
-            &options,
-        )?;
+        if !dry {
+            let why = ("EvictionByEvictionAPI", "Eviction API: evicting");
+            disrupt(&self.store, &pod, why, self.store.now());
+        }
+        self.delete(&pods, &options)?;
         Ok(Reply::json(
             201,
             json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}),
@@ -63,8 +70,14 @@ impl Api {
                 return Err(unsettled(&name));
             }
             let allowed = number("disruptionsAllowed");
+            let (wanted, have) = (number("desiredHealthy"), number("currentHealthy"));
+            // A pod that is not ready guards nothing, as long as the others are enough (or the budget says so).
+            let unready = !is_ready(pod);
+            let always = object["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow";
+            if unready && (always || (have >= wanted && wanted > 0)) {
+                return Ok(());
+            }
             if allowed <= 0 {
-                let (wanted, have) = (number("desiredHealthy"), number("currentHealthy"));
                 return Err(refused(&format!(
                     "The disruption budget {name} needs {wanted} healthy pods and has {have} currently"
                 )));
@@ -83,6 +96,11 @@ impl Api {
         }
         Ok(())
     }
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
 }
 
 fn options_dry(body: &Value) -> bool {

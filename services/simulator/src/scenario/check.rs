@@ -35,6 +35,12 @@ pub(super) fn check(scenario: &Scenario) -> Check {
     for (i, workload) in scenario.workloads.iter().enumerate() {
         check_workload(&format!("workloads[{i}]"), workload, scenario)?;
     }
+    for (i, failure) in scenario.node_failures.iter().enumerate() {
+        let node = |seed: &Seed| text(&seed.object, "/kind") == Some("Node") && text(&seed.object, "/metadata/name") == Some(&failure.node);
+        if !scenario.objects.iter().any(node) {
+            return problem(format!("node_failures[{i}].node"), "names no Node of this scenario");
+        }
+    }
     for (i, rule) in scenario.rules.iter().enumerate() {
         if let Err(error) = promql_parser::parser::parse(&rule.expr) {
             return problem(format!("rules[{i}].expr"), format!("is not PromQL: {error}"));

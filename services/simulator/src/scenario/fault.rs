@@ -124,6 +124,27 @@ pub struct LivenessFails {
     pub message: String,
 }
 
+/// A node whose kubelet is silent for a while: nothing on it is reported, started or stopped.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeFailure {
+    /// Name of the node.
+    pub node: String,
+    /// When the kubelet falls silent, after the scenario's beginning.
+    #[serde(default)]
+    pub after: Span,
+    /// How long it stays silent; for ever if absent.
+    #[serde(default)]
+    pub lasts: Option<Span>,
+}
+
+impl NodeFailure {
+    /// True while the kubelet is silent; `since_origin` is the time since the scenario's beginning.
+    pub fn holds(&self, since_origin: Duration) -> bool {
+        since_origin >= self.after.0 && self.lasts.is_none_or(|lasts| since_origin < self.after.0 + lasts.0)
+    }
+}
+
 /// An image that cannot be pulled.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -96,6 +96,9 @@ pub struct Scenario {
     /// What containers do.
     #[serde(default)]
     pub workloads: Vec<behaviour::Workload>,
+    /// Nodes that fail.
+    #[serde(default)]
+    pub node_failures: Vec<fault::NodeFailure>,
     /// Alert rules.
     #[serde(default)]
     pub rules: Vec<AlertRule>,

@@ -78,6 +78,7 @@ struct Machinery {
     kubelets: Kubelets,
     retries: replica_set::Retries,
     wishes: autoscaler::Wishes,
+    exposed: control::taints::Exposed,
     heartbeat: Timestamp,
     autoscale: Timestamp,
     prune: Timestamp,
@@ -105,6 +106,7 @@ impl World {
                 kubelets: Kubelets::default(),
                 retries: replica_set::Retries::new(),
                 wishes: autoscaler::Wishes::new(),
+                exposed: control::taints::Exposed::new(),
                 heartbeat: start,
                 autoscale: start,
                 prune: obj::after(start, PRUNE_EVERY),
@@ -201,10 +203,13 @@ impl World {
         next = sooner(next, control::stateful_set::step(store, &mut machinery.chance, now));
         next = sooner(next, control::cron_job::step(store, &mut machinery.chance, now));
         next = sooner(next, control::job::step(store, &mut machinery.chance, now));
+        next = sooner(next, control::node_health::step(store, &|node| self.silent(node, now), now));
+        next = sooner(next, control::taints::step(store, &mut machinery.exposed, now));
         control::scheduler::step(store, now);
         let context = self.context();
         machinery.kubelets.step(&context, &mut machinery.chance, now);
-        next = sooner(next, machinery.kubelets.next());
+        next = sooner(next, machinery.kubelets.next(&context, now));
+        next = sooner(next, self.next_silence(now));
         control::endpoints::step(store);
         control::disruption::step(store, now);
         control::quota::step(store);
@@ -215,7 +220,7 @@ impl World {
     fn routine(&self, machinery: &mut Machinery, now: Timestamp) -> bool {
         let mut scaled = false;
         if machinery.heartbeat <= now {
-            control::nodes::heartbeat(&self.store, now);
+            control::nodes::heartbeat(&self.store, &|node| self.silent(node, now), now);
             machinery.heartbeat = obj::after(now, control::nodes::LEASE_EVERY);
         }
         if machinery.autoscale <= now {
@@ -228,6 +233,22 @@ impl World {
             machinery.prune = obj::after(now, PRUNE_EVERY);
         }
         scaled
+    }
+
+    /// True while the kubelet of a node is silent.
+    fn silent(&self, node: &str, now: Timestamp) -> bool {
+        self.context().silent(node, now)
+    }
+
+    /// When the next kubelet falls silent or is heard of again.
+    fn next_silence(&self, now: Timestamp) -> Option<Timestamp> {
+        let failures = self.scenario.node_failures.iter();
+        let times = failures.flat_map(|failure| [Some(failure.after.0), failure.lasts.map(|lasts| failure.after.0 + lasts.0)]);
+        times
+            .flatten()
+            .map(|time| obj::after(self.origin, time))
+            .filter(|at| *at > now)
+            .min()
     }
 
     /// Current use of one pod, in base units of the resource.

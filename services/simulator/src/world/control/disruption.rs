@@ -1,5 +1,7 @@
 //! PodDisruptionBudget: how many pods may be evicted now.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -8,6 +10,9 @@ use crate::{
     store::{Gvr, Store},
     world::obj,
 };
+
+/// How long an evicted pod that does not stop counts as disrupted (the controller's `DeletionTimeout`).
+const DISRUPTED_FOR: Duration = Duration::from_secs(120);
 
 /// Writes the status of every budget.
 pub(crate) fn step(store: &Store, now: Timestamp) {
@@ -25,13 +30,24 @@ fn sync(store: &Store, budget: &Value, now: Timestamp) {
         .iter()
         .filter(|pod| pods::active(pod) && obj::selects(&budget["spec"]["selector"], pod))
         .collect();
-    let healthy = i64::try_from(mine.iter().filter(|pod| pods::ready(pod)).count()).unwrap_or(0);
-    let expected = expected(store, ns, &mine);
+    // Evicted moments ago, though not yet seen to stop.
+    let evicted = |pod: &Value| {
+        let at = obj::time(budget, &format!("/status/disruptedPods/{}", obj::name(pod)));
+        at.is_some_and(|at| obj::after(at, DISRUPTED_FOR) > now)
+    };
+    let disrupted: serde_json::Map<String, Value> = mine
+        .iter()
+        .filter(|pod| evicted(pod))
+        .map(|pod| (obj::name(pod).to_owned(), budget["status"]["disruptedPods"][obj::name(pod)].clone()))
+        .collect();
+    let healthy = i64::try_from(mine.iter().filter(|pod| pods::ready(pod) && !evicted(pod)).count()).unwrap_or(0);
+    let scale = expected(store, ns, &mine);
     let spec = &budget["spec"];
-    let desired = match (spec.get("minAvailable"), spec.get("maxUnavailable")) {
-        (Some(least), _) => resolve(least, expected, true),
-        (None, Some(most)) => expected - resolve(most, expected, true),
-        (None, None) => expected,
+    let (expected, desired) = match (spec.get("minAvailable"), spec.get("maxUnavailable")) {
+        (Some(least), _) if least.is_i64() => (i64::try_from(mine.len()).unwrap_or(0), resolve(least, scale, true)),
+        (Some(least), _) => (scale, resolve(least, scale, true)),
+        (None, Some(most)) => (scale, scale - resolve(most, scale, true)),
+        (None, None) => (scale, scale),
     };
     let allowed = (healthy - desired.max(0)).max(0);
     obj::change(store, &Gvr::pod_disruption_budgets(), ns, obj::name(budget), |budget| {
@@ -48,6 +64,9 @@ fn sync(store: &Store, budget: &Value, now: Timestamp) {
                 "reason": if allowed > 0 { "SufficientPods" } else { "InsufficientPods" }, "message": "",
             }],
         });
+        if !disrupted.is_empty() {
+            budget["status"]["disruptedPods"] = Value::Object(disrupted.clone());
+        }
     });
 }
 

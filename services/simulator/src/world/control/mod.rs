@@ -3,7 +3,8 @@
 //! - [`deployment`] with the arithmetic of [`rollout`], [`replica_set`], [`stateful_set`]
 //! - [`job`] with its [`job_status`], [`cron_job`] with the schedules of [`cron`]
 //! - [`scheduler`] binds pods to nodes, [`quota`] counts them
-//! - [`endpoints`], [`disruption`], [`autoscaler`], [`nodes`], [`garbage`]
+//! - [`nodes`] are heard of, doubted ([`node_health`]) and tainted ([`taints`])
+//! - [`endpoints`], [`disruption`], [`autoscaler`], [`garbage`]
 
 pub(crate) mod autoscaler;
 pub(crate) mod cron;
@@ -15,6 +16,7 @@ pub(crate) mod endpoints;
 pub(crate) mod garbage;
 pub(crate) mod job;
 mod job_status;
+pub(crate) mod node_health;
 pub(crate) mod nodes;
 pub(crate) mod pods;
 pub(crate) mod quota;
@@ -22,6 +24,7 @@ pub(crate) mod replica_set;
 pub(crate) mod rollout;
 pub(crate) mod scheduler;
 pub(crate) mod stateful_set;
+pub(crate) mod taints;
 
 use jiff::Timestamp;
 

@@ -33,12 +33,17 @@ const CONDITIONS: &[(&str, &str, &str, &str)] = &[
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 ];
 
-/// Renews leases and, now and then, conditions.
-pub(crate) fn heartbeat(store: &Store, now: Timestamp) {
+/// Renews leases and, now and then, conditions, for all nodes that are not `silent`.
+pub(crate) fn heartbeat(store: &Store, silent: &dyn Fn(&str) -> bool, now: Timestamp) {
     for node in store.list_shared(&Gvr::nodes(), None).0 {
+        if silent(obj::name(&node)) {
+            continue;
+        }
         renew(store, &node, now);
-        let heard = obj::condition(&node, "Ready").and_then(|ready| obj::time(ready, "/lastHeartbeatTime"));
-        if heard.is_none_or(|heard| obj::after(heard, STATUS_EVERY) <= now) {
+        let ready = obj::condition(&node, "Ready");
+        let heard = ready.and_then(|ready| obj::time(ready, "/lastHeartbeatTime"));
+        let doubted = ready.is_some_and(|ready| ready["status"] != "True");
+        if doubted || heard.is_none_or(|heard| obj::after(heard, STATUS_EVERY) <= now) {
             report(store, &node, now);
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::pods;
+use super::{pods, taints};
 use crate::{
     store::{Gvr, Store},
     world::{
@@ -119,18 +119,23 @@ fn choose(rooms: &mut [Room], pod: &Value) -> Result<String, String> {
 }
 
 fn obstacle(room: &Room, pod: &Value, cpu: f64, memory: f64) -> Option<String> {
-    if room.node["spec"]["unschedulable"] == true {
+    let cordon = serde_json::json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"});
+    if room.node["spec"]["unschedulable"] == true && !taints::tolerates(pod, &cordon) {
         return Some("node(s) were unschedulable".to_owned());
     }
-    let taints = room.node["spec"]["taints"].as_array().map_or(&[][..], Vec::as_slice);
+    let all = room.node["spec"]["taints"].as_array().map_or(&[][..], Vec::as_slice);
     let hard = |taint: &&Value| matches!(taint["effect"].as_str(), Some("NoSchedule" | "NoExecute"));
-    if let Some(taint) = taints.iter().filter(hard).find(|taint| !tolerated(pod, taint)) {
-        return Some(format!("node(s) had untolerated taint {{{}}}", obj::text(taint, "/key")));
+    if let Some(taint) = all.iter().filter(hard).find(|taint| !taints::tolerates(pod, taint)) {
+        let (key, value) = (obj::text(taint, "/key"), obj::text(taint, "/value"));
+        return Some(format!("node(s) had untolerated taint {{{key}: {value}}}"));
     }
     if let Some(wanted) = pod["spec"]["nodeSelector"].as_object()
         && !wanted.is_empty()
         && !obj::selects_plainly(&pod["spec"]["nodeSelector"], &room.node)
     {
+        return Some("node(s) didn't match Pod's node affinity/selector".to_owned());
+    }
+    if !affinity_fits(pod, &room.node) {
         return Some("node(s) didn't match Pod's node affinity/selector".to_owned());
     }
     if room.pods < 1.0 {
@@ -142,13 +147,21 @@ fn obstacle(room: &Room, pod: &Value, cpu: f64, memory: f64) -> Option<String> {
     (room.memory + 0.5 < memory).then(|| "Insufficient memory".to_owned())
 }
 
-fn tolerated(pod: &Value, taint: &Value) -> bool {
-    let all = pod["spec"]["tolerations"].as_array().map_or(&[][..], Vec::as_slice);
-    all.iter().any(|toleration| {
-        let key = toleration.get("key").is_none_or(|key| key == &taint["key"]);
-        let effect = toleration.get("effect").is_none_or(|effect| effect == &taint["effect"]);
-        let value = toleration["operator"] == "Exists" || toleration["value"] == taint["value"];
-        key && effect && value
+/// The required node affinity: one of its terms must hold.
+pub(crate) fn affinity_fits(pod: &Value, node: &Value) -> bool {
+    let required = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    let Some(terms) = required["nodeSelectorTerms"].as_array() else {
+        return true;
+    };
+    terms.iter().any(|term| {
+        let fields = term["matchFields"].as_array().into_iter().flatten();
+        let mut fields = fields.filter(|field| field["key"] == "metadata.name");
+        let named = fields.all(|field| {
+            field["values"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|name| name == obj::name(node)))
+        });
+        named && obj::selects(&json!({"matchExpressions": term["matchExpressions"]}), node)
     })
 }
 

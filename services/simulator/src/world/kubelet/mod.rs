@@ -31,6 +31,7 @@ use self::{
 };
 use super::{
     chance::Chance,
+    control::pods,
     events::tell,
     ledger::{ContainerRecord, End, Ledger},
     locked::{read, write},
@@ -50,10 +51,20 @@ pub(crate) struct Context<'a> {
     pub(crate) origin: Timestamp,
 }
 
+impl Context<'_> {
+    /// True while the kubelet of a node is silent.
+    pub(crate) fn silent(&self, node: &str, now: Timestamp) -> bool {
+        let mut failures = self.scenario.node_failures.iter().filter(|failure| failure.node == node);
+        now >= self.origin && failures.any(|failure| failure.holds(since(self.origin, now)))
+    }
+}
+
 /// All running pods.
 #[derive(Debug, Default)]
 pub(crate) struct Kubelets {
     runs: BTreeMap<String, PodRun>,
+    /// Pods on nodes whose kubelet is silent, by uid.
+    unreported: BTreeSet<String>,
     addresses: u32,
 }
 
@@ -74,14 +85,26 @@ pub(crate) struct PodRun {
 impl Kubelets {
     /// Does everything due by `now`.
     pub(crate) fn step(&mut self, ctx: &Context<'_>, chance: &mut Chance, now: Timestamp) {
-        let (pods, _) = ctx.store.list_shared(&Gvr::pods(), None);
+        let (all, _) = ctx.store.list_shared(&Gvr::pods(), None);
         let mut present = BTreeSet::new();
-        for pod in &pods {
-            if obj::text(pod, "/spec/nodeName").is_empty() {
+        for pod in &all {
+            let node = obj::text(pod, "/spec/nodeName");
+            if node.is_empty() {
                 continue;
             }
             let uid = obj::uid(pod);
             present.insert(uid);
+            if ctx.silent(node, now) {
+                if !pods::ready(pod) {
+                    set_ready(ctx, uid, now, false);
+                }
+                self.unreported.insert(uid.to_owned());
+                continue;
+            }
+            if self.unreported.remove(uid) {
+                // The kubelet is heard of again and tells how its pods are.
+                self.report(ctx, uid, now);
+            }
             if !self.runs.contains_key(uid) && !obj::deleting(pod) {
                 self.admit(ctx, pod, now);
             }
@@ -94,12 +117,13 @@ impl Kubelets {
     }
 
     /// When something is due next.
-    pub(crate) fn next(&self) -> Option<Timestamp> {
+    pub(crate) fn next(&self, ctx: &Context<'_>, now: Timestamp) -> Option<Timestamp> {
         let due = |run: &PodRun| match run.stop {
             Some(stop) => Some(stop),
             None => run.cells.iter().filter_map(|cell| cell.next().map(|(at, _)| at)).min(),
         };
-        self.runs.values().filter_map(due).min()
+        let heard = self.runs.values().filter(|run| !ctx.silent(&run.node, now));
+        heard.filter_map(due).min()
     }
 
     fn address(&mut self) -> String {

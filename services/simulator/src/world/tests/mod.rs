@@ -2,6 +2,7 @@
 
 mod containers;
 mod jobs;
+mod nodes;
 pub(crate) mod rest;
 mod rollouts;
 
