@@ -7,6 +7,7 @@ use paramedic_bus::{
     consume::{self, Handler},
     lease::Leases,
 };
+use paramedic_catalogue::Catalogue;
 use paramedic_domain::id::WorkerId;
 use paramedic_proto::v1::executor_service_server::ExecutorServiceServer;
 use paramedic_runtime::{Kit, Role};
@@ -36,6 +37,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     if cluster.is_none() {
         tracing::warn!("the executor has no cluster: steps wait for a process that has one");
     }
+    let catalogue = Catalogue::default();
     let leases = Leases::open(&kit.bus).await.context("cannot open the leases")?;
     let advancer = Advancer {
         kit: kit.clone(),
@@ -44,13 +46,17 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     };
     let steps: Arc<dyn Handler> = match cluster.clone() {
         Some(cluster) => Arc::new(
-            Worker::open(kit.clone(), config.clone(), cluster, worker_id(&kit)?)
+            Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
                 .await
                 .context("cannot open leases and artifacts")?,
         ),
         None => Arc::new(NoCluster),
     };
-    let service = Service { kit: kit.clone(), cluster };
+    let service = Service {
+        kit: kit.clone(),
+        cluster,
+        catalogue,
+    };
     let advancing = kit.clone();
     Ok(Role::new("executor")
         .grpc(ExecutorServiceServer::new(service))

@@ -25,6 +25,8 @@ pub struct Config {
     pub undo_attempts: u32,
     /// Seconds before the second attempt, doubled for each further one.
     pub retry_seconds: u64,
+    /// Seconds that people are asked what becomes of a failed workflow's effects.
+    pub rollback_question_seconds: u64,
     /// Seconds between two looks at a rollout.
     pub poll_seconds: u64,
     /// Largest artifact that one step keeps, in MiB.
@@ -40,6 +42,7 @@ impl Default for Config {
             attempts: 3,
             undo_attempts: 5,
             retry_seconds: 5,
+            rollback_question_seconds: 1800,
             poll_seconds: 2,
             artifact_megabytes: 64,
         }
@@ -58,6 +61,7 @@ impl Config {
             ("executor.attempts", u64::from(self.attempts), 1, 20),
             ("executor.undo_attempts", u64::from(self.undo_attempts), 1, 20),
             ("executor.retry_seconds", self.retry_seconds, 1, 600),
+            ("executor.rollback_question_seconds", self.rollback_question_seconds, 60, 86_400),
             ("executor.poll_seconds", self.poll_seconds, 1, 60),
             ("executor.artifact_megabytes", self.artifact_megabytes as u64, 1, 1024),
         ];
@@ -76,6 +80,7 @@ impl Config {
             attempts: self.attempts,
             undo_attempts: self.undo_attempts,
             retry_delay: Duration::from_secs(self.retry_seconds),
+            rollback_question: Duration::from_secs(self.rollback_question_seconds),
         }
     }
 }

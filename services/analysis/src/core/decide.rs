@@ -165,18 +165,19 @@ pub fn next(incident: &Incident) -> Next {
             changed_at: changes().max().unwrap_or(ended_at),
             ended_at,
         },
-        // the incident ends through IncidentCancelled
-        WorkflowOutcome::Cancelled => Next::Nothing,
+        // the planner makes the plan that a person asked for; a closed incident needs nothing (asked above)
+        WorkflowOutcome::Cancelled if incident.revision.is_some() => Next::Nothing,
+        WorkflowOutcome::Cancelled => Next::Escalate(why(incident, cause.as_ref())),
+        WorkflowOutcome::Failed => Next::Escalate(format!("its changes stay: {}", why(incident, cause.as_ref()))),
         WorkflowOutcome::Stuck => Next::Escalate(format!("an effect could not be undone: {}", why(incident, cause.as_ref()))),
         WorkflowOutcome::RolledBack => match cause {
             // the planner makes a new plan, or refuses to, which comes here as a refusal
             Some(FailureCause::StepFailed {
                 kind: FailureKind::Drift, ..
             }) => Next::Nothing,
-            Some(FailureCause::Cancelled) => Next::Nothing,
-            Some(FailureCause::StepFailed { .. } | FailureCause::Denied { .. } | FailureCause::Expired { .. }) | None => {
-                Next::Escalate(why(incident, cause.as_ref()))
-            }
+            Some(FailureCause::Cancelled | FailureCause::Superseded) => Next::Nothing,
+            Some(FailureCause::StepFailed { .. } | FailureCause::Denied { .. } | FailureCause::Expired { .. } | FailureCause::Deadline)
+            | None => Next::Escalate(why(incident, cause.as_ref())),
         },
     }
 }
@@ -187,6 +188,8 @@ fn why(incident: &Incident, cause: Option<&FailureCause>) -> String {
         Some(FailureCause::Denied { gate }) => format!("a person denied {gate}: nothing behind it was changed"),
         Some(FailureCause::Expired { gate }) => format!("nobody answered {gate} in time: nothing behind it was changed"),
         Some(FailureCause::Cancelled) => "a person cancelled it".into(),
+        Some(FailureCause::Deadline) => "it took longer than its plan allows".into(),
+        Some(FailureCause::Superseded) => "a person asked for another plan".into(),
         None => "the workflow ended without a reason".into(),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use minijinja::{Environment, value::Serde};
 use paramedic_domain::{
     approval::Answer,
-    change::{Change, DryRun, FieldChange},
+    change::{Change, FieldChange},
     incident::Incident,
     plan::{Gate, Plan, Step},
     risk::RiskLevel,
@@ -52,6 +52,7 @@ struct StepView<'a> {
     effect: String,
     diff: Vec<Row>,
     dry_run: String,
+    undo: Vec<String>,
     risks: &'a [String],
 }
 
@@ -114,36 +115,39 @@ fn held<'a>(plan: &'a Plan, gate: &'a Gate) -> impl Iterator<Item = &'a Step> {
 }
 
 fn step_view<'a>(plan: &Plan, step: &'a Step) -> StepView<'a> {
-    let (effect, diff, dry_run) = match &step.change {
-        Change::Patch(patch) => (
-            format!("Patches {} ({}).", patch.target, uid(patch.target.uid.as_deref())),
-            patch.diff.iter().map(row).collect(),
-            dry_run(&patch.dry_run),
-        ),
-        Change::Delete(deletion) => (
-            format!("Deletes {} ({}).", deletion.target, uid(deletion.target.uid.as_deref())),
-            Vec::new(),
-            dry_run(&deletion.dry_run),
-        ),
-        Change::Exec(exec) => (
-            format!("Runs {} in a container of {}.", exec.argv.join(" "), exec.target),
-            Vec::new(),
-            String::new(),
-        ),
-        Change::Read { what, .. } => (format!("Reads {what}."), Vec::new(), String::new()),
-        Change::Notify(notice) => (format!("Tells people: {}", notice.title), Vec::new(), String::new()),
-        Change::Carried { by, .. } => {
-            let carrier = plan.step(by).map_or("", |step| step.description.as_str());
-            (format!("Its change is part of step {by} ({carrier})."), Vec::new(), String::new())
-        }
+    let told = step.change.explain();
+    let mut effect = told.effects.join("; ");
+    if let Some(carrier) = carrier_of(plan, step) {
+        effect = format!("{effect} ({carrier})");
+    }
+    let sentence = |text: &str| {
+        let mut letters = text.chars();
+        letters
+            .next()
+            .map(|first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+            .unwrap_or_default()
+    };
+    let dry_run = if told.dry_run.is_empty() {
+        String::new()
+    } else {
+        format!("Dry run: {}.", told.dry_run.join("; "))
     };
     StepView {
         id: step.id.as_str(),
         description: &step.description,
-        effect,
-        diff,
+        effect: sentence(&effect),
+        diff: told.diff.iter().map(row).collect(),
         dry_run,
+        undo: told.undo.iter().map(|undo| sentence(undo)).collect(),
         risks: &step.risk.reasons,
+    }
+}
+
+/// What the step does whose patch holds this step's change.
+fn carrier_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
+    match &step.change {
+        Change::Carried { by, .. } => plan.step(by).map(|step| step.description.as_str()),
+        _ => None,
     }
 }
 
@@ -182,18 +186,6 @@ fn is_secret(path: &str) -> bool {
         "automountserviceaccounttoken",
     ];
     words.iter().any(|word| path.contains(word)) && !references.iter().any(|word| path.contains(word))
-}
-
-fn uid(uid: Option<&str>) -> String {
-    uid.map_or_else(|| "UID unknown".to_owned(), |uid| format!("UID {uid}"))
-}
-
-fn dry_run(result: &DryRun) -> String {
-    match result {
-        DryRun::Accepted { warnings } if warnings.is_empty() => "Server-side dry run: accepted.".to_owned(),
-        DryRun::Accepted { warnings } => format!("Server-side dry run: accepted with warnings: {}", warnings.join("; ")),
-        DryRun::Rejected { message } => format!("Server-side dry run: refused: {message}"),
-    }
 }
 
 fn risk_word(level: RiskLevel) -> &'static str {

@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     event::{Direction, Event, WorkflowOutcome},
     fault::{Effect, FailureKind},
+    id::StepId,
     incident::Incident,
     plan::{Plan, Rollback, Step},
-    workflow::{Run, StepRun, StepState},
+    workflow::{RollbackState, Run, StepRun, StepState},
 };
 
 use crate::core::rules::{Clearance, Rules, clearance};
@@ -20,17 +21,32 @@ pub use stop::{Stop, stop};
 #[must_use]
 pub fn advance(incident: &Incident, rules: &Rules, now: Timestamp) -> Vec<Event> {
     let Some((plan, run)) = active(incident) else { return Vec::new() };
-    match stop(incident, rules) {
+    match stop(incident, rules, now) {
         Some(stop) => wind_down(plan, run, rules, &stop, now),
         None => go_on(incident, plan, run, rules, now),
     }
 }
 
-/// When [`advance`] has to be asked again although no event will come: the earliest end of a retry delay.
+/// When [`advance`] has to be asked again although no event will come, for whoever handles `event`: the earliest end of a
+/// retry delay; the deadline, which only the event that set it waits for; the end of a question, which the question waits for.
 #[must_use]
-pub fn wake(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
+pub fn wake(incident: &Incident, event: &Event, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
     let (plan, run) = active(incident)?;
-    let due = match stop(incident, rules) {
+    let clock = match event {
+        Event::PlanProposed { .. } | Event::WorkflowResumed { .. } => run.deadline(plan),
+        Event::RollbackAsked { expires_at, .. } => Some(*expires_at),
+        _ => None,
+    };
+    [retry(incident, plan, run, rules, now), clock]
+        .into_iter()
+        .flatten()
+        .filter(|due| *due > now)
+        .min()
+}
+
+/// The earliest end of a retry delay.
+fn retry(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules, now: Timestamp) -> Option<Timestamp> {
+    match stop(incident, rules, now) {
         Some(_) if run.busy() => None,
         Some(_) => {
             let step = run.steps.get(run.effects.last()?)?;
@@ -43,8 +59,7 @@ pub fn wake(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<Timest
             .filter(|step| matches!(step.state, StepState::Failed { .. }) && try_again(step, rules))
             .map(|step| due_at(step, step.attempts, rules))
             .min(),
-    };
-    due.filter(|due| *due > now)
+    }
 }
 
 fn active(incident: &Incident) -> Option<(&Plan, &Run)> {
@@ -104,22 +119,41 @@ fn go_on(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules, now: Timest
     if plan.steps.iter().all(|step| run.satisfied(&step.id)) {
         return vec![finished(plan, WorkflowOutcome::Succeeded, None)];
     }
-    let busy = run
-        .steps
-        .values()
-        .filter(|step| matches!(step.state, StepState::Scheduled | StepState::Running { .. }))
-        .count();
-    let free = rules.parallel_steps.max(1).saturating_sub(busy);
-    plan.steps
+    if run.paused.is_some() {
+        return Vec::new();
+    }
+    let busy = |step: &&Step| {
+        run.steps
+            .get(&step.id)
+            .is_some_and(|state| matches!(state.state, StepState::Scheduled | StepState::Running { .. }))
+    };
+    let mut under_way: Vec<&Step> = plan.steps.iter().filter(busy).collect();
+    let mut events = Vec::new();
+    for step in &plan.steps {
+        if under_way.len() >= rules.parallel_steps.max(1) {
+            break;
+        }
+        if !runnable(plan, run, step, rules, now)
+            || clearance(incident, plan, step, rules.mode) != Clearance::Clear
+            || under_way.iter().any(|other| share_a_target(step, other))
+        {
+            continue;
+        }
+        if let Some(state) = run.steps.get(&step.id) {
+            events.push(scheduled(plan, step, Direction::Forward, state.attempts + 1));
+            under_way.push(step);
+        }
+    }
+    events
+}
+
+/// Whether both change the same object (or workload): such steps run one after the other.
+fn share_a_target(one: &Step, other: &Step) -> bool {
+    let others = other.change.lease_targets();
+    one.change
+        .lease_targets()
         .iter()
-        .filter(|step| runnable(plan, run, step, rules, now))
-        .filter(|step| clearance(incident, plan, step, rules.mode) == Clearance::Clear)
-        .take(free)
-        .filter_map(|step| {
-            let attempt = run.steps.get(&step.id)?.attempts + 1;
-            Some(scheduled(plan, step, Direction::Forward, attempt))
-        })
-        .collect()
+        .any(|target| others.iter().any(|theirs| theirs.same_object(target)))
 }
 
 fn runnable(plan: &Plan, run: &Run, step: &Step, rules: &Rules, now: Timestamp) -> bool {
@@ -139,39 +173,72 @@ fn runnable(plan: &Plan, run: &Run, step: &Step, rules: &Rules, now: Timestamp) 
     ready && step.depends_on.iter().all(|id| plan.step(id).is_some() && run.satisfied(id))
 }
 
-// nothing busy: the latest effect => UndoScheduled; no effect left => RolledBack | Cancelled; undo failed => Stuck
+// nothing busy: no effect left => RolledBack | Cancelled; effects kept => Failed; else the latest effect => UndoScheduled
 fn wind_down(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, now: Timestamp) -> Vec<Event> {
     if run.busy() {
         return Vec::new();
     }
-    let ended_well = if stop.by_person() {
-        WorkflowOutcome::Cancelled
-    } else {
-        WorkflowOutcome::RolledBack
-    };
     let end = |outcome| vec![finished(plan, outcome, Some(stop.cause.clone()))];
-    let Some(latest) = run.effects.last() else { return end(ended_well) };
-    match plan.rollback {
-        // Effects stay: "rolled back" would be a lie, so a person is told what is left.
-        Rollback::None => end(WorkflowOutcome::Stuck),
-        Rollback::Automatic => match (plan.step(latest), run.steps.get(latest)) {
-            (Some(step), Some(state)) => match &state.state {
-                StepState::UndoFailed { .. } if !undo_again(state, rules) => end(WorkflowOutcome::Stuck),
-                StepState::UndoFailed { .. } if due_at(state, state.undo_attempts, rules) > now => Vec::new(),
-                StepState::UndoFailed { .. } | StepState::Succeeded | StepState::Failed { .. } => {
-                    vec![scheduled(plan, step, Direction::Undo, state.undo_attempts + 1)]
-                }
-                // An effect of a step in one of these states cannot be scheduled for undo: a person must look.
-                StepState::Waiting
-                | StepState::Scheduled
-                | StepState::Running { .. }
-                | StepState::Skipped
-                | StepState::UndoScheduled
-                | StepState::Undoing { .. }
-                | StepState::Undone => end(WorkflowOutcome::Stuck),
-            },
-            _ => end(WorkflowOutcome::Stuck),
-        },
+    let Some(latest) = run.effects.last() else {
+        return end(if stop.by_person() {
+            WorkflowOutcome::Cancelled
+        } else {
+            WorkflowOutcome::RolledBack
+        });
+    };
+    match fate(plan, run, stop, now) {
+        Fate::Undo => undo(plan, run, rules, stop, latest, now),
+        Fate::Keep => end(WorkflowOutcome::Failed),
+        Fate::Ask => vec![Event::RollbackAsked {
+            plan: plan.id.clone(),
+            reason: stop.reason.clone(),
+            expires_at: now.checked_add(rules.question()).unwrap_or(Timestamp::MAX),
+        }],
+        Fate::Wait => Vec::new(),
+    }
+}
+
+/// What becomes of the effects of a workflow that stops.
+enum Fate {
+    Undo,
+    Keep,
+    Ask,
+    Wait,
+}
+
+fn fate(plan: &Plan, run: &Run, stop: &Stop, now: Timestamp) -> Fate {
+    match (plan.rollback, &run.rollback) {
+        (Rollback::Automatic, _) => Fate::Undo,
+        (Rollback::None, _) => Fate::Keep,
+        // Who stops it has been told that effects are undone: nobody is asked again.
+        (Rollback::Ask, _) if stop.by_person() => Fate::Undo,
+        (Rollback::Ask, RollbackState::Open) => Fate::Ask,
+        (Rollback::Ask, RollbackState::Asked { expires_at }) if now < *expires_at => Fate::Wait,
+        (Rollback::Ask, RollbackState::Asked { .. } | RollbackState::Decided { undo: false, .. }) => Fate::Keep,
+        (Rollback::Ask, RollbackState::Decided { undo: true, .. }) => Fate::Undo,
+    }
+}
+
+// the latest effect => UndoScheduled; its undo failed for good => Stuck
+fn undo(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, latest: &StepId, now: Timestamp) -> Vec<Event> {
+    let stuck = || vec![finished(plan, WorkflowOutcome::Stuck, Some(stop.cause.clone()))];
+    let (Some(step), Some(state)) = (plan.step(latest), run.steps.get(latest)) else {
+        return stuck();
+    };
+    match &state.state {
+        StepState::UndoFailed { .. } if !undo_again(state, rules) => stuck(),
+        StepState::UndoFailed { .. } if due_at(state, state.undo_attempts, rules) > now => Vec::new(),
+        StepState::UndoFailed { .. } | StepState::Succeeded | StepState::Failed { .. } => {
+            vec![scheduled(plan, step, Direction::Undo, state.undo_attempts + 1)]
+        }
+        // An effect of a step in one of these states cannot be scheduled for undo: a person must look.
+        StepState::Waiting
+        | StepState::Scheduled
+        | StepState::Running { .. }
+        | StepState::Skipped
+        | StepState::UndoScheduled
+        | StepState::Undoing { .. }
+        | StepState::Undone => stuck(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! May this worker change the cluster now? Asked right before every mutating request.
 
+use jiff::Timestamp;
 use paramedic_domain::{
     event::Direction,
     id::{PlanId, StepId, WorkerId},
@@ -57,11 +58,11 @@ pub enum Denied {
 ///
 /// # Errors
 /// The first reason against it.
-pub fn permit<'a>(incident: &'a Incident, attempt: &Attempt, rules: &Rules, lease_held: bool) -> Result<&'a Step, Denied> {
+pub fn permit<'a>(incident: &'a Incident, attempt: &Attempt, rules: &Rules, lease_held: bool, now: Timestamp) -> Result<&'a Step, Denied> {
     let step = current(incident, attempt)?;
     match attempt.direction {
         Direction::Forward => {
-            if let Some(stop) = stop(incident, rules) {
+            if let Some(stop) = stop(incident, rules, now) {
                 return Err(Denied::Stopping(stop.reason));
             }
             let plan = incident.plan.as_ref().ok_or_else(|| stale(attempt, "the incident has no plan"))?;
@@ -84,7 +85,7 @@ pub fn permit<'a>(incident: &'a Incident, attempt: &Attempt, rules: &Rules, leas
             }
         }
     }
-    if step.change.lease_target().is_some() && !lease_held {
+    if !lease_held && !step.change.lease_targets().is_empty() {
         return Err(Denied::NoLease);
     }
     Ok(step)

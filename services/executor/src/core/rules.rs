@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use paramedic_domain::{
     approval::GateState,
     incident::Incident,
@@ -22,6 +23,16 @@ pub struct Rules {
     pub undo_attempts: u32,
     /// Pause before the second attempt; doubled for each further one.
     pub retry_delay: Duration,
+    /// How long people are asked what becomes of a failed workflow's effects.
+    pub rollback_question: Duration,
+}
+
+impl Rules {
+    /// How long people are asked what becomes of a failed workflow's effects.
+    #[must_use]
+    pub fn question(&self) -> SignedDuration {
+        SignedDuration::try_from(self.rollback_question).unwrap_or(SignedDuration::MAX)
+    }
 }
 
 impl Default for Rules {
@@ -32,6 +43,7 @@ impl Default for Rules {
             attempts: 3,
             undo_attempts: 5,
             retry_delay: Duration::from_secs(5),
+            rollback_question: Duration::from_secs(30 * 60),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::core::{
 };
 
 /// Events after which a workflow may need something.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 16] = [
     "plan_proposed",
     "approval_granted",
     "approval_denied",
@@ -27,6 +27,11 @@ pub const KINDS: [&str; 11] = [
     "step_failed",
     "step_undone",
     "step_skipped",
+    "workflow_resumed",
+    "workflow_cancelled",
+    "rollback_asked",
+    "rollback_decided",
+    "plan_revised",
     "incident_cancelled",
     "incident_escalated",
     "workflow_finished",
@@ -64,7 +69,7 @@ impl Handler for Advancer {
             };
         }
         let now = self.kit.clock.now();
-        match wake(&incident, &self.rules, now) {
+        match wake(&incident, &event.event, &self.rules, now) {
             Some(due) => Verdict::Retry {
                 after: Duration::try_from(due.duration_since(now)).unwrap_or(Duration::from_secs(1)),
                 reason: "a step is tried again then".into(),
@@ -85,7 +90,7 @@ impl Advancer {
         for target in plan
             .into_iter()
             .flat_map(|plan| &plan.steps)
-            .filter_map(|step| step.change.lease_target())
+            .flat_map(|step| step.change.lease_targets())
         {
             self.leases.release(&target.lease_key(&event.cluster), id.as_str()).await?;
         }

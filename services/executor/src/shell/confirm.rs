@@ -1,17 +1,17 @@
 //! Steps whose change travelled in another step's patch.
 
 use paramedic_domain::{
-    change::{Change, Confirm},
+    change::{Change, Confirm, Wait},
     fault::{Effect, FailureKind},
     id::StepId,
 };
 
 use super::{
-    apply::drifted,
     failure::Halt,
+    operations::drifted,
     worker::{Report, Run},
 };
-use crate::core::patch::drift;
+use paramedic_catalogue::patch::drift;
 
 impl Run<'_> {
     pub(crate) async fn confirm(&self, by: &StepId, expect: Confirm) -> Result<Report, Halt> {
@@ -37,7 +37,7 @@ impl Run<'_> {
         }
         match expect {
             Confirm::InTemplate => Ok(Report::of(format!("{target} has it since step {by}"))),
-            Confirm::RolledOut => Ok(Report::of(format!("{target}: {}", self.rolled_out(target).await?))),
+            Confirm::RolledOut => Ok(Report::of(format!("{target}: {}", self.watched(target, Wait::Rollout).await?))),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     kubernetes::Trouble,
     worker::{Report, Run},
 };
-use crate::core::{
+use paramedic_catalogue::{
     actions::{Diagnostics, heap_dump_command},
     redact::redact,
 };
@@ -28,7 +28,7 @@ struct Collection {
 impl Run<'_> {
     pub(crate) async fn diagnose(&self, targets: &[ObjectRef]) -> Result<Report, Halt> {
         let params = Diagnostics::from_params(&self.step.parameters)
-            .map_err(|refused| Halt::failed(FailureKind::Permanent, Effect::None, refused.0))?;
+            .map_err(|refused| Halt::failed(FailureKind::Permanent, Effect::None, refused.reason))?;
         let mut collection = Collection {
             artifacts: Vec::new(),
             missing: Vec::new(),
@@ -146,7 +146,7 @@ impl Run<'_> {
             into.missing.push("heap dump (observe mode: nothing runs in containers)".into());
             return Ok(());
         }
-        self.permitted(None).await?;
+        self.permitted(&[]).await?;
         let restarts = |pod: &&Value| pod.pointer("/status/containerStatuses/0/restartCount").and_then(Value::as_u64);
         let Some(pod) = pods.iter().filter(|pod| runs(pod, "")).max_by_key(restarts) else {
             into.missing.push("heap dump (no container is running)".into());

@@ -13,7 +13,7 @@ use super::{
 
 impl Run<'_> {
     pub(crate) async fn copy_out(&self, exec: &Exec) -> Result<Report, Halt> {
-        self.permitted(None).await?;
+        self.permitted(&[]).await?;
         let looking = |trouble| Halt::looking(&trouble, Effect::None);
         let namespace = exec.target.namespace.clone().unwrap_or_default();
         let workload = self.worker.cluster.get(&exec.target).await.map_err(looking)?;

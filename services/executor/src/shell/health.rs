@@ -1,6 +1,6 @@
 //! `health_check`: waits until workloads are whole and services have ready endpoints.
 
-use paramedic_domain::{fault::Effect, object::ObjectRef};
+use paramedic_domain::{change::Wait, fault::Effect, object::ObjectRef};
 use serde_json::Value;
 
 use super::{
@@ -16,7 +16,7 @@ impl Run<'_> {
             let state = if target.kind == "Service" {
                 self.served(target).await?
             } else {
-                self.rolled_out(target).await?
+                self.watched(target, Wait::Rollout).await?
             };
             states.push(format!("{target}: {state}"));
         }

@@ -2,23 +2,20 @@
 
 mod exec;
 mod path;
+mod requests;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::BodyExt;
-use json_patch::Patch;
 use kube::{Client, client::Body};
 use paramedic_domain::{fault::FailureKind, object::ObjectRef};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-pub use self::exec::Output;
 use self::path::{collection, object, query};
-use crate::metrics;
+pub use self::{exec::Output, requests::Evicted};
 
-/// The name under which the API server remembers who set a field.
-const FIELD_MANAGER: &str = "paramedic";
 /// Longest wall time of one ordinary request. The API server itself gives up after 60 s; a healthy one answers in milliseconds.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer that is read whole.
@@ -157,53 +154,6 @@ impl Cluster {
             .await
     }
 
-    /// Sends a JSON patch.
-    ///
-    /// # Errors
-    /// See [`Trouble`]; `Unfit` when a `test` fails.
-    pub async fn patch(&self, target: &ObjectRef, patch: &Patch, dry_run: bool) -> Result<Answer, Trouble> {
-        let mut pairs = vec![("fieldManager", FIELD_MANAGER), ("fieldValidation", "Warn")];
-        if dry_run {
-            pairs.push(("dryRun", "All"));
-        }
-        let body = json!(patch);
-        let what = format!("{}patch of {target}", if dry_run { "dry run of a " } else { "" });
-        let answer = self
-            .call(
-                Method::PATCH,
-                &query(&object(target), &pairs),
-                Some(("application/json-patch+json", body)),
-                what,
-            )
-            .await;
-        if !dry_run {
-            metrics::mutation("patch", label(&answer));
-        }
-        answer
-    }
-
-    /// Deletes exactly the object with the UID of `target`.
-    ///
-    /// # Errors
-    /// See [`Trouble`]; `Unfit` when the object of that name has another UID.
-    pub async fn delete(&self, target: &ObjectRef, dry_run: bool) -> Result<Answer, Trouble> {
-        let pairs: &[(&str, &str)] = if dry_run { &[("dryRun", "All")] } else { &[] };
-        let body = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": target.uid}});
-        let what = format!("{}deletion of {target}", if dry_run { "dry run of the " } else { "" });
-        let answer = self
-            .call(
-                Method::DELETE,
-                &query(&object(target), pairs),
-                Some(("application/json", body)),
-                what,
-            )
-            .await;
-        if !dry_run {
-            metrics::mutation("delete", label(&answer));
-        }
-        answer
-    }
-
     /// The last lines of a container's log.
     ///
     /// # Errors
@@ -327,14 +277,4 @@ fn warning(header: &str) -> Option<String> {
     let start = header.find('"')?;
     let end = header.rfind('"').filter(|end| *end > start)?;
     Some(header[start + 1..end].replace("\\\"", "\""))
-}
-
-fn label(answer: &Result<Answer, Trouble>) -> &'static str {
-    match answer {
-        Ok(_) => "accepted",
-        Err(Trouble::Transient { .. }) => "transient",
-        Err(Trouble::Missing(_)) => "missing",
-        Err(Trouble::Unfit { .. }) => "unfit",
-        Err(Trouble::Forbidden { .. }) => "forbidden",
-    }
 }

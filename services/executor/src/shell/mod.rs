@@ -1,11 +1,11 @@
 //! Everything that talks to somebody.
 
 pub mod advance;
-mod apply;
 mod artifacts;
+mod calls;
 mod confirm;
+mod control;
 mod crash;
-mod delete;
 mod diagnostics;
 mod exec;
 mod failure;
@@ -13,6 +13,6 @@ mod health;
 pub mod kubernetes;
 mod notify;
 mod observe;
+mod operations;
 pub mod prepare;
-mod undo;
 pub mod worker;

@@ -8,7 +8,7 @@ use super::{
     failure::Halt,
     worker::{Report, Run},
 };
-use crate::core::redact::redact;
+use paramedic_catalogue::redact::redact;
 
 impl Run<'_> {
     pub(crate) async fn report(&self, notice: &Notice) -> Result<Report, Halt> {

@@ -1,27 +1,28 @@
 //! `ExecutorService`: the catalogue, and exact changes before anybody is asked.
 
 mod fetch;
+mod finish;
 
+use std::sync::Arc;
+
+use paramedic_catalogue::{
+    Action, Catalogue, Params, Refused,
+    actions::violation,
+    prepare::{Assumed, Item, Outcome, prepare},
+};
 use paramedic_domain::{
-    change::{Change, Deletion, DryRun, ObjectPatch, Wait},
+    change::Change,
     id::{PlanId, StepId},
-    object::ObjectRef,
+    plan::Lasts,
     risk::Context,
 };
 use paramedic_proto::v1::{self, executor_service_server::ExecutorService};
 use paramedic_runtime::Kit;
 use paramedic_wire::Wire;
-use serde_json::{Value, json};
 use tonic::{Request, Response, Status};
 
-use self::fetch::Fetched;
+use self::{fetch::Fetched, finish::Finishing};
 use super::kubernetes::{Cluster, Trouble};
-use crate::core::{
-    actions::{self, Action, CATALOGUE, Params},
-    context::context,
-    patch::{Built, undo_marker},
-    prepare::{Assumed, Item, Outcome, prepare},
-};
 
 /// Most items of one request: far more than any plan a person could approve.
 const MAX_ITEMS: usize = 100;
@@ -33,12 +34,14 @@ pub struct Service {
     pub kit: Kit,
     /// The cluster; `None` when this process has none.
     pub cluster: Option<Cluster>,
+    /// The actions there are.
+    pub catalogue: Catalogue,
 }
 
 #[tonic::async_trait]
 impl ExecutorService for Service {
     async fn list_actions(&self, _: Request<v1::ListActionsRequest>) -> Result<Response<v1::ListActionsResponse>, Status> {
-        let actions = CATALOGUE.iter().map(described).collect();
+        let actions = self.catalogue.iter().map(|action| described(action.as_ref())).collect();
         Ok(Response::new(v1::ListActionsResponse { actions }))
     }
 
@@ -66,16 +69,24 @@ impl ExecutorService for Service {
             .parse()
             .map_err(|error| Status::invalid_argument(format!("marker: {error}")))?;
         let assumed = request.assume.into_iter().map(assumed).collect::<Result<Vec<_>, _>>()?;
-        let checked: Vec<Checked> = request.items.into_iter().map(check).collect::<Result<_, _>>()?;
+        let checked: Vec<Checked> = request
+            .items
+            .into_iter()
+            .map(|item| check(&self.catalogue, item))
+            .collect::<Result<_, _>>()?;
         let response = self.prepare_all(cluster, checked, &assumed, &plan).await.map_err(unavailable)?;
         Ok(Response::new(response))
+    }
+
+    async fn control(&self, request: Request<v1::ControlRequest>) -> Result<Response<v1::ControlResponse>, Status> {
+        super::control::control(&self.kit, request.into_inner()).await.map(Response::new)
     }
 }
 
 /// An item whose action and parameters are known to be good, or why not.
 struct Checked {
     step: StepId,
-    item: Result<(&'static Action, Params), (Option<&'static Action>, String)>,
+    item: Result<(Arc<dyn Action>, Params), (Option<Arc<dyn Action>>, Refused)>,
 }
 
 impl Service {
@@ -92,18 +103,18 @@ impl Service {
         for Checked { step, item } in checked {
             let (action, params) = match item {
                 Ok(good) => good,
-                Err((action, reason)) => {
-                    places.push(Err((step, action, reason)));
+                Err((action, refused)) => {
+                    places.push(Err((step, action, refused)));
                     continue;
                 }
             };
-            match (action.needs)(&params) {
+            match action.needs(&params) {
                 Ok(needs) => {
                     fetched.add(cluster, &needs).await?;
                     places.push(Ok(items.len()));
                     items.push(Item { step, action, params });
                 }
-                Err(refused) => places.push(Err((step, Some(action), refused.0))),
+                Err(refused) => places.push(Err((step, Some(action), refused))),
             }
         }
         let merged = prepare(&items, fetched.world.clone(), assumed, plan, self.kit.clock.now());
@@ -112,10 +123,28 @@ impl Service {
         for place in places {
             steps.push(match place {
                 Ok(index) => {
-                    let outcome = outcomes[index].take();
-                    self.finish(cluster, &mut fetched, &items[index], outcome, plan).await?
+                    let item = &items[index];
+                    let mut finishing = Finishing {
+                        cluster,
+                        fetched: &mut fetched,
+                        plan,
+                        step: &item.step,
+                    };
+                    match outcomes[index].take() {
+                        Some(outcome) => {
+                            let (change, context) = finishing.finish(outcome.pending, outcome.concerns).await?;
+                            answer(&item.step, Some(item.action.as_ref()), change, context, outcome.lasts)
+                        }
+                        None => answer(
+                            &item.step,
+                            Some(item.action.as_ref()),
+                            Err(Refused::because("it was not prepared")),
+                            None,
+                            None,
+                        ),
+                    }
                 }
-                Err((step, action, reason)) => answer(&step, action, Err(reason), None),
+                Err((step, action, refused)) => answer(&step, action.as_deref(), Err(refused), None, None),
             });
         }
         Ok(v1::PrepareResponse {
@@ -123,159 +152,69 @@ impl Service {
             notes: merged.notes,
         })
     }
-
-    async fn finish(
-        &self,
-        cluster: &Cluster,
-        fetched: &mut Fetched,
-        item: &Item,
-        outcome: Option<Outcome>,
-        plan: &PlanId,
-    ) -> Result<v1::PreparedStep, Trouble> {
-        let (change, context) = match outcome {
-            None => (Err("it was not prepared".to_owned()), None),
-            Some(Outcome::Refused(reason)) => (Err(reason), None),
-            Some(Outcome::Ready(change)) => {
-                let context = match targets(&change).first() {
-                    Some(target) => fetched.context(cluster, target, false).await?,
-                    None => None,
-                };
-                (Ok(change), context)
-            }
-            Some(Outcome::Patch {
-                target,
-                built,
-                prior,
-                wait,
-                template,
-            }) => {
-                let dry = dry_run(cluster, &target, &built, &prior).await?;
-                let context = fetched.context(cluster, &target, template).await?;
-                (Ok(Change::Patch(complete(target, &built, dry, wait, plan, &item.step))), context)
-            }
-            Some(Outcome::Delete { target, owner }) => {
-                let dry_run = judge(cluster.delete(&target, true).await)?.0;
-                let context = fetched.context(cluster, owner.as_ref().unwrap_or(&target), false).await?;
-                (Ok(Change::Delete(Deletion { target, owner, dry_run })), context)
-            }
-        };
-        Ok(answer(&item.step, Some(item.action), change, context))
-    }
 }
 
-/// The server's answer to all that comes before and then this, as one patch: its `test`s run in order.
-async fn dry_run(
-    cluster: &Cluster,
-    target: &ObjectRef,
-    built: &Built,
-    prior: &[json_patch::Patch],
-) -> Result<(DryRun, Option<Value>), Trouble> {
-    let operations = prior
-        .iter()
-        .flat_map(|patch| patch.0.iter())
-        .chain(built.patch.0.iter())
-        .cloned()
-        .collect();
-    judge(cluster.patch(target, &json_patch::Patch(operations), true).await)
-}
-
-fn judge(answer: Result<super::kubernetes::Answer, Trouble>) -> Result<(DryRun, Option<Value>), Trouble> {
-    match answer {
-        Ok(answer) => Ok((DryRun::Accepted { warnings: answer.warnings }, Some(answer.body))),
-        Err(trouble @ Trouble::Transient { .. }) => Err(trouble),
-        Err(trouble) => Ok((
-            DryRun::Rejected {
-                message: trouble.to_string(),
-            },
-            None,
-        )),
-    }
-}
-
-fn complete(target: ObjectRef, built: &Built, dry: (DryRun, Option<Value>), wait: Wait, plan: &PlanId, step: &StepId) -> ObjectPatch {
-    let (dry_run, after) = dry;
-    ObjectPatch {
-        target,
-        undo: built.undo(after.as_ref().unwrap_or(&built.after), &undo_marker(plan, step)),
-        patch: built.patch.clone(),
-        diff: built.diff.clone(),
-        dry_run,
-        wait,
-    }
-}
-
-fn targets(change: &Change) -> Vec<ObjectRef> {
-    match change {
-        Change::Read { targets, .. } => targets.clone(),
-        Change::Exec(exec) => vec![exec.target.clone()],
-        Change::Patch(patch) => vec![patch.target.clone()],
-        Change::Delete(deletion) => vec![deletion.target.clone()],
-        Change::Notify(_) | Change::Carried { .. } => Vec::new(),
-    }
-}
-
-fn described(action: &Action) -> v1::Action {
+fn described(action: &dyn Action) -> v1::Action {
+    let about = action.about();
     v1::Action {
-        name: action.name.into(),
-        description: action.description.into(),
-        parameters_schema_json: (action.schema)().to_string(),
-        read_only: action.kind.read_only(),
-        mutates: action.kind.mutates(),
+        name: action.name().into(),
+        description: about.description.into(),
+        parameters_schema_json: action.schema().to_string(),
+        read_only: action.kind().read_only(),
+        mutates: action.kind().mutates(),
+        aliases: action.aliases().iter().map(|alias| (*alias).into()).collect(),
+        undo: about.undo.into(),
+        risk: about.risk.into(),
+        dry_run: about.dry_run.into(),
+        external: about.external,
     }
 }
 
-fn answer(step: &StepId, action: Option<&Action>, change: Result<Change, String>, context: Option<Context>) -> v1::PreparedStep {
-    let (change, refusal) = match change {
-        Ok(change) => (Some(change), String::new()),
-        Err(reason) => (None, reason),
+fn answer(
+    step: &StepId,
+    action: Option<&dyn Action>,
+    change: Result<Change, Refused>,
+    context: Option<Context>,
+    lasts: Option<Lasts>,
+) -> v1::PreparedStep {
+    let (change, refusal, refusal_path) = match change {
+        Ok(change) => (Some(change), String::new(), String::new()),
+        Err(refused) => (None, refused.reason, refused.path.unwrap_or_default()),
     };
     v1::PreparedStep {
         step_id: step.to_string(),
         risk_context: context.as_ref().map(Wire::to_proto),
-        timeout: action.map(|action| paramedic_wire::Wire::to_proto(&action.timeout())),
+        timeout: action.map(|action| action.timeout().to_proto()),
+        typical: action.map(|action| action.typical().to_proto()),
         read_only: change.as_ref().is_some_and(Change::read_only),
         mutates: change.as_ref().is_some_and(Change::mutates),
         change: change.as_ref().map(Wire::to_proto),
+        lasts: lasts.as_ref().map(Wire::to_proto),
         refusal,
+        refusal_path,
     }
 }
 
-fn check(item: v1::PrepareItem) -> Result<Checked, Status> {
+fn check(catalogue: &Catalogue, item: v1::PrepareItem) -> Result<Checked, Status> {
     let step: StepId = item
         .step_id
         .parse()
         .map_err(|error| Status::invalid_argument(format!("items.step_id: {error}")))?;
     let params: Params = serde_json::from_str(&item.parameters_json)
         .map_err(|error| Status::invalid_argument(format!("items[{step}].parameters_json is not a JSON object: {error}")))?;
-    let Some(action) = actions::find(&item.action) else {
-        let known: Vec<&str> = CATALOGUE.iter().map(|action| action.name).collect();
-        let reason = format!("action {:?} is not in the catalogue: {}", item.action, known.join(", "));
+    let Some(action) = catalogue.find(&item.action) else {
+        let known: Vec<&str> = catalogue.iter().map(|action| action.name()).collect();
+        let refused = Refused::because(format!("action {:?} is not in the catalogue: {}", item.action, known.join(", ")));
         return Ok(Checked {
             step,
-            item: Err((None, reason)),
+            item: Err((None, refused)),
         });
     };
-    let checked = match violations(action, &params) {
-        None => Ok((action, params)),
-        Some(reason) => Err((Some(action), reason)),
+    let checked = match violation(action.as_ref(), &params) {
+        None => Ok((action.clone(), params)),
+        Some(refused) => Err((Some(action.clone()), refused)),
     };
     Ok(Checked { step, item: checked })
-}
-
-/// What the schema says against the parameters. Aliases of parameters are not in the schema, so only what reading them
-/// refuses as well is an error.
-fn violations(action: &Action, params: &Params) -> Option<String> {
-    let refused = (action.needs)(params).err()?;
-    let schema = (action.schema)();
-    let found: Vec<String> = match jsonschema::validator_for(&schema) {
-        Ok(validator) => validator
-            .iter_errors(&json!(params))
-            .take(3)
-            .map(|error| format!("parameters{}: {error}", error.instance_path()))
-            .collect(),
-        Err(_) => Vec::new(),
-    };
-    Some(if found.is_empty() { refused.0 } else { found.join("; ") })
 }
 
 fn assumed(patch: v1::AssumedPatch) -> Result<Assumed, Status> {

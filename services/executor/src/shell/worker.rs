@@ -13,6 +13,7 @@ use paramedic_bus::{
     lease::{Lease, Leases},
     streams,
 };
+use paramedic_catalogue::{Catalogue, Kind, Reader};
 use paramedic_domain::{
     change::Change,
     envelope::Envelope,
@@ -29,11 +30,11 @@ use super::{
     crash::{self, Moment},
     failure::{Failure, Halt},
     kubernetes::Cluster,
+    observe::Reported,
 };
 use crate::{
     config::Config,
     core::{
-        actions::{self, Kind},
         outcome,
         permit::{Attempt, current, permit},
         rules::Rules,
@@ -51,6 +52,7 @@ pub struct Worker {
     pub(crate) kit: Kit,
     pub(crate) config: Config,
     pub(crate) cluster: Cluster,
+    pub(crate) catalogue: Catalogue,
     pub(crate) leases: Leases,
     pub(crate) blobs: Arc<dyn Blobs>,
     id: WorkerId,
@@ -66,7 +68,18 @@ pub(crate) struct Run<'a> {
     /// When the attempt was first started, by the log.
     pub(crate) started: Timestamp,
     /// What is known of the effect so far; read when the time is over.
-    effect: Mutex<Effect>,
+    effect: Mutex<Known>,
+    /// What was said about its progress.
+    pub(crate) reported: tokio::sync::Mutex<Reported>,
+}
+
+/// What is known of a step's effect.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// An earlier request of the step took effect.
+    settled: bool,
+    /// The effect of the request at hand.
+    current: Effect,
 }
 
 /// What a good attempt reports.
@@ -116,13 +129,20 @@ impl Worker {
     ///
     /// # Errors
     /// When the bus is unavailable.
-    pub async fn open(kit: Kit, config: Config, cluster: Cluster, id: WorkerId) -> Result<Self, paramedic_bus::Error> {
+    pub async fn open(
+        kit: Kit,
+        config: Config,
+        cluster: Cluster,
+        catalogue: Catalogue,
+        id: WorkerId,
+    ) -> Result<Self, paramedic_bus::Error> {
         Ok(Self {
             leases: Leases::open(&kit.bus).await?,
             blobs: kit.bus.blobs(streams::ARTIFACTS).await?,
             kit,
             config,
             cluster,
+            catalogue,
             id,
         })
     }
@@ -144,7 +164,11 @@ impl Worker {
             attempt,
             step,
             started,
-            effect: Mutex::new(Effect::None),
+            effect: Mutex::new(Known {
+                settled: false,
+                current: Effect::None,
+            }),
+            reported: tokio::sync::Mutex::default(),
         };
         let began = self.kit.clock.now();
         let ended = run.to_the_deadline().await;
@@ -174,7 +198,11 @@ impl Worker {
         Ok(())
     }
 
-    async fn append(&self, event: &Envelope, mut decide: impl FnMut(&Incident) -> Vec<Event> + Send) -> Result<Incident, LogError> {
+    pub(crate) async fn append(
+        &self,
+        event: &Envelope,
+        mut decide: impl FnMut(&Incident) -> Vec<Event> + Send,
+    ) -> Result<Incident, LogError> {
         let decided = self
             .kit
             .log
@@ -224,27 +252,33 @@ impl Run<'_> {
     }
 
     async fn go(&self) -> Result<Report, Halt> {
+        let change = &self.step.change;
         match self.attempt.direction {
-            Direction::Forward => match &self.step.change {
-                Change::Read { targets, .. } => match actions::find(&self.step.action).map(|action| action.kind) {
-                    Some(Kind::Diagnostics) => self.diagnose(targets).await,
-                    Some(Kind::Health) => self.health(targets).await,
-                    Some(Kind::Backup | Kind::Template | Kind::Patch | Kind::Restart | Kind::Notify) | None => Err(self.unknown_action()),
-                },
+            Direction::Forward => match change {
+                Change::Read { targets, .. } => self.read(targets).await,
                 Change::Exec(exec) => self.copy_out(exec).await,
-                Change::Patch(patch) => self.apply(patch).await,
-                Change::Delete(deletion) => self.delete(deletion).await,
+                Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } => self.perform(&change.operations()).await,
+                Change::Call(call) => self.call(call).await,
                 Change::Notify(notice) => self.report(notice).await,
                 Change::Carried { by, expect } => self.confirm(by, *expect).await,
             },
-            Direction::Undo => match &self.step.change {
-                Change::Patch(patch) => self.undo(patch).await,
-                Change::Delete(deletion) => Ok(Report::of(format!(
-                    "{} was deleted for good; its controller has replaced it, so there is nothing to put back",
-                    deletion.target
-                ))),
+            Direction::Undo => match change {
+                Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } => self.revert(&change.operations()).await,
+                Change::Call(call) => self.call_back(call).await,
                 Change::Read { .. } | Change::Exec(_) | Change::Notify(_) | Change::Carried { .. } => Ok(Report::of("it changed nothing")),
             },
+        }
+    }
+
+    /// Looks, in the way that the step's action does.
+    async fn read(&self, targets: &[ObjectRef]) -> Result<Report, Halt> {
+        let action = self.worker.catalogue.find(&self.step.action);
+        match action.map(|action| action.kind()) {
+            Some(Kind::Read(Reader::Diagnostics)) => self.diagnose(targets).await,
+            Some(Kind::Read(Reader::Health)) => self.health(targets).await,
+            Some(Kind::Read(Reader::Correlate | Reader::Pause) | Kind::Exec | Kind::Cluster | Kind::Outside | Kind::Notify) | None => {
+                Err(self.unknown_action())
+            }
         }
     }
 
@@ -259,12 +293,22 @@ impl Run<'_> {
         )
     }
 
+    /// What is known of the effect of the whole step.
     pub(crate) fn effect(&self) -> Effect {
-        *self.effect.lock().unwrap_or_else(PoisonError::into_inner)
+        let known = *self.effect.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.settled { Effect::Applied } else { known.current }
     }
 
+    /// What is known of the effect of the request at hand.
     pub(crate) fn know(&self, effect: Effect) {
-        *self.effect.lock().unwrap_or_else(PoisonError::into_inner) = effect;
+        self.effect.lock().unwrap_or_else(PoisonError::into_inner).current = effect;
+    }
+
+    /// The request at hand is done: whatever becomes of the next ones, the step has an effect if this one had.
+    pub(crate) fn settle(&self) {
+        let mut known = self.effect.lock().unwrap_or_else(PoisonError::into_inner);
+        known.settled |= known.current == Effect::Applied;
+        known.current = Effect::None;
     }
 
     pub(crate) fn since(&self) -> Option<Timestamp> {
@@ -272,30 +316,35 @@ impl Run<'_> {
         self.started.checked_sub(SignedDuration::from_secs(5)).ok()
     }
 
-    /// Takes the lease of the target for the workflow. It stays until the workflow has ended.
-    pub(crate) async fn lease(&self, target: &ObjectRef) -> Result<Lease, Halt> {
-        let key = target.lease_key(&self.event.cluster);
-        match self.worker.leases.acquire(&key, self.attempt.plan.as_str()).await? {
-            Ok(lease) => Ok(lease),
-            Err(held) => {
-                metrics::refusal("lease");
-                Err(Halt::failed(
-                    FailureKind::LeaseLost,
-                    self.effect(),
-                    format!("{target} is being remediated by {}", held.0),
-                ))
+    /// Takes the leases of the targets for the workflow. They stay until the workflow has ended.
+    pub(crate) async fn leases(&self, targets: &[&ObjectRef]) -> Result<Vec<Lease>, Halt> {
+        let mut leases = Vec::with_capacity(targets.len());
+        for target in targets {
+            let key = target.lease_key(&self.event.cluster);
+            match self.worker.leases.acquire(&key, self.attempt.plan.as_str()).await? {
+                Ok(lease) => leases.push(lease),
+                Err(held) => {
+                    metrics::refusal("lease");
+                    return Err(Halt::failed(
+                        FailureKind::LeaseLost,
+                        self.effect(),
+                        format!("{target} is being remediated by {}", held.0),
+                    ));
+                }
             }
         }
+        Ok(leases)
     }
 
     /// The last question before anything is changed, asked of the log as it is now.
-    pub(crate) async fn permitted(&self, lease: Option<&Lease>) -> Result<(), Halt> {
-        let held = match lease {
-            Some(lease) => self.worker.leases.still_held(lease).await?,
-            None => false,
-        };
+    pub(crate) async fn permitted(&self, leases: &[Lease]) -> Result<(), Halt> {
+        let mut held = !leases.is_empty();
+        for lease in leases {
+            held &= self.worker.leases.still_held(lease).await?;
+        }
         let incident = self.worker.kit.log.load(&self.event.cluster, &self.event.incident).await?;
-        match permit(&incident, self.attempt, &self.worker.rules(), held) {
+        let now = self.worker.kit.clock.now();
+        match permit(&incident, self.attempt, &self.worker.rules(), held, now) {
             Ok(step) if step.change == self.step.change => Ok(()),
             Ok(_) => Err(Halt::Abandoned("the plan changed".into())),
             Err(denied) => {

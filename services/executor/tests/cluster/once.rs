@@ -128,7 +128,7 @@ async fn a_target_that_another_workflow_remediates_is_left_alone() {
     let plan = propose(&stage, &[limit()]).await;
     stage.approve().await;
     let leases = paramedic_bus::lease::Leases::open(&stage.kit.bus).await.unwrap();
-    let key = plan.steps[0].change.lease_target().unwrap().lease_key(&stage.kit.cluster.name);
+    let key = plan.steps[0].change.lease_targets()[0].lease_key(&stage.kit.cluster.name);
     leases.acquire(&key, "plan_other").await.unwrap().unwrap();
     let work = scheduled(&stage, &plan, Direction::Forward).await;
     let worker = stage.worker(&stage.kit, "one").await;

@@ -67,6 +67,7 @@ pub(crate) async fn prepare(stage: &Stage, wanted: &[Wanted]) -> v1::PrepareResp
             step_id: (*step).into(),
             action: (*action).into(),
             parameters_json: params.to_string(),
+            dependencies: Vec::new(),
         })
         .collect();
     let request = v1::PrepareRequest {
@@ -126,8 +127,7 @@ fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
                 policy: String::new(),
                 gate: change.mutates().then(|| gate.clone()),
                 timeout: Duration::from_secs(u64::try_from(prepared.timeout.unwrap().seconds).unwrap()),
-                change,
-            }
+                change, estimate: None, lasts: None, }
         })
         .collect();
     let held: Vec<&Step> = steps
@@ -158,8 +158,7 @@ fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
         rollback: Rollback::Automatic,
         criteria: Vec::new(),
         notes: prepared.notes,
-        steps,
-    }
+        steps, chosen: 0, deadline: None, estimate: None, options: Vec::new(), }
 }
 
 fn diagnosis() -> Diagnosis {
@@ -174,6 +173,5 @@ fn diagnosis() -> Diagnosis {
         missing_sources: Vec::new(),
         recommendations: Vec::new(),
         criteria: Vec::new(),
-        engine: "test".into(),
-    }
+        engine: "test".into(), options: Vec::new(), }
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
+use paramedic_catalogue::Catalogue;
 use paramedic_domain::{
     approval::{Channel, Decision},
     envelope::Envelope,
@@ -125,13 +126,16 @@ impl Stage {
         Service {
             kit: self.kit.clone(),
             cluster: Some(self.cluster()),
+            catalogue: Catalogue::default(),
         }
     }
 
     /// A worker that is not fed by a consumer.
     pub(crate) async fn worker(&self, kit: &Kit, name: &str) -> Worker {
         let id = name.parse().unwrap();
-        Worker::open(kit.clone(), self.config.clone(), self.cluster(), id).await.unwrap()
+        Worker::open(kit.clone(), self.config.clone(), self.cluster(), Catalogue::default(), id)
+            .await
+            .unwrap()
     }
 
     pub(crate) fn name(&self) -> (ClusterId, IncidentId) {

@@ -64,7 +64,7 @@ async fn seven_recommended_steps_become_two_patches_behind_one_gate() {
         "the annotated heap dump command was run: {names:?}"
     );
     // The lease ends with the workflow.
-    let target = plan.steps[2].change.lease_target().unwrap();
+    let target = plan.steps[2].change.lease_targets()[0];
     let leases = stage.kit.bus.kv(streams::LEASES, None).await.unwrap();
     let key = target.lease_key(&stage.kit.cluster.name);
     eventually!(leases.get(&key).await.unwrap().is_none_or(|entry| entry.value.is_none()));

@@ -14,15 +14,17 @@ use paramedic_domain::{
     fault::FailureKind,
     id::{GateId, StepId},
     incident::Incident,
-    workflow::StepState,
+    plan::Rollback,
+    workflow::{RollbackState, StepState},
 };
 use paramedic_executor::core::{
     advance::{advance, wake},
+    control::{Command, decide},
     rules::Rules,
 };
 
 use self::worker::{Cluster, Worker};
-use crate::strategy::{Fate, GateStory, Story};
+use crate::strategy::{Answer, Fate, GateStory, Story, Word};
 
 /// A work item or a call to advance; delivered at least once, in any order.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,6 +80,12 @@ impl Model {
                 | Event::StepSucceeded { .. }
                 | Event::StepFailed { .. }
                 | Event::StepUndone { .. }
+                | Event::StepSkipped { .. }
+                | Event::WorkflowResumed { .. }
+                | Event::WorkflowCancelled { .. }
+                | Event::RollbackAsked { .. }
+                | Event::RollbackDecided { .. }
+                | Event::PlanRevised { .. }
                 | Event::IncidentCancelled { .. }
         );
         if let Event::StepScheduled {
@@ -127,8 +135,58 @@ impl Model {
                 let message = self.workers[pick % self.workers.len()].message.clone();
                 self.queue.push(message);
             }
+            // People: gates, answers, and words on the workflow.
+            _ if pick.is_multiple_of(4) => self.say(pick / 4),
             _ => self.decide_gate(pick),
         }
+    }
+
+    /// Somebody says one of the words that are left, or answers what is asked.
+    fn say(&mut self, pick: usize) {
+        let by = "bob@example.com";
+        if self.incident.run.as_ref().is_some_and(|run| run.paused.is_some()) {
+            self.command(&Command::Resume, by);
+            return;
+        }
+        if self.story.words.is_empty() {
+            return;
+        }
+        let index = pick % self.story.words.len();
+        match self.story.words.remove(index) {
+            Word::Pause => self.command(&Command::Pause, by),
+            Word::Cancel => self.command(&Command::Cancel, by),
+            Word::Skip(step) => self.command(&Command::Skip(plan::step_id(step)), by),
+            Word::Revise => {
+                if let Some(plan) = self.incident.plan.as_ref().filter(|_| !self.ended() && self.incident.end.is_none()) {
+                    let event = Event::PlanRevised {
+                        plan: plan.id.clone(),
+                        option: 0,
+                        edits: Vec::new(),
+                        by: by.into(),
+                        reason: String::new(),
+                    };
+                    self.append(event);
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: &Command, by: &str) {
+        if let Ok((events, _)) = decide(&self.incident, command, by, "said so", self.now) {
+            for event in events {
+                self.append(event);
+            }
+        }
+    }
+
+    /// The answer to the question what becomes of the effects; silence lets it expire.
+    fn answer(&mut self) {
+        let undo = match self.story.answer {
+            Answer::Undo => true,
+            Answer::Keep => false,
+            Answer::Silence => return,
+        };
+        self.command(&Command::Rollback { undo }, "bob@example.com");
     }
 
     /// Until nothing moves any more: fair delivery, everybody answers.
@@ -141,16 +199,46 @@ impl Model {
                 self.run_worker(0);
             } else if self.ended() {
                 return;
-            } else if let Some(due) = wake(&self.incident, &self.rules, self.now) {
+            } else if let Some(due) = self.due() {
                 self.now = due;
                 self.deliver(Message::Advance);
             } else {
+                // Whoever paused it comes back; whoever is asked answers, or the question expires.
+                self.command(&Command::Resume, "bob@example.com");
+                self.answer();
                 for gate in 0..self.story.gates.len() {
                     self.decide_gate(gate);
                 }
                 self.deliver(Message::Advance);
             }
         }
+    }
+
+    /// The next moment at which a message that waits comes again, or a person answers before that.
+    fn due(&mut self) -> Option<Timestamp> {
+        if self.incident.run.as_ref().is_some_and(|run| matches!(run.rollback, RollbackState::Asked { .. })) {
+            self.answer();
+        }
+        self.log
+            .iter()
+            .filter_map(|recorded| wake(&self.incident, &recorded.envelope.event, &self.rules, self.now))
+            .min()
+            // A deadline or a question is not waited for while people still have something to say.
+            .filter(|_| !self.waits_for_people())
+    }
+
+    fn waits_for_people(&self) -> bool {
+        let asked = self
+            .incident
+            .gates
+            .values()
+            .any(|gate| matches!(gate, GateState::Planned | GateState::Waiting { .. }));
+        let retrying = self.incident.run.as_ref().is_some_and(|run| {
+            run.steps
+                .values()
+                .any(|step| matches!(step.state, StepState::Failed { .. } | StepState::UndoFailed { .. }))
+        });
+        asked && !retrying
     }
 
     fn deliver(&mut self, message: Message) {
@@ -170,7 +258,7 @@ impl Model {
     fn run_worker(&mut self, pick: usize) {
         let at = pick % self.workers.len();
         let mut worker = self.workers.swap_remove(at);
-        let outcome = worker.advance(&self.incident, &self.rules, &mut self.cluster, &self.story);
+        let outcome = worker.advance(&self.incident, &self.rules, &mut self.cluster, &self.story, self.now);
         if let Some(event) = outcome.append {
             self.append(event);
         }
@@ -245,7 +333,9 @@ impl Model {
                 broken.push(format!("step {step} was to be undone out of turn"));
             }
         }
-        let smooth = self.incident.end.is_none()
+        let untouched = run.cancelled.is_none() && self.incident.revision.is_none() && self.story.deadline.is_none();
+        let smooth = untouched
+            && self.incident.end.is_none()
             && self.story.gates.iter().all(|gate| *gate == GateStory::Grant)
             && self
                 .story
@@ -261,10 +351,13 @@ impl Model {
         match outcome {
             WorkflowOutcome::Succeeded => {}
             WorkflowOutcome::RolledBack if !left.is_empty() => broken.push(format!("INV-08: rolled back, but {left:?} is in the cluster")),
-            WorkflowOutcome::Cancelled if self.story.rollback && !left.is_empty() => {
+            WorkflowOutcome::Cancelled if !left.is_empty() => {
                 broken.push(format!("INV-08: cancelled, but {left:?} is in the cluster"));
             }
-            WorkflowOutcome::RolledBack | WorkflowOutcome::Cancelled | WorkflowOutcome::Stuck => {}
+            WorkflowOutcome::Failed if self.story.rollback == Rollback::Automatic => {
+                broken.push("INV-08: effects were kept although the plan undoes them".into());
+            }
+            WorkflowOutcome::RolledBack | WorkflowOutcome::Cancelled | WorkflowOutcome::Failed | WorkflowOutcome::Stuck => {}
         }
         if let Some(unknown) = left.difference(&known).next() {
             broken.push(format!("INV-08: the effect of {unknown} is in the cluster and nobody knows"));

@@ -1,6 +1,9 @@
 //! Random plans, fates and schedules.
 
-use paramedic_domain::fault::{Effect, FailureKind};
+use paramedic_domain::{
+    fault::{Effect, FailureKind},
+    plan::Rollback,
+};
 use proptest::{collection::vec, prelude::*};
 
 /// What happens when a worker tries a step: one entry per attempt, the last one repeats.
@@ -18,6 +21,8 @@ pub(crate) struct StepStory {
     /// Indexes of earlier steps.
     pub(crate) depends_on: Vec<usize>,
     pub(crate) mutates: bool,
+    /// Index of the object it changes: some share one.
+    pub(crate) target: usize,
     /// Index of the gate it waits for.
     pub(crate) gate: Option<usize>,
     pub(crate) fates: Vec<Fate>,
@@ -31,11 +36,32 @@ pub(crate) enum GateStory {
     Expire,
 }
 
+/// What people say when they are asked what becomes of the effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Undo,
+    Keep,
+    Silence,
+}
+
+/// What people do to a running workflow, each at most once, at a moment that chance chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    Pause,
+    Cancel,
+    Skip(usize),
+    Revise,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Story {
     pub(crate) steps: Vec<StepStory>,
     pub(crate) gates: Vec<GateStory>,
-    pub(crate) rollback: bool,
+    pub(crate) rollback: Rollback,
+    pub(crate) answer: Answer,
+    pub(crate) words: Vec<Word>,
+    /// Seconds from the proposal.
+    pub(crate) deadline: Option<u64>,
     pub(crate) parallel: usize,
     pub(crate) cancel: bool,
     pub(crate) choices: Vec<u16>,
@@ -72,17 +98,19 @@ fn step(index: usize) -> impl Strategy<Value = StepStory> {
     (
         dependencies,
         any::<bool>(),
+        0..4_usize,
         proptest::option::weighted(0.4, 0..3_usize),
         vec(fate(), 1..3),
         vec(undo_fate(), 1..3),
     )
-        .prop_map(move |(dependencies, mutates, gate, fates, undo_fates)| {
+        .prop_map(move |(dependencies, mutates, target, gate, fates, undo_fates)| {
             let mut depends_on: Vec<usize> = dependencies.iter().filter(|_| index > 0).map(|d| d.index(index.max(1))).collect();
             depends_on.sort_unstable();
             depends_on.dedup();
             StepStory {
                 depends_on,
                 mutates,
+                target,
                 gate,
                 fates,
                 undo_fates,
@@ -90,20 +118,35 @@ fn step(index: usize) -> impl Strategy<Value = StepStory> {
         })
 }
 
+fn word() -> impl Strategy<Value = Word> {
+    prop_oneof![
+        2 => Just(Word::Pause),
+        1 => Just(Word::Cancel),
+        2 => (0..6_usize).prop_map(Word::Skip),
+        1 => Just(Word::Revise),
+    ]
+}
+
 pub(crate) fn story() -> impl Strategy<Value = Story> {
     let gate = prop_oneof![5 => Just(GateStory::Grant), 1 => Just(GateStory::Deny), 1 => Just(GateStory::Expire)];
     (
         (1..6_usize).prop_flat_map(|count| (0..count).map(step).collect::<Vec<_>>()),
         vec(gate, 3),
-        proptest::bool::weighted(0.85),
+        prop_oneof![8 => Just(Rollback::Automatic), 2 => Just(Rollback::Ask), 1 => Just(Rollback::None)],
+        prop_oneof![Just(Answer::Undo), Just(Answer::Keep), Just(Answer::Silence)],
+        vec(word(), 0..3),
+        proptest::option::weighted(0.15, 1..600_u64),
         1..4_usize,
         proptest::bool::weighted(0.1),
         vec(any::<u16>(), 0..120),
     )
-        .prop_map(|(steps, gates, rollback, parallel, cancel, choices)| Story {
+        .prop_map(|(steps, gates, rollback, answer, words, deadline, parallel, cancel, choices)| Story {
             steps,
             gates,
             rollback,
+            answer,
+            words,
+            deadline,
             parallel,
             cancel,
             choices,

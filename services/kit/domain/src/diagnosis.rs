@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{evidence::Evidence, id::EvidenceId, object::ObjectRef, plan::Recommendation, verification::Criterion};
+use crate::{
+    evidence::Evidence,
+    id::EvidenceId,
+    object::ObjectRef,
+    plan::{PlanOption, Recommendation},
+    verification::Criterion,
+};
 
 /// The closed vocabulary of causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +77,9 @@ pub struct Diagnosis {
     pub missing_sources: Vec<String>,
     /// What the engine would do.
     pub recommendations: Vec<Recommendation>,
+    /// Up to three ways out, best first; the first one's steps are `recommendations`. Empty: there is only that one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<PlanOption>,
     /// How to tell that it worked.
     pub criteria: Vec<Criterion>,
     /// Which engine said so.

@@ -13,7 +13,7 @@ use crate::{
     evidence::Evidence,
     fault::{Effect, FailureKind},
     id::{GateId, IncidentId, PlanId, StepId, WorkerId},
-    plan::{Plan, Refusal},
+    plan::{Plan, Refusal, StepEdit},
     verification::Verification,
 };
 
@@ -46,6 +46,8 @@ pub enum WorkflowOutcome {
     Succeeded,
     /// It failed; nothing is left of it (or nothing had been changed).
     RolledBack,
+    /// It failed and effects stay because the plan or a person said so.
+    Failed,
     /// It failed and an effect could not be undone: a person was paged.
     Stuck,
     /// A person stopped it.
@@ -73,8 +75,12 @@ pub enum FailureCause {
         /// Which.
         gate: GateId,
     },
-    /// A person cancelled the incident.
+    /// A person cancelled the workflow or closed the incident.
     Cancelled,
+    /// It took longer than the plan allows.
+    Deadline,
+    /// A person asked for another plan.
+    Superseded,
 }
 
 /// Where a notification went.
@@ -130,6 +136,14 @@ pub enum Event {
     PlanProposed { plan: Box<Plan> },
     /// No plan, and why.
     PlanRefused { attempt: u32, refusals: Vec<Refusal> },
+    /// A person wants another of the plan's options, or other parameters: a new plan with a new digest follows.
+    PlanRevised {
+        plan: PlanId,
+        option: u32,
+        edits: Vec<StepEdit>,
+        by: String,
+        reason: String,
+    },
 
     /// A gate asks.
     ApprovalRequested { plan: PlanId, gate: GateId, expires_at: Timestamp },
@@ -189,6 +203,37 @@ pub enum Event {
         attempt: u32,
         summary: String,
     },
+    /// How far a long step has come.
+    StepProgressed {
+        plan: PlanId,
+        step: StepId,
+        direction: Direction,
+        attempt: u32,
+        message: String,
+    },
+    /// The effect of a step that must not stay was put back in time.
+    StepExpired { plan: PlanId, step: StepId, summary: String },
+    /// It could not be put back: a person must.
+    StepExpiryFailed { plan: PlanId, step: StepId, message: String },
+    /// A person stopped the workflow from starting further steps.
+    WorkflowPaused { plan: PlanId, by: String, reason: String },
+    /// A person let it go on.
+    WorkflowResumed { plan: PlanId, by: String },
+    /// A person ended it: what runs is finished, what was done is undone.
+    WorkflowCancelled { plan: PlanId, by: String, reason: String },
+    /// It failed, and people are asked what becomes of its effects.
+    RollbackAsked {
+        plan: PlanId,
+        reason: String,
+        expires_at: Timestamp,
+    },
+    /// A person said whether effects are undone.
+    RollbackDecided {
+        plan: PlanId,
+        undo: bool,
+        by: String,
+        reason: String,
+    },
     /// Nothing more will run.
     WorkflowFinished {
         plan: PlanId,
@@ -236,6 +281,7 @@ impl Event {
             Self::AnalysisInconclusive { .. } => "analysis_inconclusive",
             Self::PlanProposed { .. } => "plan_proposed",
             Self::PlanRefused { .. } => "plan_refused",
+            Self::PlanRevised { .. } => "plan_revised",
             Self::ApprovalRequested { .. } => "approval_requested",
             Self::ApprovalGranted { .. } => "approval_granted",
             Self::ApprovalDenied { .. } => "approval_denied",
@@ -247,6 +293,14 @@ impl Event {
             Self::StepFailed { .. } => "step_failed",
             Self::StepSkipped { .. } => "step_skipped",
             Self::StepUndone { .. } => "step_undone",
+            Self::StepProgressed { .. } => "step_progressed",
+            Self::StepExpired { .. } => "step_expired",
+            Self::StepExpiryFailed { .. } => "step_expiry_failed",
+            Self::WorkflowPaused { .. } => "workflow_paused",
+            Self::WorkflowResumed { .. } => "workflow_resumed",
+            Self::WorkflowCancelled { .. } => "workflow_cancelled",
+            Self::RollbackAsked { .. } => "rollback_asked",
+            Self::RollbackDecided { .. } => "rollback_decided",
             Self::WorkflowFinished { .. } => "workflow_finished",
             Self::VerificationPassed { .. } => "verification_passed",
             Self::VerificationFailed { .. } => "verification_failed",

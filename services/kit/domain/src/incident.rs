@@ -16,8 +16,8 @@ use crate::{
     digest::Digest,
     envelope::Envelope,
     event::{Event, Receipt, WorkflowOutcome},
-    id::{ClusterId, EventId, GateId, IncidentId},
-    plan::{Plan, Refusal},
+    id::{ClusterId, EventId, GateId, IncidentId, PlanId},
+    plan::{Plan, PlanOption, Recommendation, Refusal},
     verification::{Verdict, Verification},
     workflow::{Run, StepState},
 };
@@ -76,6 +76,9 @@ pub struct Incident {
     pub plan: Option<Plan>,
     /// Why there is no plan.
     pub refusals: Option<Vec<Refusal>>,
+    /// What a person wants instead of the current plan.
+    #[serde(default)]
+    pub revision: Option<Revision>,
     /// The current plan's gates.
     pub gates: BTreeMap<GateId, GateState>,
     /// The current plan's run.
@@ -90,6 +93,23 @@ pub struct Incident {
     pub end: Option<End>,
     /// Events that did not fit the state they met (INV-03 counts them).
     pub misfits: u32,
+}
+
+/// A person's word on what the next plan shall be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The plan it replaces.
+    pub plan: PlanId,
+    /// The recommendations it starts from: those of the chosen option, with the edits in them.
+    pub recommendations: Vec<Recommendation>,
+    /// Every option of the replaced plan.
+    pub options: Vec<PlanOption>,
+    /// Index of the chosen one.
+    pub chosen: u32,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The end of an incident.
@@ -124,6 +144,7 @@ impl Incident {
             plans: 0,
             plan: None,
             refusals: None,
+            revision: None,
             gates: BTreeMap::new(),
             run: None,
             verification: None,

@@ -130,7 +130,7 @@ fn undone_out_of_order(before: &Incident, step: &crate::id::StepId) -> Option<St
 
 /// INV-08: an end that claims more than the effects show.
 fn effects_left(before: &Incident, outcome: WorkflowOutcome) -> Option<String> {
-    let (plan, run) = (before.plan.as_ref()?, before.run.as_ref()?);
+    let run = before.run.as_ref()?;
     let left = &run.effects;
     match outcome {
         WorkflowOutcome::Succeeded => run
@@ -138,8 +138,10 @@ fn effects_left(before: &Incident, outcome: WorkflowOutcome) -> Option<String> {
             .iter()
             .find(|(id, _)| !run.satisfied(id))
             .map(|(id, _)| format!("succeeded without step {id}")),
-        WorkflowOutcome::RolledBack | WorkflowOutcome::Cancelled => (!left.is_empty() && plan.rollback == crate::plan::Rollback::Automatic)
-            .then(|| format!("ended as rolled back with effects left: {left:?}")),
+        WorkflowOutcome::RolledBack | WorkflowOutcome::Cancelled => {
+            (!left.is_empty()).then(|| format!("ended as rolled back with effects left: {left:?}"))
+        }
+        WorkflowOutcome::Failed => left.is_empty().then(|| "ended failed with effects kept, but none is left".into()),
         WorkflowOutcome::Stuck => left.is_empty().then(|| "ended stuck with no effect left".into()),
     }
 }

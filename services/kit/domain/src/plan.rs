@@ -72,6 +72,36 @@ pub struct Step {
     pub gate: Option<GateId>,
     /// Longest time one attempt may take.
     pub timeout: Duration,
+    /// How long its effect may stay; `None`: for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Lasts>,
+    /// How long it usually takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+}
+
+/// When an effect that must not stay is put back, whatever becomes of the workflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "until")]
+pub enum Lasts {
+    /// When the workflow has ended.
+    Workflow,
+    /// When the incident's verification has passed, or the incident has ended.
+    Verified,
+    /// This long after the step succeeded.
+    For {
+        /// How long.
+        duration: Duration,
+    },
+}
+
+/// How long something takes, by experience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Median.
+    pub typical: Duration,
+    /// Runs it was measured on; 0: the catalogue's guess.
+    pub samples: u32,
 }
 
 /// A question to people about one or more steps.
@@ -99,6 +129,8 @@ pub struct Gate {
 pub enum Rollback {
     /// Effects are undone in reverse order.
     Automatic,
+    /// A person says whether effects are undone or stay; nobody's word in time means that they stay.
+    Ask,
     /// Effects stay; a person is told.
     None,
 }
@@ -128,6 +160,61 @@ pub struct Plan {
     pub criteria: Vec<Criterion>,
     /// What the planner wants people to know: merged rollouts, owners, doubts.
     pub notes: Vec<String>,
+    /// How long the workflow may take from its proposal to its last forward step, the waiting for people included;
+    /// undoing may take longer. `None`: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Duration>,
+    /// Usual running time along the critical path, without waiting for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+    /// Every way out that was considered, best first; this plan is the one at [`Plan::chosen`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<PlanOption>,
+    /// Index into `options`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub chosen: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What an option does about the problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approach {
+    /// Removes the cause.
+    Fix,
+    /// Removes the cause another way.
+    Alternative,
+    /// Eases the symptom; the cause stays.
+    Mitigation,
+}
+
+/// One way out of an incident.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanOption {
+    /// What it does about the problem.
+    pub approach: Approach,
+    /// Headline.
+    pub title: String,
+    /// What it costs and what it does not solve, in one line.
+    pub tradeoff: String,
+    /// Its steps, as recommended.
+    pub recommendations: Vec<Recommendation>,
+    /// Why it cannot be planned as things stand; empty when it can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refusal>,
+}
+
+/// Parameters that a person wants other than recommended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepEdit {
+    /// Which step.
+    pub step: StepId,
+    /// Every parameter of the step as it shall be.
+    pub parameters: serde_json::Map<String, serde_json::Value>,
 }
 
 /// One reason why there is no plan.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Change;
+use crate::change::{Call, Change, Deletion, ObjectPatch, Operation};
 
 /// Five levels; unknown counts as critical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +38,18 @@ pub struct Context {
     pub disruptions_allowed: Option<u32>,
     /// Name of the GitOps tool that owns the object and will fight a direct change.
     pub gitops_owner: Option<String>,
+    /// What the action itself knows against it, each with the level it deserves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concerns: Vec<Concern>,
+}
+
+/// A reason against a change and the level of risk it deserves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concern {
+    /// The level.
+    pub level: RiskLevel,
+    /// A sentence.
+    pub text: String,
 }
 
 /// Grades a change. A dry run that was refused makes it critical: nobody knows what it would do.
@@ -59,47 +71,38 @@ pub fn assess(change: &Change, context: &Context) -> Risk {
                 exec.target
             ),
         )),
-        Change::Patch(patch) => {
-            if let crate::change::DryRun::Rejected { message } = &patch.dry_run {
-                reasons.push((RiskLevel::Critical, format!("the API server refused the dry run: {message}")));
+        Change::Patch(patch) => patched(patch, context, &mut reasons),
+        Change::Delete(deletion) => deleted(deletion, &mut reasons),
+        Change::Sequence { operations } => {
+            for operation in operations {
+                match operation {
+                    Operation::Patch(patch) => patched(patch, context, &mut reasons),
+                    Operation::Delete(deletion) => deleted(deletion, &mut reasons),
+                    Operation::Create(creation) => reasons.push((RiskLevel::Low, format!("creates {}", creation.target))),
+                    Operation::Evict(eviction) => reasons.push(match &eviction.owner {
+                        Some(owner) => (RiskLevel::Medium, format!("evicts {}: {owner} replaces it", eviction.target)),
+                        None => (
+                            RiskLevel::Critical,
+                            format!("evicts {}: nothing would bring it back", eviction.target),
+                        ),
+                    }),
+                }
             }
-            if context.template_change {
-                let replicas = context.replicas.map_or_else(|| "all".to_owned(), |n| n.to_string());
-                reasons.push((
-                    RiskLevel::Medium,
-                    format!("changes the pod template of {}: {replicas} pods are replaced", patch.target),
-                ));
-                if context.replicas == Some(1) {
-                    reasons.push((RiskLevel::High, "a single replica: the restart is an interruption".into()));
-                }
-                if context.disruptions_allowed == Some(0) {
-                    reasons.push((RiskLevel::High, "its PodDisruptionBudget allows no disruption now".into()));
-                }
-            } else {
-                reasons.push((RiskLevel::Low, format!("changes {} without replacing pods", patch.target)));
+            let pods = operations.iter().filter(|operation| operation.target().kind == "Pod").count();
+            if context.disruptions_allowed == Some(0) && pods > 0 {
+                reasons.push((RiskLevel::High, "a PodDisruptionBudget allows no disruption now".into()));
             }
         }
-        Change::Delete(deletion) => {
-            let level = if deletion.owner.is_some() {
-                RiskLevel::Medium
-            } else {
-                RiskLevel::Critical
-            };
-            let what = if deletion.owner.is_some() {
-                "its controller replaces it"
-            } else {
-                "nothing would bring it back"
-            };
-            reasons.push((level, format!("deletes {}: {what}", deletion.target)));
-            if let crate::change::DryRun::Rejected { message } = &deletion.dry_run {
-                reasons.push((RiskLevel::Critical, format!("the API server refused the dry run: {message}")));
-            }
-        }
+        Change::Call(call) => reasons.push(called(call)),
+    }
+    if let Some(message) = change.rejected() {
+        reasons.push((RiskLevel::Critical, format!("the dry run was refused: {message}")));
     }
     if change.mutates() {
         if let Some(owner) = &context.gitops_owner {
             reasons.push((RiskLevel::High, format!("{owner} owns the object and will put the old state back")));
         }
+        reasons.extend(context.concerns.iter().map(|concern| (concern.level, concern.text.clone())));
         if context.production {
             reasons.push((RiskLevel::Low, "in production".into()));
         }
@@ -108,5 +111,69 @@ pub fn assess(change: &Change, context: &Context) -> Risk {
     Risk {
         level: reasons.first().map_or(RiskLevel::Critical, |(level, _)| *level),
         reasons: reasons.into_iter().map(|(_, text)| text).collect(),
+    }
+}
+
+fn patched(patch: &ObjectPatch, context: &Context, reasons: &mut Vec<(RiskLevel, String)>) {
+    if context.template_change {
+        let replicas = context.replicas.map_or_else(|| "all".to_owned(), |n| n.to_string());
+        reasons.push((
+            RiskLevel::Medium,
+            format!("changes the pod template of {}: {replicas} pods are replaced", patch.target),
+        ));
+        if context.replicas == Some(1) {
+            reasons.push((RiskLevel::High, "a single replica: the restart is an interruption".into()));
+        }
+        if context.disruptions_allowed == Some(0) {
+            reasons.push((RiskLevel::High, "its PodDisruptionBudget allows no disruption now".into()));
+        }
+    } else {
+        reasons.push((RiskLevel::Low, format!("changes {} without replacing pods", patch.target)));
+    }
+    if let Some(why) = &patch.irreversible {
+        reasons.push((RiskLevel::Medium, format!("cannot be undone: {why}")));
+    }
+}
+
+fn deleted(deletion: &Deletion, reasons: &mut Vec<(RiskLevel, String)>) {
+    reasons.push(match (&deletion.owner, &deletion.restore) {
+        (Some(_), _) => (
+            RiskLevel::Medium,
+            format!("deletes {}: its controller replaces it", deletion.target),
+        ),
+        (None, Some(_)) => (
+            RiskLevel::High,
+            format!("deletes {}: it is kept in the plan and can be created again", deletion.target),
+        ),
+        (None, None) => (
+            RiskLevel::Critical,
+            format!("deletes {}: nothing would bring it back", deletion.target),
+        ),
+    });
+}
+
+fn called(call: &Call) -> (RiskLevel, String) {
+    match call {
+        Call::Silence(silence) => (
+            RiskLevel::Low,
+            format!(
+                "silences {} set(s) of labels for at most {} s",
+                silence.matchers.len(),
+                silence.lasts.as_secs()
+            ),
+        ),
+        Call::Ticket(ticket) => (RiskLevel::None, format!("files a ticket in {} {}", ticket.tracker, ticket.project)),
+        Call::Commit(commit) => (
+            RiskLevel::Low,
+            format!(
+                "pushes branch {} of {} for review; {} stays as it is",
+                commit.branch, commit.repository, commit.base
+            ),
+        ),
+        // What it does is known to its operator alone, who registers a risk with it; that comes in as a concern.
+        Call::Request(request) => match &request.irreversible {
+            Some(why) => (RiskLevel::High, format!("calls {}, which cannot be undone: {why}", request.action)),
+            None => (RiskLevel::Low, format!("calls {}", request.action)),
+        },
     }
 }

@@ -1,12 +1,14 @@
 //! The state of a running plan: which step is where, which effects are in the cluster.
 
+mod transitions;
+
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Artifact, Direction, Event, FailureCause, WorkflowOutcome},
+    event::{Artifact, FailureCause, WorkflowOutcome},
     fault::{Effect, FailureKind},
     id::{StepId, WorkerId},
     plan::{Plan, Step},
@@ -85,8 +87,42 @@ pub struct StepRun {
     pub failure: Option<StepFailure>,
     /// What it reported.
     pub summary: String,
+    /// How far it has come, while it runs.
+    #[serde(default)]
+    pub progress: Option<String>,
     /// What it kept.
     pub artifacts: Vec<Artifact>,
+}
+
+/// A person's word on a workflow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What becomes of the effects of a failed workflow whose plan asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum RollbackState {
+    /// Nobody was asked yet.
+    Open,
+    /// People were asked.
+    Asked {
+        /// Until then.
+        expires_at: Timestamp,
+    },
+    /// A person said it.
+    Decided {
+        /// Effects are undone.
+        undo: bool,
+        /// Who, why and when.
+        word: Word,
+    },
 }
 
 /// A run of one plan.
@@ -96,16 +132,39 @@ pub struct Run {
     pub steps: BTreeMap<StepId, StepRun>,
     /// Steps whose change is (or may be) in the cluster, in the order it got there.
     pub effects: Vec<StepId>,
+    /// When its plan was proposed.
+    pub since: Timestamp,
+    /// No further step starts while this stands.
+    #[serde(default)]
+    pub paused: Option<Word>,
+    /// How long it was paused before, which its deadline does not count.
+    #[serde(default)]
+    pub paused_for: SignedDuration,
+    /// A person ended it.
+    #[serde(default)]
+    pub cancelled: Option<Word>,
+    /// What people say about its effects after a failure.
+    pub rollback: RollbackState,
     /// How it ended, and why if not well.
     pub ended: Option<(WorkflowOutcome, Option<FailureCause>)>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
 
+impl Word {
+    fn new(by: &str, reason: &str, at: Timestamp) -> Self {
+        Self {
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            at,
+        }
+    }
+}
+
 impl Run {
     /// A run in which nothing has happened.
     #[must_use]
-    pub fn new(plan: &Plan) -> Self {
+    pub fn new(plan: &Plan, since: Timestamp) -> Self {
         let waiting = StepRun {
             state: StepState::Waiting,
             attempts: 0,
@@ -115,11 +174,17 @@ impl Run {
             effect: Effect::None,
             failure: None,
             summary: String::new(),
+            progress: None,
             artifacts: Vec::new(),
         };
         Self {
             steps: plan.steps.iter().map(|step| (step.id.clone(), waiting.clone())).collect(),
             effects: Vec::new(),
+            since,
+            paused: None,
+            paused_for: SignedDuration::ZERO,
+            cancelled: None,
+            rollback: RollbackState::Open,
             ended: None,
             ended_at: None,
         }
@@ -131,6 +196,16 @@ impl Run {
         self.steps
             .get(step)
             .is_some_and(|run| matches!(run.state, StepState::Succeeded | StepState::Skipped))
+    }
+
+    /// When the workflow has to be through with its forward steps; `None` while it is paused, and without a limit.
+    #[must_use]
+    pub fn deadline(&self, plan: &Plan) -> Option<Timestamp> {
+        let limit = SignedDuration::try_from(plan.deadline?).unwrap_or(SignedDuration::MAX);
+        if self.paused.is_some() {
+            return None;
+        }
+        self.since.checked_add(limit.checked_add(self.paused_for)?).ok()
     }
 
     /// Whether a worker may be busy with the step.
@@ -145,182 +220,6 @@ impl Run {
             | StepState::Undone
             | StepState::UndoFailed { .. } => false,
         })
-    }
-
-    /// Applies an event of this plan. An event that does not fit the state changes nothing and returns `false`:
-    /// the log may hold it, the state never bends to it.
-    pub fn apply(&mut self, plan: &Plan, event: &Event, at: Timestamp) -> bool {
-        if self.ended.is_some() {
-            return false;
-        }
-        match event {
-            Event::StepScheduled {
-                step, direction, attempt, ..
-            } => self.scheduled(step, *direction, *attempt),
-            Event::StepStarted {
-                step,
-                direction,
-                attempt,
-                worker,
-                ..
-            } => self.started(step, *direction, *attempt, worker, at),
-            Event::StepSucceeded {
-                step,
-                attempt,
-                summary,
-                artifacts,
-                ..
-            } => {
-                let mutates = plan.step(step).is_some_and(|step| step.change.mutates());
-                self.succeeded(step, *attempt, summary, artifacts, mutates, at)
-            }
-            Event::StepFailed {
-                step,
-                direction,
-                attempt,
-                kind,
-                effect,
-                message,
-                ..
-            } => self.failed(step, *direction, *attempt, (*kind, *effect, message), at),
-            Event::StepSkipped { step, .. } => self.skipped(step, at),
-            Event::StepUndone {
-                step, attempt, summary, ..
-            } => self.undone(step, *attempt, summary, at),
-            Event::WorkflowFinished { outcome, cause, .. } => {
-                self.ended = Some((*outcome, cause.clone()));
-                self.ended_at = Some(at);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    // Waiting | Failed => Scheduled; Succeeded | Failed => UndoScheduled; UndoFailed => UndoScheduled (tried again)
-    fn scheduled(&mut self, step: &StepId, direction: Direction, attempt: u32) -> bool {
-        let Some(run) = self.steps.get_mut(step) else { return false };
-        match (direction, &run.state) {
-            (Direction::Forward, StepState::Waiting | StepState::Failed { .. }) if attempt == run.attempts + 1 => {
-                run.state = StepState::Scheduled;
-                run.attempts = attempt;
-                true
-            }
-            (Direction::Undo, StepState::Succeeded | StepState::Failed { .. } | StepState::UndoFailed { .. })
-                if attempt == run.undo_attempts + 1 =>
-            {
-                run.state = StepState::UndoScheduled;
-                run.undo_attempts = attempt;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    // Scheduled | Running => Running (a second worker took over); the same for undo
-    fn started(&mut self, step: &StepId, direction: Direction, attempt: u32, worker: &WorkerId, at: Timestamp) -> bool {
-        let Some(run) = self.steps.get_mut(step) else { return false };
-        match (direction, &run.state) {
-            (Direction::Forward, StepState::Scheduled | StepState::Running { .. }) if attempt == run.attempts => {
-                run.state = StepState::Running { worker: worker.clone() };
-                run.started.get_or_insert(at);
-                true
-            }
-            (Direction::Undo, StepState::UndoScheduled | StepState::Undoing { .. }) if attempt == run.undo_attempts => {
-                run.state = StepState::Undoing { worker: worker.clone() };
-                true
-            }
-            _ => false,
-        }
-    }
-
-    // Running => Succeeded
-    fn succeeded(&mut self, step: &StepId, attempt: u32, summary: &str, artifacts: &[Artifact], mutates: bool, at: Timestamp) -> bool {
-        let Some(run) = self.steps.get_mut(step) else { return false };
-        if !matches!(run.state, StepState::Running { .. }) || attempt != run.attempts {
-            return false;
-        }
-        run.state = StepState::Succeeded;
-        run.failure = None;
-        run.finished = Some(at);
-        summary.clone_into(&mut run.summary);
-        artifacts.clone_into(&mut run.artifacts);
-        if mutates {
-            run.effect = Effect::Applied;
-            self.remember_effect(step);
-        }
-        true
-    }
-
-    // Running => Failed; Undoing => UndoFailed
-    fn failed(
-        &mut self,
-        step: &StepId,
-        direction: Direction,
-        attempt: u32,
-        (kind, effect, message): (FailureKind, Effect, &str),
-        at: Timestamp,
-    ) -> bool {
-        let Some(run) = self.steps.get_mut(step) else { return false };
-        match (direction, &run.state) {
-            (Direction::Forward, StepState::Running { .. }) if attempt == run.attempts => {
-                run.state = StepState::Failed {
-                    kind,
-                    message: message.to_owned(),
-                };
-                run.failure = Some(StepFailure {
-                    kind,
-                    message: message.to_owned(),
-                    at,
-                });
-                run.finished = Some(at);
-                if effect != Effect::None {
-                    run.effect = effect;
-                    self.remember_effect(step);
-                }
-                true
-            }
-            (Direction::Undo, StepState::Undoing { .. }) if attempt == run.undo_attempts => {
-                run.state = StepState::UndoFailed {
-                    kind,
-                    message: message.to_owned(),
-                };
-                run.finished = Some(at);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    // Waiting | Failed => Skipped
-    fn skipped(&mut self, step: &StepId, at: Timestamp) -> bool {
-        let Some(run) = self.steps.get_mut(step) else { return false };
-        let fits = matches!(run.state, StepState::Waiting | StepState::Failed { .. }) && run.effect == Effect::None;
-        if fits {
-            run.state = StepState::Skipped;
-            run.failure = None;
-            run.finished = Some(at);
-        }
-        fits
-    }
-
-    // Undoing => Undone
-    fn undone(&mut self, step: &StepId, attempt: u32, summary: &str, at: Timestamp) -> bool {
-        let Some(run) = self.steps.get_mut(step) else { return false };
-        if !matches!(run.state, StepState::Undoing { .. }) || attempt != run.undo_attempts {
-            return false;
-        }
-        run.state = StepState::Undone;
-        run.effect = Effect::None;
-        run.finished = Some(at);
-        summary.clone_into(&mut run.summary);
-        self.effects.retain(|id| id != step);
-        true
-    }
-
-    fn remember_effect(&mut self, step: &StepId) {
-        if !self.effects.contains(step) {
-            self.effects.push(step.clone());
-        }
     }
 
     /// Steps whose dependencies are satisfied and that nobody has taken yet.

@@ -70,8 +70,7 @@ fn plan() -> Plan {
         undo: serde_json::from_str(r#"[{"op":"replace","path":"/spec/replicas","value":2}]"#).unwrap(),
         diff: Vec::new(),
         dry_run: DryRun::Accepted { warnings: Vec::new() },
-        wait: Wait::Accepted,
-    };
+        wait: Wait::Accepted, irreversible: None, owner: None, subresource: None, };
     let step = Step {
         id: "scale".parse().unwrap(),
         action: "scale".into(),
@@ -86,8 +85,7 @@ fn plan() -> Plan {
         },
         policy: String::new(),
         gate: Some("gate_one".parse().unwrap()),
-        timeout: std::time::Duration::from_secs(60),
-    };
+        timeout: std::time::Duration::from_secs(60), estimate: None, lasts: None, };
     let gate = Gate {
         id: "gate_one".parse().unwrap(),
         steps: vec![step.id.clone()],
@@ -108,8 +106,7 @@ fn plan() -> Plan {
         gates: vec![gate],
         rollback: Rollback::Automatic,
         criteria: Vec::new(),
-        notes: Vec::new(),
-    }
+        notes: Vec::new(), chosen: 0, deadline: None, estimate: None, options: Vec::new(), }
 }
 
 fn asked() -> Log {

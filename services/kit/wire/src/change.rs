@@ -1,6 +1,8 @@
 //! Changes.
 
-use paramedic_domain::change::{Change, Confirm, Deletion, DryRun, Exec, FieldChange, Notice, ObjectPatch, Wait};
+use paramedic_domain::change::{
+    Change, Confirm, Creation, Deletion, DryRun, Eviction, Exec, FieldChange, Notice, ObjectPatch, Operation, Wait,
+};
 use paramedic_proto::v1::{self, change::Kind, dry_run::Answer};
 
 use crate::{
@@ -8,14 +10,19 @@ use crate::{
     codec::{Field, message, message_field, words},
 };
 
-words!(Wait => Wait { Accepted, Rollout });
+words!(Wait => Wait { Accepted, Rollout, JobComplete, Resized, PodResized, Synced, Reconciled });
 words!(Confirm => Confirm { RolledOut, InTemplate });
 message!(Exec => Exec { target, container, argv });
 message!(FieldChange => FieldChange { path, from, to });
-message!(ObjectPatch => ObjectPatch { target, diff, dry_run, wait; patch = patch_json, undo = undo_json });
-message!(Deletion => Deletion { target, owner, dry_run });
+message!(ObjectPatch => ObjectPatch {
+    target, diff, dry_run, wait, subresource, owner, irreversible;
+    patch = patch_json, undo = undo_json
+});
+message!(Creation => Creation { target, dry_run, wait, irreversible; object = object_json });
+message!(Deletion => Deletion { target, owner, dry_run; restore = restore_json });
+message!(Eviction => Eviction { target, owner, dry_run });
 message!(Notice => Notice { title, body, attachments });
-message_field!(Change, DryRun);
+message_field!(Change, DryRun, Operation);
 
 impl Wire for DryRun {
     type Proto = v1::DryRun;
@@ -25,6 +32,7 @@ impl Wire for DryRun {
                 warnings: warnings.clone(),
             }),
             Self::Rejected { message } => Answer::Rejected(v1::dry_run::Rejected { message: message.clone() }),
+            Self::Unavailable { reason } => Answer::Unavailable(v1::dry_run::Unavailable { reason: reason.clone() }),
         };
         v1::DryRun { answer: Some(answer) }
     }
@@ -32,6 +40,7 @@ impl Wire for DryRun {
         match proto.answer {
             Some(Answer::Accepted(v1::dry_run::Accepted { warnings })) => Ok(Self::Accepted { warnings }),
             Some(Answer::Rejected(v1::dry_run::Rejected { message })) => Ok(Self::Rejected { message }),
+            Some(Answer::Unavailable(v1::dry_run::Unavailable { reason })) => Ok(Self::Unavailable { reason }),
             None => Err(Invalid::new("answer", "is missing or unknown")),
         }
     }
@@ -48,6 +57,10 @@ impl Wire for Change {
             Self::Exec(exec) => Kind::Exec(exec.to_proto()),
             Self::Patch(patch) => Kind::Patch(patch.to_proto()),
             Self::Delete(deletion) => Kind::Delete(deletion.to_proto()),
+            Self::Sequence { operations } => Kind::Sequence(v1::Sequence {
+                operations: operations.to_field(),
+            }),
+            Self::Call(call) => Kind::Call(call.to_proto()),
             Self::Notify(notice) => Kind::Notify(notice.to_proto()),
             Self::Carried { by, expect } => Kind::Carried(v1::Carried {
                 by: by.to_proto(),
@@ -67,6 +80,10 @@ impl Wire for Change {
             Some(Kind::Delete(deletion)) => Wire::from_proto(deletion)
                 .map(Self::Delete)
                 .map_err(|invalid| invalid.within("delete")),
+            Some(Kind::Sequence(sequence)) => Ok(Self::Sequence {
+                operations: Field::from_field(sequence.operations).map_err(|invalid: Invalid| invalid.within("sequence.operations"))?,
+            }),
+            Some(Kind::Call(call)) => Wire::from_proto(call).map(Self::Call).map_err(|invalid| invalid.within("call")),
             Some(Kind::Notify(notice)) => Wire::from_proto(notice)
                 .map(Self::Notify)
                 .map_err(|invalid| invalid.within("notify")),
@@ -74,6 +91,36 @@ impl Wire for Change {
                 by: Wire::from_proto(carried.by).map_err(|invalid: Invalid| invalid.within("carried.by"))?,
                 expect: Wire::from_proto(carried.expect).map_err(|invalid: Invalid| invalid.within("carried.expect"))?,
             }),
+            None => Err(Invalid::new("kind", "is missing or unknown")),
+        }
+    }
+}
+
+impl Wire for Operation {
+    type Proto = v1::Operation;
+    fn to_proto(&self) -> v1::Operation {
+        use v1::operation::Kind;
+        let kind = match self {
+            Self::Patch(patch) => Kind::Patch(patch.to_proto()),
+            Self::Create(creation) => Kind::Create(creation.to_proto()),
+            Self::Delete(deletion) => Kind::Delete(deletion.to_proto()),
+            Self::Evict(eviction) => Kind::Evict(eviction.to_proto()),
+        };
+        v1::Operation { kind: Some(kind) }
+    }
+    fn from_proto(proto: v1::Operation) -> Result<Self, Invalid> {
+        use v1::operation::Kind;
+        match proto.kind {
+            Some(Kind::Patch(patch)) => Wire::from_proto(patch).map(Self::Patch).map_err(|invalid| invalid.within("patch")),
+            Some(Kind::Create(creation)) => Wire::from_proto(creation)
+                .map(Self::Create)
+                .map_err(|invalid| invalid.within("create")),
+            Some(Kind::Delete(deletion)) => Wire::from_proto(deletion)
+                .map(Self::Delete)
+                .map_err(|invalid| invalid.within("delete")),
+            Some(Kind::Evict(eviction)) => Wire::from_proto(eviction)
+                .map(Self::Evict)
+                .map_err(|invalid| invalid.within("evict")),
             None => Err(Invalid::new("kind", "is missing or unknown")),
         }
     }

@@ -12,5 +12,5 @@ words!(Category => Category {
 });
 message!(Factor => Factor { text, weight, evidence });
 message!(Diagnosis => Diagnosis {
-    category, target, confidence, summary, causal_chain, factors, evidence, missing_sources, recommendations, criteria, engine
+    category, target, confidence, summary, causal_chain, factors, evidence, missing_sources, recommendations, criteria, engine, options
 });

@@ -14,7 +14,7 @@ use crate::{
 words!(Direction => Direction { Forward, Undo });
 words!(FailureKind => FailureKind { Transient, Permanent, Drift, Timeout, LeaseLost, Forbidden });
 words!(Effect => Effect { None, Applied, Unknown });
-words!(WorkflowOutcome => WorkflowOutcome { Succeeded, RolledBack, Stuck, Cancelled });
+words!(WorkflowOutcome => WorkflowOutcome { Succeeded, RolledBack, Stuck, Cancelled, Failed });
 message!(Artifact => Artifact { name, bytes, digest });
 message!(Receipt => Receipt { key, channel, recipient, title, message_id, thread });
 message_field!(Event);
@@ -30,6 +30,8 @@ impl Wire for FailureCause {
             Self::Denied { gate } => Cause::DeniedGate(gate.to_proto()),
             Self::Expired { gate } => Cause::ExpiredGate(gate.to_proto()),
             Self::Cancelled => Cause::Cancelled(v1::failure_cause::Cancelled {}),
+            Self::Deadline => Cause::Deadline(v1::failure_cause::Deadline {}),
+            Self::Superseded => Cause::Superseded(v1::failure_cause::Superseded {}),
         };
         v1::FailureCause { cause: Some(cause) }
     }
@@ -46,6 +48,8 @@ impl Wire for FailureCause {
                 .map(|gate| Self::Expired { gate })
                 .map_err(|invalid: Invalid| invalid.within("expired_gate")),
             Some(Cause::Cancelled(v1::failure_cause::Cancelled {})) => Ok(Self::Cancelled),
+            Some(Cause::Deadline(v1::failure_cause::Deadline {})) => Ok(Self::Deadline),
+            Some(Cause::Superseded(v1::failure_cause::Superseded {})) => Ok(Self::Superseded),
             None => Err(Invalid::new("cause", "is missing or unknown")),
         }
     }
@@ -106,4 +110,13 @@ events! {
     IncidentCancelled => IncidentCancelled { by, reason }
     NotificationSent => NotificationSent { receipt }
     NotificationFailed => NotificationFailed { key, channel, error, next_try_in }
+    PlanRevised => PlanRevised { plan, option, edits, by, reason }
+    StepProgressed => StepProgressed { plan, step, direction, attempt, message }
+    StepExpired => StepExpired { plan, step, summary }
+    StepExpiryFailed => StepExpiryFailed { plan, step, message }
+    WorkflowPaused => WorkflowPaused { plan, by, reason }
+    WorkflowResumed => WorkflowResumed { plan, by }
+    WorkflowCancelled => WorkflowCancelled { plan, by, reason }
+    RollbackAsked => RollbackAsked { plan, reason, expires_at }
+    RollbackDecided => RollbackDecided { plan, undo, by, reason }
 }

@@ -4,6 +4,7 @@
 
 mod alert;
 mod approval;
+mod call;
 mod change;
 mod codec;
 mod diagnosis;

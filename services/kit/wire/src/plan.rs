@@ -2,27 +2,33 @@
 
 use paramedic_domain::{
     id::StepId,
-    plan::{Gate, Plan, Recommendation, Refusal, Rollback, Step},
+    plan::{Approach, Estimate, Gate, Lasts, Plan, PlanOption, Recommendation, Refusal, Rollback, Step, StepEdit},
 };
-use paramedic_proto::v1;
+use paramedic_proto::v1::{self, lasts::Until};
 
 use crate::{
     Invalid, Wire,
-    codec::{Field, message, words},
+    codec::{Field, message, message_field, required, words},
 };
 
-words!(Rollback => Rollback { Automatic, None });
+words!(Rollback => Rollback { Automatic, Ask, None });
+words!(Approach => Approach { Fix, Alternative, Mitigation });
+message!(Estimate => Estimate { typical, samples });
+message!(PlanOption => PlanOption { approach, title, tradeoff, recommendations, refusals });
+message!(StepEdit => StepEdit { step; parameters = parameters_json });
+message_field!(Lasts);
 message!(Recommendation => Recommendation {
     id, action, description, confidence, dependencies, rationale, risk, requires_approval;
     parameters = parameters_json
 });
 message!(Step => Step {
-    id, action, description, rationale, depends_on, change, risk, policy, gate, timeout;
+    id, action, description, rationale, depends_on, change, risk, policy, gate, timeout, lasts, estimate;
     parameters = parameters_json
 });
 message!(Gate => Gate { id, steps, digest, risk, reason, quorum, expires_after });
 message!(Plan => Plan {
-    id, attempt, summary, steps, gates, levels, critical_path, longest, rollback, criteria, notes
+    id, attempt, summary, steps, gates, levels, critical_path, longest, rollback, criteria, notes, deadline, estimate, options,
+    chosen
 });
 message!(Refusal => Refusal { step, reason });
 
@@ -34,5 +40,27 @@ impl Wire for Vec<StepId> {
     }
     fn from_proto(proto: v1::Level) -> Result<Self, Invalid> {
         Field::from_field(proto.steps).map_err(|invalid: Invalid| invalid.within("steps"))
+    }
+}
+
+impl Wire for Lasts {
+    type Proto = v1::Lasts;
+    fn to_proto(&self) -> v1::Lasts {
+        let until = match self {
+            Self::Workflow => Until::Workflow(v1::lasts::Workflow {}),
+            Self::Verified => Until::Verified(v1::lasts::Verified {}),
+            Self::For { duration } => Until::For(duration.to_proto()),
+        };
+        v1::Lasts { until: Some(until) }
+    }
+    fn from_proto(proto: v1::Lasts) -> Result<Self, Invalid> {
+        match proto.until {
+            Some(Until::Workflow(v1::lasts::Workflow {})) => Ok(Self::Workflow),
+            Some(Until::Verified(v1::lasts::Verified {})) => Ok(Self::Verified),
+            Some(Until::For(duration)) => required(Some(duration))
+                .map(|duration| Self::For { duration })
+                .map_err(|invalid: Invalid| invalid.within("for")),
+            None => Err(Invalid::new("until", "is missing or unknown")),
+        }
     }
 }

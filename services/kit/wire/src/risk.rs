@@ -1,9 +1,10 @@
 //! Risk and what it is computed from.
 
-use paramedic_domain::risk::{Context, Risk, RiskLevel};
+use paramedic_domain::risk::{Concern, Context, Risk, RiskLevel};
 
 use crate::codec::{message, words};
 
 words!(RiskLevel => RiskLevel { None, Low, Medium, High, Critical });
 message!(Risk => Risk { level, reasons });
-message!(Context => RiskContext { replicas, production, template_change, disruptions_allowed, gitops_owner });
+message!(Context => RiskContext { replicas, production, template_change, disruptions_allowed, gitops_owner, concerns });
+message!(Concern => Concern { level, text });

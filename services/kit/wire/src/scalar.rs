@@ -110,4 +110,4 @@ macro_rules! json {
         scalar_field!($type);
     )* };
 }
-json!(Map<String, Value>, "a JSON object"; Patch, "an RFC 6902 patch");
+json!(Map<String, Value>, "a JSON object"; Value, "JSON"; Patch, "an RFC 6902 patch");

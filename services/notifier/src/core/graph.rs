@@ -55,7 +55,9 @@ fn node(step: &Step) -> Node {
         Change::Exec(_) => "copies data out".into(),
         Change::Notify(_) => "tells people".into(),
         Change::Carried { by, .. } => format!("inside the change of {by}"),
-        Change::Patch(_) | Change::Delete(_) => format!("runs by itself: {}", words::risk(step.risk.level)),
+        Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } | Change::Call(_) => {
+            format!("runs by itself: {}", words::risk(step.risk.level))
+        }
     };
     Node {
         id: step.id.to_string(),

@@ -114,6 +114,13 @@ fn worth_telling(incident: &Incident, event: &Event) -> bool {
         | Event::ApprovalDenied { .. }
         | Event::ApprovalExpired { .. }
         | Event::WorkflowFinished { .. }
+        | Event::PlanRevised { .. }
+        | Event::StepExpiryFailed { .. }
+        | Event::WorkflowPaused { .. }
+        | Event::WorkflowResumed { .. }
+        | Event::WorkflowCancelled { .. }
+        | Event::RollbackAsked { .. }
+        | Event::RollbackDecided { .. }
         | Event::VerificationPassed { .. }
         | Event::VerificationFailed { .. }
         | Event::VerificationInconclusive { .. }
@@ -137,6 +144,8 @@ fn worth_telling(incident: &Incident, event: &Event) -> bool {
         | Event::StepFailed { .. }
         | Event::StepSkipped { .. }
         | Event::StepUndone { .. }
+        | Event::StepProgressed { .. }
+        | Event::StepExpired { .. }
         | Event::NotificationSent { .. }
         | Event::NotificationFailed { .. } => false,
     }

@@ -130,6 +130,15 @@ fn sentence(event: &Event) -> Option<String> {
         } => format!("UNDO of {step} failed: {message}"),
         Event::StepSkipped { step, by, reason, .. } => format!("{step} skipped by {by}: {reason}"),
         Event::StepUndone { step, summary, .. } => format!("{step} undone: {summary}"),
+        Event::PlanRevised { by, reason, .. } => format!("{by} asked for another plan: {reason}"),
+        Event::StepExpired { step, summary, .. } => format!("what {step} did was put back in time: {summary}"),
+        Event::StepExpiryFailed { step, message, .. } => format!("what {step} did could NOT be put back: {message}"),
+        Event::WorkflowPaused { by, reason, .. } => format!("paused by {by}: {reason}"),
+        Event::WorkflowResumed { by, .. } => format!("resumed by {by}"),
+        Event::WorkflowCancelled { by, reason, .. } => format!("workflow stopped by {by}: {reason}"),
+        Event::RollbackAsked { reason, .. } => format!("asked whether changes are undone: {reason}"),
+        Event::RollbackDecided { undo: true, by, reason, .. } => format!("{by} decided to undo the changes: {reason}"),
+        Event::RollbackDecided { undo: false, by, reason, .. } => format!("{by} decided to keep the changes: {reason}"),
         Event::WorkflowFinished { outcome, cause, .. } => match cause {
             Some(cause) => format!("workflow {}: {}", words::outcome_word(*outcome), words::cause(cause)),
             None => format!("workflow {}", words::outcome_word(*outcome)),
@@ -143,6 +152,7 @@ fn sentence(event: &Event) -> Option<String> {
         Event::IncidentEscalated { reason } => format!("escalated: {reason}"),
         Event::IncidentCancelled { by, reason } => format!("cancelled by {by}: {reason}"),
         Event::StepScheduled { .. }
+        | Event::StepProgressed { .. }
         | Event::StepStarted {
             direction: Direction::Forward,
             ..

@@ -206,6 +206,7 @@ pub fn outcome(outcome: WorkflowOutcome) -> &'static str {
     match outcome {
         WorkflowOutcome::Succeeded => "every step succeeded",
         WorkflowOutcome::RolledBack => "it failed and nothing of it is left",
+        WorkflowOutcome::Failed => "it failed and its changes stay",
         WorkflowOutcome::Stuck => "it failed and an effect could not be undone: a person must act",
         WorkflowOutcome::Cancelled => "a person stopped it",
     }
@@ -217,6 +218,7 @@ pub fn outcome_word(outcome: WorkflowOutcome) -> &'static str {
     match outcome {
         WorkflowOutcome::Succeeded => "succeeded",
         WorkflowOutcome::RolledBack => "ended with nothing left of it",
+        WorkflowOutcome::Failed => "failed, its changes stay",
         WorkflowOutcome::Stuck => "is STUCK",
         WorkflowOutcome::Cancelled => "cancelled",
     }
@@ -229,7 +231,9 @@ pub fn cause(cause: &FailureCause) -> String {
         FailureCause::StepFailed { step, kind } => format!("step {step} failed: {}", failure(*kind)),
         FailureCause::Denied { gate } => format!("{gate} was denied"),
         FailureCause::Expired { gate } => format!("{gate} expired without an answer"),
-        FailureCause::Cancelled => "the incident was cancelled".into(),
+        FailureCause::Cancelled => "a person stopped it".into(),
+        FailureCause::Deadline => "it took longer than its plan allows".into(),
+        FailureCause::Superseded => "a person asked for another plan".into(),
     }
 }
 

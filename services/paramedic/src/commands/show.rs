@@ -140,24 +140,18 @@ pub fn change_lines(plan: &Plan, gate: &Gate) -> Vec<String> {
         format!("  digest {}", gate.digest),
     ];
     for step in gate.steps.iter().filter_map(|id| plan.step(id)) {
-        match &step.change {
-            Change::Patch(patch) => {
-                lines.push(format!("  {} {} patches {}", step.id, step.action, patch.target));
-                lines.extend(patch.diff.iter().map(|field| {
-                    format!(
-                        "    {}: {} -> {}",
-                        field.path,
-                        field.from.as_deref().unwrap_or("(none)"),
-                        field.to.as_deref().unwrap_or("(removed)")
-                    )
-                }));
-            }
-            Change::Delete(deletion) => lines.push(format!("  {} {} deletes {}", step.id, step.action, deletion.target)),
-            Change::Carried { by, .. } => lines.push(format!("  {} {} is part of the patch of {by}", step.id, step.action)),
-            Change::Exec(exec) => lines.push(format!("  {} {} runs {:?} in {}", step.id, step.action, exec.argv, exec.target)),
-            Change::Read { what, .. } => lines.push(format!("  {} {} reads {what}", step.id, step.action)),
-            Change::Notify(notice) => lines.push(format!("  {} {} tells: {}", step.id, step.action, notice.title)),
-        }
+        let told = step.change.explain();
+        lines.push(format!("  {} {} {}", step.id, step.action, told.effects.join("; ")));
+        lines.extend(told.diff.iter().map(|field| {
+            format!(
+                "    {}: {} -> {}",
+                field.path,
+                field.from.as_deref().unwrap_or("(none)"),
+                field.to.as_deref().unwrap_or("(removed)")
+            )
+        }));
+        lines.extend(told.dry_run.iter().map(|answer| format!("    dry run: {answer}")));
+        lines.extend(told.undo.iter().map(|undo| format!("    undo: {undo}")));
     }
     lines
 }

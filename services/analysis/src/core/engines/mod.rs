@@ -112,8 +112,7 @@ fn conclude(facts: &Facts, workload: &Workload, knobs: &Knobs, engine: &str, fin
         missing_sources: facts.missing.clone(),
         recommendations: remedy.recommendations,
         criteria: remedy.criteria,
-        engine: format!("rules/{engine}"),
-    }
+        engine: format!("rules/{engine}"), options: Vec::new(), }
 }
 
 /// An alert that speaks of memory while no container was killed for it is a finding of its own, and never a reason.

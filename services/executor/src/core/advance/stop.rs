@@ -27,18 +27,20 @@ impl Stop {
     #[must_use]
     pub fn by_person(&self) -> bool {
         match self.cause {
-            FailureCause::Cancelled => true,
-            FailureCause::StepFailed { .. } | FailureCause::Denied { .. } | FailureCause::Expired { .. } => false,
+            FailureCause::Cancelled | FailureCause::Superseded => true,
+            FailureCause::StepFailed { .. } | FailureCause::Denied { .. } | FailureCause::Expired { .. } | FailureCause::Deadline => false,
         }
     }
 }
 
 /// Whether the workflow must not go forward any more, and why. Once it says so it keeps saying so.
 #[must_use]
-pub fn stop(incident: &Incident, rules: &Rules) -> Option<Stop> {
+pub fn stop(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<Stop> {
     let (plan, run) = (incident.plan.as_ref()?, incident.run.as_ref()?);
     let happened = ended(incident)
         .into_iter()
+        .chain(said(incident, run))
+        .chain(overdue(plan, run, now))
         .chain(failures(plan, run, rules))
         .chain(closed_gates(incident, plan))
         .min_by_key(|(at, _)| *at)
@@ -55,6 +57,38 @@ fn ended(incident: &Incident) -> Option<(Timestamp, Stop)> {
             reason: format!("the incident was closed: {}", end.reason),
         },
     ))
+}
+
+/// A person stopped the workflow, or wants another plan.
+fn said(incident: &Incident, run: &Run) -> impl Iterator<Item = (Timestamp, Stop)> {
+    let cancelled = run.cancelled.as_ref().map(|word| {
+        let stop = Stop {
+            cause: FailureCause::Cancelled,
+            reason: format!("{} stopped it: {}", word.by, word.reason),
+        };
+        (word.at, stop)
+    });
+    let superseded = incident.revision.as_ref().map(|revision| {
+        let stop = Stop {
+            cause: FailureCause::Superseded,
+            reason: format!("{} asked for another plan", revision.by),
+        };
+        (revision.at, stop)
+    });
+    cancelled.into_iter().chain(superseded)
+}
+
+/// The time is over and not every step is done. Undoing has no deadline.
+fn overdue(plan: &Plan, run: &Run, now: Timestamp) -> Option<(Timestamp, Stop)> {
+    let deadline = run.deadline(plan).filter(|deadline| *deadline <= now)?;
+    let through = plan.steps.iter().all(|step| run.satisfied(&step.id));
+    (!through).then(|| {
+        let stop = Stop {
+            cause: FailureCause::Deadline,
+            reason: format!("it was not through at {deadline}, its deadline"),
+        };
+        (deadline, stop)
+    })
 }
 
 fn failures<'a>(plan: &'a Plan, run: &'a Run, rules: &'a Rules) -> impl Iterator<Item = (Timestamp, Stop)> + 'a {

@@ -1,10 +1,10 @@
 //! Fetches what actions need to see, each object once.
 
+use paramedic_catalogue::{Need, World, context::context};
 use paramedic_domain::{object::ObjectRef, risk::Context};
 use serde_json::Value;
 
-use super::{Cluster, Trouble, context};
-use crate::core::actions::{Need, World};
+use super::{Cluster, Trouble};
 
 /// Owners above a pod: a ReplicaSet, then its Deployment; nothing in Kubernetes is deeper.
 const MAX_OWNERS: usize = 3;

@@ -10,7 +10,7 @@ use paramedic_domain::{
     event::Event,
     id::{GateId, PlanId, StepId},
     object::ObjectRef,
-    plan::{Gate, Plan, Rollback, Step, gate_digest},
+    plan::{Approach, Gate, Plan, PlanOption, Step, gate_digest},
     risk::{Risk, RiskLevel},
 };
 
@@ -54,6 +54,7 @@ fn diagnosis() -> Diagnosis {
         evidence: Vec::new(),
         missing_sources: Vec::new(),
         recommendations: Vec::new(),
+        options: Vec::new(),
         criteria: Vec::new(),
         engine: "test".into(),
     }
@@ -78,7 +79,10 @@ fn plan(story: &Story) -> Plan {
             depends_on: step.depends_on.iter().map(|d| step_id(*d)).collect(),
             change: if step.mutates {
                 Change::Patch(ObjectPatch {
-                    target: target(index),
+                    target: target(step.target),
+                    subresource: None,
+                    owner: None,
+                    irreversible: None,
                     patch: json_patch::Patch::default(),
                     undo: json_patch::Patch::default(),
                     diff: Vec::new(),
@@ -98,6 +102,8 @@ fn plan(story: &Story) -> Plan {
             policy: String::new(),
             gate: step.gate.map(gate_id),
             timeout: Duration::from_secs(60),
+            lasts: None,
+            estimate: None,
         })
         .collect();
     let gates = (0..story.gates.len())
@@ -122,7 +128,17 @@ fn plan(story: &Story) -> Plan {
         levels: Vec::new(),
         critical_path: Vec::new(),
         longest: Duration::ZERO,
-        rollback: if story.rollback { Rollback::Automatic } else { Rollback::None },
+        rollback: story.rollback,
+        deadline: story.deadline.map(Duration::from_secs),
+        estimate: None,
+        options: vec![PlanOption {
+            approach: Approach::Fix,
+            title: String::new(),
+            tradeoff: String::new(),
+            recommendations: Vec::new(),
+            refusals: Vec::new(),
+        }],
+        chosen: 0,
         criteria: Vec::new(),
         notes: Vec::new(),
         steps,

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use paramedic_domain::{
     event::{Direction, Event},
     fault::{Effect, FailureKind},
     id::{StepId, WorkerId},
     incident::Incident,
+    plan::Step,
+    workflow::{Run, StepState},
 };
 use paramedic_executor::core::{
     advance::stop,
@@ -56,7 +59,7 @@ impl Worker {
         }
     }
 
-    pub(crate) fn advance(&mut self, incident: &Incident, rules: &Rules, cluster: &mut Cluster, story: &Story) -> Outcome {
+    pub(crate) fn advance(&mut self, incident: &Incident, rules: &Rules, cluster: &mut Cluster, story: &Story, now: Timestamp) -> Outcome {
         let Message::Work { step, direction, attempt } = self.message.clone() else {
             unreachable!("workers only hold work")
         };
@@ -79,12 +82,17 @@ impl Worker {
                 }
                 more => panic!("one event at most: {more:?}"),
             },
-            Phase::Act => match permit(incident, &attempt, rules, true) {
+            Phase::Act => match permit(incident, &attempt, rules, true, now) {
                 Ok(step) => {
                     let mutates = step.change.mutates();
                     if attempt.direction == Direction::Forward {
-                        if let Some(stop) = stop(incident, rules) {
+                        if let Some(stop) = stop(incident, rules, now) {
                             cluster.unpermitted.push(format!("step {} acted although {}", step.id, stop.reason));
+                        }
+                        if incident.run.as_ref().is_some_and(|run| others_at_work(incident, run, step)) {
+                            cluster
+                                .unpermitted
+                                .push(format!("two steps worked on the object of {} at once", step.id));
                         }
                         if !incident.gate_open(step) {
                             cluster.unpermitted.push(format!("INV-04: step {} acted before its gate", step.id));
@@ -157,4 +165,17 @@ impl Worker {
             }
         }
     }
+}
+
+/// Whether another step that changes the same object is with the workers.
+fn others_at_work(incident: &Incident, run: &Run, step: &Step) -> bool {
+    let targets = step.change.lease_targets();
+    incident.plan.iter().flat_map(|plan| &plan.steps).any(|other| {
+        other.id != step.id
+            && other.change.lease_targets().iter().any(|target| targets.contains(target))
+            && run
+                .steps
+                .get(&other.id)
+                .is_some_and(|state| matches!(state.state, StepState::Scheduled | StepState::Running { .. }))
+    })
 }

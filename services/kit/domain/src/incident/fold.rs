@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{End, Incident, Status};
+use super::{End, Incident, Revision, Status};
 use crate::{
     alert::{Alert, AlertStatus},
     approval::GateState,
     digest::Digest,
     envelope::{Envelope, Recorded},
     event::Event,
-    id::{ClusterId, EventId, IncidentId},
-    plan::Plan,
+    id::{ClusterId, EventId, IncidentId, PlanId},
+    plan::{Plan, StepEdit},
     workflow::Run,
 };
 
@@ -148,7 +148,10 @@ impl Incident {
                 }
                 true
             }
-            Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } => true,
+            // Facts of the record alone: what a step did that must not stay outlives the plan and the incident.
+            Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } | Event::StepExpired { .. } | Event::StepExpiryFailed { .. } => {
+                true
+            }
             Event::AnalysisStarted { attempt } => {
                 let fits = *attempt == self.attempt + 1 && self.end.is_none();
                 if fits {
@@ -165,13 +168,16 @@ impl Incident {
             Event::AnalysisInconclusive { attempt, reasons, .. } => {
                 self.once(*attempt, |incident| incident.inconclusive = Some(reasons.clone()))
             }
-            Event::PlanProposed { plan } => self.absorb_plan(plan),
+            Event::PlanProposed { plan } => self.absorb_plan(plan, time),
             Event::PlanRefused { refusals, .. } => {
                 self.plans += 1;
                 self.forget_plan();
                 self.refusals = Some(refusals.clone());
                 true
             }
+            Event::PlanRevised {
+                plan, option, edits, by, ..
+            } => self.absorb_revision(plan, *option, edits, by, time),
             Event::ApprovalRequested { .. }
             | Event::ApprovalGranted { .. }
             | Event::ApprovalDenied { .. }
@@ -182,6 +188,12 @@ impl Incident {
             | Event::StepFailed { plan, .. }
             | Event::StepSkipped { plan, .. }
             | Event::StepUndone { plan, .. }
+            | Event::StepProgressed { plan, .. }
+            | Event::WorkflowPaused { plan, .. }
+            | Event::WorkflowResumed { plan, .. }
+            | Event::WorkflowCancelled { plan, .. }
+            | Event::RollbackAsked { plan, .. }
+            | Event::RollbackDecided { plan, .. }
             | Event::WorkflowFinished { plan, .. } => match (&self.plan, &mut self.run) {
                 (Some(current), Some(run)) if current.id == *plan => run.apply(current, event, time),
                 _ => false,
@@ -227,21 +239,50 @@ impl Incident {
     fn forget_plan(&mut self) {
         self.plan = None;
         self.refusals = None;
+        self.revision = None;
         self.gates.clear();
         self.run = None;
         self.verification = None;
     }
 
-    fn absorb_plan(&mut self, plan: &Plan) -> bool {
+    fn absorb_plan(&mut self, plan: &Plan, time: Timestamp) -> bool {
         let fits = plan.attempt == self.plans + 1 && self.run.as_ref().is_none_or(|run| run.ended.is_some());
         if fits {
             self.forget_plan();
             self.plans = plan.attempt;
             self.gates = plan.gates.iter().map(|gate| (gate.id.clone(), GateState::Planned)).collect();
-            self.run = Some(Run::new(plan));
+            self.run = Some(Run::new(plan, time));
             self.plan = Some(plan.clone());
         }
         fits
+    }
+
+    /// A person's wish for another plan: once for each plan, and only while it runs.
+    fn absorb_revision(&mut self, plan: &PlanId, option: u32, edits: &[StepEdit], by: &str, time: Timestamp) -> bool {
+        let (Some(current), Some(run)) = (&self.plan, &self.run) else {
+            return false;
+        };
+        let wanted = usize::try_from(option).ok().and_then(|index| current.options.get(index));
+        let Some(wanted) = wanted.filter(|_| current.id == *plan && run.ended.is_none() && self.revision.is_none() && self.end.is_none())
+        else {
+            return false;
+        };
+        let mut recommendations = wanted.recommendations.clone();
+        for edit in edits {
+            let Some(step) = recommendations.iter_mut().find(|step| step.id == edit.step) else {
+                return false;
+            };
+            step.parameters = edit.parameters.clone();
+        }
+        self.revision = Some(Revision {
+            plan: plan.clone(),
+            recommendations,
+            options: current.options.clone(),
+            chosen: option,
+            by: by.to_owned(),
+            at: time,
+        });
+        true
     }
 
     // Planned => Waiting => Granted | Denied | Expired; a decided gate is never reopened (INV-10)

@@ -1,6 +1,7 @@
 //! From an event to the message about it.
 
 mod approval;
+mod control;
 mod diagnosis;
 mod ending;
 mod opened;
@@ -89,6 +90,13 @@ fn draft(story: &Story<'_>, event: &Event) -> Option<Draft> {
         Event::ApprovalGranted { decision, .. } => Some(approval::granted(incident, decision)),
         Event::ApprovalDenied { decision, .. } => Some(approval::denied(decision)),
         Event::ApprovalExpired { gate, .. } => Some(approval::expired(incident, gate)),
+        Event::PlanRevised { by, reason, .. } => Some(control::revised(by, reason)),
+        Event::StepExpiryFailed { step, message, .. } => Some(control::expiry_failed(step, message)),
+        Event::WorkflowPaused { by, reason, .. } => Some(control::paused(by, reason)),
+        Event::WorkflowResumed { by, .. } => Some(control::resumed(by)),
+        Event::WorkflowCancelled { by, reason, .. } => Some(control::cancelled(by, reason)),
+        Event::RollbackAsked { reason, expires_at, .. } => Some(control::rollback_asked(incident, reason, *expires_at)),
+        Event::RollbackDecided { undo, by, reason, .. } => Some(control::rollback_decided(*undo, by, reason)),
         Event::WorkflowFinished { outcome, cause, .. } => progress::finished(incident, *outcome, cause.as_ref()),
         Event::VerificationPassed { verification, .. }
         | Event::VerificationFailed { verification, .. }
@@ -107,6 +115,8 @@ fn draft(story: &Story<'_>, event: &Event) -> Option<Draft> {
         | Event::StepFailed { .. }
         | Event::StepSkipped { .. }
         | Event::StepUndone { .. }
+        | Event::StepProgressed { .. }
+        | Event::StepExpired { .. }
         | Event::NotificationSent { .. }
         | Event::NotificationFailed { .. } => None,
     }

@@ -43,6 +43,7 @@ pub(super) fn bounds(plan: &Plan) -> Block {
     let path: Vec<&str> = plan.critical_path.iter().map(paramedic_domain::id::StepId::as_str).collect();
     let rollback = match plan.rollback {
         Rollback::Automatic => "what was changed is put back, last change first",
+        Rollback::Ask => "people are asked whether what was changed is put back",
         Rollback::None => "changes stay as they are and a person is told",
     };
     facts([
@@ -88,6 +89,15 @@ pub(super) fn exact_change(plan: &Plan, step: &Step) -> Vec<Block> {
             rows.push(("Afterwards", owner));
             rows.push(("Dry run", dry_run(&deletion.dry_run)));
             rows.push(("Undo", "a deletion cannot be undone".into()));
+        }
+        Change::Sequence { .. } | Change::Call(_) => {
+            let told = step.change.explain();
+            if !told.diff.is_empty() {
+                blocks.push(diff(&told.diff));
+            }
+            rows.push(("Does", told.effects.join("; ")));
+            rows.push(("Dry run", told.dry_run.join("; ")));
+            rows.push(("Undo", told.undo.join("; ")));
         }
         Change::Exec(exec) => rows.push(("Runs", format!("{} in {}", exec.argv.join(" "), exec.target))),
         Change::Read { what, .. } => rows.push(("Reads", what.clone())),
@@ -140,6 +150,7 @@ fn dry_run(result: &DryRun) -> String {
         DryRun::Accepted { warnings } if warnings.is_empty() => "accepted by the API server, without warnings".into(),
         DryRun::Accepted { warnings } => format!("accepted by the API server with warnings: {}", warnings.join("; ")),
         DryRun::Rejected { message } => format!("REFUSED by the API server: {message}"),
+        DryRun::Unavailable { reason } => format!("not tried: {reason}"),
     }
 }
 
@@ -157,6 +168,7 @@ fn undo(plan: &Plan, patch: &ObjectPatch) -> String {
         .collect();
     let when = match plan.rollback {
         Rollback::Automatic => "if a later step fails, automatically, unless somebody changed the values since",
+        Rollback::Ask => "if a later step fails and a person says so, unless somebody changed the values since",
         Rollback::None => "by hand: this plan does not undo by itself",
     };
     format!("{} ({when})", back.join("; "))

@@ -23,6 +23,7 @@ pub(super) fn finished(incident: &Incident, outcome: WorkflowOutcome, cause: Opt
         WorkflowOutcome::Succeeded => (Tone::Good, "Plan carried out"),
         WorkflowOutcome::RolledBack if !cause.is_some_and(was_failure) => (Tone::Info, "Plan not carried out"),
         WorkflowOutcome::RolledBack => (Tone::Bad, "Plan failed; nothing of it is left"),
+        WorkflowOutcome::Failed => (Tone::Action, "Plan failed; its changes stay"),
         WorkflowOutcome::Stuck => (Tone::Action, "Plan failed and could not be undone: a person must act"),
         WorkflowOutcome::Cancelled => (Tone::Info, "Plan stopped by a person"),
     };
@@ -40,7 +41,7 @@ pub(super) fn finished(incident: &Incident, outcome: WorkflowOutcome, cause: Opt
         format!("{step} ({effect})")
     });
     let left = match outcome {
-        WorkflowOutcome::Stuck => left.collect::<Vec<_>>().join(", "),
+        WorkflowOutcome::Stuck | WorkflowOutcome::Failed => left.collect::<Vec<_>>().join(", "),
         WorkflowOutcome::Succeeded | WorkflowOutcome::RolledBack | WorkflowOutcome::Cancelled => String::new(),
     };
     Some(
@@ -62,16 +63,18 @@ pub(super) fn finished(incident: &Incident, outcome: WorkflowOutcome, cause: Opt
 fn result(outcome: WorkflowOutcome, cause: Option<&FailureCause>) -> &'static str {
     match outcome {
         WorkflowOutcome::RolledBack if !cause.is_some_and(was_failure) => "nothing of it is in the cluster",
-        WorkflowOutcome::Succeeded | WorkflowOutcome::RolledBack | WorkflowOutcome::Stuck | WorkflowOutcome::Cancelled => {
-            words::outcome(outcome)
-        }
+        WorkflowOutcome::Succeeded
+        | WorkflowOutcome::RolledBack
+        | WorkflowOutcome::Failed
+        | WorkflowOutcome::Stuck
+        | WorkflowOutcome::Cancelled => words::outcome(outcome),
     }
 }
 
 fn was_failure(cause: &FailureCause) -> bool {
     match cause {
-        FailureCause::StepFailed { .. } => true,
-        FailureCause::Denied { .. } | FailureCause::Expired { .. } | FailureCause::Cancelled => false,
+        FailureCause::StepFailed { .. } | FailureCause::Deadline => true,
+        FailureCause::Denied { .. } | FailureCause::Expired { .. } | FailureCause::Cancelled | FailureCause::Superseded => false,
     }
 }
 

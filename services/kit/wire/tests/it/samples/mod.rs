@@ -13,7 +13,7 @@ use paramedic_domain::{
     evidence::Source,
     fault::{Effect, FailureKind},
     id::{EventId, IncidentId},
-    plan::Refusal,
+    plan::{Refusal, StepEdit},
     verification::Verdict,
 };
 
@@ -190,6 +190,69 @@ fn events() -> Vec<Event> {
             channel: "slack".into(),
             error: "channel_not_found".into(),
             next_try_in: Some(Duration::from_secs(30)),
+        },
+    ]
+    .into_iter()
+    .chain(control())
+    .collect()
+}
+
+/// What people and clocks say about a workflow.
+fn control() -> Vec<Event> {
+    let (plan, step) = (plan().id, plan().steps[2].id.clone());
+    let by = || "ana@example.com".to_owned();
+    vec![
+        Event::PlanRevised {
+            plan: plan.clone(),
+            option: 1,
+            edits: vec![StepEdit {
+                step: step.clone(),
+                parameters: serde_json::from_str(r#"{"memory":"768Mi"}"#).unwrap(),
+            }],
+            by: by(),
+            reason: "more headroom".into(),
+        },
+        Event::StepProgressed {
+            plan: plan.clone(),
+            step: step.clone(),
+            direction: Direction::Forward,
+            attempt: 1,
+            message: "2 of 3 pods are ready".into(),
+        },
+        Event::StepExpired {
+            plan: plan.clone(),
+            step: step.clone(),
+            summary: "debug flags are off again".into(),
+        },
+        Event::StepExpiryFailed {
+            plan: plan.clone(),
+            step,
+            message: "somebody changed the template since".into(),
+        },
+        Event::WorkflowPaused {
+            plan: plan.clone(),
+            by: by(),
+            reason: "a release goes first".into(),
+        },
+        Event::WorkflowResumed {
+            plan: plan.clone(),
+            by: by(),
+        },
+        Event::WorkflowCancelled {
+            plan: plan.clone(),
+            by: by(),
+            reason: "done by hand".into(),
+        },
+        Event::RollbackAsked {
+            plan: plan.clone(),
+            reason: "step rec-003 failed".into(),
+            expires_at: time("2026-03-02T11:30:00Z"),
+        },
+        Event::RollbackDecided {
+            plan,
+            undo: true,
+            by: by(),
+            reason: "half a change is worse".into(),
         },
     ]
 }

@@ -120,6 +120,7 @@ pub(super) fn diagnosis() -> Diagnosis {
             },
         ],
         engine: "rules".into(),
+        options: Vec::new(),
     }
 }
 
@@ -139,6 +140,8 @@ fn step(id: &str, change: Change) -> Step {
         policy: "it changes production".into(),
         gate: Some("gate_1".parse().unwrap()),
         timeout: Duration::from_millis(600_500),
+        estimate: None,
+        lasts: None,
     }
 }
 
@@ -170,6 +173,9 @@ pub(super) fn plan() -> Plan {
             }],
             dry_run: accepted.clone(),
             wait: Wait::Rollout,
+            irreversible: None,
+            owner: None,
+            subresource: None,
         }),
         Change::Delete(Deletion {
             target: ObjectRef::new("v1", "Pod", Some("shop"), "checkout-7d9f-x2x"),
@@ -177,6 +183,7 @@ pub(super) fn plan() -> Plan {
             dry_run: DryRun::Rejected {
                 message: "forbidden".into(),
             },
+            restore: None,
         }),
         Change::Notify(Notice {
             title: "ask the developers".into(),
@@ -213,6 +220,10 @@ pub(super) fn plan() -> Plan {
         rollback: Rollback::Automatic,
         criteria: vec![criterion()],
         notes: vec!["one rollout for three steps".into()],
+        chosen: 0,
+        deadline: None,
+        estimate: None,
+        options: Vec::new(),
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn span() -> impl Strategy<Value = Duration> {
 }
 
 /// JSON without fractions: reading those back exactly is the JSON library's promise, not the wire's.
-fn json() -> impl Strategy<Value = Value> {
+pub(super) fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

@@ -5,12 +5,12 @@ use paramedic_domain::{
     envelope::Envelope,
     event::{Artifact, Direction, Event, FailureCause, Receipt, WorkflowOutcome},
     fault::{Effect, FailureKind},
-    plan::Refusal,
+    plan::{Refusal, StepEdit},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{
-    base::{digest, id, span, text, texts, time},
+    base::{digest, id, object, span, text, texts, time},
     plan::plan,
     words::{alert, diagnosis, evidence, severity, verification},
 };
@@ -98,6 +98,8 @@ fn cause() -> impl Strategy<Value = FailureCause> {
         id("gate_").prop_map(|gate| FailureCause::Denied { gate }),
         id("gate_").prop_map(|gate| FailureCause::Expired { gate }),
         Just(FailureCause::Cancelled),
+        Just(FailureCause::Deadline),
+        Just(FailureCause::Superseded),
     ]
     .boxed()
 }
@@ -110,6 +112,7 @@ fn work() -> impl Strategy<Value = Event> {
         WorkflowOutcome::RolledBack,
         WorkflowOutcome::Stuck,
         WorkflowOutcome::Cancelled,
+        WorkflowOutcome::Failed,
     ]);
     prop_oneof![
         (id("plan_"), id(""), direction(), any::<u32>()).prop_map(|(plan, step, direction, attempt)| Event::StepScheduled {
@@ -157,6 +160,37 @@ fn work() -> impl Strategy<Value = Event> {
     .boxed()
 }
 
+/// What people and clocks say about a workflow.
+fn control() -> impl Strategy<Value = Event> {
+    let edit = (id(""), object()).prop_map(|(step, parameters)| StepEdit { step, parameters });
+    prop_oneof![
+        (id("plan_"), any::<u32>(), vec(edit, 0..3), text(), text()).prop_map(|(plan, option, edits, by, reason)| Event::PlanRevised {
+            plan,
+            option,
+            edits,
+            by,
+            reason
+        }),
+        (id("plan_"), id(""), direction(), any::<u32>(), text()).prop_map(|(plan, step, direction, attempt, message)| {
+            Event::StepProgressed {
+                plan,
+                step,
+                direction,
+                attempt,
+                message,
+            }
+        }),
+        (id("plan_"), id(""), text()).prop_map(|(plan, step, summary)| Event::StepExpired { plan, step, summary }),
+        (id("plan_"), id(""), text()).prop_map(|(plan, step, message)| Event::StepExpiryFailed { plan, step, message }),
+        (id("plan_"), text(), text()).prop_map(|(plan, by, reason)| Event::WorkflowPaused { plan, by, reason }),
+        (id("plan_"), text()).prop_map(|(plan, by)| Event::WorkflowResumed { plan, by }),
+        (id("plan_"), text(), text()).prop_map(|(plan, by, reason)| Event::WorkflowCancelled { plan, by, reason }),
+        (id("plan_"), text(), time()).prop_map(|(plan, reason, expires_at)| Event::RollbackAsked { plan, reason, expires_at }),
+        (id("plan_"), any::<bool>(), text(), text()).prop_map(|(plan, undo, by, reason)| Event::RollbackDecided { plan, undo, by, reason }),
+    ]
+    .boxed()
+}
+
 fn end() -> impl Strategy<Value = Event> {
     let receipt =
         (text(), text(), text(), text(), text(), text()).prop_map(|(key, channel, recipient, title, message_id, thread)| Receipt {
@@ -184,7 +218,7 @@ fn end() -> impl Strategy<Value = Event> {
 
 /// Any envelope of the current schema.
 pub(crate) fn envelope() -> impl Strategy<Value = Envelope> {
-    let event = prop_oneof![intake(), thought(), approval(), work(), end()];
+    let event = prop_oneof![intake(), thought(), approval(), work(), control(), end()];
     (
         id("evt_"),
         id(""),

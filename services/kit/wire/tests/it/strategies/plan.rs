@@ -1,20 +1,29 @@
 //! Changes and plans.
 
 use paramedic_domain::{
-    change::{Change, Confirm, Deletion, DryRun, Exec, FieldChange, Notice, ObjectPatch, Wait},
-    plan::{Gate, Plan, Rollback, Step},
+    change::{
+        Call, Change, Commit, Confirm, Creation, Deletion, DryRun, Eviction, Exchange, Exec, FieldChange, FileChange, Matchers, Notice,
+        ObjectPatch, Operation, Request, Silence, Ticket, Wait,
+    },
+    plan::{Approach, Estimate, Gate, Lasts, Plan, PlanOption, Refusal, Rollback, Step},
     risk::Risk,
 };
-use proptest::{collection::vec, option, prelude::*, sample::select};
+use proptest::{
+    collection::{btree_map, vec},
+    option,
+    prelude::*,
+    sample::select,
+};
 
 use super::{
-    base::{digest, id, object, patch, span, text, texts},
-    words::{criterion, object_ref, risk_level},
+    base::{digest, id, json, object, patch, span, text, texts},
+    words::{criterion, object_ref, recommendation, risk_level},
 };
 
 fn dry_run() -> impl Strategy<Value = DryRun> {
     prop_oneof![
         texts().prop_map(|warnings| DryRun::Accepted { warnings }),
+        text().prop_map(|reason| DryRun::Unavailable { reason }),
         text().prop_map(|message| DryRun::Rejected { message })
     ]
     .boxed()
@@ -22,17 +31,115 @@ fn dry_run() -> impl Strategy<Value = DryRun> {
 
 fn object_patch() -> impl Strategy<Value = ObjectPatch> {
     let field = (text(), option::of(text()), option::of(text())).prop_map(|(path, from, to)| FieldChange { path, from, to });
-    let wait = select(vec![Wait::Accepted, Wait::Rollout]);
-    (object_ref(), patch(), patch(), vec(field, 0..3), dry_run(), wait)
-        .prop_map(|(target, patch, undo, diff, dry_run, wait)| ObjectPatch {
+    (
+        (object_ref(), patch(), patch(), vec(field, 0..3), dry_run(), wait()),
+        (option::of(text()), option::of(object_ref()), option::of(text())),
+    )
+        .prop_map(
+            |((target, patch, undo, diff, dry_run, wait), (subresource, owner, irreversible))| ObjectPatch {
+                target,
+                subresource,
+                owner,
+                patch,
+                undo,
+                irreversible,
+                diff,
+                dry_run,
+                wait,
+            },
+        )
+        .boxed()
+}
+
+fn wait() -> impl Strategy<Value = Wait> {
+    select(vec![
+        Wait::Accepted,
+        Wait::Rollout,
+        Wait::JobComplete,
+        Wait::Resized,
+        Wait::PodResized,
+        Wait::Synced,
+        Wait::Reconciled,
+    ])
+}
+
+fn deletion() -> impl Strategy<Value = Deletion> {
+    (object_ref(), option::of(object_ref()), dry_run(), option::of(json()))
+        .prop_map(|(target, owner, dry_run, restore)| Deletion {
             target,
-            patch,
-            undo,
-            diff,
+            owner,
             dry_run,
-            wait,
+            restore,
         })
         .boxed()
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        object_patch().prop_map(Operation::Patch),
+        (object_ref(), json(), dry_run(), wait(), option::of(text())).prop_map(|(target, object, dry_run, wait, irreversible)| {
+            Operation::Create(Creation {
+                target,
+                object,
+                dry_run,
+                wait,
+                irreversible,
+            })
+        }),
+        deletion().prop_map(Operation::Delete),
+        (object_ref(), option::of(object_ref()), dry_run()).prop_map(|(target, owner, dry_run)| Operation::Evict(Eviction {
+            target,
+            owner,
+            dry_run
+        })),
+    ]
+    .boxed()
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let labels = btree_map(text(), text(), 0..3).prop_map(|labels| Matchers { labels });
+    let file = (text(), digest(), text(), text()).prop_map(|(path, before, content, diff)| FileChange {
+        path,
+        before,
+        content,
+        diff,
+    });
+    let exchange = || (text(), text(), json()).prop_map(|(method, url, body)| Exchange { method, url, body });
+    prop_oneof![
+        (vec(labels, 0..3), span(), text()).prop_map(|(matchers, lasts, comment)| Call::Silence(Silence { matchers, lasts, comment })),
+        (text(), text(), text(), text(), texts(), text(), vec(id(""), 0..3)).prop_map(
+            |(tracker, project, title, body, labels, priority, attachments)| Call::Ticket(Ticket {
+                tracker,
+                project,
+                title,
+                body,
+                labels,
+                priority,
+                attachments,
+            })
+        ),
+        (text(), text(), text(), text(), vec(file, 0..3), text(), any::<bool>()).prop_map(
+            |(repository, base, base_commit, branch, files, message, pull_request)| Call::Commit(Commit {
+                repository,
+                base,
+                base_commit,
+                branch,
+                files,
+                message,
+                pull_request,
+            })
+        ),
+        (text(), exchange(), option::of(exchange()), option::of(text()), dry_run()).prop_map(
+            |(action, forward, undo, irreversible, dry_run)| Call::Request(Request {
+                action,
+                forward,
+                undo,
+                irreversible,
+                dry_run,
+            })
+        ),
+    ]
+    .boxed()
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -41,11 +148,9 @@ fn change() -> impl Strategy<Value = Change> {
         (text(), vec(object_ref(), 0..3)).prop_map(|(what, targets)| Change::Read { what, targets }),
         (object_ref(), text(), texts()).prop_map(|(target, container, argv)| Change::Exec(Exec { target, container, argv })),
         object_patch().prop_map(Change::Patch),
-        (object_ref(), option::of(object_ref()), dry_run()).prop_map(|(target, owner, dry_run)| Change::Delete(Deletion {
-            target,
-            owner,
-            dry_run
-        })),
+        deletion().prop_map(Change::Delete),
+        vec(operation(), 0..3).prop_map(|operations| Change::Sequence { operations }),
+        call().prop_map(Change::Call),
         (text(), text(), vec(id(""), 0..3)).prop_map(|(title, body, attachments)| Change::Notify(Notice { title, body, attachments })),
         (id(""), expect).prop_map(|(by, expect)| Change::Carried { by, expect }),
     ]
@@ -56,10 +161,18 @@ fn step() -> impl Strategy<Value = Step> {
     let risk = (risk_level(), texts()).prop_map(|(level, reasons)| Risk { level, reasons });
     (
         (id(""), text(), text(), text(), object(), vec(id(""), 0..3)),
-        (change(), risk, text(), option::of(id("gate_")), span()),
+        (
+            change(),
+            risk,
+            text(),
+            option::of(id("gate_")),
+            span(),
+            option::of(lasts()),
+            option::of(estimate()),
+        ),
     )
         .prop_map(
-            |((id, action, description, rationale, parameters, depends_on), (change, risk, policy, gate, timeout))| Step {
+            |((id, action, description, rationale, parameters, depends_on), (change, risk, policy, gate, timeout, lasts, estimate))| Step {
                 id,
                 action,
                 description,
@@ -71,8 +184,36 @@ fn step() -> impl Strategy<Value = Step> {
                 policy,
                 gate,
                 timeout,
+                lasts,
+                estimate,
             },
         )
+        .boxed()
+}
+
+fn lasts() -> impl Strategy<Value = Lasts> {
+    prop_oneof![
+        Just(Lasts::Workflow),
+        Just(Lasts::Verified),
+        span().prop_map(|duration| Lasts::For { duration }),
+    ]
+}
+
+fn estimate() -> impl Strategy<Value = Estimate> {
+    (span(), any::<u32>()).prop_map(|(typical, samples)| Estimate { typical, samples })
+}
+
+pub(super) fn plan_option() -> impl Strategy<Value = PlanOption> {
+    let approach = select(vec![Approach::Fix, Approach::Alternative, Approach::Mitigation]);
+    let refusal = (option::of(text()), text()).prop_map(|(step, reason)| Refusal { step, reason });
+    (approach, text(), text(), vec(recommendation(), 0..2), vec(refusal, 0..2))
+        .prop_map(|(approach, title, tradeoff, recommendations, refusals)| PlanOption {
+            approach,
+            title,
+            tradeoff,
+            recommendations,
+            refusals,
+        })
         .boxed()
 }
 
@@ -91,7 +232,7 @@ fn gate() -> impl Strategy<Value = Gate> {
 }
 
 pub(super) fn plan() -> impl Strategy<Value = Plan> {
-    let rollback = select(vec![Rollback::Automatic, Rollback::None]);
+    let rollback = select(vec![Rollback::Automatic, Rollback::Ask, Rollback::None]);
     (
         (id("plan_"), any::<u32>(), text(), vec(step(), 0..4), vec(gate(), 0..3)),
         (
@@ -102,9 +243,14 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
             vec(criterion(), 0..2),
             texts(),
         ),
+        (option::of(span()), option::of(estimate()), vec(plan_option(), 0..2), any::<u32>()),
     )
         .prop_map(
-            |((id, attempt, summary, steps, gates), (levels, critical_path, longest, rollback, criteria, notes))| Plan {
+            |(
+                (id, attempt, summary, steps, gates),
+                (levels, critical_path, longest, rollback, criteria, notes),
+                (deadline, estimate, options, chosen),
+            )| Plan {
                 id,
                 attempt,
                 summary,
@@ -116,6 +262,10 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
                 rollback,
                 criteria,
                 notes,
+                deadline,
+                estimate,
+                options,
+                chosen,
             },
         )
         .boxed()

@@ -131,7 +131,7 @@ pub(super) fn verification() -> impl Strategy<Value = Verification> {
         .boxed()
 }
 
-fn recommendation() -> impl Strategy<Value = Recommendation> {
+pub(super) fn recommendation() -> impl Strategy<Value = Recommendation> {
     (
         (id(""), text(), text(), number(), object()),
         (vec(id(""), 0..3), text(), option::of(risk_level()), option::of(bool::ANY)),
@@ -168,12 +168,13 @@ pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
             vec(recommendation(), 0..3),
             vec(criterion(), 0..2),
             text(),
+            vec(super::plan::plan_option(), 0..2),
         ),
     )
         .prop_map(
             |(
                 (category, target, confidence, summary, causal_chain, factors),
-                (evidence, missing_sources, recommendations, criteria, engine),
+                (evidence, missing_sources, recommendations, criteria, engine, options),
             )| {
                 Diagnosis {
                     category,
@@ -187,6 +188,7 @@ pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
                     recommendations,
                     criteria,
                     engine,
+                    options,
                 }
             },
         )

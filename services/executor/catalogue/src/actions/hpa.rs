@@ -1,0 +1,95 @@
+//! `update_hpa`: the bounds of a HorizontalPodAutoscaler.
+
+use paramedic_domain::object::ObjectRef;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{BuiltIn, parse, refuse, schema_of};
+use crate::{
+    action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
+    patch::{Edit, Path},
+    world::{Need, World, with_uid},
+};
+
+pub(super) const ACTION: BuiltIn = BuiltIn {
+    name: "update_hpa",
+    aliases: &["patch_hpa", "scale_hpa"],
+    about: About {
+        description: "changes the least and greatest number of replicas of a HorizontalPodAutoscaler",
+        risk: "low: no pod is replaced",
+        undo: "the old limits are put back",
+        dry_run: "server-side dry run of the patch",
+        external: false,
+    },
+    kind: Kind::Cluster,
+    timeout_seconds: 60,
+    typical_seconds: 2,
+    schema: schema_of::<UpdateHpa>,
+    needs,
+    draft,
+};
+
+/// New bounds.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateHpa {
+    /// Namespace.
+    namespace: String,
+    /// Name of the HorizontalPodAutoscaler.
+    #[serde(alias = "name")]
+    hpa: String,
+    /// Greatest number of replicas.
+    #[serde(rename = "maxReplicas", alias = "max_replicas")]
+    #[schemars(range(min = 1))]
+    max_replicas: Option<i64>,
+    /// Least number of replicas.
+    #[serde(rename = "minReplicas", alias = "min_replicas")]
+    #[schemars(range(min = 1))]
+    min_replicas: Option<i64>,
+}
+
+impl UpdateHpa {
+    fn target(&self) -> ObjectRef {
+        ObjectRef::new("autoscaling/v2", "HorizontalPodAutoscaler", Some(&self.namespace), &self.hpa)
+    }
+}
+
+fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
+    Ok(vec![Need::Object(parse::<UpdateHpa>(params)?.target())])
+}
+
+fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+    let params: UpdateHpa = parse(params)?;
+    let target = params.target();
+    let object = world.object(&target)?;
+    let present = |path: &str, default| object.pointer(path).and_then(Value::as_i64).unwrap_or(default);
+    let max = params.max_replicas.unwrap_or(present("/spec/maxReplicas", 1));
+    let min = params.min_replicas.unwrap_or(present("/spec/minReplicas", 1));
+    if min < 1 || max < min {
+        return refuse(format!(
+            "parameters: maxReplicas {max} must not be less than minReplicas {min}, nor that less than 1"
+        ));
+    }
+    let mut edits = Vec::new();
+    for (name, value) in [("maxReplicas", params.max_replicas), ("minReplicas", params.min_replicas)] {
+        if let Some(value) = value {
+            edits.push(Edit::set(Path::new(["spec", name]), value));
+        }
+    }
+    if edits.is_empty() {
+        return refuse("parameters: at least one of maxReplicas and minReplicas must be given");
+    }
+    let current = present("/status/currentReplicas", 0);
+    let notes = if current > max {
+        vec![format!(
+            "{target} runs {current} replicas now: {} of them will be stopped",
+            current - max
+        )]
+    } else {
+        Vec::new()
+    };
+    let mut draft = Draft::from(ObjectEdit::plain(with_uid(&target, object), edits));
+    draft.notes = notes;
+    Ok(draft)
+}

@@ -1,0 +1,172 @@
+//! The actions, one or a few to a file, and the table of all of them.
+
+mod backup;
+mod debug;
+mod diagnostics;
+mod health;
+mod hpa;
+mod notify;
+mod resources;
+mod restart;
+mod rollback;
+#[cfg(test)]
+mod tests;
+mod workload;
+
+use std::{sync::Arc, time::Duration};
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{
+    action::{About, Action, Draft, Kind, Moment, Params, Refused},
+    world::{Need, World},
+};
+
+pub use diagnostics::{Diagnostics, heap_dump_command};
+pub use health::Health;
+
+/// An action that is part of the program.
+#[derive(Clone, Copy)]
+pub struct BuiltIn {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    about: About<'static>,
+    kind: Kind,
+    timeout_seconds: u64,
+    typical_seconds: u64,
+    schema: fn() -> Value,
+    needs: fn(&Params) -> Result<Vec<Need>, Refused>,
+    draft: fn(&Params, &World, &Moment) -> Result<Draft, Refused>,
+}
+
+impl Action for BuiltIn {
+    fn name(&self) -> &str {
+        self.name
+    }
+    fn aliases(&self) -> &[&str] {
+        self.aliases
+    }
+    fn about(&self) -> About<'_> {
+        self.about
+    }
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+    fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+    fn typical(&self) -> Duration {
+        Duration::from_secs(self.typical_seconds)
+    }
+    fn schema(&self) -> Value {
+        (self.schema)()
+    }
+    fn needs(&self, params: &Params) -> Result<Vec<Need>, Refused> {
+        (self.needs)(params)
+    }
+    fn draft(&self, params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refused> {
+        (self.draft)(params, world, moment)
+    }
+}
+
+/// Every action that is part of the program, sorted by name.
+const BUILT_IN: &[&BuiltIn] = &[
+    &backup::ACTION,
+    &diagnostics::ACTION,
+    &debug::ACTION,
+    &health::ACTION,
+    &resources::ACTION,
+    &notify::ACTION,
+    &restart::POD,
+    &rollback::ACTION,
+    &restart::ROLLING,
+    &hpa::ACTION,
+];
+
+/// Every action there is: those of the program and those that the operator registered.
+#[derive(Clone)]
+pub struct Catalogue {
+    actions: Vec<Arc<dyn Action>>,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self::new(Vec::new()).expect("the names of the program's own actions are different, see the tests")
+    }
+}
+
+impl Catalogue {
+    /// The program's actions and `registered` ones.
+    ///
+    /// # Errors
+    /// A name that two actions claim.
+    pub fn new(registered: Vec<Arc<dyn Action>>) -> Result<Self, String> {
+        let built_in = BUILT_IN.iter().map(|action| Arc::new(**action) as Arc<dyn Action>);
+        let mut actions: Vec<Arc<dyn Action>> = built_in.chain(registered).collect();
+        actions.sort_by(|one, other| one.name().cmp(other.name()));
+        let mut names: Vec<&str> = actions
+            .iter()
+            .flat_map(|action| std::iter::once(action.name()).chain(action.aliases().iter().copied()))
+            .collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(format!(
+                "two actions are called {:?}: give the registered one another name",
+                pair[0]
+            )),
+            None => Ok(Self { actions }),
+        }
+    }
+
+    /// The action of that name or alias.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Arc<dyn Action>> {
+        self.actions
+            .iter()
+            .find(|action| action.name() == name || action.aliases().contains(&name))
+    }
+
+    /// Every action, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Action>> {
+        self.actions.iter()
+    }
+}
+
+/// What an action's schema says against the parameters. Aliases of parameters are not in the schema, so only what reading
+/// them refuses as well is an error.
+#[must_use]
+pub fn violation(action: &dyn Action, params: &Params) -> Option<Refused> {
+    let refused = action.needs(params).err()?;
+    let found: Vec<(String, String)> = match jsonschema::validator_for(&action.schema()) {
+        Ok(validator) => validator
+            .iter_errors(&json!(params))
+            .take(3)
+            .map(|error| {
+                (
+                    error.instance_path().to_string(),
+                    format!("parameters{}: {error}", error.instance_path()),
+                )
+            })
+            .collect(),
+        Err(_) => Vec::new(),
+    };
+    let Some((path, _)) = found.first() else { return Some(refused) };
+    Some(Refused {
+        path: Some(path.clone()),
+        reason: found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; "),
+    })
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).to_value()
+}
+
+fn parse<T: DeserializeOwned>(params: &Params) -> Result<T, Refused> {
+    serde_json::from_value(Value::Object(params.clone())).map_err(|error| Refused::because(format!("parameters: {error}")))
+}
+
+fn refuse<T>(reason: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused::because(reason))
+}

@@ -1,0 +1,102 @@
+//! `rollback_deployment`: the pod template of an earlier revision.
+
+use paramedic_domain::{change::Confirm, object::ObjectRef};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{BuiltIn, parse, refuse, schema_of, workload::template};
+use crate::{
+    action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
+    patch::Edit,
+    world::{Need, World, with_uid},
+};
+
+const REVISION: &str = "/metadata/annotations/deployment.kubernetes.io~1revision";
+/// The label by which a ReplicaSet tells its pods from its sisters'; it is not part of the Deployment's template.
+const HASH_LABEL: &str = "pod-template-hash";
+
+pub(super) const ACTION: BuiltIn = BuiltIn {
+    name: "rollback_deployment",
+    aliases: &["rollback", "rollout_undo"],
+    about: About {
+        description: "puts the pod template of an earlier revision of a Deployment back; every pod is replaced",
+        risk: "medium: every pod is replaced; high with a single replica or a budget that allows no disruption",
+        undo: "the template that was replaced is put back",
+        dry_run: "server-side dry run of the patch",
+        external: false,
+    },
+    kind: Kind::Cluster,
+    timeout_seconds: 900,
+    typical_seconds: 120,
+    schema: schema_of::<RollbackDeployment>,
+    needs,
+    draft,
+};
+
+/// Which Deployment, to which revision.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RollbackDeployment {
+    /// Namespace.
+    namespace: String,
+    /// Name of the Deployment.
+    deployment: String,
+    /// Revision to go back to; left out or 0: the one before the present one.
+    #[serde(alias = "toRevision", alias = "to_revision")]
+    revision: Option<u64>,
+}
+
+impl RollbackDeployment {
+    fn target(&self) -> ObjectRef {
+        ObjectRef::new("apps/v1", "Deployment", Some(&self.namespace), &self.deployment)
+    }
+}
+
+fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
+    let target = parse::<RollbackDeployment>(params)?.target();
+    Ok(vec![Need::Object(target.clone()), Need::ReplicaSets(target)])
+}
+
+fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+    let params: RollbackDeployment = parse(params)?;
+    let target = params.target();
+    let object = world.object(&target)?;
+    if object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
+        return refuse(format!("{target} is paused: a rollback would never begin"));
+    }
+    let uid = object.pointer("/metadata/uid");
+    let mut revisions: Vec<(u64, &Value)> = world
+        .replica_sets
+        .iter()
+        .filter(|set| {
+            let owners = set.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+            owners.is_some_and(|owners| owners.iter().any(|owner| owner.get("uid") == uid && uid.is_some()))
+        })
+        .filter_map(|set| Some((set.pointer(REVISION)?.as_str()?.parse().ok()?, set)))
+        .collect();
+    revisions.sort_by_key(|(revision, _)| *revision);
+    let known: Vec<u64> = revisions.iter().map(|(revision, _)| *revision).collect();
+    let found = match params.revision.filter(|revision| *revision > 0) {
+        Some(wanted) => revisions.iter().find(|(revision, _)| *revision == wanted),
+        None => revisions.len().checked_sub(2).and_then(|at| revisions.get(at)),
+    };
+    let Some((revision, set)) = found else {
+        return refuse(format!("{target} has no such earlier revision; its ReplicaSets keep {known:?}"));
+    };
+    let mut restored = set.pointer("/spec/template").cloned().unwrap_or(Value::Null);
+    if let Some(labels) = restored.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.remove(HASH_LABEL);
+    }
+    if !restored.is_object() {
+        return refuse(format!("the ReplicaSet of revision {revision} of {target} has no template"));
+    }
+    if object.pointer("/spec/template") == Some(&restored) {
+        return refuse(format!("{target} already runs the template of revision {revision}"));
+    }
+    let edits = vec![Edit::set(template(), restored)];
+    Ok(
+        Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::RolledOut))
+            .note(format!("{target} goes back to the template of revision {revision}")),
+    )
+}

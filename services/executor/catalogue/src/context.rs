@@ -1,0 +1,113 @@
+//! What surrounds an object, as far as the risk of changing it goes.
+
+use paramedic_domain::risk::Context;
+use serde_json::Value;
+
+/// Values of the label `environment` that say "not production"; everything else, and nothing, counts as production.
+const HARMLESS: &[&str] = &[
+    "dev",
+    "development",
+    "test",
+    "testing",
+    "qa",
+    "staging",
+    "stage",
+    "sandbox",
+    "preview",
+    "demo",
+];
+
+/// The surroundings of `object`: its namespace and the PodDisruptionBudgets in it.
+#[must_use]
+pub fn context(object: &Value, namespace: Option<&Value>, budgets: &[Value], template_change: bool) -> Context {
+    let label = |object: &Value| {
+        let labels = object.pointer("/metadata/labels")?;
+        ["environment", "env"]
+            .iter()
+            .find_map(|name| labels.get(name)?.as_str().map(str::to_lowercase))
+    };
+    let environment = label(object).or_else(|| namespace.and_then(label));
+    Context {
+        replicas: replicas(object),
+        production: environment.is_none_or(|environment| !HARMLESS.contains(&environment.as_str())),
+        template_change,
+        disruptions_allowed: budgets.iter().filter(|budget| selects(budget, object)).filter_map(allowed).min(),
+        gitops_owner: owner(object),
+        concerns: Vec::new(),
+    }
+}
+
+fn replicas(object: &Value) -> Option<u32> {
+    ["/spec/replicas", "/status/desiredNumberScheduled"]
+        .iter()
+        .find_map(|path| object.pointer(path)?.as_u64())
+        .and_then(|count| count.try_into().ok())
+}
+
+fn allowed(budget: &Value) -> Option<u32> {
+    budget.pointer("/status/disruptionsAllowed")?.as_u64()?.try_into().ok()
+}
+
+/// Whether the budget's `matchLabels` are those of the workload's pods. A selector of expressions counts as a match: a
+/// budget too many only raises the risk.
+fn selects(budget: &Value, object: &Value) -> bool {
+    let Some(selector) = budget.pointer("/spec/selector") else {
+        return false;
+    };
+    let labels = object
+        .pointer("/spec/template/metadata/labels")
+        .or_else(|| object.pointer("/metadata/labels"));
+    let wanted = selector.get("matchLabels").and_then(Value::as_object);
+    wanted.is_none_or(|wanted| {
+        wanted
+            .iter()
+            .all(|(name, value)| labels.and_then(|labels| labels.get(name)) == Some(value))
+    })
+}
+
+/// The GitOps tool that will put its own state back.
+fn owner(object: &Value) -> Option<String> {
+    let has = |path: &str| object.pointer(path).is_some();
+    let managed_by = object
+        .pointer("/metadata/labels/app.kubernetes.io~1managed-by")
+        .and_then(Value::as_str);
+    let argo = has("/metadata/annotations/argocd.argoproj.io~1tracking-id") || has("/metadata/labels/argocd.argoproj.io~1instance");
+    let flux = has("/metadata/labels/kustomize.toolkit.fluxcd.io~1name") || has("/metadata/labels/helm.toolkit.fluxcd.io~1name");
+    match (argo, flux, managed_by) {
+        (true, _, _) => Some("Argo CD".into()),
+        (_, true, _) => Some("Flux".into()),
+        (_, _, Some("Helm")) => Some("Helm".into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_environment_counts_as_production_and_the_object_outranks_its_namespace() {
+        let plain = json!({"metadata": {}});
+        let staging = json!({"metadata": {"labels": {"environment": "Staging"}}});
+        let production = json!({"metadata": {"labels": {"environment": "production"}}});
+        assert!(context(&plain, None, &[], false).production);
+        assert!(!context(&plain, Some(&staging), &[], false).production);
+        assert!(context(&production, Some(&staging), &[], false).production);
+    }
+
+    #[test]
+    fn the_tightest_matching_budget_counts() {
+        let object = json!({"spec": {"replicas": 4, "template": {"metadata": {"labels": {"app": "a", "tier": "web"}}}}});
+        let budget =
+            |labels: Value, allowed: u32| json!({"spec": {"selector": {"matchLabels": labels}}, "status": {"disruptionsAllowed": allowed}});
+        let budgets = [
+            budget(json!({"app": "a"}), 2),
+            budget(json!({"app": "b"}), 0),
+            budget(json!({"tier": "web"}), 1),
+        ];
+        let context = context(&object, None, &budgets, true);
+        assert_eq!((context.disruptions_allowed, context.replicas), (Some(1), Some(4)));
+    }
+}

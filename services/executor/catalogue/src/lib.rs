@@ -1,0 +1,16 @@
+//! The catalogue of actions: what each is called, takes, needs to see and changes. Everything here is pure: what was
+//! fetched comes in, exact changes go out; the executor's shell fetches, dry-runs, sends and watches.
+
+pub mod action;
+pub mod actions;
+pub mod context;
+pub mod patch;
+pub mod prepare;
+pub mod progress;
+pub mod quantity;
+pub mod redact;
+pub mod world;
+
+pub use action::{Action, Draft, Kind, Moment, ObjectEdit, Params, Reader, Refused, Request, Work};
+pub use actions::Catalogue;
+pub use world::{Need, World};

@@ -1,0 +1,39 @@
+//! Eviction of exactly the pod that was seen: the API server asks the budgets, and a refusal is waited out.
+
+use paramedic_bus::lease::Lease;
+use paramedic_domain::{change::Eviction, fault::Effect};
+
+use crate::shell::{
+    crash::{self, Moment},
+    failure::Halt,
+    kubernetes::{Evicted, Trouble},
+    worker::Run,
+};
+
+impl Run<'_> {
+    /// Evicts the pod and waits until it is gone. A drain goes on while its pods are replaced elsewhere, so this does not wait
+    /// for the owner; the budget does.
+    pub(super) async fn evict(&self, eviction: &Eviction, leases: &[Lease]) -> Result<String, Halt> {
+        let target = &eviction.target;
+        while !self.is_gone(target).await? {
+            self.permitted_with(leases).await?;
+            self.know(Effect::Unknown);
+            match self.worker.cluster.evict(target, false).await {
+                Ok(Evicted::Accepted(_)) | Err(Trouble::Missing(_) | Trouble::Unfit { code: 409, .. }) => {
+                    self.know(Effect::Applied);
+                    crash::point(&self.step.id, Moment::AfterApply);
+                    self.gone(target).await?;
+                    return Ok(format!("{target} was evicted"));
+                }
+                Ok(Evicted::Budget(message)) => {
+                    self.know(Effect::None);
+                    self.progress(&format!("{target} waits for its budget: {message}")).await?;
+                    self.pause().await;
+                }
+                Err(trouble) => return Err(self.sending(&trouble)),
+            }
+        }
+        self.know(Effect::Applied);
+        Ok(format!("{target} is gone"))
+    }
+}

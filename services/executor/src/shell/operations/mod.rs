@@ -1,0 +1,96 @@
+//! Requests that change objects: look, ask, send once, watch. Each finds its own effect again, so a sequence of them can be
+//! begun anew from its first one, and undone from its last.
+
+mod create;
+mod delete;
+mod evict;
+mod patch;
+mod revert;
+
+pub(crate) use patch::drifted;
+
+use paramedic_bus::lease::Lease;
+use paramedic_domain::{
+    change::Operation,
+    fault::{Effect, FailureKind},
+    object::ObjectRef,
+};
+
+use super::{
+    failure::Halt,
+    kubernetes::Trouble,
+    worker::{Report, Run},
+};
+
+impl Run<'_> {
+    /// Performs every operation, in order.
+    pub(crate) async fn perform(&self, operations: &[Operation]) -> Result<Report, Halt> {
+        let leases = self.leases(&self.step.change.lease_targets()).await?;
+        let mut said = Vec::with_capacity(operations.len());
+        for operation in operations {
+            said.push(match operation {
+                Operation::Patch(patch) => self.apply(patch, &leases).await?,
+                Operation::Create(creation) => self.create(creation, &leases).await?,
+                Operation::Delete(deletion) => self.delete(deletion, &leases).await?,
+                Operation::Evict(eviction) => self.evict(eviction, &leases).await?,
+            });
+            self.settle();
+            if operations.len() > 1 {
+                self.progress(&format!("{} of {}: {}", said.len(), operations.len(), said[said.len() - 1]))
+                    .await?;
+            }
+        }
+        Ok(Report::of(said.join("; ")))
+    }
+
+    /// Undoes every operation, the last one first.
+    pub(crate) async fn revert(&self, operations: &[Operation]) -> Result<Report, Halt> {
+        let leases = self.leases(&self.step.change.lease_targets()).await?;
+        self.know(Effect::Unknown);
+        let mut said = Vec::with_capacity(operations.len());
+        for operation in operations.iter().rev() {
+            said.push(self.revert_one(operation, &leases).await?);
+        }
+        Ok(Report::of(said.join("; ")))
+    }
+
+    /// Waits until the object with that UID is gone.
+    async fn gone(&self, target: &ObjectRef) -> Result<(), Halt> {
+        while !self.is_gone(target).await? {
+            self.pause().await;
+        }
+        Ok(())
+    }
+
+    async fn is_gone(&self, target: &ObjectRef) -> Result<bool, Halt> {
+        match self.worker.cluster.get(target).await {
+            Ok(object) => Ok(uid(&object) != target.uid.as_deref()),
+            Err(Trouble::Missing(_)) => Ok(true),
+            Err(trouble) => Err(Halt::looking(&trouble, self.effect())),
+        }
+    }
+
+    /// What a refused request means when the object it was about may have been changed meanwhile.
+    fn sending(&self, trouble: &Trouble) -> Halt {
+        match trouble {
+            Trouble::Transient { sent, .. } => {
+                self.know(if *sent { Effect::Unknown } else { Effect::None });
+                Halt::failed(FailureKind::Transient, self.effect(), trouble.to_string())
+            }
+            Trouble::Missing(_) | Trouble::Unfit { .. } | Trouble::Forbidden { .. } => {
+                self.know(Effect::None);
+                Halt::failed(FailureKind::Permanent, self.effect(), trouble.to_string())
+            }
+        }
+    }
+
+    /// The last question before a request, asked with every lease in hand.
+    async fn permitted_with(&self, leases: &[Lease]) -> Result<(), Halt> {
+        super::crash::point(&self.step.id, super::crash::Moment::BeforeApply);
+        self.permitted(leases).await
+    }
+}
+
+fn uid(object: &serde_json::Value) -> Option<&str> {
+    object.pointer("/metadata/uid").and_then(serde_json::Value::as_str)
+}
