@@ -13,7 +13,10 @@ use super::{
     schema::SCHEMAS,
     validate,
 };
-use crate::store::{Cause, Gvr, Status, name_of, name_suffix};
+use crate::{
+    store::{Cause, Gvr, Status, name_of, name_suffix},
+    world::control::volumes::growing_classes,
+};
 
 impl Api {
     /// Creates an object from a request body.
@@ -161,6 +164,8 @@ impl Api {
     ) -> Result<Value, Status> {
         let resource = target.resource;
         let gvr = target.stored();
+        let claims = gvr == Gvr::persistent_volume_claims() && target.sub().is_empty();
+        let growing = if claims { growing_classes(&self.store) } else { Vec::new() };
         let mut edit = |current: &mut Value| {
             let served = convert::to_served(resource, current);
             let mut new = make(&served)?;
@@ -174,6 +179,9 @@ impl Api {
             defaults::fill(resource, &mut stored);
             if target.sub().is_empty() {
                 validate::object(resource, &stored, Some(current))?;
+                if claims {
+                    validate::may_grow(current, &stored, &growing)?;
+                }
             }
             if let Some(caller) = caller {
                 let mut tracked = convert::to_served(resource, &stored);

@@ -187,6 +187,25 @@ pub struct PeriodicLog {
     pub when: When,
 }
 
+/// What is stored on the volume of a claim. Without it a volume is all but empty.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    /// Namespace of the claim.
+    pub namespace: String,
+    /// Name of the PersistentVolumeClaim.
+    pub claim: String,
+    /// Used at the scenario's beginning, MiB.
+    #[serde(default)]
+    pub used_mib: f64,
+    /// Growth, bytes per minute, until the volume is full.
+    #[serde(default)]
+    pub fills_bytes_per_minute: f64,
+    /// When the growth begins, after the scenario's beginning.
+    #[serde(default)]
+    pub after: Span,
+}
+
 /// A file inside the container.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -35,6 +35,11 @@ pub(super) fn check(scenario: &Scenario) -> Check {
     for (i, workload) in scenario.workloads.iter().enumerate() {
         check_workload(&format!("workloads[{i}]"), workload, scenario)?;
     }
+    for (i, volume) in scenario.volumes.iter().enumerate() {
+        if volume.used_mib < 0.0 || volume.fills_bytes_per_minute < 0.0 {
+            return problem(format!("volumes[{i}]"), "must not hold negative amounts");
+        }
+    }
     for (i, failure) in scenario.node_failures.iter().enumerate() {
         let node = |seed: &Seed| text(&seed.object, "/kind") == Some("Node") && text(&seed.object, "/metadata/name") == Some(&failure.node);
         if !scenario.objects.iter().any(node) {

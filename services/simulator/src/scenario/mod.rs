@@ -96,6 +96,9 @@ pub struct Scenario {
     /// What containers do.
     #[serde(default)]
     pub workloads: Vec<behaviour::Workload>,
+    /// What is stored on volumes.
+    #[serde(default)]
+    pub volumes: Vec<behaviour::Volume>,
     /// Nodes that fail.
     #[serde(default)]
     pub node_failures: Vec<fault::NodeFailure>,

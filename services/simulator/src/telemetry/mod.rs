@@ -1,7 +1,7 @@
 //! Metrics, logs and traces of the simulated workloads behind the query APIs of Prometheus, Loki and Jaeger.
 //!
 //! - `series`: labels and samples, `source`: all of them in one place
-//! - `containers`, `requests`, `state`: where series come from
+//! - `containers`, `requests`, `volumes`, `state`: where series come from
 //! - `promql`: evaluation, `traces`: request traces
 //! - `prometheus`, `loki` with `logql`, `jaeger`: HTTP
 
@@ -19,5 +19,6 @@ pub(crate) mod state;
 #[cfg(test)]
 mod tests;
 pub(crate) mod traces;
+pub(crate) mod volumes;
 
 pub use self::{jaeger::router as jaeger_router, loki::router as loki_router, prometheus::router as prometheus_router};

@@ -2,7 +2,7 @@
 
 use promql_parser::label::{MatchOp, Matcher, Matchers};
 
-use super::{containers, requests, series::Series};
+use super::{containers, requests, series::Series, volumes};
 use crate::world::{World, ledger::Ledger, locked::read};
 
 /// Where series come from. `visit` is told the name so that sources need not build what nobody asked for.
@@ -36,6 +36,7 @@ impl Source for View<'_> {
         let mut all = Vec::new();
         containers::series(self, wanted, &mut all);
         requests::series(self, wanted, &mut all);
+        volumes::series(self, wanted, &mut all);
         self.states.series(wanted, &mut all);
         all
     }

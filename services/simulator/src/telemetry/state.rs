@@ -48,6 +48,13 @@ impl StateSeries {
         }
     }
 
+    /// The value of one series at `t`.
+    pub(crate) fn value(&self, labels: &Labels, t: f64) -> Option<f64> {
+        let steps = self.steps.get(labels)?;
+        let next = steps.partition_point(|(from, _)| *from <= t);
+        next.checked_sub(1).and_then(|i| steps[i].1)
+    }
+
     pub(crate) fn series<'a>(&'a self, wanted: &dyn Fn(&str) -> bool, out: &mut Vec<Series<'a>>) {
         for (labels, steps) in &self.steps {
             if wanted(labels.get("__name__")) {
@@ -81,6 +88,9 @@ fn look(store: &Store) -> Found {
     each(Gvr::resource_quotas(), &quota);
     each(Gvr::services(), &service);
     each(Gvr::pods(), &pod);
+    each(Gvr::persistent_volume_claims(), &claim);
+    each(Gvr::jobs(), &job);
+    each(Gvr::daemon_sets(), &daemon_set);
     found
 }
 
@@ -291,6 +301,55 @@ fn service(object: &Value, put: &mut Put<'_>) {
         ("cluster_ip", obj::text(object, "/spec/clusterIP")),
     ];
     put.put("kube_service_info", &labels, 1.0);
+}
+
+fn claim(object: &Value, put: &mut Put<'_>) {
+    let labels = [("namespace", obj::namespace(object)), ("persistentvolumeclaim", obj::name(object))];
+    let phase = obj::text(object, "/status/phase");
+    put.put(
+        "kube_persistentvolumeclaim_status_phase",
+        &[labels[0], labels[1], ("phase", phase)],
+        1.0,
+    );
+    for (name, pointer) in [
+        ("resource_requests_storage_bytes", "/spec/resources/requests/storage"),
+        ("status_capacity_bytes", "/status/capacity/storage"),
+    ] {
+        if let Some(value) = object.pointer(pointer).and_then(quantity::of) {
+            put.put(&format!("kube_persistentvolumeclaim_{name}"), &labels, value);
+        }
+    }
+}
+
+fn job(object: &Value, put: &mut Put<'_>) {
+    let labels = [("namespace", obj::namespace(object)), ("job_name", obj::name(object))];
+    for part in ["active", "succeeded", "failed"] {
+        put.count(&format!("kube_job_status_{part}"), &labels, object, &format!("/status/{part}"));
+    }
+    for (metric, condition) in [("kube_job_complete", "Complete"), ("kube_job_failed", "Failed")] {
+        if obj::is_true(object, condition) {
+            put.put(metric, &[labels[0], labels[1], ("condition", "true")], 1.0);
+        }
+    }
+}
+
+fn daemon_set(object: &Value, put: &mut Put<'_>) {
+    let labels = [("namespace", obj::namespace(object)), ("daemonset", obj::name(object))];
+    for (name, pointer) in [
+        ("desired_number_scheduled", "desiredNumberScheduled"),
+        ("current_number_scheduled", "currentNumberScheduled"),
+        ("number_ready", "numberReady"),
+        ("number_available", "numberAvailable"),
+        ("number_unavailable", "numberUnavailable"),
+        ("updated_number_scheduled", "updatedNumberScheduled"),
+    ] {
+        put.count(
+            &format!("kube_daemonset_status_{name}"),
+            &labels,
+            object,
+            &format!("/status/{pointer}"),
+        );
+    }
 }
 
 /// What of a pod does not follow from its containers' history.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     World,
-    control::{cron_job, deployment, pods, stateful_set},
+    control::{cron_job, daemon_set, deployment, pods, revisions, stateful_set},
     kubelet::{record, seed},
     locked::{lock, write},
     obj,
@@ -124,6 +124,7 @@ impl World {
             _ if created == self.clock.now() => Ok(()),
             "Deployment" => self.seed_deployment(seed, &object),
             "StatefulSet" => self.seed_stateful_set(seed, &object),
+            "DaemonSet" => self.seed_daemon_set(seed, &object),
             "CronJob" => {
                 self.seed_cron_job(&object);
                 Ok(())
@@ -192,6 +193,24 @@ impl World {
             let name = format!("{}-{i}", obj::name(object));
             let past = self.past(seed, i, created);
             self.seed_pod((object, "apps/v1", "StatefulSet"), &template, Some(&name), i, &past, created)?;
+        }
+        Ok(())
+    }
+
+    fn seed_daemon_set(&self, seed: &Seed, object: &Value) -> anyhow::Result<()> {
+        let hash = revisions::hash(object);
+        let created = obj::before(self.origin, seed.rolled_out.unwrap_or(seed.age).0);
+        for (i, node) in self.store.list_shared(&Gvr::nodes(), None).0.iter().enumerate() {
+            if !daemon_set::runs_on(object, node) {
+                continue;
+            }
+            let template = daemon_set::pod_template(object, obj::name(node), &hash);
+            let past = SeededPod {
+                node: Some(obj::name(node).to_owned()),
+                ..SeededPod::default()
+            };
+            let i = i64::try_from(i).unwrap_or(0);
+            self.seed_pod((object, "apps/v1", "DaemonSet"), &template, None, i, &past, created)?;
         }
         Ok(())
     }

@@ -201,10 +201,12 @@ impl World {
         let mut next = control::deployment::step(store, &mut machinery.chance, now);
         next = sooner(next, replica_set::step(store, &mut machinery.chance, &mut machinery.retries, now));
         next = sooner(next, control::stateful_set::step(store, &mut machinery.chance, now));
+        next = sooner(next, control::daemon_set::step(store, &mut machinery.chance, now));
         next = sooner(next, control::cron_job::step(store, &mut machinery.chance, now));
         next = sooner(next, control::job::step(store, &mut machinery.chance, now));
         next = sooner(next, control::node_health::step(store, &|node| self.silent(node, now), now));
         next = sooner(next, control::taints::step(store, &mut machinery.exposed, now));
+        next = sooner(next, control::volumes::step(store, now));
         control::scheduler::step(store, now);
         let context = self.context();
         machinery.kubelets.step(&context, &mut machinery.chance, now);

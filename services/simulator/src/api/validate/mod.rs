@@ -1,5 +1,6 @@
 //! What the server refuses, in its words.
 
+mod claim;
 mod job;
 mod pod;
 mod update;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::{catalog::Resource, selector::Labels};
 use crate::store::{Cause, Status, name_of};
 
+pub use claim::may_grow;
 pub use update::immutables;
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and \

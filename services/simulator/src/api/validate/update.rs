@@ -47,6 +47,7 @@ pub(super) fn check(resource: &Resource, old: &Value, new: &Value, causes: &mut 
                 }
             }
         }
+        ("", "persistentvolumeclaims") => super::claim::update(old, new, causes),
         ("", "pods") => pod(was, is, causes),
         ("", "services") => {
             let (before, after) = (&was["clusterIP"], &is["clusterIP"]);

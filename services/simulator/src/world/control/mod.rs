@@ -1,14 +1,16 @@
 //! The controllers: each looks at the whole store and mends what differs from what is asked for.
 //!
-//! - [`deployment`] with the arithmetic of [`rollout`], [`replica_set`], [`stateful_set`]
+//! - [`deployment`] with the arithmetic of [`rollout`], [`replica_set`]; [`stateful_set`] and [`daemon_set`] with their [`revisions`]
 //! - [`job`] with its [`job_status`], [`cron_job`] with the schedules of [`cron`]
 //! - [`scheduler`] binds pods to nodes, [`quota`] counts them
 //! - [`nodes`] are heard of, doubted ([`node_health`]) and tainted ([`taints`])
+//! - [`volumes`] bind, are provisioned and grow
 //! - [`endpoints`], [`disruption`], [`autoscaler`], [`garbage`]
 
 pub(crate) mod autoscaler;
 pub(crate) mod cron;
 pub(crate) mod cron_job;
+pub(crate) mod daemon_set;
 pub(crate) mod deployment;
 mod deployment_status;
 pub(crate) mod disruption;
@@ -21,10 +23,12 @@ pub(crate) mod nodes;
 pub(crate) mod pods;
 pub(crate) mod quota;
 pub(crate) mod replica_set;
+pub(crate) mod revisions;
 pub(crate) mod rollout;
 pub(crate) mod scheduler;
 pub(crate) mod stateful_set;
 pub(crate) mod taints;
+pub(crate) mod volumes;
 
 use jiff::Timestamp;
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{pods, taints};
+use super::{pods, taints, volumes};
 use crate::{
     store::{Gvr, Store},
     world::{
@@ -35,7 +35,8 @@ pub(crate) fn step(store: &Store, now: Timestamp) {
     waiting.sort_by_key(|pod| obj::text(pod, "/metadata/creationTimestamp").to_owned());
     let mut rooms = rooms(store, &all);
     for pod in waiting {
-        match choose(&mut rooms, pod) {
+        let unbound = volumes::obstacle(store, pod).map(|why| format!("0/{} nodes are available: {why}.", rooms.len()));
+        match unbound.map_or_else(|| choose(&mut rooms, pod), Err) {
             Ok(node) => bind(store, pod, &node, now),
             Err(why) => refuse(store, pod, &why, now),
         }

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{pods, sooner};
+use super::{
+    pods,
+    revisions::{self, REVISION_LABEL},
+    sooner,
+};
 use crate::{
     store::{Gvr, Store},
     world::{
-        chance::{Chance, safe_hash},
+        chance::Chance,
         events::{Note, tell},
         obj,
     },
 };
-
-const REVISION_LABEL: &str = "controller-revision-hash";
 
 /// One look at every StatefulSet; answers when it wants to look again.
 pub(crate) fn step(store: &Store, chance: &mut Chance, now: Timestamp) -> Option<Timestamp> {
@@ -30,19 +32,69 @@ pub(crate) fn step(store: &Store, chance: &mut Chance, now: Timestamp) -> Option
 
 /// Name of the revision of the set's present template.
 pub(crate) fn revision(set: &Value) -> String {
-    format!("{}-{}", obj::name(set), safe_hash(&set["spec"]["template"].to_string()))
+    format!("{}-{}", obj::name(set), revisions::hash(set))
 }
 
-/// The template of one pod of the set.
+/// The template of one pod of the set, in its present revision.
 pub(crate) fn pod_template(set: &Value, ordinal: i64, revision: &str) -> Value {
-    let mut template = set["spec"]["template"].clone();
+    numbered(set, set["spec"]["template"].clone(), ordinal, revision)
+}
+
+/// Pods below the partition stay with the revision that was current before.
+fn template_for(store: &Store, set: &Value, ordinal: i64, newest: &str) -> Value {
+    let current = obj::text(set, "/status/currentRevision");
+    let below = ordinal < obj::int(set, "/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0);
+    if below
+        && !current.is_empty()
+        && let Some(template) = revisions::template(store, set, current)
+    {
+        return numbered(set, template, ordinal, current);
+    }
+    pod_template(set, ordinal, newest)
+}
+
+fn numbered(set: &Value, mut template: Value, ordinal: i64, revision: &str) -> Value {
     let name = format!("{}-{ordinal}", obj::name(set));
     template["metadata"]["labels"][REVISION_LABEL] = json!(revision);
     template["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = json!(name);
     template["metadata"]["labels"]["apps.kubernetes.io/pod-index"] = json!(ordinal.to_string());
     template["spec"]["hostname"] = json!(name);
     template["spec"]["subdomain"] = set["spec"]["serviceName"].clone();
+    for claim in set["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        if !template["spec"]["volumes"].is_array() {
+            template["spec"]["volumes"] = json!([]);
+        }
+        if let Some(volumes) = template["spec"]["volumes"].as_array_mut() {
+            volumes.retain(|volume| volume["name"] != obj::name(claim));
+            let source = json!({"claimName": claim_name(set, claim, ordinal)});
+            volumes.push(json!({"name": obj::name(claim), "persistentVolumeClaim": source}));
+        }
+    }
     template
+}
+
+fn claim_name(set: &Value, claim: &Value, ordinal: i64) -> String {
+    format!("{}-{}-{ordinal}", obj::name(claim), obj::name(set))
+}
+
+/// Makes the claims of one pod. They outlive it.
+fn ensure_claims(store: &Store, set: &Value, ordinal: i64, now: Timestamp) {
+    let ns = obj::namespace(set);
+    for template in set["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        let name = claim_name(set, template, ordinal);
+        if store.get_shared(&Gvr::persistent_volume_claims(), Some(ns), &name).is_some() {
+            continue;
+        }
+        let labels = set["spec"]["selector"]["matchLabels"].clone();
+        let mut spec = template["spec"].clone();
+        spec["volumeMode"] = json!("Filesystem");
+        let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": name, "namespace": ns, "labels": labels}, "spec": spec, "status": {"phase": "Pending"}});
+        if store.create(&Gvr::persistent_volume_claims(), claim).is_ok() {
+            let message = format!("create Claim {name} Pod {0}-{ordinal} in StatefulSet {0} success", obj::name(set));
+            note(store, set, false, "SuccessfulCreate", &message, now);
+        }
+    }
 }
 
 fn sync(store: &Store, chance: &mut Chance, set: &Value, now: Timestamp) -> Option<Timestamp> {
@@ -51,6 +103,7 @@ fn sync(store: &Store, chance: &mut Chance, set: &Value, now: Timestamp) -> Opti
     let wanted = obj::int(set, "/spec/replicas").unwrap_or(1);
     let ordered = set["spec"]["podManagementPolicy"] != "Parallel";
     let revision = revision(set);
+    revisions::keep(store, set, "StatefulSet", &revisions::hash(set));
     move_pods(store, chance, set, &mine, wanted, ordered, &revision, now);
     report(store, set, &revision, now)
 }
@@ -68,10 +121,24 @@ fn move_pods(
 ) {
     let find = |ordinal: i64| mine.iter().find(|pod| ordinal_of(pod) == Some(ordinal));
     for ordinal in 0..wanted {
+        ensure_claims(store, set, ordinal, now);
         match find(ordinal) {
+            Some(pod) if matches!(obj::text(pod, "/status/phase"), "Failed" | "Succeeded") && !obj::deleting(pod) => {
+                let message = format!(
+                    "StatefulSet {}/{} is recreating failed Pod {}",
+                    obj::namespace(set),
+                    obj::name(set),
+                    obj::name(pod)
+                );
+                note(store, set, true, "RecreatingFailedPod", &message, now);
+                remove(store, set, pod, now);
+                if ordered {
+                    return;
+                }
+            }
             None => {
                 let name = format!("{}-{ordinal}", obj::name(set));
-                let template = pod_template(set, ordinal, revision);
+                let template = template_for(store, set, ordinal, revision);
                 match pods::create(store, chance, (set, "apps/v1", "StatefulSet"), &template, Some(&name)) {
                     Ok(_) => {
                         let message = format!("create Pod {name} in StatefulSet {} successful", obj::name(set));

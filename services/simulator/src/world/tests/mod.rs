@@ -5,6 +5,8 @@ mod jobs;
 mod nodes;
 pub(crate) mod rest;
 mod rollouts;
+mod sets;
+mod storage;
 
 use std::{sync::Arc, time::Duration};
 
