@@ -96,6 +96,7 @@ const POD_SUBS: &[Sub] = &[
         verbs: CONNECT,
     },
     own("log", &["get"]),
+    own("resize", EDIT),
     own("status", EDIT),
 ];
 

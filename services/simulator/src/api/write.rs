@@ -172,6 +172,11 @@ impl Api {
             validate::immutables(resource, &target.gvr(), &served, &new)?;
             keep_server_fields(&served, &mut new)?;
             keep_other_half(target, &served, &mut new);
+            if target.sub() == "resize" {
+                let entries = new["metadata"].clone();
+                new = validate::resize(&served, &new)?;
+                new["metadata"] = entries;
+            }
             if new == served {
                 return Ok(());
             }

@@ -107,6 +107,9 @@ impl World {
         }
         object["metadata"]["uid"] = json!(lock(&self.machinery).chance.uid());
         object["metadata"]["creationTimestamp"] = json!(obj::rfc3339(created));
+        if gvr == Gvr::persistent_volume_claims() && object["status"].is_null() {
+            object["status"] = json!({"phase": "Pending"});
+        }
         if gvr == Gvr::jobs() {
             defaults::job(&mut object);
         }

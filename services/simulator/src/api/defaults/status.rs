@@ -25,7 +25,7 @@ pub fn initial(resource: &Resource, object: &Value) -> Option<Value> {
 }
 
 /// The quality of service class of a pod spec.
-fn qos(spec: &Value) -> &'static str {
+pub fn qos(spec: &Value) -> &'static str {
     let containers = || {
         ["containers", "initContainers"]
             .into_iter()

@@ -3,6 +3,7 @@
 mod claim;
 mod job;
 mod pod;
+mod resize;
 mod update;
 
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use super::{catalog::Resource, selector::Labels};
 use crate::store::{Cause, Status, name_of};
 
 pub use claim::may_grow;
+pub use resize::resize;
 pub use update::immutables;
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and \

@@ -5,11 +5,13 @@
 //! - [`status`]: the pod status that follows from it
 //! - [`record`]: what the ledger keeps of a pod
 //! - [`step`]: one step of one container, with its events and records
+//! - [`resize`]: other resources for a running pod
 //! - [`seed`]: pods that existed before the simulation
 
 mod completion;
 mod environment;
 pub(crate) mod record;
+mod resize;
 pub(crate) mod run;
 pub(crate) mod seed;
 mod status;
@@ -78,6 +80,8 @@ pub(crate) struct PodRun {
     pub(crate) ip: String,
     pub(crate) started: Timestamp,
     pub(crate) cells: Vec<Cell>,
+    /// When a resize takes effect.
+    pub(crate) resized: Option<Timestamp>,
     /// When a pod that is being deleted has stopped.
     pub(crate) stop: Option<Timestamp>,
 }
@@ -109,6 +113,7 @@ impl Kubelets {
                 self.admit(ctx, pod, now);
             }
             self.advance(ctx, chance, pod, now);
+            self.resize(ctx, pod, now);
         }
         let gone: Vec<String> = self.runs.keys().filter(|uid| !present.contains(uid.as_str())).cloned().collect();
         for uid in gone {
@@ -120,7 +125,10 @@ impl Kubelets {
     pub(crate) fn next(&self, ctx: &Context<'_>, now: Timestamp) -> Option<Timestamp> {
         let due = |run: &PodRun| match run.stop {
             Some(stop) => Some(stop),
-            None => run.cells.iter().filter_map(|cell| cell.next().map(|(at, _)| at)).min(),
+            None => {
+                let cells = run.cells.iter().filter_map(|cell| cell.next().map(|(at, _)| at));
+                cells.chain(run.resized).min()
+            }
         };
         let heard = self.runs.values().filter(|run| !ctx.silent(&run.node, now));
         heard.filter_map(due).min()
@@ -144,7 +152,7 @@ impl Kubelets {
             } else {
                 Restart::of(pod)
             };
-            let mut cell = Cell::creating(&container.name, obj::after(now, pull(ctx, container))).role(container.init, restart);
+            let mut cell = Cell::creating(&container.name, obj::after(now, pull(ctx, container))).role(container.init, restart).given(spec);
             let reason = if staged { "PodInitializing" } else { "ContainerCreating" };
             container.waiting.push((now, Some(reason.to_owned())));
             if staged {
@@ -160,6 +168,7 @@ impl Kubelets {
             ip,
             started: now,
             cells: cells.collect(),
+            resized: None,
             stop: None,
         };
         write(ctx.ledger).insert(record);

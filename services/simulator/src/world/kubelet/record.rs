@@ -70,7 +70,8 @@ fn container(store: &Store, pod: &Value, spec: &Value, init: bool, behaviour: Op
     }
 }
 
-fn resources(list: &Value) -> BTreeMap<String, f64> {
+/// Amounts in base units by resource name.
+pub(super) fn resources(list: &Value) -> BTreeMap<String, f64> {
     let list = list.as_object().into_iter().flatten();
     list.filter_map(|(name, amount)| Some((name.clone(), quantity::of(amount)?)))
         .collect()

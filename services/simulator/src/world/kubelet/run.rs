@@ -120,6 +120,10 @@ pub(crate) struct Cell {
     pub(crate) last: Option<Last>,
     /// Identifies the present (or newest) run.
     pub(crate) id: String,
+    /// `resources` that the node has set aside for it.
+    pub(crate) allocated: Value,
+    /// `resources` that hold for its processes.
+    pub(crate) actual: Value,
     /// An init container.
     pub(crate) init: bool,
     /// Whether it is started again.
@@ -153,6 +157,8 @@ impl Cell {
             restarts: 0,
             last: None,
             id: String::new(),
+            allocated: Value::Null,
+            actual: Value::Null,
             init: false,
             restart: Restart::Always,
             backoff: None,
@@ -164,6 +170,13 @@ impl Cell {
     pub(crate) fn role(mut self, init: bool, restart: Restart) -> Self {
         self.init = init;
         self.restart = restart;
+        self
+    }
+
+    /// The same container with what its spec asks for.
+    pub(crate) fn given(mut self, spec: &Value) -> Self {
+        self.allocated = spec["resources"].clone();
+        self.actual = self.allocated.clone();
         self
     }
 

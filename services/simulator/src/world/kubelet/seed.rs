@@ -130,7 +130,8 @@ impl Kubelets {
             ready_from = ready_from.max(obj::after(instance.started, warm));
             let mut cell = Cell::creating(&container.name, newest)
                 .with_past(restarts, last)
-                .role(false, Restart::of(pod));
+                .role(false, Restart::of(pod))
+                .given(super::status::container_spec(pod, &container.name));
             cell.id = chance.hex64();
             cell.state = State::Running(Living {
                 since: instance.started,
@@ -151,6 +152,7 @@ impl Kubelets {
             ip,
             started: created,
             cells,
+            resized: None,
             stop: None,
         };
         let uid = record.uid.clone();
@@ -170,7 +172,7 @@ fn passed(name: &str, pod: &Value, created: Timestamp, id: String) -> Cell {
         reason: "Completed",
         id: id.clone(),
     };
-    let mut cell = Cell::creating(name, created).role(true, Restart::of_init(pod, spec));
+    let mut cell = Cell::creating(name, created).role(true, Restart::of_init(pod, spec)).given(spec);
     cell.id = id;
     cell.state = if cell.restart == Restart::Always {
         State::Running(Living {

@@ -136,11 +136,11 @@ fn container_status(cell: &Cell, pod: &Value) -> Value {
         let name = crate::scenario::fault::split_image(image).0;
         status["imageID"] = json!(format!("{name}@sha256:{digest}"));
     }
-    if let Some(resources) = spec.get("resources").filter(|resources| running && resources.is_object()) {
-        if let Some(requests) = resources.get("requests") {
+    if running && cell.actual.is_object() {
+        if let Some(requests) = cell.allocated.get("requests") {
             status["allocatedResources"] = requests.clone();
         }
-        status["resources"] = resources.clone();
+        status["resources"] = cell.actual.clone();
     }
     status
 }

@@ -3,6 +3,7 @@
 mod containers;
 mod jobs;
 mod nodes;
+mod resizes;
 pub(crate) mod rest;
 mod rollouts;
 mod sets;
