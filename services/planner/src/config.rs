@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
+use paramedic_domain::plan::Rollback;
 use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
 
+use crate::core::{cooldown::Cooldown, rules::Rules, scope::Scope};
+
 /// Defaults of [`Config`].
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
+
+/// Longest of the times below: what lies further back says nothing about today's cluster.
+const LONGEST_SECONDS: u64 = 30 * 24 * 3600;
 
 /// The `[planner]` section; `defaults.toml` says what each key means.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,6 +28,28 @@ pub struct Config {
     pub max_plans: u32,
     /// Incidents at a time.
     pub concurrency: usize,
+    /// Of one set.
+    pub max_steps: usize,
+    /// Steps of the longest chain.
+    pub max_depth: usize,
+    /// Names, or beginnings of names with `*`.
+    pub allow_namespaces: Vec<String>,
+    /// Names, or beginnings of names with `*`.
+    pub deny_namespaces: Vec<String>,
+    /// Kinds.
+    pub cluster_kinds: Vec<String>,
+    /// After a failure.
+    pub rollback: Rollback,
+    /// Of one step.
+    pub step_attempts: u32,
+    /// Seconds.
+    pub deadline_margin_seconds: u64,
+    /// Seconds.
+    pub cooldown_seconds: u64,
+    /// Failures of the same actions.
+    pub repeat_limit: u32,
+    /// Seconds.
+    pub repeat_window_seconds: u64,
 }
 
 impl Config {
@@ -46,7 +74,61 @@ impl Config {
         if !(1..=1_000).contains(&self.concurrency) {
             return Err(Invalid::new("planner.concurrency", "must be 1 to 1000"));
         }
+        for (key, value) in [("planner.max_steps", self.max_steps), ("planner.max_depth", self.max_depth)] {
+            if !(1..=100).contains(&value) {
+                return Err(Invalid::new(key, "must be 1 to 100"));
+            }
+        }
+        if !(1..=20).contains(&self.step_attempts) {
+            return Err(Invalid::new("planner.step_attempts", "must be 1 to 20"));
+        }
+        if !(1..=100).contains(&self.repeat_limit) {
+            return Err(Invalid::new("planner.repeat_limit", "must be 1 to 100"));
+        }
+        for (key, seconds) in [
+            ("planner.deadline_margin_seconds", self.deadline_margin_seconds),
+            ("planner.cooldown_seconds", self.cooldown_seconds),
+            ("planner.repeat_window_seconds", self.repeat_window_seconds),
+        ] {
+            if seconds > LONGEST_SECONDS {
+                return Err(Invalid::new(key, format!("must be at most {LONGEST_SECONDS} (thirty days)")));
+            }
+        }
+        for (key, names) in [
+            ("planner.allow_namespaces", &self.allow_namespaces),
+            ("planner.deny_namespaces", &self.deny_namespaces),
+        ] {
+            if let Some(bad) = names
+                .iter()
+                .find(|name| name.is_empty() || name.trim_end_matches('*').contains('*'))
+            {
+                return Err(Invalid::new(
+                    key,
+                    format!("{bad:?} is no name and no beginning of one (a * only at the end)"),
+                ));
+            }
+        }
         Ok(())
+    }
+
+    /// The same, as the decisions need it.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            max_steps: self.max_steps,
+            max_depth: self.max_depth,
+            scope: Scope {
+                allowed: self.allow_namespaces.clone(),
+                denied: self.deny_namespaces.clone(),
+                cluster_kinds: self.cluster_kinds.clone(),
+            },
+            attempts: self.step_attempts,
+            margin: Duration::from_secs(self.deadline_margin_seconds),
+            cooldown: Cooldown {
+                pause: Duration::from_secs(self.cooldown_seconds),
+                limit: self.repeat_limit,
+                window: Duration::from_secs(self.repeat_window_seconds),
+            },
+        }
     }
 
     pub(crate) fn executor_timeout(&self) -> Duration {

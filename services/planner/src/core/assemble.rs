@@ -2,9 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
 use paramedic_domain::{
-    change::{Change, DryRun},
-    id::{GateId, PlanId, StepId},
+    change::Change,
+    diagnosis::Category,
+    id::{GateId, IncidentId, PlanId, StepId},
+    object::ObjectRef,
     plan::{Gate, Plan, Recommendation, Refusal, Rollback, Step, gate_digest},
     policy::{self, Decision, Mode},
     risk::{self, Risk, RiskLevel},
@@ -12,8 +15,12 @@ use paramedic_domain::{
 };
 
 use super::{
+    catalogue::Catalogue,
+    deadline::deadline,
+    experience::{self, Experience},
     gates::{self, Ask},
     outline::{Outline, Prepared},
+    rules::Rules,
 };
 
 /// What a plan is made for.
@@ -31,18 +38,47 @@ pub struct Brief {
     pub recommendations: Vec<Recommendation>,
     /// How success will be measured.
     pub criteria: Vec<Criterion>,
+    /// After a failure.
+    pub rollback: Rollback,
+    /// What the operator allows.
+    pub rules: Rules,
+    /// The incident behind it; `None` in a preview.
+    pub cause: Option<Cause>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// The incident that a plan is made for.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    /// Its id.
+    pub incident: IncidentId,
+    /// What is wrong.
+    pub category: Category,
+    /// What is at fault.
+    pub target: ObjectRef,
+    /// A person chose these steps: the past is shown to them and does not forbid them.
+    pub by_person: bool,
+}
+
+/// What a plan is built from.
+pub struct Parts<'a> {
+    /// Order and merges.
+    pub outline: &'a Outline,
+    /// Exact changes.
+    pub prepared: &'a BTreeMap<StepId, Prepared>,
+    /// Names of actions.
+    pub catalogue: &'a Catalogue,
+    /// What was measured before.
+    pub experience: &'a Experience,
 }
 
 /// Builds the plan from steps that are all prepared.
 ///
 /// # Errors
 /// What policy denies or the API server refused, by step.
-pub fn assemble(
-    brief: &Brief,
-    outline: &Outline,
-    prepared: &BTreeMap<StepId, Prepared>,
-    mut notes: Vec<String>,
-) -> Result<Plan, Vec<Refusal>> {
+pub fn assemble(brief: &Brief, parts: &Parts<'_>, mut notes: Vec<String>) -> Result<Plan, Vec<Refusal>> {
+    let Parts { outline, prepared, .. } = *parts;
     let mut steps = Vec::new();
     let mut asks = BTreeMap::new();
     let mut refusals = Vec::new();
@@ -52,12 +88,19 @@ pub fn assemble(
             refusals.push(refusal(&id, "the executor did not say what this step would change".into()));
             continue;
         };
-        if let Some(message) = rejected(&prepared.change) {
-            refusals.push(refusal(&id, format!("the API server refused the dry run: {message}")));
+        if let Some(message) = prepared.change.rejected() {
+            // nobody need be asked about something that cannot work
+            refusals.push(refusal(&id, format!("the dry run was refused: {message}")));
             continue;
         }
-        let risk = risk::assess(&prepared.change, &prepared.context);
-        let policy = match decide(brief, outline, recommendation, prepared, &risk) {
+        let wishes = Wishes::of(brief, outline, recommendation);
+        let risk = wishes.grade(prepared, risk::assess(&prepared.change, &prepared.context));
+        if wishes.waived && prepared.mutates && risk.level >= RiskLevel::High {
+            notes.push(format!(
+                "{id} asks although the recommendation says that it need not: high risk always asks, whatever the confidence"
+            ));
+        }
+        let policy = match decide(brief, &wishes, prepared, &risk) {
             Decision::Auto { reason } => reason,
             Decision::Ask {
                 reason,
@@ -82,7 +125,7 @@ pub fn assemble(
         steps.push(Step {
             depends_on: outline.graph.dependencies(&id),
             id,
-            action: recommendation.action.clone(),
+            action: parts.catalogue.canonical(&recommendation.action).to_owned(),
             description: recommendation.description.clone(),
             rationale: recommendation.rationale.clone(),
             parameters: recommendation.parameters.clone(),
@@ -91,6 +134,10 @@ pub fn assemble(
             policy,
             gate: None,
             timeout: prepared.timeout,
+            lasts: prepared.lasts,
+            estimate: parts
+                .experience
+                .estimate(parts.catalogue.canonical(&recommendation.action), prepared),
         });
     }
     if !refusals.is_empty() {
@@ -102,40 +149,59 @@ pub fn assemble(
     Ok(finish(brief, outline, steps, gates, notes))
 }
 
-/// What the API server said against the change: nobody need be asked about something that cannot work.
-fn rejected(change: &Change) -> Option<&str> {
-    let dry_run = match change {
-        Change::Patch(patch) => &patch.dry_run,
-        Change::Delete(deletion) => &deletion.dry_run,
-        Change::Read { .. } | Change::Exec(_) | Change::Notify(_) | Change::Carried { .. } => return None,
-    };
-    match dry_run {
-        DryRun::Rejected { message } => Some(message),
-        DryRun::Accepted { .. } => None,
+/// What the recommendations behind one request to the cluster say about asking and risk.
+struct Wishes {
+    approval: Option<bool>,
+    waived: bool,
+    risk: Option<RiskLevel>,
+}
+
+impl Wishes {
+    /// Those of the step and of every step whose change rides in its patch.
+    fn of(brief: &Brief, outline: &Outline, recommendation: &Recommendation) -> Self {
+        let group = outline.groups.iter().find(|group| group.carrier == recommendation.id);
+        let behind: Vec<&Recommendation> = brief
+            .recommendations
+            .iter()
+            .filter(|r| r.id == recommendation.id || group.is_some_and(|group| group.carried.contains(&r.id)))
+            .collect();
+        let wished = behind.iter().any(|r| r.requires_approval == Some(true));
+        Self {
+            approval: if wished { Some(true) } else { recommendation.requires_approval },
+            waived: behind.iter().any(|r| r.requires_approval == Some(false)),
+            risk: behind.iter().filter_map(|r| r.risk).max(),
+        }
+    }
+
+    /// Our own grade, raised where the recommendation itself says high or critical: a claim may make a plan more careful, never less.
+    fn grade(&self, prepared: &Prepared, mut risk: Risk) -> Risk {
+        if let Some(claimed) = self.risk
+            && prepared.mutates
+            && claimed >= RiskLevel::High
+            && claimed > risk.level
+        {
+            risk.level = claimed;
+            risk.reasons
+                .insert(0, "the recommendation itself grades it higher than we would".into());
+        }
+        risk
     }
 }
 
 /// The policy's answer. What a carried step wishes is asked by its carrier, whose patch holds the change.
-fn decide(brief: &Brief, outline: &Outline, recommendation: &Recommendation, prepared: &Prepared, risk: &Risk) -> Decision {
+fn decide(brief: &Brief, wishes: &Wishes, prepared: &Prepared, risk: &Risk) -> Decision {
     if let Change::Carried { by, .. } = &prepared.change {
         return Decision::Auto {
             reason: format!("its change is in the patch of {by} and is decided there"),
         };
     }
-    let group = outline.groups.iter().find(|group| group.carrier == recommendation.id);
-    let wishes: Vec<&Recommendation> = brief
-        .recommendations
-        .iter()
-        .filter(|r| r.id == recommendation.id || group.is_some_and(|group| group.carried.contains(&r.id)))
-        .collect();
-    let wished = wishes.iter().any(|r| r.requires_approval == Some(true));
     policy::decide(&policy::Question {
         mode: brief.mode,
         risk: risk.level,
         read_only: prepared.read_only && prepared.change.read_only(),
         mutates: prepared.mutates || prepared.change.mutates(),
         confidence: brief.confidence,
-        requires_approval: if wished { Some(true) } else { recommendation.requires_approval },
+        requires_approval: wishes.approval,
         production: prepared.context.production,
     })
 }
@@ -194,6 +260,9 @@ fn finish(brief: &Brief, outline: &Outline, steps: Vec<Step>, gates: Vec<Gate>, 
     let timeouts: BTreeMap<&StepId, Duration> = steps.iter().map(|step| (&step.id, step.timeout)).collect();
     let (critical_path, longest) = outline.graph.critical_path(|id| timeouts.get(id).copied().unwrap_or_default());
     let levels = outline.graph.levels();
+    let estimates = steps.iter().map(|step| (step.id.clone(), step.estimate)).collect();
+    let estimate = experience::whole(&outline.graph, &estimates);
+    let deadline = Some(deadline(&outline.graph, &steps, &gates, &brief.rules));
     let changes = steps.iter().filter(|step| step.change.mutates()).count();
     let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     Plan {
@@ -215,9 +284,13 @@ fn finish(brief: &Brief, outline: &Outline, steps: Vec<Step>, gates: Vec<Gate>, 
         levels,
         critical_path,
         longest,
-        rollback: Rollback::Automatic,
+        rollback: brief.rollback,
         criteria: brief.criteria.clone(),
         notes,
+        deadline,
+        estimate,
+        options: Vec::new(),
+        chosen: 0,
     }
 }
 

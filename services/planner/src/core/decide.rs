@@ -31,17 +31,50 @@ pub fn need(incident: &Incident, max_plans: u32) -> Need {
     if incident.end.is_some() || incident.diagnosis.is_none() || incident.refusals.is_some() {
         return Need::Nothing;
     }
-    let wanted = match incident.run.as_ref().map(|run| &run.ended) {
-        None => true,
-        // the objects are no longer as they were approved; nothing of the plan is left, so the diagnosis may be planned again
-        Some(Some((WorkflowOutcome::RolledBack, Some(FailureCause::StepFailed { kind, .. })))) => *kind == FailureKind::Drift,
-        Some(_) => false,
-    };
     let attempt = incident.plans + 1;
-    match wanted {
-        false => Need::Nothing,
-        true if incident.plans >= max_plans => Need::GiveUp { attempt },
-        true => Need::Plan { attempt },
+    match occasion(incident) {
+        None => Need::Nothing,
+        // a person's word is not counted against the planner's own tries
+        Some(Occasion::Asked) => Need::Plan { attempt },
+        Some(Occasion::First | Occasion::Drift) if incident.plans >= max_plans => Need::GiveUp { attempt },
+        Some(Occasion::First | Occasion::Drift) => Need::Plan { attempt },
+    }
+}
+
+/// Why there should be a plan.
+enum Occasion {
+    /// There is none.
+    First,
+    /// The objects are no longer as they were approved, and nothing of the plan is left.
+    Drift,
+    /// A person asked for another one, and the one before has ended.
+    Asked,
+}
+
+fn occasion(incident: &Incident) -> Option<Occasion> {
+    let Some(run) = &incident.run else {
+        return Some(Occasion::First);
+    };
+    let (outcome, cause) = run.ended.as_ref()?;
+    match (outcome, cause.as_ref()?) {
+        (WorkflowOutcome::RolledBack, FailureCause::StepFailed { kind, .. }) => (*kind == FailureKind::Drift).then_some(Occasion::Drift),
+        // an effect that could not be put back is a person's business before anything new begins
+        (WorkflowOutcome::RolledBack | WorkflowOutcome::Cancelled | WorkflowOutcome::Failed, FailureCause::Superseded) => {
+            incident.revision.as_ref().map(|_| Occasion::Asked)
+        }
+        (
+            WorkflowOutcome::Succeeded
+            | WorkflowOutcome::RolledBack
+            | WorkflowOutcome::Failed
+            | WorkflowOutcome::Stuck
+            | WorkflowOutcome::Cancelled,
+            FailureCause::StepFailed { .. }
+            | FailureCause::Denied { .. }
+            | FailureCause::Expired { .. }
+            | FailureCause::Cancelled
+            | FailureCause::Deadline
+            | FailureCause::Superseded,
+        ) => None,
     }
 }
 

@@ -155,6 +155,29 @@ impl Graph {
         }
     }
 
+    /// Adds a step that waits for `dependencies`. Nothing happens when it is known already.
+    pub fn add(&mut self, id: &StepId, dependencies: &[StepId]) {
+        if self.nodes.contains_key(id) {
+            return;
+        }
+        let node = self.graph.add_node(id.clone());
+        self.nodes.insert(id.clone(), node);
+        for dependency in dependencies {
+            self.chain(dependency, id);
+        }
+    }
+
+    /// Takes away that `later` waits directly for `earlier`.
+    pub fn unchain(&mut self, earlier: &StepId, later: &StepId) {
+        let edge = self
+            .node(earlier)
+            .zip(self.node(later))
+            .and_then(|(from, to)| self.graph.find_edge(from, to));
+        if let Some(edge) = edge {
+            self.graph.remove_edge(edge);
+        }
+    }
+
     /// The chain that takes longest, and how long that is.
     #[must_use]
     pub fn critical_path(&self, duration: impl Fn(&StepId) -> Duration) -> (Vec<StepId>, Duration) {

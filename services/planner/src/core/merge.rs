@@ -63,21 +63,23 @@ fn fits(graph: &Graph, group: &Group, step: &StepId) -> bool {
 }
 
 /// Gives steps that change the same object an order where they have none, so that each patch is computed on what the
-/// one before it leaves behind. `touched` holds the object of every step that sends a mutating request.
-pub fn order_by_object(graph: &mut Graph, touched: &BTreeMap<StepId, ObjectRef>) -> Vec<(StepId, StepId)> {
+/// one before it leaves behind. `touched` holds the objects of every step that sends mutating requests.
+pub fn order_by_object(graph: &mut Graph, touched: &BTreeMap<StepId, Vec<ObjectRef>>) -> Vec<(StepId, StepId)> {
     let mut added = Vec::new();
     let order = graph.order();
     for (i, later) in order.iter().enumerate() {
-        let Some(object) = touched.get(later) else { continue };
-        let earlier = order[..i]
-            .iter()
-            .rev()
-            .find(|id| touched.get(*id).is_some_and(|other| other.same_object(object)));
-        if let Some(earlier) = earlier
-            && !graph.waits(later, earlier)
-            && graph.chain(earlier, later)
-        {
-            added.push((earlier.clone(), later.clone()));
+        for object in touched.get(later).into_iter().flatten() {
+            let earlier = order[..i].iter().rev().find(|id| {
+                touched
+                    .get(*id)
+                    .is_some_and(|objects| objects.iter().any(|other| other.same_object(object)))
+            });
+            if let Some(earlier) = earlier
+                && !graph.waits(later, earlier)
+                && graph.chain(earlier, later)
+            {
+                added.push((earlier.clone(), later.clone()));
+            }
         }
     }
     added

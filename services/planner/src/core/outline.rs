@@ -6,7 +6,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use paramedic_domain::{change::Change, id::StepId, object::ObjectRef, risk::Context};
+use paramedic_domain::{
+    change::{Change, Operation},
+    id::StepId,
+    object::ObjectRef,
+    plan::Lasts,
+    risk::Context,
+};
 
 use super::{
     graph::Graph,
@@ -26,6 +32,34 @@ pub struct Prepared {
     pub read_only: bool,
     /// It sends a mutating request.
     pub mutates: bool,
+    /// How long its effect may stay.
+    pub lasts: Option<Lasts>,
+    /// The catalogue's guess of how long it takes.
+    pub typical: Option<Duration>,
+}
+
+impl Prepared {
+    /// Whether it changes objects of the cluster by itself.
+    #[must_use]
+    pub fn changes_cluster(&self) -> bool {
+        match &self.change {
+            Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } => true,
+            Change::Read { .. } | Change::Exec(_) | Change::Call(_) | Change::Notify(_) | Change::Carried { .. } => false,
+        }
+    }
+
+    /// Whether pods end because of it.
+    #[must_use]
+    pub fn ends_pods(&self) -> bool {
+        let pod = |target: &ObjectRef| target.kind == "Pod";
+        self.changes_cluster()
+            && (self.context.template_change
+                || self.change.operations().iter().any(|operation| match operation {
+                    Operation::Delete(deletion) => pod(&deletion.target),
+                    Operation::Evict(_) => true,
+                    Operation::Patch(_) | Operation::Create(_) => false,
+                }))
+    }
 }
 
 /// What the merged graph asks of the executor.
@@ -62,10 +96,18 @@ pub fn outline(mut graph: Graph, survey: &BTreeMap<StepId, Prepared>) -> Outline
 }
 
 /// The workload of every step that changes a pod template.
-fn templates(survey: &BTreeMap<StepId, Prepared>) -> BTreeMap<StepId, ObjectRef> {
+#[must_use]
+pub fn templates(survey: &BTreeMap<StepId, Prepared>) -> BTreeMap<StepId, ObjectRef> {
     let own = |prepared: &Prepared| match &prepared.change {
         Change::Patch(patch) if prepared.context.template_change => Some(patch.target.clone()),
-        Change::Patch(_) | Change::Read { .. } | Change::Exec(_) | Change::Delete(_) | Change::Notify(_) | Change::Carried { .. } => None,
+        Change::Patch(_)
+        | Change::Read { .. }
+        | Change::Exec(_)
+        | Change::Delete(_)
+        | Change::Sequence { .. }
+        | Change::Call(_)
+        | Change::Notify(_)
+        | Change::Carried { .. } => None,
     };
     survey
         .iter()
@@ -79,17 +121,19 @@ fn templates(survey: &BTreeMap<StepId, Prepared>) -> BTreeMap<StepId, ObjectRef>
         .collect()
 }
 
-/// The object of every step that will send a mutating request itself.
-fn touched(survey: &BTreeMap<StepId, Prepared>, groups: &[Group]) -> BTreeMap<StepId, ObjectRef> {
+/// The objects of every step that will send mutating requests itself.
+fn touched(survey: &BTreeMap<StepId, Prepared>, groups: &[Group]) -> BTreeMap<StepId, Vec<ObjectRef>> {
     let carried = |id: &StepId| groups.iter().any(|group| group.carried.contains(id));
     let templates = templates(survey);
     survey
         .iter()
         .filter(|(id, _)| !carried(id))
-        .filter_map(|(id, prepared)| {
-            let object = templates.get(id).or_else(|| prepared.change.lease_target())?;
-            Some((id.clone(), object.clone()))
+        .map(|(id, prepared)| {
+            let mut objects: Vec<ObjectRef> = prepared.change.lease_targets().into_iter().cloned().collect();
+            objects.extend(templates.get(id).cloned());
+            (id.clone(), objects)
         })
+        .filter(|(_, objects)| !objects.is_empty())
         .collect()
 }
 
@@ -150,7 +194,13 @@ pub fn settled(outline: &Outline, survey: &BTreeMap<StepId, Prepared>) -> bool {
                 .map(|group| &group.carrier);
             let found = match &prepared.change {
                 Change::Carried { by, .. } => Some(by),
-                Change::Patch(_) | Change::Read { .. } | Change::Exec(_) | Change::Delete(_) | Change::Notify(_) => None,
+                Change::Patch(_)
+                | Change::Read { .. }
+                | Change::Exec(_)
+                | Change::Delete(_)
+                | Change::Sequence { .. }
+                | Change::Call(_)
+                | Change::Notify(_) => None,
             };
             wanted == found
         })

@@ -7,55 +7,83 @@ use paramedic_domain::{
     plan::{Recommendation, Refusal},
 };
 
-use super::graph::Graph;
+use super::{catalogue::Catalogue, graph::Graph, rules::Rules};
 
-/// Most steps of one plan: what a person can still read in an approval message.
-pub const MAX_STEPS: usize = 50;
-/// Longest chain of one plan: beyond it the first measurements are stale before the last step runs.
-pub const MAX_DEPTH: usize = 20;
+/// A set that cannot become a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unsound {
+    /// Every reason that can be found without preparing a change; never empty.
+    pub refusals: Vec<Refusal>,
+    /// Recommendations that can be prepared nevertheless, to learn what else is wrong; in an order that respects the
+    /// dependencies where they have one.
+    pub preparable: Vec<StepId>,
+}
 
-/// Checks ids, dependencies, size and shape. Actions and their parameters are the executor's to judge: it knows their other
-/// names, and a preparation that it refuses is named in the same way.
+/// Checks ids, dependencies, actions, size and shape. Parameters are the executor's to judge, and a preparation that it
+/// refuses is named in the same way.
 ///
 /// # Errors
-/// Every reason that can be found without preparing a change; never empty.
-pub fn validate(recommendations: &[Recommendation]) -> Result<Graph, Vec<Refusal>> {
-    let mut refusals = whole_set(recommendations);
+/// Everything that is wrong, at once.
+pub fn validate(recommendations: &[Recommendation], rules: &Rules, catalogue: &Catalogue) -> Result<Graph, Unsound> {
+    let mut refusals = whole_set(recommendations, rules);
+    let sized = refusals.is_empty();
     let known: BTreeSet<&StepId> = recommendations.iter().map(|r| &r.id).collect();
-    let mut seen: BTreeMap<&StepId, usize> = BTreeMap::new();
+    let mut count: BTreeMap<&StepId, usize> = BTreeMap::new();
     for recommendation in recommendations {
-        *seen.entry(&recommendation.id).or_default() += 1;
+        *count.entry(&recommendation.id).or_default() += 1;
         one(recommendation, &known, &mut refusals);
+        refusals.extend(catalogue.unknown(recommendation));
     }
-    for (id, count) in seen.into_iter().filter(|(_, count)| *count > 1) {
+    for (id, count) in count.iter().filter(|(_, count)| **count > 1) {
         refusals.push(about(
             id,
             format!("id {id} is used {count} times; every recommendation needs its own"),
         ));
     }
-    if !refusals.is_empty() {
-        return Err(refusals);
-    }
-    let steps: Vec<_> = recommendations.iter().map(|r| (r.id.clone(), r.dependencies.clone())).collect();
-    let graph = Graph::new(&steps).map_err(|cycle| {
-        vec![Refusal {
+    let edges: Vec<_> = recommendations
+        .iter()
+        .map(|r| (r.id.clone(), r.dependencies.iter().filter(|id| **id != r.id).cloned().collect()))
+        .collect();
+    let graph = Graph::new(&edges);
+    match &graph {
+        Ok(graph) => {
+            let depth = graph.levels().len();
+            if depth > rules.max_depth {
+                refusals.push(set(format!(
+                    "the longest chain has {depth} steps, at most {} are allowed: split the work",
+                    rules.max_depth
+                )));
+            }
+        }
+        Err(cycle) => refusals.push(Refusal {
             step: cycle.0.first().map(ToString::to_string),
             reason: format!("dependency cycle {cycle}: each waits for the next, so none could start"),
-        }]
-    })?;
-    let depth = graph.levels().len();
-    if depth > MAX_DEPTH {
-        return Err(vec![set(format!(
-            "the longest chain has {depth} steps, at most {MAX_DEPTH} are allowed: split the work"
-        ))]);
+        }),
     }
-    Ok(graph)
+    match graph {
+        Ok(graph) if refusals.is_empty() => Ok(graph),
+        graph => {
+            let good = |id: &StepId| {
+                let mut named = recommendations.iter().filter(|r| r.id == *id);
+                matches!((named.next(), named.next()), (Some(only), None) if catalogue.unknown(only).is_none())
+            };
+            let order = graph.map_or_else(|_| recommendations.iter().map(|r| r.id.clone()).collect(), |graph| graph.order());
+            Err(Unsound {
+                refusals,
+                preparable: if sized {
+                    order.into_iter().filter(good).collect()
+                } else {
+                    Vec::new()
+                },
+            })
+        }
+    }
 }
 
-fn whole_set(recommendations: &[Recommendation]) -> Vec<Refusal> {
+fn whole_set(recommendations: &[Recommendation], rules: &Rules) -> Vec<Refusal> {
     match recommendations.len() {
         0 => vec![set("there is no recommendation, so there is nothing to plan".into())],
-        n if n > MAX_STEPS => vec![set(format!("{n} steps, at most {MAX_STEPS} are allowed: split the work"))],
+        n if n > rules.max_steps => vec![set(format!("{n} steps, at most {} are allowed: split the work", rules.max_steps))],
         _ => Vec::new(),
     }
 }

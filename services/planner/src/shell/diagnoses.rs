@@ -1,6 +1,6 @@
 //! Diagnoses become plans.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use paramedic_bus::{
@@ -12,17 +12,14 @@ use paramedic_domain::{
     event::Event,
     incident::Incident,
     plan::{Plan, Refusal},
-    policy::Mode,
 };
-use paramedic_runtime::Clock;
 
-use super::{executor::Preparer, make::make};
+use super::{
+    claims::{Claimed, Claims},
+    propose::Proposer,
+};
 use crate::{
-    Config,
-    core::{
-        assemble::Brief,
-        decide::{Need, answer, need, plan_id},
-    },
+    core::decide::{Need, answer, need},
     metrics,
 };
 
@@ -38,14 +35,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct Diagnoses {
     /// The logs.
     pub log: IncidentLog,
-    /// Time.
-    pub clock: Clock,
-    /// Mode of the cluster.
-    pub mode: Mode,
-    /// Settings.
-    pub config: Config,
-    /// The executor.
-    pub executor: Arc<dyn Preparer>,
+    /// Claims on root targets.
+    pub claims: Claims,
+    /// How plans are made.
+    pub proposer: Proposer,
 }
 
 type Outcome = Result<Plan, Vec<Refusal>>;
@@ -57,31 +50,36 @@ impl Handler for Diagnoses {
             Ok(incident) => incident,
             Err(error) => return error.verdict(),
         };
-        let started = self.clock.now();
-        let outcome = match need(&incident, self.config.max_plans) {
+        let started = self.proposer.clock.now();
+        let outcome = match need(&incident, self.proposer.config.max_plans) {
             Need::Nothing => return Verdict::Done,
             Need::GiveUp { .. } => Err(Vec::new()),
-            Need::Plan { attempt } => match self.plan(&incident, attempt).await {
-                Ok(outcome) => outcome,
+            Need::Plan { attempt } => match self.plan(&incident, attempt, event).await {
+                Ok(Some(outcome)) => outcome,
+                Ok(None) => return Verdict::Done,
                 Err(reason) => match self.again(event, delivery, &reason) {
                     Some(verdict) => return verdict,
                     None => Err(vec![Refusal { step: None, reason }]),
                 },
             },
         };
-        let max_plans = self.config.max_plans;
+        let max_plans = self.proposer.config.max_plans;
         let analysis = incident.attempt;
         let decided = self
             .log
-            .decide(&event.cluster, &event.incident, Some(&event.id), &self.clock, |incident, _| {
-                answer(incident, max_plans, analysis, &outcome)
-            })
+            .decide(
+                &event.cluster,
+                &event.incident,
+                Some(&event.id),
+                &self.proposer.clock,
+                |incident, _| answer(incident, max_plans, analysis, &outcome),
+            )
             .await;
         match decided {
             Err(error) => error.verdict(),
             Ok(decided) => {
                 if let Some(envelope) = decided.appended.first() {
-                    let took = self.clock.now().duration_since(started);
+                    let took = self.proposer.clock.now().duration_since(started);
                     let proposed = matches!(envelope.event, Event::PlanProposed { .. });
                     metrics::planned(proposed, took.try_into().unwrap_or_default());
                     tracing::info!(proposed, "planned");
@@ -98,25 +96,25 @@ impl Handler for Diagnoses {
 }
 
 impl Diagnoses {
-    async fn plan(&self, incident: &Incident, attempt: u32) -> Result<Outcome, String> {
-        let Some(diagnosis) = &incident.diagnosis else {
-            return Ok(Err(Vec::new()));
-        };
-        let brief = Brief {
-            plan: plan_id(incident, attempt),
-            attempt,
-            confidence: diagnosis.confidence,
-            mode: self.mode,
-            recommendations: diagnosis.recommendations.clone(),
-            criteria: diagnosis.criteria.clone(),
-        };
-        make(self.executor.as_ref(), &incident.cluster, &brief).await
+    /// The outcome; `None` when the incident became a part of another one.
+    async fn plan(&self, incident: &Incident, attempt: u32, event: &Envelope) -> Result<Option<Outcome>, String> {
+        if let Some(diagnosis) = &incident.diagnosis {
+            let claimed = self.claims.claim(incident, &diagnosis.target, event).await;
+            match claimed.map_err(|error| error.to_string())? {
+                Claimed::Ours => {}
+                Claimed::Joined(other) => {
+                    tracing::info!(%other, target = %diagnosis.target, "joined the incident with the same root target");
+                    return Ok(None);
+                }
+            }
+        }
+        self.proposer.plan(incident, attempt).await.map(Some)
     }
 
     /// Another try later, while the event is younger than the configured patience.
     fn again(&self, event: &Envelope, delivery: u32, reason: &str) -> Option<Verdict> {
-        let age = self.clock.now().duration_since(event.time);
-        let patient = Duration::try_from(age).unwrap_or_default() < self.config.patience() || delivery < 3;
+        let age = self.proposer.clock.now().duration_since(event.time);
+        let patient = Duration::try_from(age).unwrap_or_default() < self.proposer.config.patience() || delivery < 3;
         tracing::warn!(reason, delivery, patient, "cannot prepare a plan");
         patient.then(|| Verdict::Retry {
             after: FIRST_PAUSE

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use paramedic_domain::{
     change::{Change, ObjectPatch},
-    id::{ClusterId, PlanId, StepId},
-    plan::Recommendation,
+    id::{ClusterId, IncidentId, PlanId, StepId},
+    plan::{Lasts, Recommendation},
     risk::Context,
 };
 use paramedic_proto::v1::{self, executor_service_client::ExecutorServiceClient};
@@ -14,7 +14,10 @@ use paramedic_runtime::grpc;
 use paramedic_wire::Wire;
 use tonic::{Code, Status, transport::Channel};
 
-use crate::core::outline::Prepared;
+use crate::core::{
+    catalogue::{Catalogue, Known},
+    outline::Prepared,
+};
 
 /// Why the executor did not answer usefully.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,9 +42,24 @@ pub struct Answer {
 /// Who computes changes.
 #[async_trait]
 pub trait Preparer: Send + Sync {
-    /// Exact changes of `items`, in their order, on top of the patches in `assume`.
-    async fn prepare(&self, cluster: &ClusterId, plan: &PlanId, items: &[&Recommendation], assume: &[ObjectPatch])
-    -> Result<Answer, Error>;
+    /// The actions there are.
+    async fn catalogue(&self) -> Result<Catalogue, Error>;
+
+    /// Exact changes of the items, in their order, on top of the patches that are assumed.
+    async fn prepare(&self, cluster: &ClusterId, wanted: Preparation<'_>) -> Result<Answer, Error>;
+}
+
+/// What shall be prepared.
+#[derive(Debug, Clone, Copy)]
+pub struct Preparation<'a> {
+    /// The plan that the changes are marked with.
+    pub plan: &'a PlanId,
+    /// The incident that they are for, if there is one.
+    pub incident: Option<&'a IncidentId>,
+    /// Steps, in an order that respects their dependencies.
+    pub items: &'a [&'a Recommendation],
+    /// Patches of earlier steps.
+    pub assume: &'a [ObjectPatch],
 }
 
 /// An executor behind gRPC.
@@ -93,18 +111,38 @@ impl Remote {
 
 #[async_trait]
 impl Preparer for Remote {
-    async fn prepare(
-        &self,
-        cluster: &ClusterId,
-        plan: &PlanId,
-        items: &[&Recommendation],
-        assume: &[ObjectPatch],
-    ) -> Result<Answer, Error> {
+    async fn catalogue(&self) -> Result<Catalogue, Error> {
+        let request = grpc::with_trace(v1::ListActionsRequest {});
+        let answer = self
+            .client
+            .clone()
+            .list_actions(request)
+            .await
+            .map_err(|status| self.error(&status))?;
+        let known = |action: v1::Action| {
+            let schema = serde_json::from_str(&action.parameters_schema_json).map_err(|problem| {
+                Error::Refused(format!(
+                    "executor at {}: the schema of {} is not JSON: {problem}",
+                    self.url, action.name
+                ))
+            })?;
+            Ok(Known {
+                name: action.name,
+                aliases: action.aliases,
+                schema,
+            })
+        };
+        let actions = answer.into_inner().actions.into_iter().map(known).collect::<Result<_, Error>>()?;
+        Ok(Catalogue { actions })
+    }
+
+    async fn prepare(&self, cluster: &ClusterId, wanted: Preparation<'_>) -> Result<Answer, Error> {
         let request = v1::PrepareRequest {
             cluster: cluster.to_string(),
-            marker: plan.to_string(),
-            items: items.iter().map(|item| to_item(item)).collect(),
-            assume: assume.iter().map(to_assumed).collect(),
+            marker: wanted.plan.to_string(),
+            items: wanted.items.iter().map(|item| to_item(item)).collect(),
+            assume: wanted.assume.iter().map(to_assumed).collect(),
+            incident: wanted.incident.map(ToString::to_string).unwrap_or_default(),
         };
         let answer = self
             .client
@@ -130,6 +168,7 @@ fn to_item(recommendation: &Recommendation) -> v1::PrepareItem {
         step_id: recommendation.id.to_string(),
         action: recommendation.action.clone(),
         parameters_json: serde_json::Value::Object(recommendation.parameters.clone()).to_string(),
+        dependencies: recommendation.dependencies.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -149,7 +188,12 @@ fn from_step(step: v1::PreparedStep) -> Result<Step, paramedic_wire::Invalid> {
         .parse()
         .map_err(|error: paramedic_domain::id::InvalidId| paramedic_wire::Invalid::new("step_id", error))?;
     if !step.refusal.is_empty() {
-        return Ok((id, Err(step.refusal)));
+        let reason = if step.refusal_path.is_empty() || step.refusal.contains(&step.refusal_path) {
+            step.refusal
+        } else {
+            format!("parameters{}: {}", step.refusal_path, step.refusal)
+        };
+        return Ok((id, Err(reason)));
     }
     let Some(change) = step.change else {
         return Ok((id, Err("the executor gave neither a change nor a reason".into())));
@@ -170,6 +214,8 @@ fn from_step(step: v1::PreparedStep) -> Result<Step, paramedic_wire::Invalid> {
     let Some(timeout) = timeout else {
         return Ok((id, Err("the executor gave no timeout".into())));
     };
+    let lasts = step.lasts.map(Lasts::from_proto).transpose()?;
+    let typical = step.typical.and_then(|typical| Duration::try_from(typical).ok());
     Ok((
         id,
         Ok(Prepared {
@@ -178,6 +224,8 @@ fn from_step(step: v1::PreparedStep) -> Result<Step, paramedic_wire::Invalid> {
             change,
             context,
             timeout,
+            lasts,
+            typical,
         }),
     ))
 }

@@ -1,95 +1,98 @@
-//! The plan that a set of recommendations would become, for people and programs that ask.
+//! `PlannerService`: the plan that a set of recommendations would become, and a person's word on a running one.
 
-use std::sync::Arc;
-
+use paramedic_bus::IncidentLog;
 use paramedic_domain::{
     id::{ClusterId, PlanId},
-    plan::{Recommendation, Refusal},
-    policy::Mode,
+    plan::{Plan, Refusal},
 };
 use paramedic_proto::v1::{self, planner_service_server::PlannerService};
 use paramedic_wire::Wire;
-use serde::Deserialize;
 use tonic::{Request, Response, Status};
 
-use super::{executor::Preparer, make::make};
-use crate::core::assemble::Brief;
+use super::{make::Maker, propose::Proposer, revise::revise};
+use crate::core::{assemble::Brief, request};
 
 /// The gRPC service.
-pub struct Preview {
+pub struct Service {
     /// The cluster it plans for.
     pub cluster: ClusterId,
-    /// Its mode.
-    pub mode: Mode,
-    /// The executor.
-    pub executor: Arc<dyn Preparer>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Set {
-    List(Vec<Recommendation>),
-    Named { recommendations: Vec<Recommendation> },
-}
-
-/// Reads an array of recommendations, or an object with one under `recommendations`.
-///
-/// # Errors
-/// A sentence that says what is wrong with the text.
-pub fn parse(text: &str) -> Result<Vec<Recommendation>, String> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("recommendations_json is not JSON: {error}"))?;
-    let list = value.get("recommendations").unwrap_or(&value).clone();
-    // the untagged reader would hide which field is wrong, so the list is read on its own for the message
-    match serde_json::from_value(value) {
-        Ok(Set::List(list) | Set::Named { recommendations: list }) => Ok(list),
-        Err(_) => serde_json::from_value::<Vec<Recommendation>>(list).map_err(|error| format!("recommendations_json: {error}")),
-    }
+    /// The logs.
+    pub log: IncidentLog,
+    /// How plans are made.
+    pub proposer: Proposer,
 }
 
 #[tonic::async_trait]
-impl PlannerService for Preview {
+impl PlannerService for Service {
     async fn preview(&self, request: Request<v1::PreviewRequest>) -> Result<Response<v1::PreviewResponse>, Status> {
         let request = request.into_inner();
-        if !request.cluster.is_empty() && request.cluster != self.cluster.as_str() {
-            return Err(Status::not_found(format!(
-                "cluster {:?} is not served here; this planner serves {}",
-                request.cluster, self.cluster
-            )));
-        }
+        self.serves(&request.cluster)?;
         let confidence = request.confidence.unwrap_or(1.0);
         if !(0.0..=1.0).contains(&confidence) {
             return Err(Status::invalid_argument(format!("confidence {confidence} is not between 0 and 1")));
         }
-        let recommendations = match parse(&request.recommendations_json) {
-            Ok(recommendations) => recommendations,
-            Err(reason) => return Ok(Response::new(refused(&[Refusal { step: None, reason }]))),
-        };
-        let brief = Brief {
-            plan: PlanId::derive(&["preview", &request.recommendations_json]),
-            attempt: 1,
-            confidence,
-            mode: self.mode,
-            recommendations,
-            criteria: Vec::new(),
-        };
-        let outcome = make(self.executor.as_ref(), &self.cluster, &brief)
-            .await
-            .map_err(Status::unavailable)?;
+        let outcome = self.preview_of(&request.recommendations_json, confidence).await?;
         Ok(Response::new(match outcome {
             Ok(plan) => v1::PreviewResponse {
                 plan_json: serde_json::to_string(&plan).map_err(|error| Status::internal(error.to_string()))?,
                 plan: Some(plan.to_proto()),
                 refusals: Vec::new(),
             },
-            Err(refusals) => refused(&refusals),
+            Err(refusals) => v1::PreviewResponse {
+                plan: None,
+                plan_json: String::new(),
+                refusals: refusals.iter().map(Wire::to_proto).collect(),
+            },
         }))
+    }
+
+    async fn revise(&self, request: Request<v1::ReviseRequest>) -> Result<Response<v1::ReviseResponse>, Status> {
+        let request = request.into_inner();
+        self.serves(&request.cluster)?;
+        revise(&self.log, &self.proposer, request).await.map(Response::new)
     }
 }
 
-fn refused(refusals: &[Refusal]) -> v1::PreviewResponse {
-    v1::PreviewResponse {
-        plan: None,
-        plan_json: String::new(),
-        refusals: refusals.iter().map(Wire::to_proto).collect(),
+impl Service {
+    fn serves(&self, cluster: &str) -> Result<(), Status> {
+        if cluster.is_empty() || cluster == self.cluster.as_str() {
+            return Ok(());
+        }
+        Err(Status::not_found(format!(
+            "cluster {cluster:?} is not served here; this planner serves {}",
+            self.cluster
+        )))
+    }
+
+    async fn preview_of(&self, text: &str, confidence: f64) -> Result<Result<Plan, Vec<Refusal>>, Status> {
+        let set = match request::parse(text) {
+            Ok(set) => set,
+            Err(problems) => {
+                let refusals = problems.into_iter().map(|reason| Refusal { step: None, reason });
+                return Ok(Err(refusals.collect()));
+            }
+        };
+        let brief = Brief {
+            plan: PlanId::derive(&["preview", text]),
+            attempt: 1,
+            confidence,
+            mode: self.proposer.mode,
+            recommendations: set.recommendations,
+            criteria: Vec::new(),
+            rollback: set.rollback.unwrap_or(self.proposer.config.rollback),
+            rules: self.proposer.config.rules(),
+            cause: None,
+            now: self.proposer.clock.now(),
+        };
+        let maker = Maker {
+            executor: self.proposer.executor.as_ref(),
+            records: &self.proposer.records,
+            cluster: &self.cluster,
+        };
+        let outcome = maker.make(&brief).await.map_err(Status::unavailable)?;
+        Ok(outcome.map(|mut plan| {
+            plan.notes.extend(set.notes);
+            plan
+        }))
     }
 }

@@ -17,7 +17,7 @@ use paramedic_proto::v1::{
     executor_service_server::{ExecutorService, ExecutorServiceServer},
 };
 use paramedic_wire::Wire;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -60,15 +60,18 @@ impl Served {
     }
 }
 
-fn patch(target: &ObjectRef, step: &str) -> Change {
+fn patch(target: &ObjectRef, path: &str, value: &Value) -> Change {
     Change::Patch(ObjectPatch {
         target: target.clone(),
-        patch: serde_json::from_value(json!([{"op": "add", "path": format!("/{step}"), "value": 1}])).unwrap(),
-        undo: serde_json::from_value(json!([{"op": "remove", "path": format!("/{step}")}])).unwrap(),
+        subresource: None,
+        owner: None,
+        patch: serde_json::from_value(json!([{"op": "add", "path": path, "value": value}])).unwrap(),
+        undo: serde_json::from_value(json!([{"op": "remove", "path": path}])).unwrap(),
+        irreversible: None,
         diff: vec![FieldChange {
-            path: step.into(),
+            path: path.into(),
             from: None,
-            to: Some("1".into()),
+            to: Some(value.to_string()),
         }],
         dry_run: DryRun::Accepted { warnings: Vec::new() },
         wait: Wait::Accepted,
@@ -82,80 +85,122 @@ fn object(api_version: &str, kind: &str, name: &str) -> ObjectRef {
     }
 }
 
+/// The pretend catalogue.
+const ACTIONS: [&str; 8] = [
+    "increase_resources",
+    "restart_pod",
+    "enable_debug_mode",
+    "update_hpa",
+    "notify_only",
+    "collect_diagnostics",
+    "backup_data",
+    "health_check",
+];
+
+/// One item: its change and whether that is of a template, or why there is none, with the path to blame.
+type Drafted = Result<(Change, bool), (String, String)>;
+
+fn draft(item: &v1::PrepareItem, carriers: &mut BTreeMap<String, String>) -> Drafted {
+    let parameters: Value = serde_json::from_str(&item.parameters_json).unwrap();
+    let name = parameters.get("deployment").and_then(Value::as_str).unwrap_or("payment-service");
+    let deployment = object("apps/v1", "Deployment", name);
+    if let Some(bad) = parameters.get("memory").filter(|memory| !memory.is_string()) {
+        return Err((format!("{bad} is not of type \"string\""), "/memory".into()));
+    }
+    Ok(match item.action.as_str() {
+        "increase_resources" | "restart_pod" | "enable_debug_mode" => {
+            if let Some(by) = carriers.get(&deployment.name) {
+                let expect = if item.action == "restart_pod" {
+                    Confirm::RolledOut
+                } else {
+                    Confirm::InTemplate
+                };
+                let by = by.parse().unwrap();
+                (Change::Carried { by, expect }, false)
+            } else {
+                carriers.insert(deployment.name.clone(), item.step_id.clone());
+                let value = parameters.get("memory").cloned().unwrap_or(json!(1));
+                let field = if parameters.get("memory").is_some() {
+                    "memory"
+                } else {
+                    &item.step_id
+                };
+                (patch(&deployment, &format!("/spec/template/{field}"), &value), true)
+            }
+        }
+        "update_hpa" => (
+            patch(
+                &object("autoscaling/v2", "HorizontalPodAutoscaler", "hpa"),
+                "/spec/maxReplicas",
+                &json!(8),
+            ),
+            false,
+        ),
+        "notify_only" => {
+            let notice = Notice {
+                title: "t".into(),
+                body: "b".into(),
+                attachments: Vec::new(),
+            };
+            (Change::Notify(notice), false)
+        }
+        "collect_diagnostics" | "backup_data" | "health_check" => (
+            Change::Read {
+                what: "state".into(),
+                targets: Vec::new(),
+            },
+            false,
+        ),
+        other => return Err((format!("action {other:?} is not in the catalogue"), String::new())),
+    })
+}
+
 #[tonic::async_trait]
 impl ExecutorService for Pretend {
     async fn list_actions(&self, _: Request<v1::ListActionsRequest>) -> Result<Response<v1::ListActionsResponse>, Status> {
-        Ok(Response::new(v1::ListActionsResponse { actions: Vec::new() }))
+        let action = |name: &str| v1::Action {
+            name: name.into(),
+            parameters_schema_json: json!({"properties": {"namespace": {}, "deployment": {}}}).to_string(),
+            ..v1::Action::default()
+        };
+        Ok(Response::new(v1::ListActionsResponse {
+            actions: ACTIONS.into_iter().map(action).collect(),
+        }))
+    }
+
+    async fn control(&self, _: Request<v1::ControlRequest>) -> Result<Response<v1::ControlResponse>, Status> {
+        Err(Status::unimplemented("the pretend executor runs nothing"))
     }
 
     async fn prepare(&self, request: Request<v1::PrepareRequest>) -> Result<Response<v1::PrepareResponse>, Status> {
         let request = request.into_inner();
         let ids = request.items.iter().map(|item| item.step_id.clone()).collect();
         self.asked.lock().unwrap().push((ids, request.assume.len()));
-        let deployment = object("apps/v1", "Deployment", "payment-service");
         let mut carriers: BTreeMap<String, String> = BTreeMap::new();
         let mut steps = Vec::new();
         for item in request.items {
-            let (change, template) = match item.action.as_str() {
-                "increase_resources" | "restart_pod" | "enable_debug_mode" => match carriers.get(&deployment.name) {
-                    Some(by) => {
-                        let expect = if item.action == "restart_pod" {
-                            Confirm::RolledOut
-                        } else {
-                            Confirm::InTemplate
-                        };
-                        (
-                            Some(Change::Carried {
-                                by: by.parse().unwrap(),
-                                expect,
-                            }),
-                            false,
-                        )
-                    }
-                    None => {
-                        carriers.insert(deployment.name.clone(), item.step_id.clone());
-                        (Some(patch(&deployment, &item.step_id)), true)
-                    }
-                },
-                "update_hpa" => (
-                    Some(patch(&object("autoscaling/v2", "HorizontalPodAutoscaler", "hpa"), &item.step_id)),
-                    false,
-                ),
-                "notify_only" => {
-                    let notice = Notice {
-                        title: "t".into(),
-                        body: "b".into(),
-                        attachments: Vec::new(),
-                    };
-                    (Some(Change::Notify(notice)), false)
-                }
-                "collect_diagnostics" | "backup_data" | "health_check" => (
-                    Some(Change::Read {
-                        what: "state".into(),
-                        targets: Vec::new(),
-                    }),
-                    false,
-                ),
-                _ => (None, false),
-            };
+            let drafted = draft(&item, &mut carriers);
             let context = Context {
                 replicas: Some(4),
                 production: true,
-                template_change: template,
+                template_change: drafted.as_ref().is_ok_and(|(_, template)| *template),
                 ..Context::default()
+            };
+            let (change, (refusal, refusal_path)) = match drafted {
+                Ok((change, _)) => (Some(change), Default::default()),
+                Err(refusal) => (None, refusal),
             };
             steps.push(v1::PreparedStep {
                 step_id: item.step_id,
-                refusal: if change.is_none() {
-                    format!("action {:?} is not in the catalogue", item.action)
-                } else {
-                    String::new()
-                },
                 read_only: change.as_ref().is_some_and(Change::read_only),
                 mutates: change.as_ref().is_some_and(Change::mutates),
                 change: change.as_ref().map(Wire::to_proto),
                 risk_context: Some(context.to_proto()),
                 timeout: Some(Duration::from_secs(60).to_proto()),
+                typical: Some(Duration::from_secs(20).to_proto()),
+                lasts: None,
+                refusal,
+                refusal_path,
             });
         }
         Ok(Response::new(v1::PrepareResponse {

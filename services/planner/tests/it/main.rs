@@ -3,5 +3,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod executor;
+mod history;
 mod plans;
+mod previews;
+mod revisions;
+mod together;
 mod world;

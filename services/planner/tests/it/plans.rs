@@ -52,7 +52,13 @@ async fn a_second_rollout_is_prepared_on_top_of_the_first() {
         .iter()
         .map(|(ids, assumed)| (ids.join(" "), *assumed))
         .collect();
-    let wanted = [("raise check debug", 0), ("raise check", 0), ("debug", 1)];
+    let wanted = [
+        ("raise check debug", 0),
+        ("raise check", 0),
+        ("debug", 1),
+        // nothing looked at the workload after the second rollout
+        ("verify-payment-service", 2),
+    ];
     assert_eq!(asked, wanted.map(|(ids, assumed)| (ids.to_owned(), assumed)));
     running.stop().await;
     served.stop().await;
@@ -110,45 +116,6 @@ async fn drift_leads_to_new_plans_until_a_person_must_look() {
     }
     let refusals = running.until(&id, |incident| incident.refusals.is_some()).await.refusals.unwrap();
     assert!(refusals[0].reason.starts_with("3 plans were made"), "{refusals:?}");
-    running.stop().await;
-    served.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_preview_shows_the_plan_and_names_what_is_wrong() {
-    use paramedic_planner::shell::{executor::Remote, preview::Preview};
-    use paramedic_proto::v1::{PreviewRequest, planner_service_server::PlannerService};
-    let served = Served::start(Pretend::default()).await;
-    let running = run(config(&served.url)).await;
-    assert_eq!(running.grpc[0].name, "paramedic.v1.PlannerService");
-    let preview = Preview {
-        cluster: crate::world::cluster(),
-        mode: paramedic_domain::policy::Mode::Standard,
-        executor: std::sync::Arc::new(Remote::new(&served.url, std::time::Duration::from_secs(10)).unwrap()),
-    };
-    let ask = async |text: String| {
-        let request = PreviewRequest {
-            cluster: "test".into(),
-            recommendations_json: text,
-            confidence: Some(0.9),
-        };
-        preview.preview(tonic::Request::new(request)).await.unwrap().into_inner()
-    };
-    let good = ask(json!({"recommendations": seven(), "estimatedDuration": "4 minutes"}).to_string()).await;
-    assert_eq!(good.plan.unwrap().gates.len(), 1);
-    assert!(good.plan_json.contains("\"rec-007\""));
-    for (text, expected) in [
-        ("[", "not JSON"),
-        (r#"[{"id": "a"}]"#, "missing field `action`"),
-        (
-            r#"[{"id": "a", "action": "health_check", "dependencies": ["b"]}]"#,
-            "unknown dependency b",
-        ),
-        (r#"{"x": 1}"#, "recommendations_json"),
-    ] {
-        let bad = ask(text.to_owned()).await;
-        assert!(bad.refusals[0].reason.contains(expected), "{text}: {:?}", bad.refusals);
-    }
     running.stop().await;
     served.stop().await;
 }

@@ -4,14 +4,15 @@ use std::{collections::HashMap, sync::Arc};
 
 use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
 use paramedic_domain::{
-    alert::Severity,
+    alert::{Alert, AlertStatus, Severity},
     diagnosis::{Category, Diagnosis},
-    event::Event,
+    event::{Direction, Event, FailureCause, WorkflowOutcome},
     id::{ClusterId, IncidentId},
     incident::Incident,
     object::ObjectRef,
     plan::Recommendation,
     policy::Mode,
+    verification::{Verdict, Verification},
 };
 use paramedic_planner::{Config, DEFAULTS, build};
 use paramedic_runtime::{Clock, ClusterAccess, Kit, tasks};
@@ -19,7 +20,10 @@ use paramedic_testkit::Backoff;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
+use tonic::service::RoutesBuilder;
 
 #[derive(Deserialize)]
 struct Defaults {
@@ -54,10 +58,31 @@ pub(crate) fn seven() -> Value {
     all
 }
 
+/// A leak of the payment service with these recommendations.
+pub(crate) fn diagnosis(recommendations: Value) -> Diagnosis {
+    let recommendations: Vec<Recommendation> = serde_json::from_value(recommendations).unwrap();
+    Diagnosis {
+        category: Category::MemoryLeak,
+        target: ObjectRef::new("apps/v1", "Deployment", Some("production"), "payment-service"),
+        confidence: 0.78,
+        summary: "leaks".into(),
+        causal_chain: Vec::new(),
+        factors: Vec::new(),
+        evidence: Vec::new(),
+        missing_sources: Vec::new(),
+        recommendations,
+        options: Vec::new(),
+        criteria: Vec::new(),
+        engine: "test".into(),
+    }
+}
+
 pub(crate) struct Running {
     pub(crate) log: IncidentLog,
+    pub(crate) bus: SharedBus,
     pub(crate) clock: Clock,
-    pub(crate) grpc: Vec<paramedic_runtime::GrpcService>,
+    /// Address of its gRPC service.
+    pub(crate) url: String,
     drain: CancellationToken,
     work: tokio::task::JoinHandle<anyhow::Result<()>>,
     _folder: TempDir,
@@ -83,13 +108,25 @@ pub(crate) async fn run(config: Config) -> Running {
             http: paramedic_runtime::http::client().unwrap(),
         },
     };
-    let (log, clock, drain) = (kit.log.clone(), kit.clock.clone(), kit.drain.clone());
-    let role = build(config, kit).await.unwrap();
+    let (bus, log, clock, drain) = (kit.bus.clone(), kit.log.clone(), kit.clock.clone(), kit.drain.clone());
+    let mut role = build(config, kit).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut routes = RoutesBuilder::default();
+    for service in std::mem::take(&mut role.grpc) {
+        assert_eq!(service.name, "paramedic.v1.PlannerService");
+        (service.mount)(&mut routes);
+    }
+    let served = tonic::transport::Server::builder()
+        .add_routes(routes.routes())
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), drain.clone().cancelled_owned());
+    let role = role.task("grpc", async move { Ok(served.await?) });
     let work = tokio::spawn(tasks::run(role.tasks, drain.clone()));
     Running {
+        bus,
         log,
         clock,
-        grpc: role.grpc,
+        url,
         drain,
         work,
         _folder: folder,
@@ -98,33 +135,93 @@ pub(crate) async fn run(config: Config) -> Running {
 
 impl Running {
     pub(crate) async fn diagnosed(&self, recommendations: Value) -> IncidentId {
-        let id = IncidentId::derive(&["test"]);
-        let recommendations: Vec<Recommendation> = serde_json::from_value(recommendations).unwrap();
-        let diagnosis = Diagnosis {
-            category: Category::MemoryLeak,
-            target: ObjectRef::new("apps/v1", "Deployment", Some("production"), "payment-service"),
-            confidence: 0.78,
-            summary: "leaks".into(),
-            causal_chain: Vec::new(),
-            factors: Vec::new(),
-            evidence: Vec::new(),
-            missing_sources: Vec::new(),
-            recommendations,
-            criteria: Vec::new(),
-            engine: "test".into(),
+        self.opened("test", &[]).await;
+        self.reached("test", diagnosis(recommendations)).await
+    }
+
+    /// An incident with these alerts firing.
+    pub(crate) async fn opened(&self, name: &str, alerts: &[&str]) -> IncidentId {
+        let id = IncidentId::derive(&[name]);
+        let alert = |fingerprint: &&str| Alert {
+            fingerprint: (*fingerprint).to_owned(),
+            status: AlertStatus::Firing,
+            labels: [("alertname".to_owned(), "Down".to_owned())].into(),
+            annotations: [].into(),
+            starts_at: self.clock.now(),
+            ends_at: None,
+            generator_url: String::new(),
+            group_key: name.to_owned(),
         };
         let opened = Event::IncidentOpened {
             title: "t".into(),
             severity: Severity::Warning,
-            alerts: Vec::new(),
+            alerts: alerts.iter().map(alert).collect(),
             traceparent: None,
         };
+        self.append(&id, vec![opened]).await;
+        id
+    }
+
+    /// Its next attempt at a diagnosis.
+    pub(crate) async fn reached(&self, name: &str, diagnosis: Diagnosis) -> IncidentId {
+        let id = IncidentId::derive(&[name]);
+        let attempt = self.log.load(&cluster(), &id).await.unwrap().attempt + 1;
         let reached = Event::DiagnosisReached {
-            attempt: 1,
+            attempt,
             diagnosis: Box::new(diagnosis),
         };
-        self.append(&id, vec![opened, Event::AnalysisStarted { attempt: 1 }, reached]).await;
+        self.append(&id, vec![Event::AnalysisStarted { attempt }, reached]).await;
         id
+    }
+
+    /// The current plan runs through, every step in ten seconds.
+    pub(crate) async fn ran(&self, id: &IncidentId, outcome: WorkflowOutcome, cause: Option<FailureCause>) {
+        let plan = self.log.load(&cluster(), id).await.unwrap().plan.unwrap();
+        for step in &plan.steps {
+            let (plan, step) = (plan.id.clone(), step.id.clone());
+            let scheduled = Event::StepScheduled {
+                plan: plan.clone(),
+                step: step.clone(),
+                direction: Direction::Forward,
+                attempt: 1,
+            };
+            let started = Event::StepStarted {
+                plan: plan.clone(),
+                step: step.clone(),
+                direction: Direction::Forward,
+                attempt: 1,
+                worker: "worker-1".parse().unwrap(),
+            };
+            let succeeded = Event::StepSucceeded {
+                plan,
+                step,
+                attempt: 1,
+                summary: "done".into(),
+                artifacts: Vec::new(),
+            };
+            self.append(id, vec![scheduled, started, succeeded]).await;
+        }
+        let plan = plan.id;
+        self.append(id, vec![Event::WorkflowFinished { plan, outcome, cause }]).await;
+    }
+
+    /// The verdict on what was done.
+    pub(crate) async fn judged(&self, id: &IncidentId, verdict: Verdict) {
+        let verification = Box::new(Verification {
+            verdict,
+            summary: "measured".into(),
+            measurements: Vec::new(),
+            caveats: Vec::new(),
+            window: std::time::Duration::from_secs(60),
+            expected_recurrence: None,
+        });
+        let attempt = 1;
+        let event = match verdict {
+            Verdict::Passed => Event::VerificationPassed { attempt, verification },
+            Verdict::Failed => Event::VerificationFailed { attempt, verification },
+            Verdict::Inconclusive => Event::VerificationInconclusive { attempt, verification },
+        };
+        self.append(id, vec![event]).await;
     }
 
     /// Appends events as other services would.

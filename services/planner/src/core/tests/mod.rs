@@ -1,6 +1,11 @@
 //! Tables and properties of planning.
 
+mod arranged;
+mod contradictions;
 mod fixtures;
+mod options;
 mod p01;
+mod past;
 mod properties;
+mod recommended;
 mod refusals;

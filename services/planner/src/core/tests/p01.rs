@@ -6,7 +6,6 @@ use paramedic_domain::{
     change::{Change, Confirm},
     id::StepId,
     plan::{Recommendation, gate_digest},
-    policy::Mode,
     risk::RiskLevel,
 };
 
@@ -29,10 +28,8 @@ pub(super) fn seven() -> Vec<Recommendation> {
 
 fn case() -> Case {
     Case {
-        recommendations: seven(),
         confidence: 0.78,
-        mode: Mode::Standard,
-        rejected: None,
+        ..Case::of(seven())
     }
 }
 
@@ -98,8 +95,8 @@ fn one_gate_stands_before_the_first_template_change() {
 #[test]
 fn a_survey_that_merged_the_same_way_is_not_asked_again() {
     let case = case();
-    let outline = case.outline();
-    let survey = super::fixtures::prepare(&outline.graph.order(), &case.recommendations, true);
+    let (outline, _) = case.outline();
+    let survey = super::fixtures::prepare(&outline.graph.order(), &case.recommendations);
     assert!(settled(&outline, &survey));
 }
 
@@ -112,7 +109,7 @@ fn a_step_that_waits_for_something_after_the_rollout_is_a_rollout_of_its_own() {
         recommendation("debug", "enable_debug_mode", &["check"]),
         recommendation("restart", "restart_pod", &["raise"]),
     ];
-    let outline = case.outline();
+    let (outline, _) = case.outline();
     assert_eq!(outline.groups.len(), 2);
     assert_eq!(outline.groups[0].carried, ids(&["restart"]));
     assert_eq!(outline.batches.len(), 2, "{:?}", outline.batches);

@@ -6,13 +6,12 @@ use paramedic_domain::{
     change::Change,
     id::StepId,
     plan::{Plan, Recommendation},
-    policy::Mode,
 };
 use proptest::prelude::*;
 
 use super::fixtures::{Case, recommendation};
 
-const ACTIONS: [&str; 8] = [
+const ACTIONS: [&str; 10] = [
     "collect_diagnostics",
     "backup_data",
     "increase_resources",
@@ -21,6 +20,8 @@ const ACTIONS: [&str; 8] = [
     "template_of_other",
     "update_hpa",
     "notify_only",
+    "delete_pod",
+    "scale",
 ];
 
 /// Up to 12 steps in a random order, each waiting for some of those that were drawn before it.
@@ -68,7 +69,7 @@ fn longest(plan: &Plan) -> Duration {
 proptest! {
     #[test]
     fn a_plan_is_sound(recommendations in sets()) {
-        let case = Case { recommendations, confidence: 0.9, mode: Mode::Standard, rejected: None };
+        let case = Case::of(recommendations);
         let plan = case.plan().unwrap();
         let place: BTreeMap<&StepId, usize> = plan.steps.iter().enumerate().map(|(i, step)| (&step.id, i)).collect();
         prop_assert_eq!(plan.steps.len(), case.recommendations.len());
@@ -103,7 +104,8 @@ proptest! {
         let mutating: Vec<_> = plan.steps.iter().filter(|step| step.change.mutates()).collect();
         for (i, earlier) in mutating.iter().enumerate() {
             for later in &mutating[i + 1..] {
-                let same = earlier.change.lease_target().zip(later.change.lease_target()).is_some_and(|(a, b)| a.same_object(b));
+                let theirs = later.change.lease_targets();
+                let same = earlier.change.lease_targets().iter().any(|one| theirs.iter().any(|other| one.same_object(other)));
                 prop_assert!(!same || reachable(&plan, &later.id).contains(&earlier.id));
             }
         }

@@ -1,0 +1,138 @@
+//! Several ways out of one incident: which are prepared, which becomes the plan.
+
+use paramedic_domain::{
+    diagnosis::Diagnosis,
+    incident::Incident,
+    plan::{Approach, Plan, PlanOption, Recommendation, Refusal},
+};
+
+/// What is planned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// Every way out, best first, without what an earlier preparation said about it.
+    pub options: Vec<PlanOption>,
+    /// Index of the only one that may become the plan; `None`: the best that can be planned.
+    pub only: Option<usize>,
+    /// A person chose it.
+    pub by_person: bool,
+}
+
+/// One way out that is just a list of steps.
+#[must_use]
+pub fn single(recommendations: Vec<Recommendation>) -> PlanOption {
+    PlanOption {
+        approach: Approach::Fix,
+        title: "the recommended steps".into(),
+        tradeoff: "no other way out was proposed".into(),
+        recommendations,
+        refusals: Vec::new(),
+    }
+}
+
+/// What the incident's next plan is made of: a person's word, else the options of a plan that the world overtook, else
+/// the diagnosis.
+#[must_use]
+pub fn wanted(incident: &Incident, diagnosis: &Diagnosis) -> Wanted {
+    if let Some(revision) = &incident.revision {
+        let chosen = usize::try_from(revision.chosen).unwrap_or(usize::MAX);
+        let mut options = fresh(&revision.options);
+        if let Some(option) = options.get_mut(chosen) {
+            option.recommendations.clone_from(&revision.recommendations);
+        }
+        return Wanted {
+            options,
+            only: Some(chosen),
+            by_person: true,
+        };
+    }
+    match &incident.plan {
+        Some(plan) if !plan.options.is_empty() => Wanted {
+            options: fresh(&plan.options),
+            only: usize::try_from(plan.chosen).ok(),
+            by_person: false,
+        },
+        _ if diagnosis.options.is_empty() => Wanted {
+            options: vec![single(diagnosis.recommendations.clone())],
+            only: None,
+            by_person: false,
+        },
+        _ => Wanted {
+            options: fresh(&diagnosis.options),
+            only: None,
+            by_person: false,
+        },
+    }
+}
+
+fn fresh(options: &[PlanOption]) -> Vec<PlanOption> {
+    let without = |option: &PlanOption| PlanOption {
+        refusals: Vec::new(),
+        ..option.clone()
+    };
+    options.iter().map(without).collect()
+}
+
+/// The plan of the best option that can be planned, with every option and what stands against it.
+///
+/// # Errors
+/// Why none can be planned: the reasons of every option that was allowed to become the plan.
+pub fn choose(wanted: Wanted, outcomes: Vec<Result<Plan, Vec<Refusal>>>) -> Result<Plan, Vec<Refusal>> {
+    let Wanted { mut options, only, .. } = wanted;
+    let several = options.len() > 1;
+    let mut chosen: Option<(usize, Plan)> = None;
+    let mut all = Vec::new();
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        let Some(option) = options.get_mut(index) else { continue };
+        let allowed = only.is_none_or(|only| only == index);
+        match outcome {
+            Ok(plan) if allowed && chosen.is_none() => chosen = Some((index, plan)),
+            Ok(_) => {}
+            Err(refusals) => {
+                if allowed {
+                    all.extend(
+                        refusals
+                            .iter()
+                            .map(|refusal| named(refusal, several.then_some((index, &option.title)))),
+                    );
+                }
+                option.refusals = refusals;
+            }
+        }
+    }
+    let Some((index, mut plan)) = chosen else {
+        return Err(all);
+    };
+    for (at, option) in options.iter().enumerate().take(index) {
+        if !option.refusals.is_empty() {
+            plan.notes.push(format!(
+                "option {} ({}) comes first and cannot be planned: {}",
+                at + 1,
+                option.title,
+                reasons(&option.refusals)
+            ));
+        }
+    }
+    plan.options = options;
+    plan.chosen = u32::try_from(index).unwrap_or(u32::MAX);
+    Ok(plan)
+}
+
+fn named(refusal: &Refusal, option: Option<(usize, &String)>) -> Refusal {
+    match option {
+        None => refusal.clone(),
+        Some((index, title)) => Refusal {
+            step: refusal.step.clone(),
+            reason: format!("option {} ({title}): {}", index + 1, refusal.reason),
+        },
+    }
+}
+
+/// Refusals in one line.
+#[must_use]
+pub fn reasons(refusals: &[Refusal]) -> String {
+    let each = refusals.iter().map(|refusal| match &refusal.step {
+        Some(step) => format!("{step}: {}", refusal.reason),
+        None => refusal.reason.clone(),
+    });
+    each.collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,89 @@
+//! Two incidents with one root target become one remediation.
+
+use paramedic_domain::{
+    event::{Event, WorkflowOutcome},
+    incident::Status,
+};
+use paramedic_testkit::eventually;
+
+use crate::{
+    executor::{Pretend, Served},
+    world::{cluster, config, diagnosis, run, seven},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_incident_joins_the_first_with_its_alerts() {
+    let served = Served::start(Pretend::default()).await;
+    let running = run(config(&served.url)).await;
+    let one = running.opened("one", &["aa"]).await;
+    let two = running.opened("two", &["bb", "cc"]).await;
+    running.reached("one", diagnosis(seven())).await;
+    running.until(&one, |incident| incident.plan.is_some()).await;
+    running.reached("two", diagnosis(seven())).await;
+    let joined = running.until(&two, |incident| incident.end.is_some()).await;
+    assert_eq!(joined.status(), Status::Merged);
+    assert!(joined.plan.is_none());
+    let reason = joined.end.unwrap().reason;
+    assert!(reason.contains("is at fault here too") && reason.contains(one.as_str()), "{reason}");
+    let survivor = running.until(&one, |incident| incident.alerts.len() == 3).await;
+    assert_eq!((survivor.plans, survivor.misfits), (1, 0));
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_that_ended_gives_its_target_back() {
+    let served = Served::start(Pretend::default()).await;
+    let mut config = config(&served.url);
+    config.cooldown_seconds = 0;
+    let running = run(config).await;
+    let one = running.opened("one", &["aa"]).await;
+    running.reached("one", diagnosis(seven())).await;
+    running.until(&one, |incident| incident.plan.is_some()).await;
+    running.ran(&one, WorkflowOutcome::Succeeded, None).await;
+    running.append(&one, vec![Event::IncidentResolved { reason: "well".into() }]).await;
+    let leases = running.bus.kv("leases", None).await.unwrap();
+    eventually!(leases.keys().await.unwrap().is_empty(), "the claim is still there");
+    let two = running.opened("two", &["bb"]).await;
+    running.reached("two", diagnosis(seven())).await;
+    let planned = running.until(&two, |incident| incident.plan.is_some()).await;
+    assert!(planned.end.is_none());
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_its_owner_forgot_holds_nobody_up() {
+    let served = Served::start(Pretend::default()).await;
+    let running = run(config(&served.url)).await;
+    let leases = running.bus.kv("leases", None).await.unwrap();
+    let key = format!("root/{}", diagnosis(seven()).target.lease_key(&cluster()));
+    let gone = running.opened("gone", &[]).await;
+    running.append(&gone, vec![Event::IncidentResolved { reason: "well".into() }]).await;
+    leases.create(&key, gone.as_str().to_owned().into()).await.unwrap();
+    let id = running.diagnosed(seven()).await;
+    let planned = running.until(&id, |incident| incident.plan.is_some()).await;
+    assert!(planned.end.is_none());
+    let holder = leases.get(&key).await.unwrap().unwrap().value.unwrap();
+    assert_eq!(&holder[..], id.as_str().as_bytes());
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_plan_leaves_its_target_to_others() {
+    let served = Served::start(Pretend::default()).await;
+    let running = run(config(&served.url)).await;
+    let one = running.opened("one", &["aa"]).await;
+    running
+        .reached("one", diagnosis(serde_json::json!([{"id": "a", "action": "drop_database"}])))
+        .await;
+    running.until(&one, |incident| incident.refusals.is_some()).await;
+    let leases = running.bus.kv("leases", None).await.unwrap();
+    eventually!(leases.keys().await.unwrap().is_empty(), "the claim is still there");
+    let two = running.opened("two", &["bb"]).await;
+    running.reached("two", diagnosis(seven())).await;
+    running.until(&two, |incident| incident.plan.is_some()).await;
+    running.stop().await;
+    served.stop().await;
+}
