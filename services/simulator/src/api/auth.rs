@@ -5,7 +5,7 @@
 
 use http::{HeaderMap, header};
 
-use super::request::Target;
+use super::{custom::Kinds, request::Target};
 use crate::store::Status;
 
 /// First segment of a path that carries the token.
@@ -22,9 +22,9 @@ pub fn strip_access<'a>(path: &'a str, token: &str) -> (&'a str, bool) {
 }
 
 /// Lets the holder of `token` in. No token: 403 for anonymous, as the real server words it. Another token: 401.
-pub fn check(headers: &HeaderMap, token: &str, verb: &str, path: &str) -> Result<(), Status> {
+pub fn check(kinds: &Kinds, headers: &HeaderMap, token: &str, verb: &str, path: &str) -> Result<(), Status> {
     let Some(header) = headers.get(header::AUTHORIZATION) else {
-        return Err(anonymous(verb, path));
+        return Err(anonymous(kinds, verb, path));
     };
     let sent = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
     if sent == Some(token) {
@@ -34,9 +34,9 @@ pub fn check(headers: &HeaderMap, token: &str, verb: &str, path: &str) -> Result
     }
 }
 
-fn anonymous(verb: &str, path: &str) -> Status {
+fn anonymous(kinds: &Kinds, verb: &str, path: &str) -> Status {
     let user = "User \"system:anonymous\" cannot";
-    match Target::parse(path) {
+    match Target::parse(kinds, path) {
         Ok(target) => {
             let resource = match target.sub() {
                 "" => target.resource.plural.to_owned(),

@@ -1,4 +1,4 @@
-//! Every resource the server serves, as data.
+//! Every built-in resource the server serves, as data.
 
 use crate::store::Gvr;
 
@@ -34,6 +34,8 @@ pub struct Resource {
     pub short: &'static [&'static str],
     /// True when `kubectl get all` shows it.
     pub in_all: bool,
+    /// True when a CustomResourceDefinition makes it.
+    pub custom: bool,
     /// Verbs it takes.
     pub verbs: &'static [&'static str],
     /// Subresources.
@@ -114,6 +116,7 @@ const fn plain(group: &'static str, names: Names, namespaced: bool, subs: &'stat
         namespaced,
         short,
         in_all: false,
+        custom: false,
         verbs: ALL,
         subs,
     }
@@ -279,6 +282,17 @@ pub static RESOURCES: &[Resource] = &[
     ),
     plain("coordination.k8s.io", ("leases", "lease", "Lease", &[]), true, &[]),
     plain(
+        "apiextensions.k8s.io",
+        (
+            "customresourcedefinitions",
+            "customresourcedefinition",
+            "CustomResourceDefinition",
+            &["crd", "crds"],
+        ),
+        false,
+        STATUS,
+    ),
+    plain(
         "discovery.k8s.io",
         ("endpointslices", "endpointslice", "EndpointSlice", &[]),
         true,
@@ -295,28 +309,3 @@ pub static RESOURCES: &[Resource] = &[
         ..plain(METRICS, ("pods", "", "PodMetrics", &[]), true, &[])
     },
 ];
-
-/// The resource served at that group, version and plural.
-pub fn find(group: &str, version: &str, plural: &str) -> Option<&'static Resource> {
-    RESOURCES
-        .iter()
-        .find(|r| r.group == group && r.version == version && r.plural == plural)
-}
-
-/// Every served group with its versions, preferred first, in discovery order; the core group is not among them.
-pub fn groups() -> Vec<(&'static str, Vec<&'static str>)> {
-    let mut out: Vec<(&str, Vec<&str>)> = Vec::new();
-    for resource in RESOURCES.iter().filter(|r| !r.group.is_empty()) {
-        match out.iter_mut().find(|(group, _)| *group == resource.group) {
-            Some((_, versions)) if versions.contains(&resource.version) => {}
-            Some((_, versions)) => versions.push(resource.version),
-            None => out.push((resource.group, vec![resource.version])),
-        }
-    }
-    out
-}
-
-/// The resources of one group and version.
-pub fn of_version<'a>(group: &'a str, version: &'a str) -> impl Iterator<Item = &'static Resource> + 'a {
-    RESOURCES.iter().filter(move |r| r.group == group && r.version == version)
-}

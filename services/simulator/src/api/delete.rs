@@ -173,8 +173,8 @@ impl Api {
             let marked = self.store.update_dry(&gvr, None, target.name(), &mut mark)?;
             return Ok(Reply::ok(convert::to_served(target.resource, &marked)));
         }
-        for resource in super::catalog::RESOURCES
-            .iter()
+        for resource in super::custom::Kinds::of(&self.store)
+            .all()
             .filter(|r| r.namespaced && r.verbs.contains(&"delete"))
         {
             for object in self.store.list_shared(&resource.gvr(), Some(target.name())).0 {

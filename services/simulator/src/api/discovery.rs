@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    catalog::{self, Resource, Sub},
+    catalog::{Resource, Sub},
     convert,
+    custom::Kinds,
 };
 
 /// Content type of the aggregated form.
@@ -37,8 +38,9 @@ pub fn core_versions(address: &str) -> Value {
 }
 
 /// `/apis`.
-pub fn group_list() -> Value {
-    let groups: Vec<Value> = catalog::groups()
+pub fn group_list(kinds: &Kinds) -> Value {
+    let groups: Vec<Value> = kinds
+        .groups()
         .iter()
         .map(|(group, versions)| group_entry(group, versions))
         .collect();
@@ -46,8 +48,8 @@ pub fn group_list() -> Value {
 }
 
 /// `/apis/<group>`.
-pub fn group(name: &str) -> Option<Value> {
-    let groups = catalog::groups();
+pub fn group(kinds: &Kinds, name: &str) -> Option<Value> {
+    let groups = kinds.groups();
     let (group, versions) = groups.iter().find(|(group, _)| *group == name)?;
     Some(convert::headed("APIGroup", "v1", group_entry(group, versions)))
 }
@@ -59,9 +61,9 @@ fn group_entry(group: &str, versions: &[&str]) -> Value {
 }
 
 /// `/api/v1` and `/apis/<group>/<version>`.
-pub fn resource_list(group: &str, version: &str) -> Option<Value> {
+pub fn resource_list(kinds: &Kinds, group: &str, version: &str) -> Option<Value> {
     let mut resources = Vec::new();
-    for resource in catalog::of_version(group, version) {
+    for resource in kinds.of_version(group, version) {
         resources.push(resource_entry(resource));
         resources.extend(resource.subs.iter().map(|sub| sub_entry(resource, sub)));
     }
@@ -110,8 +112,8 @@ fn sub_entry(resource: &Resource, sub: &Sub) -> Value {
 }
 
 /// The aggregated form of `/api` (`core`) or `/apis`.
-pub fn aggregated(core: bool, api_version: &str) -> Value {
-    let groups = if core { vec![("", vec!["v1"])] } else { catalog::groups() };
+pub fn aggregated(kinds: &Kinds, core: bool, api_version: &str) -> Value {
+    let groups = if core { vec![("", vec!["v1"])] } else { kinds.groups() };
     let items: Vec<Value> = groups
         .iter()
         .map(|(group, versions)| {
@@ -119,7 +121,7 @@ pub fn aggregated(core: bool, api_version: &str) -> Value {
             let versions: Vec<Value> = versions
                 .iter()
                 .map(|version| {
-                    let resources: Vec<Value> = catalog::of_version(group, version).map(aggregated_resource).collect();
+                    let resources: Vec<Value> = kinds.of_version(group, version).map(aggregated_resource).collect();
                     json!({"version": version, "resources": resources, "freshness": "Current"})
                 })
                 .collect();

@@ -10,7 +10,9 @@ use http::{HeaderMap, Method, Request, header, request::Parts};
 use serde_json::Value;
 
 use super::{
-    Api, Caller, auth, decode,
+    Api, Caller, auth,
+    custom::Kinds,
+    decode,
     delete::DeleteOptions,
     discovery, openapi,
     patch::Patch,
@@ -51,7 +53,7 @@ impl Api {
             at: self.store.now(),
         };
         let mut call = Call {
-            verb: verb(&parts.method, &path, &query),
+            verb: verb(&Kinds::of(&self.store), &parts.method, &path, &query),
             path,
             query,
             caller,
@@ -105,25 +107,26 @@ impl Api {
         if call.path == "/version" || call.path == "/version/" {
             return Ok(Reply::ok(discovery::version()));
         }
+        let kinds = Kinds::of(&self.store);
         if !call.trusted {
-            auth::check(&parts.headers, &self.token, call.verb, &call.path)?;
+            auth::check(&kinds, &parts.headers, &self.token, call.verb, &call.path)?;
         }
-        if let Some(reply) = self.about(call, &parts.headers) {
+        if let Some(reply) = self.about(&kinds, call, &parts.headers) {
             return Ok(reply);
         }
-        let target = Target::parse(&call.path)?;
+        let target = Target::parse(&kinds, &call.path)?;
         self.on_object(call, &target, parts).await
     }
 
     /// Discovery, schemas and the audit log.
-    fn about(&self, call: &Call, headers: &HeaderMap) -> Option<Reply> {
+    fn about(&self, kinds: &Kinds, call: &Call, headers: &HeaderMap) -> Option<Reply> {
         let path = call.path.trim_end_matches('/');
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         match segments.as_slice() {
             ["api"] | ["apis"] => {
                 let core = segments == ["api"];
                 if let Some((content_type, version)) = discovery::aggregated_wanted(&call.accept) {
-                    let body = discovery::aggregated(core, version);
+                    let body = discovery::aggregated(kinds, core, version);
                     return Some(Reply::Json {
                         code: 200,
                         body,
@@ -135,13 +138,13 @@ impl Api {
                 Some(Reply::ok(if core {
                     discovery::core_versions(&host)
                 } else {
-                    discovery::group_list()
+                    discovery::group_list(kinds)
                 }))
             }
-            ["api", version] => discovery::resource_list("", version).map(Reply::ok).or_else(not_here),
-            ["apis", group] => discovery::group(group).map(Reply::ok).or_else(not_here),
-            ["apis", group, version] => discovery::resource_list(group, version).map(Reply::ok).or_else(not_here),
-            ["openapi", ..] => openapi::answer(path, &call.accept).or_else(not_here),
+            ["api", version] => discovery::resource_list(kinds, "", version).map(Reply::ok).or_else(not_here),
+            ["apis", group] => discovery::group(kinds, group).map(Reply::ok).or_else(not_here),
+            ["apis", group, version] => discovery::resource_list(kinds, group, version).map(Reply::ok).or_else(not_here),
+            ["openapi", ..] => openapi::answer(kinds, path, &call.accept).or_else(not_here),
             ["simulator", "audit"] => Some(Reply::text(200, self.audit.lines())),
             ["api" | "apis", ..] => None,
             _ => not_here(),
@@ -227,8 +230,8 @@ fn allowed(target: &Target, verb: &str, method: &Method) -> Result<(), Status> {
 }
 
 /// The Kubernetes verb of a request.
-fn verb(method: &Method, path: &str, query: &Query) -> &'static str {
-    let target = Target::parse(path).ok();
+fn verb(kinds: &Kinds, method: &Method, path: &str, query: &Query) -> &'static str {
+    let target = Target::parse(kinds, path).ok();
     let named = target.as_ref().is_none_or(|target| target.name.is_some());
     match *method {
         Method::GET | Method::HEAD if target.is_some() && query.flag("watch") => "watch",

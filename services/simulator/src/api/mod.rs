@@ -1,7 +1,7 @@
 //! The Kubernetes REST API over the [`crate::store`].
 //!
 //! - seams: [`backend`] (logs and commands), [`metrics`] (current use)
-//! - the request: [`request`], [`auth`], [`catalog`] (what is served), `dispatch`
+//! - the request: [`request`], [`auth`], [`catalog`] and [`custom`] (what is served), `dispatch`
 //! - objects: [`decode`], [`convert`], [`defaults`], [`validate`], [`schema`], [`protobuf`], [`quantity`],
 //!   [`quota`]
 //! - verbs: `read`, `watch`, `write` (with [`patch`] and [`managed`]), `delete`, `scale`, `evict`, `review`, `logs`, `exec`
@@ -11,6 +11,7 @@ pub mod auth;
 pub mod backend;
 pub mod catalog;
 pub mod convert;
+pub mod custom;
 pub mod decode;
 pub mod defaults;
 mod delete;

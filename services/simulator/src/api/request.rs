@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::catalog::{self, Resource};
+use super::{catalog::Resource, custom::Kinds};
 use crate::store::{Gvr, Status};
 
 /// The object, collection or subresource a path names.
@@ -20,7 +20,7 @@ pub struct Target {
 
 impl Target {
     /// Parses `/api/v1/...` and `/apis/<group>/<version>/...`. 404 in the server's words when nothing is there.
-    pub fn parse(path: &str) -> Result<Self, Status> {
+    pub fn parse(kinds: &Kinds, path: &str) -> Result<Self, Status> {
         let decoded: Vec<String> = path.trim_matches('/').split('/').map(percent_decode).collect();
         let parts: Vec<&str> = decoded.iter().map(String::as_str).collect();
         let (group, version, rest) = match parts.as_slice() {
@@ -40,7 +40,7 @@ impl Target {
             [plural, name, sub] => (*plural, Some(*name), Some(*sub)),
             _ => return Err(Status::no_such_resource()),
         };
-        let resource = catalog::find(group, version, plural).ok_or_else(Status::no_such_resource)?;
+        let resource = kinds.find(group, version, plural).ok_or_else(Status::no_such_resource)?;
         if (!resource.namespaced && namespace.is_some()) || (resource.namespaced && name.is_some() && namespace.is_none()) {
             return Err(Status::no_such_resource());
         }

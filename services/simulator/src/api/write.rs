@@ -18,6 +18,10 @@ use crate::{
     world::control::volumes::growing_classes,
 };
 
+/// Custom resources have no schema that says how their lists merge.
+const NO_STRATEGIC: &str = "the body of the request was in an unknown format - accepted media types include: \
+    application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+
 impl Api {
     /// Creates an object from a request body.
     pub(super) fn create(&self, target: &Target, query: &Query, caller: &Caller, body: Value) -> Result<Reply, Status> {
@@ -132,6 +136,9 @@ impl Api {
             return self.apply(target, query, caller, config, mode);
         }
         let resource = target.resource;
+        if resource.custom && matches!(patch, Patch::Strategic(_)) {
+            return Err(Status::new(415, "UnsupportedMediaType", NO_STRATEGIC).with_details(json!({})));
+        }
         let node = SCHEMAS.kind(resource.group, resource.version, resource.kind);
         let mut warnings = Vec::new();
         let new = self.change(

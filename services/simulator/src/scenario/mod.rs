@@ -7,6 +7,7 @@
 
 pub mod behaviour;
 mod check;
+pub(crate) mod definitions;
 pub mod fault;
 pub mod span;
 #[cfg(test)]
@@ -99,6 +100,9 @@ pub struct Scenario {
     /// What is stored on volumes.
     #[serde(default)]
     pub volumes: Vec<behaviour::Volume>,
+    /// Revisions of the Git repository that Applications are synchronised from, oldest first.
+    #[serde(default)]
+    pub git: Vec<GitRevision>,
     /// Nodes that fail.
     #[serde(default)]
     pub node_failures: Vec<fault::NodeFailure>,
@@ -182,6 +186,17 @@ pub struct Past {
     pub name: String,
     /// JSON Patch applied to it.
     pub json_patch: Vec<Value>,
+}
+
+/// A revision of a Git repository.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GitRevision {
+    /// Commit, as Argo CD shows it.
+    pub revision: String,
+    /// Partial objects (`kind`, `metadata.name`, `spec` or `data`) that are merged over what the revision before it says.
+    #[serde(default)]
+    pub objects: Vec<Value>,
 }
 
 /// A Prometheus alerting rule.

@@ -89,5 +89,6 @@ usual! {
     network_policies = "networking.k8s.io" "v1" "networkpolicies";
     leases = "coordination.k8s.io" "v1" "leases";
     storage_classes = "storage.k8s.io" "v1" "storageclasses";
+    custom_resource_definitions = "apiextensions.k8s.io" "v1" "customresourcedefinitions";
     priority_classes = "scheduling.k8s.io" "v1" "priorityclasses";
 }

@@ -16,6 +16,7 @@ const COUNTED: &[(&str, &str)] = &[
     ("apps", "replicasets"),
     ("apps", "statefulsets"),
     ("apps", "daemonsets"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
     ("batch", "jobs"),
     ("batch", "cronjobs"),
     ("policy", "poddisruptionbudgets"),
@@ -103,9 +104,12 @@ pub(super) fn settle(gvr: &Gvr, old: &Value, new: &mut Value) -> Result<bool, St
 }
 
 pub(super) fn counts_generation(gvr: &Gvr) -> bool {
-    COUNTED
-        .iter()
-        .any(|(group, resource)| *group == gvr.group && *resource == gvr.resource)
+    // Custom resources count too; their groups are dotted names outside Kubernetes' own.
+    let custom = gvr.group.contains('.') && (!gvr.group.ends_with(".k8s.io") || gvr.group == "snapshot.storage.k8s.io");
+    custom
+        || COUNTED
+            .iter()
+            .any(|(group, resource)| *group == gvr.group && *resource == gvr.resource)
 }
 
 fn newly_deleted(old: &Value, new: &Value) -> bool {

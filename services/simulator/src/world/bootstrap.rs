@@ -12,8 +12,8 @@ use super::{
     obj,
 };
 use crate::{
-    api::{catalog, defaults},
-    scenario::{Past, Seed, SeededPod},
+    api::{custom::Kinds, defaults},
+    scenario::{Past, Seed, SeededPod, definitions},
     store::{Gvr, Status},
 };
 
@@ -96,9 +96,21 @@ impl World {
         let kind = obj::text(&object, "/kind").to_owned();
         let api_version = obj::text(&object, "/apiVersion").to_owned();
         let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
-        let resource = catalog::of_version(group, version)
-            .find(|resource| resource.kind == kind)
-            .with_context(|| format!("the simulator serves no {kind} of {api_version}"))?;
+        let find = || {
+            Kinds::of(&self.store)
+                .of_version(group, version)
+                .find(|resource| resource.kind == kind)
+        };
+        if find().is_none() {
+            for definition in definitions::of_group(group) {
+                let known = obj::name(&definition);
+                if self.store.get_shared(&Gvr::custom_resource_definitions(), None, known).is_some() {
+                    continue;
+                }
+                self.create(definition, created)?;
+            }
+        }
+        let resource = find().with_context(|| format!("the simulator serves no {kind} of {api_version}"))?;
         defaults::fill(resource, &mut object);
         let gvr = resource.gvr();
         if gvr == Gvr::namespaces() {

@@ -79,6 +79,7 @@ struct Machinery {
     retries: replica_set::Retries,
     wishes: autoscaler::Wishes,
     exposed: control::taints::Exposed,
+    desired: control::gitops::drift::Desired,
     heartbeat: Timestamp,
     autoscale: Timestamp,
     prune: Timestamp,
@@ -107,6 +108,7 @@ impl World {
                 retries: replica_set::Retries::new(),
                 wishes: autoscaler::Wishes::new(),
                 exposed: control::taints::Exposed::new(),
+                desired: control::gitops::drift::Desired::new(),
                 heartbeat: start,
                 autoscale: start,
                 prune: obj::after(start, PRUNE_EVERY),
@@ -201,6 +203,13 @@ impl World {
         let mut next = control::deployment::step(store, &mut machinery.chance, now);
         next = sooner(next, replica_set::step(store, &mut machinery.chance, &mut machinery.retries, now));
         next = sooner(next, control::stateful_set::step(store, &mut machinery.chance, now));
+        control::custom::step(store, now);
+        next = sooner(
+            next,
+            control::gitops::argo::step(store, &self.scenario, &mut machinery.desired, now),
+        );
+        next = sooner(next, control::gitops::flux::step(store, &mut machinery.desired, now));
+        next = sooner(next, control::snapshots::step(store, now));
         next = sooner(next, control::daemon_set::step(store, &mut machinery.chance, now));
         next = sooner(next, control::cron_job::step(store, &mut machinery.chance, now));
         next = sooner(next, control::job::step(store, &mut machinery.chance, now));

@@ -7,7 +7,9 @@ mod status;
 
 use serde_json::{Map, Value, json};
 
-pub use self::{job::with_selector as job, pod::template as pod_template, pod::whole as pod_spec, status::initial as initial_status, status::qos};
+pub use self::{
+    job::with_selector as job, pod::template as pod_template, pod::whole as pod_spec, status::initial as initial_status, status::qos,
+};
 use super::catalog::Resource;
 
 /// Sets `object[key]` unless it is there.

@@ -12,19 +12,20 @@ use sha2::{Digest, Sha256};
 
 use super::{
     catalog::{self, Resource},
+    custom::Kinds,
     reply::Reply,
     schema::SCHEMAS,
 };
 
 /// Answers a path under `/openapi`; `None` when there is nothing.
-pub fn answer(path: &str, accept: &str) -> Option<Reply> {
+pub fn answer(kinds: &Kinds, path: &str, accept: &str) -> Option<Reply> {
     match path {
         "/openapi/v2" if accept.contains("proto-openapi.spec.v2") => Some(protobuf()),
         "/openapi/v2" => Some(Reply::ok(v2())),
-        "/openapi/v3" => Some(Reply::ok(v3_index())),
+        "/openapi/v3" => Some(Reply::ok(v3_index(kinds))),
         _ => {
             let place = path.strip_prefix("/openapi/v3/")?;
-            Some(Reply::ok(v3(place)?))
+            Some(Reply::ok(v3(kinds, place)?))
         }
     }
 }
@@ -40,9 +41,9 @@ fn protobuf() -> Reply {
 }
 
 /// `(api/v1 or apis/<group>/<version>, group, version)` of everything served.
-fn places() -> Vec<(String, &'static str, &'static str)> {
+fn places(kinds: &Kinds) -> Vec<(String, &'static str, &'static str)> {
     let mut out = vec![("api/v1".to_owned(), "", "v1")];
-    for (group, versions) in catalog::groups() {
+    for (group, versions) in kinds.groups() {
         out.extend(
             versions
                 .into_iter()
@@ -52,8 +53,8 @@ fn places() -> Vec<(String, &'static str, &'static str)> {
     out
 }
 
-fn v3_index() -> Value {
-    let paths: Map<String, Value> = places()
+fn v3_index(kinds: &Kinds) -> Value {
+    let paths: Map<String, Value> = places(kinds)
         .into_iter()
         .map(|(place, ..)| {
             let hash = hex::encode_upper(Sha256::digest(&place));
@@ -64,11 +65,11 @@ fn v3_index() -> Value {
     json!({"paths": paths})
 }
 
-fn v3(place: &str) -> Option<Value> {
-    let (_, group, version) = places().into_iter().find(|(have, ..)| have == place)?;
+fn v3(kinds: &Kinds, place: &str) -> Option<Value> {
+    let (_, group, version) = places(kinds).into_iter().find(|(have, ..)| have == place)?;
     let mut wanted = Vec::new();
     let mut paths = Map::new();
-    for resource in catalog::of_version(group, version) {
+    for resource in kinds.of_version(group, version) {
         add_paths(resource, &mut paths);
         wanted.extend(SCHEMAS.name_of(group, version, resource.kind));
         wanted.extend(SCHEMAS.name_of(group, version, &format!("{}List", resource.kind)));

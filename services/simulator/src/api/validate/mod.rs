@@ -8,7 +8,7 @@ mod update;
 
 use serde_json::{Value, json};
 
-use super::{catalog::Resource, selector::Labels};
+use super::{catalog::Resource, custom, selector::Labels};
 use crate::store::{Cause, Status, name_of};
 
 pub use claim::may_grow;
@@ -32,6 +32,11 @@ pub fn object(resource: &Resource, object: &Value, old: Option<&Value>) -> Resul
         ("", "pods") => pod::spec("spec", spec, &mut causes),
         ("apps", _) if spec.is_object() => workload(resource, spec, &mut causes),
         ("batch", "jobs") => job::spec("spec", spec, &mut causes),
+        ("apiextensions.k8s.io", _) => {
+            if let Some(why) = custom::misnamed(object) {
+                causes.push(Cause::invalid("metadata.name", &json!(name_of(object)), &why));
+            }
+        }
         ("batch", "cronjobs") => job::cron(spec, &mut causes),
         ("autoscaling", _) => hpa(spec, &mut causes),
         ("policy", _) => pdb(spec, &mut causes),

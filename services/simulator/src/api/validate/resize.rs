@@ -18,7 +18,12 @@ pub fn resize(old: &Value, new: &Value) -> Result<Value, Status> {
             let same = |other: &&Value| other["name"] == container["name"];
             let found = new["spec"][key].as_array().into_iter().flatten().find(same);
             let Some(other) = found else { continue };
-            check(&format!("spec.{key}[{i}].resources"), &container["resources"], &other["resources"], &mut causes);
+            check(
+                &format!("spec.{key}[{i}].resources"),
+                &container["resources"],
+                &other["resources"],
+                &mut causes,
+            );
             container["resources"] = other["resources"].clone();
             if container["resources"].is_null() {
                 container["resources"] = json!({});
@@ -27,7 +32,11 @@ pub fn resize(old: &Value, new: &Value) -> Result<Value, Status> {
     }
     if defaults::qos(&old["spec"]) != defaults::qos(&out["spec"]) {
         let class = json!(defaults::qos(&old["spec"]));
-        causes.push(Cause::invalid("spec", &class, "Pod QOS Class may not change as a result of resizing"));
+        causes.push(Cause::invalid(
+            "spec",
+            &class,
+            "Pod QOS Class may not change as a result of resizing",
+        ));
     }
     pod::spec("spec", &out["spec"], &mut causes);
     if causes.is_empty() {
@@ -48,7 +57,10 @@ fn check(at: &str, old: &Value, new: &Value, causes: &mut Vec<Cause>) {
             if !matches!(name.as_str(), "cpu" | "memory") {
                 causes.push(Cause::forbidden("spec", "only cpu and memory resources are mutable"));
             } else if after.is_none() {
-                causes.push(Cause::forbidden(format!("{at}.{part}"), &format!("resource {part} cannot be removed")));
+                causes.push(Cause::forbidden(
+                    format!("{at}.{part}"),
+                    &format!("resource {part} cannot be removed"),
+                ));
             }
         }
     }

@@ -4,18 +4,21 @@
 //! - [`job`] with its [`job_status`], [`cron_job`] with the schedules of [`cron`]
 //! - [`scheduler`] binds pods to nodes, [`quota`] counts them
 //! - [`nodes`] are heard of, doubted ([`node_health`]) and tainted ([`taints`])
-//! - [`volumes`] bind, are provisioned and grow
+//! - [`volumes`] bind, are provisioned and grow; [`snapshots`] are taken
+//! - [`custom`] kinds are accepted; [`gitops`]: Argo CD and Flux
 //! - [`endpoints`], [`disruption`], [`autoscaler`], [`garbage`]
 
 pub(crate) mod autoscaler;
 pub(crate) mod cron;
 pub(crate) mod cron_job;
+pub(crate) mod custom;
 pub(crate) mod daemon_set;
 pub(crate) mod deployment;
 mod deployment_status;
 pub(crate) mod disruption;
 pub(crate) mod endpoints;
 pub(crate) mod garbage;
+pub(crate) mod gitops;
 pub(crate) mod job;
 mod job_status;
 pub(crate) mod node_health;
@@ -26,6 +29,7 @@ pub(crate) mod replica_set;
 pub(crate) mod revisions;
 pub(crate) mod rollout;
 pub(crate) mod scheduler;
+pub(crate) mod snapshots;
 pub(crate) mod stateful_set;
 pub(crate) mod taints;
 pub(crate) mod volumes;

@@ -152,7 +152,9 @@ impl Kubelets {
             } else {
                 Restart::of(pod)
             };
-            let mut cell = Cell::creating(&container.name, obj::after(now, pull(ctx, container))).role(container.init, restart).given(spec);
+            let mut cell = Cell::creating(&container.name, obj::after(now, pull(ctx, container)))
+                .role(container.init, restart)
+                .given(spec);
             let reason = if staged { "PodInitializing" } else { "ContainerCreating" };
             container.waiting.push((now, Some(reason.to_owned())));
             if staged {

@@ -13,14 +13,7 @@ use super::{
 };
 use crate::{
     store::Gvr,
-    world::{
-        control::scheduler::request,
-        events::tell,
-        ledger::End,
-        locked::write,
-        model::Run,
-        obj, quantity,
-    },
+    world::{control::scheduler::request, events::tell, ledger::End, locked::write, model::Run, obj, quantity},
 };
 
 /// Time between the decision and the new limits of the processes.
@@ -120,7 +113,11 @@ fn actuate(ctx: &Context<'_>, run: &mut PodRun, i: usize, pod: &Value, now: Time
     container.requests = super::record::resources(&cell.actual["requests"]);
     container.limits = super::record::resources(&cell.actual["limits"]);
     let State::Running(living) = &mut cell.state else { return };
-    let changed = |resource: &str| ["requests", "limits"].iter().any(|part| before[*part][resource] != cell.actual[*part][resource]);
+    let changed = |resource: &str| {
+        ["requests", "limits"]
+            .iter()
+            .any(|part| before[*part][resource] != cell.actual[*part][resource])
+    };
     let policies = spec["resizePolicy"].as_array().into_iter().flatten();
     let mut strict = policies.filter(|policy| policy["restartPolicy"] == "RestartContainer");
     if strict.any(|policy| changed(obj::text(policy, "/resourceName"))) {
@@ -164,9 +161,13 @@ fn actuate(ctx: &Context<'_>, run: &mut PodRun, i: usize, pod: &Value, now: Time
 
 /// Sets a condition to true with a reason, or takes it away.
 fn set(ctx: &Context<'_>, pod: &Value, kind: &str, why: Option<(&str, &str)>, now: Timestamp) {
-    let same = |known: &Value| why.is_some_and(|(reason, message)| obj::text(known, "/reason") == reason && obj::text(known, "/message") == message);
+    let same = |known: &Value| {
+        why.is_some_and(|(reason, message)| obj::text(known, "/reason") == reason && obj::text(known, "/message") == message)
+    };
     obj::change(ctx.store, &Gvr::pods(), obj::namespace(pod), obj::name(pod), |pod| {
-        let Some(all) = pod["status"]["conditions"].as_array_mut() else { return };
+        let Some(all) = pod["status"]["conditions"].as_array_mut() else {
+            return;
+        };
         if all.iter().any(|known| known["type"] == kind && same(known)) {
             return;
         }

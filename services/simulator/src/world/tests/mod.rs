@@ -1,6 +1,7 @@
 //! The world on a manual clock.
 
 mod containers;
+mod gitops;
 mod jobs;
 mod nodes;
 mod resizes;

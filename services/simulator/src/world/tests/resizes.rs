@@ -13,7 +13,9 @@ fn wish(resources: Value) -> Value {
 
 async fn resize(cluster: &Cluster, name: &str, resources: Value) -> rest::Answer {
     let kind = "application/strategic-merge-patch+json";
-    cluster.send("PATCH", &format!("{PODS}/{name}/resize"), kind, &wish(resources)).await
+    cluster
+        .send("PATCH", &format!("{PODS}/{name}/resize"), kind, &wish(resources))
+        .await
 }
 
 async fn pod_of(cluster: &Cluster) -> Value {
@@ -38,7 +40,10 @@ async fn a_running_pod_gets_other_resources_without_a_restart() {
     let pod = pod_of(&cluster).await;
     assert!(!true_conditions(&pod).contains(&"PodResizeInProgress"));
     assert_eq!(status_of(&pod)["resources"]["requests"]["memory"], "256Mi");
-    assert_eq!((status_of(&pod)["restartCount"].as_i64(), obj::name(&pod)), (Some(0), name.as_str()));
+    assert_eq!(
+        (status_of(&pod)["restartCount"].as_i64(), obj::name(&pod)),
+        (Some(0), name.as_str())
+    );
 }
 
 #[tokio::test]
@@ -77,8 +82,18 @@ async fn a_resize_never_changes_the_quality_of_service_or_other_fields() {
     let refused = resize(&cluster, &name, json!({"limits": same, "requests": same})).await;
     assert_eq!(refused.code, 422);
     let message = refused.body["message"].as_str().unwrap();
-    assert!(message.contains("Pod QOS Class may not change as a result of resizing"), "{message}");
-    let plain = cluster.send("PATCH", &format!("{PODS}/{name}"), "application/strategic-merge-patch+json", &wish(json!({"requests": {"memory": "1Gi"}}))).await;
+    assert!(
+        message.contains("Pod QOS Class may not change as a result of resizing"),
+        "{message}"
+    );
+    let plain = cluster
+        .send(
+            "PATCH",
+            &format!("{PODS}/{name}"),
+            "application/strategic-merge-patch+json",
+            &wish(json!({"requests": {"memory": "1Gi"}})),
+        )
+        .await;
     assert_eq!(plain.code, 422, "outside the subresource resources are fixed");
 }
 
