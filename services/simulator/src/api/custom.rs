@@ -75,9 +75,13 @@ static KNOWN: LazyLock<Mutex<HashMap<String, &'static Resource>>> = LazyLock::ne
 fn interned(definition: &Value, version: &Value) -> &'static Resource {
     let spec = &definition["spec"];
     let key = format!("{}{}{}{}", spec["group"], spec["names"], spec["scope"], version);
-    *lock(&KNOWN)
-        .entry(key)
-        .or_insert_with(|| Box::leak(Box::new(resource(definition, version))))
+    let mut known = lock(&KNOWN);
+    if let Some(resource) = known.get(&key) {
+        return resource;
+    }
+    let resource: &'static Resource = Box::leak(Box::new(resource(definition, version)));
+    known.insert(key, resource);
+    resource
 }
 
 fn kept(text: &Value) -> &'static str {

@@ -3,7 +3,7 @@
 //! - seams: [`backend`] (logs and commands), [`metrics`] (current use)
 //! - the request: [`request`], [`auth`], [`catalog`] and [`custom`] (what is served), `dispatch`
 //! - objects: [`decode`], [`convert`], [`defaults`], [`validate`], [`schema`], [`protobuf`], [`quantity`],
-//!   [`quota`]
+//!   [`quota`], [`limits`]
 //! - verbs: `read`, `watch`, `write` (with [`patch`] and [`managed`]), `delete`, `scale`, `evict`, `review`, `logs`, `exec`
 //! - what clients learn about the server: [`discovery`], [`openapi`], [`table`]
 
@@ -20,6 +20,7 @@ mod dispatch;
 mod evict;
 mod exec;
 pub mod fields;
+pub mod limits;
 mod logs;
 pub mod managed;
 pub mod metrics;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Api, Caller, convert,
     decode::{self, FieldValidation},
-    defaults, managed,
+    defaults, limits, managed,
     patch::{self, Patch},
     quota,
     reply::Reply,
@@ -86,6 +86,7 @@ impl Api {
             defaults::job(&mut stored);
         }
         if target.stored() == Gvr::pods() {
+            limits::admit(&self.store, &mut stored)?;
             quota::admit(&self.store, &stored)?;
         }
         match applied {

@@ -33,6 +33,10 @@ pub struct Workload {
     /// as a plain command (`sleep 30`, `sh -c "exit 3"`) says.
     #[serde(default)]
     pub exits: Option<Exits>,
+    /// Services (`name` or `namespace/name`) that its readiness probe calls: while one has no ready endpoint, or a NetworkPolicy
+    /// is in between, its pods are not ready.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// Memory use.
     #[serde(default)]
     pub memory: Memory,

@@ -6,6 +6,7 @@
 //! - `control`: the controllers; `kubelet`: the containers
 //! - `bootstrap`: the state at the start
 //! - `ledger` and `model`: what containers did and what they use, for telemetry
+//! - `network`: who reaches whom
 //! - `logs`, `files`, `backend`: what is asked of kubelets from outside
 
 mod backend;
@@ -20,6 +21,7 @@ pub(crate) mod ledger;
 pub(crate) mod locked;
 pub(crate) mod logs;
 pub(crate) mod model;
+mod network;
 pub(crate) mod obj;
 pub(crate) mod quantity;
 mod tar;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{defaults, quota},
+    api::{defaults, limits, quota},
     store::{Gvr, Store},
     world::{chance::Chance, obj},
 };
@@ -81,28 +81,9 @@ pub(crate) fn create(
     name: Option<&str>,
 ) -> Result<Value, String> {
     let mut pod = build(chance, owner, template, name);
-    default_resources(store, &mut pod);
+    limits::admit(store, &mut pod).map_err(|status| status.message)?;
     quota::admit(store, &pod).map_err(|status| status.message)?;
     store.create(&Gvr::pods(), pod).map_err(|status| status.message.clone())
-}
-
-/// Fills in what the LimitRanges of the namespace give to containers that ask for nothing.
-fn default_resources(store: &Store, pod: &mut Value) {
-    let ranges = store.list_shared(&Gvr::limit_ranges(), Some(obj::namespace(pod))).0;
-    let items = ranges
-        .iter()
-        .flat_map(|range| range["spec"]["limits"].as_array().into_iter().flatten());
-    for item in items.filter(|item| item["type"] == "Container") {
-        for container in pod["spec"]["containers"].as_array_mut().into_iter().flatten() {
-            for (part, source) in [("limits", "default"), ("requests", "defaultRequest")] {
-                for (resource, amount) in item[source].as_object().into_iter().flatten() {
-                    if container["resources"][part].get(resource).is_none() {
-                        container["resources"][part][resource] = amount.clone();
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// A pod from a template, not stored yet. `owner` is the controller with its API version and kind.

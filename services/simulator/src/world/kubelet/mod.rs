@@ -5,11 +5,13 @@
 //! - [`status`]: the pod status that follows from it
 //! - [`record`]: what the ledger keeps of a pod
 //! - [`step`]: one step of one container, with its events and records
+//! - [`probe`]: readiness that depends on others
 //! - [`resize`]: other resources for a running pod
 //! - [`seed`]: pods that existed before the simulation
 
 mod completion;
 mod environment;
+mod probe;
 pub(crate) mod record;
 mod resize;
 pub(crate) mod run;
@@ -114,6 +116,7 @@ impl Kubelets {
             }
             self.advance(ctx, chance, pod, now);
             self.resize(ctx, pod, now);
+            self.probe(ctx, pod, now);
         }
         let gone: Vec<String> = self.runs.keys().filter(|uid| !present.contains(uid.as_str())).cloned().collect();
         for uid in gone {
@@ -127,7 +130,8 @@ impl Kubelets {
             Some(stop) => Some(stop),
             None => {
                 let cells = run.cells.iter().filter_map(|cell| cell.next().map(|(at, _)| at));
-                cells.chain(run.resized).min()
+                let probes = run.cells.iter().filter_map(probe::due);
+                cells.chain(run.resized).chain(probes).min()
             }
         };
         let heard = self.runs.values().filter(|run| !ctx.silent(&run.node, now));

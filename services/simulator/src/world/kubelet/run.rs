@@ -124,6 +124,10 @@ pub(crate) struct Cell {
     pub(crate) allocated: Value,
     /// `resources` that hold for its processes.
     pub(crate) actual: Value,
+    /// Since when something it needs cannot be reached, and what the probe says.
+    pub(crate) cut: Option<(Timestamp, String)>,
+    /// That has lasted too long: its readiness probe has failed.
+    pub(crate) failed_probe: bool,
     /// An init container.
     pub(crate) init: bool,
     /// Whether it is started again.
@@ -159,6 +163,8 @@ impl Cell {
             id: String::new(),
             allocated: Value::Null,
             actual: Value::Null,
+            cut: None,
+            failed_probe: false,
             init: false,
             restart: Restart::Always,
             backoff: None,
@@ -289,7 +295,7 @@ impl Cell {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        matches!(&self.state, State::Running(living) if living.ready)
+        !self.failed_probe && matches!(&self.state, State::Running(living) if living.ready)
     }
 }
 

@@ -1,8 +1,10 @@
 //! The world on a manual clock.
 
+mod admission;
 mod containers;
 mod gitops;
 mod jobs;
+mod networks;
 mod nodes;
 mod resizes;
 pub(crate) mod rest;
