@@ -82,6 +82,7 @@ struct Machinery {
     wishes: autoscaler::Wishes,
     exposed: control::taints::Exposed,
     desired: control::gitops::drift::Desired,
+    noticed: control::gitops::argo::Noticed,
     heartbeat: Timestamp,
     autoscale: Timestamp,
     prune: Timestamp,
@@ -111,6 +112,7 @@ impl World {
                 wishes: autoscaler::Wishes::new(),
                 exposed: control::taints::Exposed::new(),
                 desired: control::gitops::drift::Desired::new(),
+                noticed: control::gitops::argo::Noticed::new(),
                 heartbeat: start,
                 autoscale: start,
                 prune: obj::after(start, PRUNE_EVERY),
@@ -208,7 +210,7 @@ impl World {
         control::custom::step(store, now);
         next = sooner(
             next,
-            control::gitops::argo::step(store, &self.scenario, &mut machinery.desired, now),
+            control::gitops::argo::step(store, &self.scenario, &mut machinery.desired, &mut machinery.noticed, now),
         );
         next = sooner(next, control::gitops::flux::step(store, &mut machinery.desired, now));
         next = sooner(next, control::snapshots::step(store, now));

@@ -1,6 +1,6 @@
 //! Argo CD: Applications are synchronised when somebody asks, and healed by themselves when they say so.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -28,16 +28,19 @@ const APPLICATION: About = About {
     component: "argocd-application-controller",
 };
 
+/// When Applications were first seen to have drifted, by uid.
+pub(crate) type Noticed = BTreeMap<String, Timestamp>;
+
 fn applications() -> Gvr {
     Gvr::new("argoproj.io", "v1alpha1", "applications")
 }
 
 /// One look at every Application; answers when it wants to look again.
-pub(crate) fn step(store: &Store, scenario: &Scenario, desired: &mut Desired, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn step(store: &Store, scenario: &Scenario, desired: &mut Desired, noticed: &mut Noticed, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
     for app in store.list_shared(&applications(), None).0 {
         if !obj::deleting(&app) {
-            next = sooner(next, sync(store, scenario, desired, &app, now));
+            next = sooner(next, sync(store, scenario, desired, noticed, &app, now));
         }
     }
     next
@@ -63,7 +66,7 @@ fn ignored(app: &Value) -> Vec<String> {
     pointers.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn sync(store: &Store, scenario: &Scenario, desired: &mut Desired, app: &Value, now: Timestamp) -> Option<Timestamp> {
+fn sync(store: &Store, scenario: &Scenario, desired: &mut Desired, noticed: &mut Noticed, app: &Value, now: Timestamp) -> Option<Timestamp> {
     let mine = cared(store, desired, app, &|object| belongs(app, object));
     let ignored = ignored(app);
     let mut next = None;
@@ -82,21 +85,21 @@ fn sync(store: &Store, scenario: &Scenario, desired: &mut Desired, app: &Value, 
     let mine = cared(store, desired, app, &|object| belongs(app, object));
     let drifted: Vec<bool> = mine.iter().map(|one| one.drifted(desired, &ignored)).collect();
     report(store, app, &mine, &drifted, now);
+    if !drifted.contains(&true) {
+        noticed.remove(obj::uid(app));
+    }
     let automated = &app["spec"]["syncPolicy"]["automated"];
     let heals = automated["selfHeal"] == true && automated["enabled"] != false;
     let running = app["status"]["operationState"]["phase"] == "Running";
     if drifted.contains(&true) && heals && !running && !app["operation"].is_object() {
-        next = sooner(next, heal(store, app, now));
+        let since = *noticed.entry(obj::uid(app).to_owned()).or_insert(now);
+        next = sooner(next, heal(store, app, since, now));
     }
     next
 }
 
 /// Drift is left alone for a few seconds, then put right by an operation of the controller's own.
-fn heal(store: &Store, app: &Value, now: Timestamp) -> Option<Timestamp> {
-    let Some(noticed) = obj::time(app, "/status/sync/outOfSyncSince") else {
-        change(store, app, |app| app["status"]["sync"]["outOfSyncSince"] = json!(obj::rfc3339(now)));
-        return Some(obj::after(now, HEALING));
-    };
+fn heal(store: &Store, app: &Value, noticed: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let until = obj::after(noticed, HEALING);
     if until > now {
         return Some(until);
@@ -105,9 +108,6 @@ fn heal(store: &Store, app: &Value, now: Timestamp) -> Option<Timestamp> {
     change(store, app, |app| {
         app["operation"] =
             json!({"initiatedBy": {"automated": true}, "sync": {"revision": revision, "prune": false}, "retry": {"limit": 5}});
-        if let Some(sync) = app["status"]["sync"].as_object_mut() {
-            sync.remove("outOfSyncSince");
-        }
     });
     let message = format!("Initiated automated sync to '{}'", revision.as_str().unwrap_or_default());
     tell_about(store, &APPLICATION, app, false, "OperationStarted", &message, now);
@@ -236,11 +236,6 @@ fn report(store: &Store, app: &Value, mine: &[Cared], drifted: &[bool], now: Tim
         status["sync"]["revision"] = json!(revision);
         status["health"]["status"] = json!(health);
         status["resources"] = json!(resources);
-        if synced == "Synced"
-            && let Some(sync) = status["sync"].as_object_mut()
-        {
-            sync.remove("outOfSyncSince");
-        }
         if refresh {
             status["reconciledAt"] = json!(obj::rfc3339(now));
             if let Some(annotations) = app["metadata"]["annotations"].as_object_mut() {
