@@ -47,6 +47,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Approve { server, decision } => commands::decide(&server, &decision, true).await,
         Command::Deny { server, decision } => commands::decide(&server, &decision, false).await,
         Command::Replay { server, id } => commands::replay(&server, &id).await,
+        Command::Plan { command } => commands::plan(command).await,
         Command::Audit { command } => commands::audit(command).await,
     }
 }

@@ -44,7 +44,14 @@ pub const DEFAULTS: [&str; 8] = [
 ];
 
 /// Keys whose variables hold comma-separated lists.
-const LISTS: [&str; 3] = ["gateway.tokens", "notifier.email.to", "analysis.debug_flags"];
+const LISTS: [&str; 6] = [
+    "gateway.tokens",
+    "notifier.email.to",
+    "analysis.debug_flags",
+    "planner.allow_namespaces",
+    "planner.deny_namespaces",
+    "planner.cluster_kinds",
+];
 
 impl Settings {
     /// Reads defaults, file and environment.

@@ -7,6 +7,7 @@ pub mod approval;
 pub mod change;
 pub mod diagnosis;
 pub mod digest;
+pub mod drawing;
 pub mod envelope;
 pub mod event;
 pub mod evidence;

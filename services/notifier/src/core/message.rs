@@ -4,12 +4,13 @@
 
 use jiff::Timestamp;
 use paramedic_domain::{
+    drawing::Graph,
     event::Artifact,
     id::{ClusterId, GateId, IncidentId},
 };
 use serde::Serialize;
 
-use super::{graph::Graph, mask};
+use super::mask;
 
 /// How urgent it looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

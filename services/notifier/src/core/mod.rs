@@ -1,7 +1,6 @@
 //! What people are told, and in which words: pure functions from an incident's log to messages, and from messages to bytes.
 
 pub mod compose;
-pub mod graph;
 pub mod mask;
 pub mod message;
 pub mod owed;

@@ -1,12 +1,14 @@
 //! The commands for people: read, decide, check.
 
 mod decide;
+mod plan;
 mod show;
 
 use std::process::ExitCode;
 
 pub use decide::confirmed;
 pub use decide::decide;
+pub use plan::plan;
 pub use show::{change_lines, show};
 
 use crate::{

@@ -2,12 +2,13 @@
 
 use paramedic_domain::{
     change::{Change, DryRun, FieldChange, ObjectPatch},
+    drawing,
     plan::{Plan, Refusal, Rollback, Step},
 };
 
 use super::Draft;
 use crate::core::{
-    graph, mask,
+    mask,
     message::{Block, Tone, facts, list, paragraph},
     words,
 };
@@ -34,7 +35,7 @@ pub(super) fn refused(refusals: &[Refusal]) -> Draft {
 pub(super) fn picture(plan: &Plan) -> Block {
     Block::Graph {
         title: format!("Plan: {}", words::count(plan.steps.len(), "step")),
-        graph: graph::of(plan),
+        graph: drawing::of(plan),
     }
 }
 

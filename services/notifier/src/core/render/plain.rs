@@ -1,7 +1,8 @@
 //! Plain text: the part of an email that always works.
 
+use paramedic_domain::drawing;
+
 use crate::core::{
-    graph,
     message::{Block, Message},
     words,
 };
@@ -49,9 +50,9 @@ fn lines(block: &Block) -> Vec<String> {
             std::iter::once(format!("{title}:")).chain(body).collect()
         }
         Block::Graph { title, graph } => {
-            let drawing = graph::draw(graph);
+            let picture = drawing::draw(graph);
             std::iter::once(format!("{title}:"))
-                .chain(drawing.lines().map(str::to_owned))
+                .chain(picture.lines().map(str::to_owned))
                 .collect()
         }
         Block::Answer {

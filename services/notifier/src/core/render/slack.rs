@@ -3,11 +3,11 @@
 //! Untrusted text can do nothing there: `&`, `<` and `>` are escaped (a mention or link needs them), and `verbatim` keeps
 //! Slack from turning words into links or mentions by itself.
 
+use paramedic_domain::drawing;
 use serde_json::{Value, json};
 
 use super::columns;
 use crate::core::{
-    graph,
     message::{Block, Message, Tone},
     words,
 };
@@ -91,8 +91,8 @@ fn sections(block: &Block) -> Vec<Value> {
             |drawn| code(title, &drawn),
         ),
         Block::Graph { title, graph } => {
-            let drawing = graph::draw(graph);
-            code(title, &drawing.lines().map(str::to_owned).collect::<Vec<_>>())
+            let picture = drawing::draw(graph);
+            code(title, &picture.lines().map(str::to_owned).collect::<Vec<_>>())
         }
         Block::Answer {
             approve, deny, expires_at, ..

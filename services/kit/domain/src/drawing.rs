@@ -1,12 +1,12 @@
-//! The dependency graph of a plan: levels of boxes, those of one level run at the same time.
+//! The dependency graph of a plan as text: levels of boxes, those of one level run at the same time.
 
-use paramedic_domain::{
-    change::Change,
-    plan::{Plan, Step},
-};
 use serde::Serialize;
 
-use super::words;
+use crate::{
+    change::Change,
+    plan::{Plan, Step},
+    risk::RiskLevel,
+};
 
 /// Widest drawing, in characters: a terminal, a mail window, a Slack message on a laptop.
 const WIDTH: usize = 76;
@@ -50,13 +50,13 @@ pub fn of(plan: &Plan) -> Graph {
 fn node(step: &Step) -> Node {
     let gated = step.gate.is_some();
     let note = match &step.change {
-        _ if gated => format!("APPROVAL: {}", words::risk(step.risk.level)),
+        _ if gated => format!("APPROVAL: {}", risk(step.risk.level)),
         Change::Read { .. } => "reads only".into(),
         Change::Exec(_) => "copies data out".into(),
         Change::Notify(_) => "tells people".into(),
         Change::Carried { by, .. } => format!("inside the change of {by}"),
         Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } | Change::Call(_) => {
-            format!("runs by itself: {}", words::risk(step.risk.level))
+            format!("runs by itself: {}", risk(step.risk.level))
         }
     };
     Node {
@@ -66,6 +66,25 @@ fn node(step: &Step) -> Node {
         gated,
         after: step.depends_on.iter().map(ToString::to_string).collect(),
     }
+}
+
+fn risk(level: RiskLevel) -> &'static str {
+    match level {
+        RiskLevel::None => "no risk",
+        RiskLevel::Low => "low risk",
+        RiskLevel::Medium => "medium risk",
+        RiskLevel::High => "high risk",
+        RiskLevel::Critical => "critical risk",
+    }
+}
+
+/// At most `max` characters of a text, with an ellipsis where it was longer.
+fn cut(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
 }
 
 /// The graph drawn with box characters; a double frame waits for approval.
@@ -100,7 +119,7 @@ fn drawn(node: &Node) -> Drawn {
     if !node.after.is_empty() {
         text.push(format!("after {}", node.after.join(", ")));
     }
-    let text: Vec<String> = text.iter().map(|line| words::cut(line, BOX_TEXT)).collect();
+    let text: Vec<String> = text.iter().map(|line| cut(line, BOX_TEXT)).collect();
     let inner = text.iter().map(|line| line.chars().count()).max().unwrap_or(0);
     Drawn {
         text,
