@@ -327,3 +327,21 @@ async fn cordon_and_drain_respect_the_budget() {
     has(&kubectl.ok("uncordon worker-2").await, &["node/worker-2 uncordoned"]);
     kubectl.simulator.shutdown().await;
 }
+
+#[tokio::test]
+async fn jobs_and_cron_jobs_run() {
+    let kubectl = Kubectl::start().await;
+    kubectl.ok("create namespace batch").await;
+    kubectl.ok("-n batch create job one --image=example/tool:1 -- sleep 5").await;
+    kubectl.ok("-n batch wait --for=condition=complete job/one --timeout=60s").await;
+    kubectl
+        .ok("-n batch create cronjob tick --image=example/tool:1 --schedule=@hourly --restart=Never")
+        .await;
+    has(&kubectl.ok("-n batch get cronjob tick").await, &["SCHEDULE", "@hourly", "False"]);
+    kubectl.ok("-n batch create job two --from=cronjob/tick").await;
+    kubectl.ok("-n batch wait --for=condition=complete job/two --timeout=60s").await;
+    has(&kubectl.ok("-n batch get jobs").await, &["one", "two", "1/1"]);
+    kubectl.ok("-n batch delete job one").await;
+    has(&kubectl.ok("api-resources").await, &["customresourcedefinitions", "pods"]);
+    kubectl.simulator.shutdown().await;
+}

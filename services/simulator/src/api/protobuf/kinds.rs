@@ -26,6 +26,8 @@ pub(super) fn of(api_version: &str, kind: &str) -> Option<&'static [Field]> {
         ("v1", "Service") => &[META, (2, "spec", Message(SERVICE_SPEC)), (3, "status", Ignored)],
         ("v1", "DeleteOptions") => DELETE_OPTIONS,
         ("apps/v1", "Deployment") => &[META, (2, "spec", Message(DEPLOYMENT_SPEC)), (3, "status", Ignored)],
+        ("batch/v1", "Job") => &[META, (2, "spec", Message(JOB_SPEC)), (3, "status", Ignored)],
+        ("batch/v1", "CronJob") => &[META, (2, "spec", Message(CRON_JOB_SPEC)), (3, "status", Ignored)],
         ("autoscaling/v1", "Scale") => &[META, (2, "spec", Message(&[(1, "replicas", Number)])), (3, "status", Ignored)],
         ("autoscaling/v1", "HorizontalPodAutoscaler") => &[META, (2, "spec", Message(HPA_V1)), (3, "status", Ignored)],
         ("autoscaling/v2", "HorizontalPodAutoscaler") => &[META, (2, "spec", Message(HPA_V2)), (3, "status", Ignored)],
@@ -55,8 +57,18 @@ const META: Field = (
         (8, "creationTimestamp", Ignored),
         (11, "labels", Labels),
         (12, "annotations", Labels),
+        (13, "ownerReferences", Messages(OWNER)),
     ]),
 );
+
+const OWNER: &[Field] = &[
+    (1, "kind", Text),
+    (3, "name", Text),
+    (4, "uid", Text),
+    (5, "apiVersion", Text),
+    (6, "controller", Flag),
+    (7, "blockOwnerDeletion", Flag),
+];
 
 const DELETE_OPTIONS: &[Field] = &[
     (1, "gracePeriodSeconds", Number),
@@ -86,6 +98,31 @@ const DEPLOYMENT_SPEC: &[Field] = &[
     (9, "progressDeadlineSeconds", Number),
 ];
 
+const JOB_SPEC: &[Field] = &[
+    (1, "parallelism", Number),
+    (2, "completions", Number),
+    (3, "activeDeadlineSeconds", Number),
+    (4, "selector", Message(SELECTOR)),
+    (5, "manualSelector", Flag),
+    (6, "template", Message(&[META, (2, "spec", Message(POD_SPEC))])),
+    (7, "backoffLimit", Number),
+    (8, "ttlSecondsAfterFinished", Number),
+    (9, "completionMode", Text),
+    (10, "suspend", Flag),
+    (14, "podReplacementPolicy", Text),
+];
+
+const CRON_JOB_SPEC: &[Field] = &[
+    (1, "schedule", Text),
+    (2, "startingDeadlineSeconds", Number),
+    (3, "concurrencyPolicy", Text),
+    (4, "suspend", Flag),
+    (5, "jobTemplate", Message(&[META, (2, "spec", Message(JOB_SPEC))])),
+    (6, "successfulJobsHistoryLimit", Number),
+    (7, "failedJobsHistoryLimit", Number),
+    (8, "timeZone", Text),
+];
+
 const POD_SPEC: &[Field] = &[
     (2, "containers", Messages(CONTAINER)),
     (3, "restartPolicy", Text),
@@ -98,6 +135,7 @@ const POD_SPEC: &[Field] = &[
     (11, "hostNetwork", Ignored),
     (12, "hostPID", Ignored),
     (13, "hostIPC", Ignored),
+    (14, "securityContext", Message(&[])),
     (16, "hostname", Text),
     (17, "subdomain", Text),
     (19, "schedulerName", Text),

@@ -54,6 +54,7 @@ pub(super) fn list(resource: &Resource) -> &'static [Column] {
         ("", "resourcequotas") => QUOTAS,
         ("policy", _) => PDBS,
         ("batch", "jobs") => JOBS,
+        ("batch", "cronjobs") => CRON_JOBS,
         ("discovery.k8s.io", _) => SLICES,
         ("", "persistentvolumeclaims") => CLAIMS,
         _ => PLAIN,
@@ -175,6 +176,19 @@ const PDBS: &[Column] = &[
     ("Min Available", 0, "Pods that must stay available."),
     ("Max Unavailable", 0, "Pods that may be missing."),
     ("Allowed Disruptions", 0, "Pods that may be evicted now."),
+    ("Age", 0, ""),
+];
+const CRON_JOBS: &[Column] = &[
+    ("Name", 0, ""),
+    (
+        "Schedule",
+        0,
+        "The schedule in Cron format, see https://en.wikipedia.org/wiki/Cron.",
+    ),
+    ("Timezone", 0, "The time zone of the schedule."),
+    ("Suspend", 0, "Whether subsequent executions are suspended."),
+    ("Active", 0, "Number of running Jobs."),
+    ("Last Schedule", 0, "Time since a Job was last scheduled."),
     ("Age", 0, ""),
 ];
 const JOBS: &[Column] = &[

@@ -62,6 +62,13 @@ fn cell(resource: &Resource, column: &str, o: &Value, now: Timestamp) -> Value {
         ("jobs", "Completions") => json!(format!("{}/{}", count(&status["succeeded"]), text_or(&spec["completions"], "1"))),
         ("jobs", "Status") => json!(job_status(status)),
         ("jobs", "Duration") => json!(span(&status["startTime"], &status["completionTime"], now)),
+        ("cronjobs", "Schedule") => spec["schedule"].clone(),
+        ("cronjobs", "Timezone") => json!(text_or(&spec["timeZone"], "<none>")),
+        ("cronjobs", "Suspend") => json!(if spec["suspend"] == true { "True" } else { "False" }),
+        ("cronjobs", "Active") => json!(status["active"].as_array().map_or(0, Vec::len)),
+        ("cronjobs", "Last Schedule") if status["lastScheduleTime"].is_string() => {
+            json!(span(&status["lastScheduleTime"], &Value::Null, now))
+        }
         ("endpointslices", "AddressType") => o["addressType"].clone(),
         ("endpointslices", "Ports") => json!(joined(&o["ports"], "port")),
         ("endpointslices", "Endpoints") => {

@@ -66,7 +66,14 @@ fn ignored(app: &Value) -> Vec<String> {
     pointers.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn sync(store: &Store, scenario: &Scenario, desired: &mut Desired, noticed: &mut Noticed, app: &Value, now: Timestamp) -> Option<Timestamp> {
+fn sync(
+    store: &Store,
+    scenario: &Scenario,
+    desired: &mut Desired,
+    noticed: &mut Noticed,
+    app: &Value,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let mine = cared(store, desired, app, &|object| belongs(app, object));
     let ignored = ignored(app);
     let mut next = None;
