@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{World, exec, locked::read, logs::Source, model::Run, obj, rps};
+use super::{World, exec, kubelet, ledger::PodRecord, locked::read, logs::Source, model::Run, obj, rps};
 use crate::{
     api::{
         backend::{ExecResult, Kubelets, LogLine, LogQuery},
@@ -57,6 +57,11 @@ impl Kubelets for World {
             .by_name(namespace, pod)
             .filter(|record| record.deleted.is_none())
             .ok_or_else(not_running)?;
+        if self.silent(&record.node, now) {
+            let address = kubelet::record::node_address(self.store(), &record.node);
+            let why = format!("error dialing backend: dial tcp {address}:10250: connect: no route to host");
+            return Err(Status::internal(why));
+        }
         let found = record.containers.iter().find(|c| c.name == container).ok_or_else(not_running)?;
         let instance = found.instance_at(now).ok_or_else(not_running)?;
         let source = Source {
@@ -74,7 +79,8 @@ impl UsageSource for World {
     fn pod_usage(&self, namespace: &str, pod: &str) -> Option<Vec<Usage>> {
         let now = self.clock().now();
         let ledger = read(self.ledger());
-        let pod = ledger.by_name(namespace, pod).filter(|pod| pod.deleted.is_none())?;
+        let measured = |pod: &&PodRecord| pod.deleted.is_none() && !self.silent(&pod.node, now);
+        let pod = ledger.by_name(namespace, pod).filter(measured)?;
         let all: Vec<Usage> = pod
             .containers
             .iter()
@@ -97,6 +103,9 @@ impl UsageSource for World {
     }
 
     fn node_usage(&self, node: &str) -> Option<Usage> {
+        if self.silent(node, self.clock().now()) {
+            return None;
+        }
         let names: Vec<(String, String)> = {
             let ledger = read(self.ledger());
             let here = ledger.pods.iter().filter(|pod| pod.node == node && pod.deleted.is_none());

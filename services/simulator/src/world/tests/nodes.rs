@@ -4,6 +4,7 @@ use super::{
     rest::{Cluster, deployment},
     *,
 };
+use crate::api::backend::Kubelets;
 
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 
@@ -88,6 +89,19 @@ async fn pods_of_a_silent_node_stay_terminating_while_others_take_over() {
     let effects: Vec<&Value> = node["spec"]["taints"].as_array().unwrap().iter().map(|t| &t["effect"]).collect();
     assert_eq!(effects, ["NoSchedule", "NoExecute"]);
     assert_eq!(addresses().await, 2, "its pod is not asked any more");
+    assert_eq!(
+        cluster.items("/apis/metrics.k8s.io/v1beta1/nodes").await.len(),
+        2,
+        "nobody measures it"
+    );
+    assert_eq!(cluster.items("/apis/metrics.k8s.io/v1beta1/pods").await.len(), 2);
+    let pods = cluster.items(PODS).await;
+    let lost = pods.iter().find(|pod| pod["spec"]["nodeName"] == "node-3").unwrap();
+    let machines: &dyn Kubelets = &*cluster.world;
+    let refused = machines
+        .exec("shop", obj::name(lost), "app", &["true".to_owned()], &[])
+        .unwrap_err();
+    assert!(refused.message.contains("error dialing backend"), "{refused}");
     assert_eq!(cluster.items(PODS).await.len(), 3, "and not replaced for five minutes");
     cluster.live(320);
     let pods = cluster.items(PODS).await;
