@@ -38,6 +38,8 @@ pub struct Config {
     pub deny_namespaces: Vec<String>,
     /// Kinds.
     pub cluster_kinds: Vec<String>,
+    /// `label=value`; empty: none.
+    pub opt_out_label: String,
     /// After a failure.
     pub rollback: Rollback,
     /// Of one step.
@@ -78,6 +80,12 @@ impl Config {
             if !(1..=100).contains(&value) {
                 return Err(Invalid::new(key, "must be 1 to 100"));
             }
+        }
+        if !self.opt_out_label.is_empty() && pair(&self.opt_out_label).is_none() {
+            return Err(Invalid::new(
+                "planner.opt_out_label",
+                format!("{:?} is not label=value", self.opt_out_label),
+            ));
         }
         if !(1..=20).contains(&self.step_attempts) {
             return Err(Invalid::new("planner.step_attempts", "must be 1 to 20"));
@@ -120,6 +128,7 @@ impl Config {
                 allowed: self.allow_namespaces.clone(),
                 denied: self.deny_namespaces.clone(),
                 cluster_kinds: self.cluster_kinds.clone(),
+                opt_out: pair(&self.opt_out_label),
             },
             attempts: self.step_attempts,
             margin: Duration::from_secs(self.deadline_margin_seconds),
@@ -138,4 +147,10 @@ impl Config {
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.patience_seconds)
     }
+}
+
+/// `label=value`, both not empty.
+fn pair(text: &str) -> Option<(String, String)> {
+    let (label, value) = text.split_once('=')?;
+    (!label.is_empty() && !value.is_empty()).then(|| (label.to_owned(), value.to_owned()))
 }

@@ -1,5 +1,7 @@
 //! What surrounds an object, as far as the risk of changing it goes.
 
+use std::collections::BTreeMap;
+
 use paramedic_domain::risk::Context;
 use serde_json::Value;
 
@@ -32,9 +34,17 @@ pub fn context(object: &Value, namespace: Option<&Value>, budgets: &[Value], tem
         production: environment.is_none_or(|environment| !HARMLESS.contains(&environment.as_str())),
         template_change,
         disruptions_allowed: budgets.iter().filter(|budget| selects(budget, object)).filter_map(allowed).min(),
-        gitops_owner: owner(object),
+        gitops_owner: gitops_owner(object),
         concerns: Vec::new(),
+        labels: labels(object, namespace),
     }
+}
+
+/// Labels of the object, and those of its namespace that it does not have itself.
+fn labels(object: &Value, namespace: Option<&Value>) -> BTreeMap<String, String> {
+    let of = |object: &Value| object.pointer("/metadata/labels").and_then(Value::as_object).cloned();
+    let both = namespace.and_then(of).into_iter().chain(of(object)).flatten();
+    both.filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
 }
 
 fn replicas(object: &Value) -> Option<u32> {
@@ -50,7 +60,8 @@ fn allowed(budget: &Value) -> Option<u32> {
 
 /// Whether the budget's `matchLabels` are those of the workload's pods. A selector of expressions counts as a match: a
 /// budget too many only raises the risk.
-fn selects(budget: &Value, object: &Value) -> bool {
+#[must_use]
+pub fn selects(budget: &Value, object: &Value) -> bool {
     let Some(selector) = budget.pointer("/spec/selector") else {
         return false;
     };
@@ -66,7 +77,8 @@ fn selects(budget: &Value, object: &Value) -> bool {
 }
 
 /// The GitOps tool that will put its own state back.
-fn owner(object: &Value) -> Option<String> {
+#[must_use]
+pub fn gitops_owner(object: &Value) -> Option<String> {
     let has = |path: &str| object.pointer(path).is_some();
     let managed_by = object
         .pointer("/metadata/labels/app.kubernetes.io~1managed-by")
@@ -95,6 +107,15 @@ mod tests {
         assert!(context(&plain, None, &[], false).production);
         assert!(!context(&plain, Some(&staging), &[], false).production);
         assert!(context(&production, Some(&staging), &[], false).production);
+    }
+
+    #[test]
+    fn labels_of_the_object_win_over_those_of_its_namespace() {
+        let namespace = json!({"metadata": {"labels": {"team": "shop", "tier": "one"}}});
+        let object = json!({"metadata": {"labels": {"tier": "two"}}});
+        let labels = context(&object, Some(&namespace), &[], false).labels;
+        let wanted = [("team", "shop"), ("tier", "two")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(labels, BTreeMap::from(wanted));
     }
 
     #[test]

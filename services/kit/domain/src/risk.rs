@@ -1,5 +1,7 @@
 //! Risk from the parsed change and its context, never from a name alone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Call, Change, Deletion, ObjectPatch, Operation};
@@ -41,6 +43,9 @@ pub struct Context {
     /// What the action itself knows against it, each with the level it deserves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub concerns: Vec<Concern>,
+    /// Labels of the object, and those of its namespace that it does not have itself.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A reason against a change and the level of risk it deserves.

@@ -20,6 +20,8 @@ pub struct Scope {
     pub denied: Vec<String>,
     /// Kinds of cluster-scoped objects.
     pub cluster_kinds: Vec<String>,
+    /// Label and value by which an object or its namespace is left alone; `None`: no label does that.
+    pub opt_out: Option<(String, String)>,
 }
 
 impl Scope {
@@ -28,7 +30,16 @@ impl Scope {
     pub fn refusals(&self, prepared: &BTreeMap<StepId, Prepared>) -> Vec<Refusal> {
         let mut refusals = Vec::new();
         for (id, step) in prepared {
-            for target in acted_on(&step.change) {
+            let targets = acted_on(&step.change);
+            if let (Some((label, value)), Some(target)) = (&self.opt_out, targets.first())
+                && step.context.labels.get(label) == Some(value)
+            {
+                refusals.push(Refusal {
+                    step: Some(id.to_string()),
+                    reason: format!("target {target} is outside of the scope: it or its namespace has the label {label}={value}"),
+                });
+            }
+            for target in targets {
                 if let Some(why) = self.outside(&target) {
                     refusals.push(Refusal {
                         step: Some(id.to_string()),

@@ -136,6 +136,7 @@ fn targets_outside_of_the_scope_are_named() {
             allowed: owned(allowed),
             denied: owned(denied),
             cluster_kinds: owned(kinds),
+            opt_out: None,
         }
     };
     let table = [
@@ -173,6 +174,25 @@ fn targets_outside_of_the_scope_are_named() {
             expected => assert!(found.len() == 1 && found[0].contains(expected), "{scope:?} {action}: {found:?}"),
         }
     }
+}
+
+#[test]
+fn an_object_whose_owner_opted_out_is_left_alone() {
+    let recommendations = [recommendation("a", "scale", &[]), recommendation("b", "health_check", &[])];
+    let mut prepared = prepare(&["a".parse().unwrap(), "b".parse().unwrap()], &recommendations);
+    for step in prepared.values_mut() {
+        step.context.labels.insert("paramedic.dev/remediation".into(), "disabled".into());
+    }
+    let refusals = rules().scope.refusals(&prepared);
+    assert_eq!(refusals.len(), 1, "reading is allowed: {refusals:?}");
+    assert!(
+        refusals[0].reason.contains("has the label paramedic.dev/remediation=disabled"),
+        "{refusals:?}"
+    );
+    for step in prepared.values_mut() {
+        step.context.labels.insert("paramedic.dev/remediation".into(), "enabled".into());
+    }
+    assert_eq!(rules().scope.refusals(&prepared), Vec::new());
 }
 
 #[test]
