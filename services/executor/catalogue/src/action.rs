@@ -129,6 +129,14 @@ pub struct Moment {
     pub suffix: String,
 }
 
+impl Moment {
+    /// Now, as Kubernetes writes times.
+    #[must_use]
+    pub fn restarted_at(&self) -> String {
+        self.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+}
+
 /// A change that is wanted, and what goes with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
@@ -140,6 +148,8 @@ pub struct Draft {
     pub concerns: Vec<Concern>,
     /// How long its effect may stay; `None`: for good.
     pub lasts: Option<Lasts>,
+    /// Its template change is a patch of its own, never part of another step's.
+    pub alone: bool,
 }
 
 /// A change that is wanted, before it is built against the objects.
@@ -244,6 +254,27 @@ impl ObjectEdit {
         }
     }
 
+    /// With the workload above the object.
+    #[must_use]
+    pub fn owned(mut self, owner: Option<&ObjectRef>) -> Self {
+        self.owner = owner.cloned();
+        self
+    }
+
+    /// Through a subresource.
+    #[must_use]
+    pub fn subresource(mut self, name: &str) -> Self {
+        self.subresource = Some(name.to_owned());
+        self
+    }
+
+    /// Without an undo, and why.
+    #[must_use]
+    pub fn irreversible(mut self, why: impl Into<String>) -> Self {
+        self.irreversible = Some(why.into());
+        self
+    }
+
     /// Done only when that is seen.
     #[must_use]
     pub fn wait(mut self, wait: Wait) -> Self {
@@ -259,7 +290,14 @@ impl From<Work> for Draft {
             notes: Vec::new(),
             concerns: Vec::new(),
             lasts: None,
+            alone: false,
         }
+    }
+}
+
+impl From<Vec<Request>> for Draft {
+    fn from(requests: Vec<Request>) -> Self {
+        Work::Several(requests).into()
     }
 }
 
@@ -290,6 +328,20 @@ impl Draft {
         self
     }
 
+    /// With several things that people should know.
+    #[must_use]
+    pub fn notes(mut self, texts: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(texts);
+        self
+    }
+
+    /// As a patch of its own.
+    #[must_use]
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
     /// With an effect that must not stay.
     #[must_use]
     pub fn lasting(mut self, lasts: Lasts) -> Self {
@@ -315,6 +367,15 @@ impl Refused {
         Self {
             reason: reason.into(),
             path: None,
+        }
+    }
+
+    /// Because of one parameter, given as a JSON pointer (`/replicas`).
+    #[must_use]
+    pub fn parameter(path: &str, reason: impl std::fmt::Display) -> Self {
+        Self {
+            reason: format!("parameters{}: {reason}", path.replace('/', ".")),
+            path: Some(path.to_owned()),
         }
     }
 }

@@ -3,13 +3,19 @@
 
 pub mod action;
 pub mod actions;
+pub mod checks;
 pub mod context;
+pub mod external;
 pub mod patch;
 pub mod prepare;
 pub mod progress;
 pub mod quantity;
 pub mod redact;
+pub mod references;
+pub mod room;
+pub mod systems;
 pub mod world;
+mod yaml;
 
 pub use action::{Action, Draft, Kind, Moment, ObjectEdit, Params, Reader, Refused, Request, Work};
 pub use actions::Catalogue;

@@ -35,6 +35,12 @@ impl Edit {
             value: Some(value.into()),
         }
     }
+
+    /// Takes away what is at a path.
+    #[must_use]
+    pub fn remove(path: Path) -> Self {
+        Self { path, value: None }
+    }
 }
 
 /// Why edits cannot become a patch.
@@ -65,6 +71,7 @@ pub struct Built {
     pub diff: Vec<FieldChange>,
     uid: Value,
     roots: Vec<Root>,
+    number: Option<usize>,
 }
 
 /// A place where the object changes: the shallowest one, so that parents come into being with their children.
@@ -81,17 +88,36 @@ pub fn marker(plan: &PlanId, step: &StepId) -> String {
     format!("{plan}/{step}")
 }
 
+/// The value of the mark of the `number`th patch of one object by the same step.
+#[must_use]
+pub fn numbered(marker: &str, number: usize) -> String {
+    if number > 1 {
+        format!("{marker}#{number}")
+    } else {
+        marker.to_owned()
+    }
+}
+
 /// The value of the mark that the undo of a step leaves.
 #[must_use]
 pub fn undo_marker(plan: &PlanId, step: &StepId) -> String {
     format!("{plan}/{step}/undo")
 }
 
-/// Builds the patch of `edits` against `object`; `marker` is the value of the step annotation.
+/// What a patch leaves behind, so that it is found again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark<'a> {
+    /// The value of the step annotation, and which patch of the object by that step this is, from 1.
+    Step(&'a str, usize),
+    /// None, because a subresource does not take it: then the values alone tell whether the patch is there already.
+    None,
+}
+
+/// Builds the patch of `edits` against `object`.
 ///
 /// # Errors
 /// See [`PatchError`].
-pub fn build(object: &Value, edits: &[Edit], marker: &str) -> Result<Built, PatchError> {
+pub fn build(object: &Value, edits: &[Edit], leaves: Mark<'_>) -> Result<Built, PatchError> {
     let uid = object.pointer("/metadata/uid").cloned().ok_or(PatchError::NoUid)?;
     let mut after = object.clone();
     for edit in edits {
@@ -109,14 +135,22 @@ pub fn build(object: &Value, edits: &[Edit], marker: &str) -> Result<Built, Patc
             .iter()
             .map(|root| operation(root.path.pointer(), root.old.as_ref(), root.new.as_ref())),
     );
-    ops.push(mark(object, marker));
-    mark_value(&mut after, marker);
+    let number = match leaves {
+        Mark::Step(marker, number) => {
+            let value = numbered(marker, number);
+            ops.push(mark(object, &value));
+            mark_value(&mut after, &value);
+            Some(number)
+        }
+        Mark::None => None,
+    };
     Ok(Built {
         patch: to_patch(ops),
         after,
         diff,
         uid,
         roots,
+        number,
     })
 }
 
@@ -133,6 +167,7 @@ impl Built {
                 None => ops.extend(
                     root.path
                         .parent()
+                        .filter(|parent| !parent.volatile())
                         .and_then(|parent| Some(test(&parent.pointer(), parent.read(after)?))),
                 ),
             }
@@ -140,7 +175,9 @@ impl Built {
         for (root, new) in self.roots.iter().zip(&found).rev() {
             ops.push(operation(root.path.pointer(), new.as_ref(), root.old.as_ref()));
         }
-        ops.push(mark(after, marker));
+        if let Some(number) = self.number {
+            ops.push(mark(after, &numbered(marker, number)));
+        }
         to_patch(ops)
     }
 }
@@ -195,8 +232,8 @@ fn pins(object: &Value, roots: &[Root]) -> Vec<Value> {
         }
         match (&root.old, root.path.parent()) {
             (Some(old), _) => pin(test(&root.path.pointer(), old)),
-            // The annotations of the object itself change all the time; before it is sent, the worker looks whether
-            // the place is still empty.
+            // The annotations of the object itself change all the time, and so do its replicas; before it is sent, the
+            // worker looks whether the place is still empty.
             (None, Some(parent)) if parent.volatile() => {}
             (None, Some(parent)) => {
                 if let Some(value) = parent.read(object) {

@@ -20,7 +20,8 @@ use serde_json::Value;
 
 use crate::{
     action::{Action, Draft, Moment, ObjectEdit, Params, Refused, Request, Work},
-    patch::{Built, Path, assume, build, marker},
+    checks,
+    patch::{Built, Mark, Path, assume, build, marker},
     world::World,
 };
 
@@ -125,13 +126,18 @@ pub fn prepare(items: &[Item], mut world: World, assumed: &[Assumed], plan: &Pla
     let mut notes = Vec::new();
     let mut doubts: Vec<(ObjectRef, String)> = Vec::new();
     for (reference, object) in &mut world.objects {
+        if !assumed.iter().any(|assumed| assumed.target.same_object(reference)) {
+            continue;
+        }
         match assume(object, &priors(assumed, reference)) {
             Ok(after) => *object = after,
             Err(error) => doubts.push((reference.clone(), error.to_string())),
         }
     }
-    let drafts = draft_all(items, &world, &doubts, (plan, now), &mut notes);
+    let (mut drafts, after) = draft_all(items, &world, &doubts, (plan, now), &mut notes);
+    notes.extend(checks::check(items, &mut drafts, &world, &after));
     let carriers = carriers(&drafts);
+    notes.extend(merge::stays(items, &drafts, &carriers));
     let mut building = Building {
         world,
         earlier: assumed.to_vec(),
@@ -151,7 +157,14 @@ pub fn prepare(items: &[Item], mut world: World, assumed: &[Assumed], plan: &Pla
                     } else {
                         Ok(merge::carried(items, &drafts, carriers[index], index))
                     };
-                    (pending, draft.concerns.clone(), draft.lasts)
+                    // What travels in another step's patch is judged, and put back, with it.
+                    let carried = carriers[index] != index;
+                    let concerns = (0..drafts.len())
+                        .filter(|other| carriers[*other] == index)
+                        .filter_map(|other| drafts[other].as_ref().ok())
+                        .flat_map(|draft| draft.concerns.iter().cloned())
+                        .collect();
+                    (pending, concerns, draft.lasts.filter(|_| !carried))
                 }
             };
             Outcome { pending, concerns, lasts }
@@ -167,7 +180,7 @@ fn draft_all(
     doubts: &[(ObjectRef, String)],
     (plan, now): (&PlanId, Timestamp),
     notes: &mut Vec<String>,
-) -> Vec<Result<Draft, Refused>> {
+) -> (Vec<Result<Draft, Refused>>, World) {
     let mut working = world.clone();
     let mut drafts = Vec::with_capacity(items.len());
     for item in items {
@@ -191,11 +204,11 @@ fn draft_all(
         }
         drafts.push(draft);
     }
-    drafts
+    (drafts, working)
 }
 
 /// The edits of a work, in their order.
-fn edits(work: &Work) -> impl Iterator<Item = &ObjectEdit> {
+pub(crate) fn edits(work: &Work) -> impl Iterator<Item = &ObjectEdit> {
     let requests: &[Request] = match work {
         Work::One(request) => std::slice::from_ref(request),
         Work::Several(requests) => requests,
@@ -236,19 +249,21 @@ impl Building<'_> {
             Work::Exec(exec) => Pending::Ready(Change::Exec(exec.clone())),
             Work::Call(call) => Pending::Ready(Change::Call(call.clone())),
             Work::Notify(notice) => Pending::Ready(Change::Notify(notice.clone())),
-            Work::One(request) => Pending::One(self.request(step, request, rides)?),
+            Work::One(request) => Pending::One(self.request(step, request, 1, rides)?),
             Work::Several(requests) => Pending::Several(
                 requests
                     .iter()
-                    .map(|request| self.request(step, request, &Rides::nobody()))
+                    .enumerate()
+                    .map(|(index, request)| self.request(step, request, number(requests, index), &Rides::nobody()))
                     .collect::<Result<_, _>>()?,
             ),
         })
     }
 
-    fn request(&mut self, step: &StepId, request: &Request, rides: &Rides<'_>) -> Result<PendingRequest, Refused> {
+    /// `number`: which edit of its object by this step it is, from 1.
+    fn request(&mut self, step: &StepId, request: &Request, number: usize, rides: &Rides<'_>) -> Result<PendingRequest, Refused> {
         match request {
-            Request::Edit(edit) => self.edit(step, edit, rides),
+            Request::Edit(edit) => self.edit(step, edit, number, rides),
             Request::Create {
                 object,
                 wait,
@@ -266,12 +281,18 @@ impl Building<'_> {
         }
     }
 
-    fn edit(&mut self, step: &StepId, edit: &ObjectEdit, rides: &Rides<'_>) -> Result<PendingRequest, Refused> {
+    fn edit(&mut self, step: &StepId, edit: &ObjectEdit, number: usize, rides: &Rides<'_>) -> Result<PendingRequest, Refused> {
         let all: Vec<_> = edit.edits.iter().chain(rides.edits()).cloned().collect();
         let Some((_, object)) = self.world.objects.iter_mut().find(|(object, _)| object.same_object(&edit.target)) else {
             return Err(Refused::because(format!("{} was not fetched", edit.target)));
         };
-        let built = build(object, &all, &marker(self.plan, step)).map_err(|error| Refused::because(format!("{}: {error}", edit.target)))?;
+        let marker = marker(self.plan, step);
+        let leaves = if edit.subresource.is_some() {
+            Mark::None
+        } else {
+            Mark::Step(&marker, number)
+        };
+        let built = build(object, &all, leaves).map_err(|error| Refused::because(format!("{}: {error}", edit.target)))?;
         object.clone_from(&built.after);
         let prior = priors(&self.earlier, &edit.target);
         self.earlier.push(Assumed {
@@ -322,6 +343,17 @@ impl Building<'_> {
         }
         marked(&object, &crate::patch::undo_marker(self.plan, step))
     }
+}
+
+/// Which edit of its object the request at `index` is, from 1.
+fn number(requests: &[Request], index: usize) -> usize {
+    let target = |request: &Request| match request {
+        Request::Edit(edit) => Some(edit.target.clone()),
+        Request::Create { .. } | Request::Delete { .. } | Request::Evict { .. } => None,
+    };
+    let own = target(&requests[index]);
+    let same = |request: &&Request| matches!((target(request), &own), (Some(other), Some(own)) if other.same_object(own));
+    requests[..index].iter().filter(same).count() + 1
 }
 
 fn marked(object: &Value, marker: &str) -> Result<Value, Refused> {

@@ -37,9 +37,32 @@ pub fn milli(text: &str) -> Option<i128> {
     value.is_finite().then(|| value.ceil() as i128)
 }
 
+/// A value in thousandths as people write it: with the greatest binary unit that leaves no rest, or in thousandths.
+#[must_use]
+pub fn show(milli: i128) -> String {
+    const UNITS: [(&str, u32); 4] = [("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)];
+    if milli % 1000 != 0 {
+        return format!("{milli}m");
+    }
+    let whole = milli / 1000;
+    let unit = UNITS.iter().find(|(_, power)| whole != 0 && whole % (1_i128 << power) == 0);
+    match unit {
+        Some((unit, power)) => format!("{}{unit}", whole >> power),
+        None => whole.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::milli;
+    use super::{milli, show};
+
+    #[test]
+    fn quantities_are_shown_as_they_were_written() {
+        for text in ["640Mi", "3Gi", "250m", "4", "0", "1000"] {
+            assert_eq!(milli(text).map(show).as_deref(), Some(text));
+        }
+        assert_eq!(show(-1024 * 1024 * 1000), "-1Mi");
+    }
 
     #[test]
     fn quantities_compare_as_kubernetes_means_them() {

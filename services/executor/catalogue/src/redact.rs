@@ -50,6 +50,13 @@ pub fn redact(text: &str) -> String {
     out
 }
 
+/// Whether a setting of that name holds a secret.
+#[must_use]
+pub fn names_a_secret(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    NAMES.iter().any(|secret| lower.ends_with(secret))
+}
+
 fn redact_line(line: &str) -> String {
     urls(&bare_tokens(&named_values(line)))
 }

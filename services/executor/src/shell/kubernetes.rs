@@ -1,7 +1,9 @@
 //! The Kubernetes API as the executor uses it: plain objects, exact requests, answers sorted by what follows from them.
 
 mod exec;
+mod look;
 mod path;
+mod proxy;
 mod requests;
 
 use std::time::Duration;
@@ -188,6 +190,17 @@ impl Cluster {
         body: Option<(&str, Value)>,
         what: &str,
     ) -> Result<(u16, Vec<String>, Bytes), Trouble> {
+        self.send_accepting("application/json, */*", method, path, body, what).await
+    }
+
+    async fn send_accepting(
+        &self,
+        accept: &str,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Value)>,
+        what: &str,
+    ) -> Result<(u16, Vec<String>, Bytes), Trouble> {
         let mutates = method != Method::GET;
         let transient = |detail: String, sent: bool| Trouble::Transient {
             what: what.to_owned(),
@@ -197,7 +210,7 @@ impl Cluster {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(header::ACCEPT, "application/json, */*");
+            .header(header::ACCEPT, accept);
         let bytes = match &body {
             Some((content_type, value)) => {
                 request = request.header(header::CONTENT_TYPE, *content_type);

@@ -1,6 +1,8 @@
 //! `enable_debug_mode`: flags appended to a container's arguments.
 
-use paramedic_domain::{change::Confirm, object::ObjectRef};
+use std::time::Duration;
+
+use paramedic_domain::{change::Confirm, object::ObjectRef, plan::Lasts};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,13 +17,18 @@ use crate::{
     world::{Need, World, with_uid},
 };
 
+/// How long flags stay when nobody says it: long enough to look, short enough to be forgotten.
+const DEFAULT: Duration = Duration::from_secs(3600);
+/// Longest time that flags may stay.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
 pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "enable_debug_mode",
     aliases: &["enable_debug", "enable_profiling"],
     about: About {
         description: "appends debug flags to the arguments of one container; every pod is replaced",
         risk: "medium: every pod is replaced; high with a single replica or a budget that allows no disruption",
-        undo: "the old arguments are put back",
+        undo: "the old arguments are put back; after the duration the executor does that by itself",
         dry_run: "server-side dry run of the patch",
         external: false,
     },
@@ -51,6 +58,10 @@ struct EnableDebugMode {
     #[serde(alias = "debugFlags", alias = "flags")]
     #[schemars(length(min = 1))]
     debug_flags: Vec<String>,
+    /// How long the flags stay, at most `24h`; then the executor takes them back by itself, which replaces the pods again.
+    /// Left out: `1h`, unless they became part of another step's patch.
+    #[serde(alias = "expiresAfter", alias = "expires_after")]
+    duration: Option<String>,
 }
 
 impl EnableDebugMode {
@@ -99,7 +110,12 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
         Vec::new()
     };
     let edits = vec![Edit::set(path, args)];
-    let mut draft = Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::InTemplate));
+    let duration = match &params.duration {
+        Some(text) => super::span::duration("duration", text, LONGEST)?,
+        None => DEFAULT,
+    };
+    let mut draft =
+        Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::InTemplate)).lasting(Lasts::For { duration });
     draft.notes = notes;
-    Ok(draft)
+    Ok(if params.duration.is_some() { draft.alone() } else { draft })
 }

@@ -9,6 +9,7 @@ use super::{BuiltIn, parse, refuse, schema_of};
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
     patch::{Edit, Path},
+    references::items,
     world::{Need, World, with_uid},
 };
 
@@ -16,7 +17,7 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "update_hpa",
     aliases: &["patch_hpa", "scale_hpa"],
     about: About {
-        description: "changes the least and greatest number of replicas of a HorizontalPodAutoscaler",
+        description: "changes the least and greatest number of replicas of a HorizontalPodAutoscaler, or the use of CPU or memory it aims at",
         risk: "low: no pod is replaced",
         undo: "the old limits are put back",
         dry_run: "server-side dry run of the patch",
@@ -47,6 +48,19 @@ struct UpdateHpa {
     #[serde(rename = "minReplicas", alias = "min_replicas")]
     #[schemars(range(min = 1))]
     min_replicas: Option<i64>,
+    /// Wanted use of CPU, in percent of what the pods ask for.
+    #[serde(
+        rename = "targetCPUUtilization",
+        alias = "target_cpu_utilization",
+        alias = "targetCpuUtilization",
+        alias = "targetCPUUtilizationPercentage"
+    )]
+    #[schemars(range(min = 1, max = 1000))]
+    cpu: Option<i64>,
+    /// Wanted use of memory, in percent of what the pods ask for.
+    #[serde(rename = "targetMemoryUtilization", alias = "target_memory_utilization")]
+    #[schemars(range(min = 1, max = 1000))]
+    memory: Option<i64>,
 }
 
 impl UpdateHpa {
@@ -77,8 +91,15 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
             edits.push(Edit::set(Path::new(["spec", name]), value));
         }
     }
+    for (resource, wanted) in [("cpu", params.cpu), ("memory", params.memory)] {
+        if let Some(wanted) = wanted {
+            edits.push(utilization(&target, object, resource, wanted)?);
+        }
+    }
     if edits.is_empty() {
-        return refuse("parameters: at least one of maxReplicas and minReplicas must be given");
+        return refuse(
+            "parameters: at least one of maxReplicas, minReplicas, targetCPUUtilization and targetMemoryUtilization must be given",
+        );
     }
     let current = present("/status/currentReplicas", 0);
     let notes = if current > max {
@@ -92,4 +113,28 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
     let mut draft = Draft::from(ObjectEdit::plain(with_uid(&target, object), edits));
     draft.notes = notes;
     Ok(draft)
+}
+
+/// The wanted use of a resource that the autoscaler looks at already.
+fn utilization(target: &ObjectRef, object: &Value, resource: &str, wanted: i64) -> Result<Edit, Refused> {
+    if !(1..=1000).contains(&wanted) {
+        return refuse(format!(
+            "parameters: a target of {wanted} % of {resource} is not between 1 and 1000"
+        ));
+    }
+    let is = |metric: &Value| {
+        let text = |path: &str| metric.pointer(path).and_then(Value::as_str);
+        text("/type") == Some("Resource")
+            && text("/resource/name") == Some(resource)
+            && text("/resource/target/type") == Some("Utilization")
+    };
+    match items(object, "/spec/metrics").position(is) {
+        Some(index) => Ok(Edit::set(
+            Path::new(["spec", "metrics", &index.to_string(), "resource", "target", "averageUtilization"]),
+            wanted,
+        )),
+        None => refuse(format!(
+            "{target} does not scale by the use of {resource}: there is no target to change"
+        )),
+    }
 }

@@ -1,16 +1,47 @@
 //! The actions, one or a few to a file, and the table of all of them.
 
+mod argo;
 mod backup;
+mod cleanup;
+mod conditions;
+mod config_map;
+mod correlate;
 mod debug;
 mod diagnostics;
+mod drain;
+mod env;
+mod flux;
+mod git;
 mod health;
 mod hpa;
+mod image;
+mod jobs;
+mod named;
+mod network_policy;
+mod node;
 mod notify;
+mod one_by_one;
+#[cfg(test)]
+mod outside_tests;
+mod pdb;
+mod quarantine;
+mod resize;
 mod resources;
 mod restart;
+mod restore;
 mod rollback;
+mod rotate;
+mod scale;
+mod silence;
+mod span;
+mod statefulset;
+mod suspend;
 #[cfg(test)]
 mod tests;
+mod ticket;
+mod verify_recovery;
+mod volume;
+mod wait;
 mod workload;
 
 use std::{sync::Arc, time::Duration};
@@ -24,8 +55,12 @@ use crate::{
     world::{Need, World},
 };
 
-pub use diagnostics::{Diagnostics, heap_dump_command};
-pub use health::Health;
+pub use conditions::{Comparison, Conditions, Endpoint, Port, Query};
+pub use correlate::Correlation;
+pub use diagnostics::{Diagnostics, Wanted, heap_dump_command, thread_dump_command};
+pub use verify_recovery::{STABLE, VERIFY_RECOVERY};
+pub use wait::Pause;
+pub(crate) use workload::WORKLOADS;
 
 /// An action that is part of the program.
 #[derive(Clone, Copy)]
@@ -71,17 +106,57 @@ impl Action for BuiltIn {
     }
 }
 
-/// Every action that is part of the program, sorted by name.
+/// Every action that is part of the program.
 const BUILT_IN: &[&BuiltIn] = &[
     &backup::ACTION,
+    &correlate::ACTION,
+    &git::ACTION,
+    &silence::ACTION,
+    &verify_recovery::ACTION,
+    &wait::ACTION,
     &diagnostics::ACTION,
     &debug::ACTION,
     &health::ACTION,
-    &resources::ACTION,
     &notify::ACTION,
     &restart::POD,
     &rollback::ACTION,
     &restart::ROLLING,
+    &argo::PAUSE,
+    &argo::ROLLBACK,
+    &argo::SYNC,
+    &cleanup::EVICTED,
+    &cleanup::JOBS,
+    &config_map::ACTION,
+    &drain::ACTION,
+    &env::ACTION,
+    &flux::RECONCILE_NOW,
+    &flux::RESUME,
+    &flux::SUSPEND,
+    &image::ACTION,
+    &jobs::RERUN,
+    &jobs::RUN,
+    &network_policy::ADD,
+    &network_policy::DELETE,
+    &network_policy::REMOVE,
+    &node::CORDON,
+    &node::TAINT,
+    &node::UNCORDON,
+    &node::UNTAINT,
+    &pdb::ACTION,
+    &quarantine::ACTION,
+    &resources::IN_PLACE,
+    &resources::INCREASE,
+    &resources::SET,
+    &restore::ACTION,
+    &rotate::ACTION,
+    &scale::ACTION,
+    &statefulset::ACTION,
+    &suspend::RESUME_CRON_JOB,
+    &suspend::RESUME_JOB,
+    &suspend::SUSPEND_CRON_JOB,
+    &suspend::SUSPEND_JOB,
+    &volume::EXPAND,
+    &volume::SNAPSHOT,
     &hpa::ACTION,
 ];
 

@@ -1,13 +1,13 @@
-//! `increase_resources`: larger limits (and requests) for one container.
+//! `increase_resources` and `set_resources`: requests and limits of one container, in the template or in the running pods.
 
-use paramedic_domain::change::Confirm;
+use paramedic_domain::{change::Confirm, object::ObjectRef, risk::RiskLevel};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    BuiltIn, parse, refuse, schema_of,
-    workload::{container, workload},
+    BuiltIn, parse, refuse, resize, schema_of,
+    workload::{container, surroundings, workload},
 };
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
@@ -16,30 +16,69 @@ use crate::{
     world::{Need, World, with_uid},
 };
 
-pub(super) const ACTION: BuiltIn = BuiltIn {
+const UNDO: &str = "the old requests and limits are put back, which replaces the pods again unless it was done in place";
+const DRY_RUN: &str = "server-side dry run of the patches";
+
+pub(super) const INCREASE: BuiltIn = BuiltIn {
     name: "increase_resources",
     aliases: &["increase_memory", "increase_memory_limit", "raise_limits"],
     about: About {
-        description: "raises memory or CPU of one container of a workload; every pod is replaced",
-        risk: "medium: every pod is replaced; high with a single replica or a budget that allows no disruption",
-        undo: "the old requests and limits are put back, which replaces the pods again",
-        dry_run: "server-side dry run of the patch",
+        description: "raises memory or CPU of one container of a workload; every pod is replaced, or resized in place",
+        risk: "medium: every pod is replaced; high with a single replica or a budget that allows no disruption; low in place",
+        undo: UNDO,
+        dry_run: DRY_RUN,
         external: false,
     },
     kind: Kind::Cluster,
     timeout_seconds: 600,
     typical_seconds: 120,
-    schema: schema_of::<IncreaseResources>,
+    schema: schema_of::<Resources>,
     needs,
-    draft,
+    draft: increase,
 };
 
-/// New limits of one container.
+pub(super) const SET: BuiltIn = BuiltIn {
+    name: "set_resources",
+    aliases: &["update_resources", "patch_resources", "decrease_resources"],
+    about: About {
+        description: "sets memory or CPU requests and limits of one container of a workload, up or down; every pod is replaced, or resized in place",
+        risk: "medium: every pod is replaced; high with a single replica, a budget that allows no disruption, or less memory than before",
+        undo: UNDO,
+        dry_run: DRY_RUN,
+        external: false,
+    },
+    kind: Kind::Cluster,
+    timeout_seconds: 600,
+    typical_seconds: 120,
+    schema: schema_of::<Resources>,
+    needs,
+    draft: set,
+};
+
+pub(super) const IN_PLACE: BuiltIn = BuiltIn {
+    name: "resize_pods_in_place",
+    aliases: &["resize_pods"],
+    about: About {
+        description: "gives one container of every running pod of a workload other requests and limits without restarting it, where the server can; the template stays, so pods that come later have the old ones",
+        risk: "low: no pod is replaced; high with less memory than before",
+        undo: "the old requests and limits are put back, in place",
+        dry_run: "server-side dry run of the patches",
+        external: false,
+    },
+    kind: Kind::Cluster,
+    timeout_seconds: 600,
+    typical_seconds: 60,
+    schema: schema_of::<Resources>,
+    needs: needs_in_place,
+    draft: in_place,
+};
+
+/// New requests and limits of one container.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct IncreaseResources {
+pub(super) struct Resources {
     /// Namespace of the workload.
-    namespace: String,
+    pub(super) namespace: String,
     /// Name of a Deployment.
     deployment: Option<String>,
     /// Name of a StatefulSet.
@@ -47,49 +86,102 @@ struct IncreaseResources {
     /// Name of a DaemonSet.
     daemonset: Option<String>,
     /// Container; may be left out if there is only one, or one named like the workload.
-    container: Option<String>,
+    pub(super) container: Option<String>,
     /// New memory limit, for instance `3Gi`.
     #[serde(alias = "memoryLimit", alias = "memory_limit")]
-    memory: Option<String>,
-    /// New memory request; unchanged if left out (raised along when it equalled the limit).
+    pub(super) memory: Option<String>,
+    /// New memory request; unchanged if left out (changed along when it equalled the limit).
     #[serde(alias = "memoryRequest")]
-    memory_request: Option<String>,
+    pub(super) memory_request: Option<String>,
     /// New CPU limit, for instance `500m`.
     #[serde(alias = "cpuLimit", alias = "cpu_limit")]
-    cpu: Option<String>,
-    /// New CPU request; unchanged if left out (raised along when it equalled the limit).
+    pub(super) cpu: Option<String>,
+    /// New CPU request; unchanged if left out (changed along when it equalled the limit).
     #[serde(alias = "cpuRequest")]
-    cpu_request: Option<String>,
+    pub(super) cpu_request: Option<String>,
+    /// Whether the running pods are resized without a restart instead of changing the template.
+    #[serde(rename = "inPlace", alias = "in_place", default)]
+    pub(super) in_place: bool,
+}
+
+impl Resources {
+    pub(super) fn target(&self) -> Result<ObjectRef, Refused> {
+        workload(
+            &self.namespace,
+            self.deployment.as_ref(),
+            self.statefulset.as_ref(),
+            self.daemonset.as_ref(),
+        )
+    }
+
+    /// Name, limit and request of each resource.
+    fn wanted(&self) -> [(&'static str, Option<&str>, Option<&str>); 2] {
+        [
+            ("memory", self.memory.as_deref(), self.memory_request.as_deref()),
+            ("cpu", self.cpu.as_deref(), self.cpu_request.as_deref()),
+        ]
+    }
+}
+
+/// Which way the numbers may go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Up,
+    Any,
 }
 
 fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
-    let params: IncreaseResources = parse(params)?;
-    let target = workload(
-        &params.namespace,
-        params.deployment.as_ref(),
-        params.statefulset.as_ref(),
-        params.daemonset.as_ref(),
-    )?;
-    Ok(vec![Need::Object(target), Need::Nodes])
+    let params: Resources = parse(params)?;
+    let target = params.target()?;
+    let mut needs = surroundings(&params.namespace);
+    needs.push(Need::Object(target.clone()));
+    if params.in_place {
+        needs.extend(resize::needs(target));
+    }
+    Ok(needs)
 }
 
-fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
-    let params: IncreaseResources = parse(params)?;
-    let target = workload(
-        &params.namespace,
-        params.deployment.as_ref(),
-        params.statefulset.as_ref(),
-        params.daemonset.as_ref(),
-    )?;
+fn needs_in_place(params: &Params) -> Result<Vec<Need>, Refused> {
+    let target = parse::<Resources>(params)?.target()?;
+    let mut needs = needs(params)?;
+    needs.extend(resize::needs(target));
+    Ok(needs)
+}
+
+fn increase(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+    changed(&parse(params)?, world, Way::Up)
+}
+
+fn set(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+    changed(&parse(params)?, world, Way::Any)
+}
+
+fn in_place(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+    resize::draft(&parse(params)?, world, Way::Any)
+}
+
+fn changed(params: &Resources, world: &World, way: Way) -> Result<Draft, Refused> {
+    if params.in_place {
+        return resize::draft(params, world, way);
+    }
+    let target = params.target()?;
     let object = world.object(&target)?;
     let (base, name) = container(object, &target, params.container.as_ref())?;
     let resources = base.join(["resources"]);
+    let edits = edits(params, object, &resources, world, way)?;
+    let mut draft = Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::InTemplate));
+    draft.notes = notes(object, &resources, &name, params.memory.as_deref());
+    Ok(match less_memory(params, object, &resources) {
+        Some(text) => draft.concern(RiskLevel::High, format!("container {name} of {target}: {text}")),
+        None => draft,
+    })
+}
+
+/// The values below `resources` of one container.
+pub(super) fn edits(params: &Resources, object: &Value, resources: &Path, world: &World, way: Way) -> Result<Vec<Edit>, Refused> {
     let mut edits = Vec::new();
-    for (resource, limit, request) in [
-        ("memory", &params.memory, &params.memory_request),
-        ("cpu", &params.cpu, &params.cpu_request),
-    ] {
-        raise(object, &resources, resource, limit.as_deref(), request.as_deref(), &mut edits)?;
+    for (resource, limit, request) in params.wanted() {
+        one(object, resources, resource, (limit, request), way, &mut edits)?;
         if let Some(limit) = limit {
             fits_a_node(world, resource, limit)?;
         }
@@ -97,18 +189,23 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
     if edits.is_empty() {
         return refuse("parameters: at least one of memory, memory_request, cpu and cpu_request must be given");
     }
-    let notes = notes(object, &resources, &name, params.memory.as_deref());
-    let mut draft = Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::InTemplate));
-    draft.notes = notes;
-    Ok(draft)
+    Ok(edits)
 }
 
-fn raise(
+/// What is said of a limit that goes down.
+pub(super) fn less_memory(params: &Resources, object: &Value, resources: &Path) -> Option<String> {
+    let wanted = params.memory.as_deref()?;
+    let present = resources.join(["limits", "memory"]).read(object)?.as_str()?;
+    (milli(wanted)? < milli(present)?)
+        .then(|| format!("the memory limit goes down from {present} to {wanted}: a container that uses more is killed"))
+}
+
+fn one(
     object: &Value,
     resources: &Path,
     resource: &str,
-    limit: Option<&str>,
-    request: Option<&str>,
+    (limit, request): (Option<&str>, Option<&str>),
+    way: Way,
     edits: &mut Vec<Edit>,
 ) -> Result<(), Refused> {
     let limit_path = resources.join(["limits", resource]);
@@ -122,16 +219,17 @@ fn raise(
     };
     if let Some(limit) = limit {
         let wanted = number(limit)?;
-        if let Some(old) = old_limit
+        if way == Way::Up
+            && let Some(old) = old_limit
             && milli(old).is_some_and(|old| wanted < old)
         {
             return refuse(format!(
-                "parameters.{resource}: {limit} is less than the present limit {old}: this action only increases"
+                "parameters.{resource}: {limit} is less than the present limit {old}: this action only increases (set_resources does both)"
             ));
         }
         edits.push(Edit::set(limit_path, limit));
     }
-    // A request that equals its limit is a promise of guaranteed service: it goes up with the limit.
+    // A request that equals its limit is a promise of guaranteed service: it changes with the limit.
     let along = limit.filter(|_| old_request.is_some() && old_request == old_limit);
     let request = request.or(along);
     if let Some(request) = request {

@@ -1,21 +1,20 @@
 //! `restart_pod` and `rolling_restart`: one pod deleted (its controller replaces it), or every pod replaced in turn.
 
-use paramedic_domain::{change::Confirm, object::ObjectRef};
+use paramedic_domain::object::ObjectRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
-    BuiltIn, parse, refuse, schema_of,
-    workload::{template, workload},
+    BuiltIn,
+    one_by_one::{deletions, ready},
+    parse, refuse, schema_of,
+    workload::{restart, surroundings, workload},
 };
 use crate::{
-    action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused, Request},
-    patch::Edit,
+    action::{About, Draft, Kind, Moment, Params, Refused, Request},
     world::{Need, World, with_uid},
 };
-
-/// The annotation that `kubectl rollout restart` sets, too: people know it.
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
 pub(super) const POD: BuiltIn = BuiltIn {
     name: "restart_pod",
@@ -37,22 +36,16 @@ pub(super) const POD: BuiltIn = BuiltIn {
 
 pub(super) const ROLLING: BuiltIn = BuiltIn {
     name: "rolling_restart",
-    aliases: &[
-        "rolling_restart_pods",
-        "restart_deployment",
-        "restart_statefulset",
-        "restart_daemonset",
-        "rollout_restart",
-    ],
+    aliases: &["rolling_restart_pods", "restart_deployment", "restart_daemonset", "rollout_restart"],
     about: About {
-        description: "restarts all pods of a workload in turn, as its own update strategy allows",
+        description: "restarts all pods of a workload in turn, as its own update strategy allows or one at a time",
         risk: "medium: pods are replaced; high with a single replica or a budget that allows no disruption",
         undo: "nothing to undo for a deleted pod, its controller replaced it; the restart annotation is taken back",
-        dry_run: "server-side dry run of the patch or deletion",
+        dry_run: "server-side dry run of the patch or deletions",
         external: false,
     },
     kind: Kind::Cluster,
-    timeout_seconds: 600,
+    timeout_seconds: 1800,
     typical_seconds: 90,
     schema: schema_of::<Restart>,
     needs,
@@ -73,7 +66,8 @@ struct Restart {
     statefulset: Option<String>,
     /// Name of a DaemonSet.
     daemonset: Option<String>,
-    /// How all pods are restarted. The workload's own update strategy decides how many at a time.
+    /// How all pods are restarted: `rolling` as the workload's own update strategy says, `one-at-a-time` by deleting each
+    /// pod only when all others are ready, `delete` for one named pod.
     strategy: Option<Strategy>,
     /// Whether to wait until every pod is ready; always done.
     #[serde(rename = "waitForReady", alias = "wait_for_ready")]
@@ -84,54 +78,61 @@ struct Restart {
 #[serde(rename_all = "kebab-case")]
 enum Strategy {
     Rolling,
+    #[serde(alias = "one_at_a_time")]
     OneAtATime,
     Delete,
 }
 
+/// What the parameters mean.
+enum Wish {
+    One(ObjectRef),
+    Template(ObjectRef),
+    OneByOne(ObjectRef),
+}
+
 impl Restart {
-    fn pod(&self) -> Option<ObjectRef> {
-        let name = self.pod.as_ref()?;
-        Some(ObjectRef::new("v1", "Pod", Some(&self.namespace), name))
-    }
-
-    fn workload(&self) -> Result<ObjectRef, Refused> {
-        workload(
-            &self.namespace,
-            self.deployment.as_ref(),
-            self.statefulset.as_ref(),
-            self.daemonset.as_ref(),
-        )
-    }
-
-    fn rolls(&self) -> bool {
-        self.pod.is_none() || matches!(self.strategy, Some(Strategy::Rolling | Strategy::OneAtATime))
-    }
-
-    fn check(&self) -> Result<(), Refused> {
+    fn wish(&self) -> Result<Wish, Refused> {
         if self.wait_for_ready == Some(false) {
-            return refuse("parameters.waitForReady: a restart always waits until the pods are ready");
+            return Err(Refused::parameter(
+                "/waitForReady",
+                "a restart always waits until the pods are ready",
+            ));
         }
-        if self.pod.is_none() && self.strategy == Some(Strategy::Delete) {
-            return refuse("parameters.strategy: deleting needs the name of one pod; all pods of a workload are restarted in turn");
+        let workload = || {
+            workload(
+                &self.namespace,
+                self.deployment.as_ref(),
+                self.statefulset.as_ref(),
+                self.daemonset.as_ref(),
+            )
+        };
+        match (&self.pod, self.strategy) {
+            (Some(pod), None | Some(Strategy::Delete)) => Ok(Wish::One(ObjectRef::new("v1", "Pod", Some(&self.namespace), pod))),
+            (None, Some(Strategy::Delete)) => Err(Refused::parameter(
+                "/strategy",
+                "deleting needs the name of one pod; all pods of a workload are restarted in turn",
+            )),
+            (_, Some(Strategy::OneAtATime)) => Ok(Wish::OneByOne(workload()?)),
+            (_, Some(Strategy::Rolling) | None) => Ok(Wish::Template(workload()?)),
         }
-        Ok(())
     }
 }
 
 fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
     let params: Restart = parse(params)?;
-    params.check()?;
-    match params.pod() {
-        Some(pod) if !params.rolls() => Ok(vec![Need::Object(pod.clone()), Need::Owner(pod)]),
-        _ => Ok(vec![Need::Object(params.workload()?)]),
-    }
+    let mut needs = surroundings(&params.namespace);
+    needs.extend(match params.wish()? {
+        Wish::One(pod) => vec![Need::Object(pod.clone()), Need::Owner(pod)],
+        Wish::Template(workload) => vec![Need::Object(workload)],
+        Wish::OneByOne(workload) => vec![Need::Object(workload.clone()), Need::Pods(workload)],
+    });
+    Ok(needs)
 }
 
 fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refused> {
     let params: Restart = parse(params)?;
-    params.check()?;
-    match params.pod() {
-        Some(pod) if !params.rolls() => {
+    match params.wish()? {
+        Wish::One(pod) => {
             let object = world.object(&pod)?;
             let Some(owner) = world.owner(&pod) else {
                 return refuse(format!("{pod} has no controller: nothing would bring it back"));
@@ -143,28 +144,40 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
             }
             .into())
         }
-        _ => rolling(&params, world, moment),
+        Wish::Template(target) => rolling(&target, world, moment),
+        Wish::OneByOne(target) => one_by_one(&target, world),
     }
 }
 
-fn rolling(params: &Restart, world: &World, moment: &Moment) -> Result<Draft, Refused> {
-    let target = params.workload()?;
-    let object = world.object(&target)?;
-    if object.pointer("/spec/paused").and_then(serde_json::Value::as_bool) == Some(true) {
-        return refuse(format!("{target} is paused: a restart would never begin"));
+/// A restart by a changed template.
+pub(super) fn rolling(target: &ObjectRef, world: &World, moment: &Moment) -> Result<Draft, Refused> {
+    let object = world.object(target)?;
+    match restart(target, object, moment) {
+        Some(edit) => Ok(edit.into()),
+        None if object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) => {
+            refuse(format!("{target} is paused: a restart would never begin"))
+        }
+        None => refuse(format!(
+            "{target} has the update strategy OnDelete: a changed template restarts nothing; restart its pods one at a time"
+        )),
     }
-    if object.pointer("/spec/updateStrategy/type").and_then(serde_json::Value::as_str) == Some("OnDelete") {
+}
+
+/// Broken pods first: they serve nobody, and the workload is whole the sooner.
+fn one_by_one(target: &ObjectRef, world: &World) -> Result<Draft, Refused> {
+    world.object(target)?;
+    let mut pods = world.pods_of(target);
+    let broken = pods.iter().filter(|(_, pod)| !ready(pod)).count();
+    if broken > 1 && target.kind != "StatefulSet" {
         return refuse(format!(
-            "{target} has the update strategy OnDelete: a changed template restarts nothing"
+            "{broken} pods of {target} are not ready: one at a time, each would be waited for while the others stay broken; use the strategy rolling"
         ));
     }
-    let restarted_at = moment.now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let edits = vec![Edit::set(template().join(["metadata", "annotations", RESTARTED_AT]), restarted_at)];
-    let draft = Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::RolledOut));
-    Ok(match params.strategy {
-        Some(Strategy::OneAtATime) => draft.note(format!(
-            "{target}: how many pods restart at a time is its own update strategy's to say"
-        )),
-        Some(Strategy::Rolling | Strategy::Delete) | None => draft,
-    })
+    pods.sort_by_key(|(_, pod)| ready(pod));
+    let names: Vec<&ObjectRef> = pods.iter().map(|(name, _)| *name).collect();
+    let requests = deletions(target, world, &names)?;
+    Ok(Draft::from(requests).note(format!(
+        "the {} pods of {target} are deleted one at a time, each when all others are ready",
+        names.len()
+    )))
 }

@@ -5,11 +5,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{BuiltIn, parse, refuse, schema_of, workload::template};
+use super::{
+    BuiltIn, parse, refuse, schema_of,
+    workload::{surroundings, template},
+};
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
     patch::Edit,
-    world::{Need, World, with_uid},
+    references::{References, items},
+    world::{self, Need, World, with_uid},
 };
 
 const REVISION: &str = "/metadata/annotations/deployment.kubernetes.io~1revision";
@@ -54,8 +58,45 @@ impl RollbackDeployment {
 }
 
 fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
-    let target = parse::<RollbackDeployment>(params)?.target();
-    Ok(vec![Need::Object(target.clone()), Need::ReplicaSets(target)])
+    let params: RollbackDeployment = parse(params)?;
+    let target = params.target();
+    let mut needs = surroundings(&params.namespace);
+    needs.extend([Need::Object(target.clone()), Need::ReplicaSets(target)]);
+    needs.extend(named(&params.namespace).map(|(_, kind)| Need::Names(kind)));
+    Ok(needs)
+}
+
+/// Kinds that a template refers to, in a namespace.
+fn named(namespace: &str) -> impl Iterator<Item = (References, world::Kind)> + use<'_> {
+    References::ALL
+        .into_iter()
+        .map(move |references| (references, world::Kind::within("v1", references.kind(), namespace)))
+}
+
+/// What the old template refers to and the namespace does not have any more, and the kinds that may not be listed.
+fn missing(template: &Value, world: &World, namespace: &str) -> (Vec<String>, Vec<&'static str>) {
+    let (mut gone, mut unknown) = (Vec::new(), Vec::new());
+    for (references, kind) in named(namespace) {
+        let wanted = references.names(template);
+        match world.names(&kind) {
+            Some(there) => gone.extend(
+                wanted
+                    .iter()
+                    .filter(|name| !there.iter().any(|known| known == *name))
+                    .map(|name| format!("{} {name}", kind.kind)),
+            ),
+            None if wanted.is_empty() => {}
+            None => unknown.push(kind.kind),
+        }
+    }
+    (gone, unknown)
+}
+
+fn images(template: &Value) -> String {
+    let images: Vec<&str> = items(template, "/spec/containers")
+        .filter_map(|container| container.get("image")?.as_str())
+        .collect();
+    images.join(", ")
 }
 
 fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
@@ -94,9 +135,26 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
     if object.pointer("/spec/template") == Some(&restored) {
         return refuse(format!("{target} already runs the template of revision {revision}"));
     }
+    let (gone, unknown) = missing(&restored, world, &params.namespace);
+    if !gone.is_empty() {
+        return Err(Refused::parameter(
+            "/revision",
+            format!(
+                "revision {revision} of {target} refers to what does not exist any more: {}; its pods could not start",
+                gone.join(", ")
+            ),
+        ));
+    }
+    let mut notes = vec![format!(
+        "{target} goes back to the template of revision {revision}, which runs {}; whether the registry still has it is seen when the first pod starts",
+        images(&restored)
+    )];
+    if !unknown.is_empty() {
+        notes.push(format!(
+            "whether everything that revision {revision} of {target} refers to still exists could not be checked: {} may not be listed",
+            unknown.join(", ")
+        ));
+    }
     let edits = vec![Edit::set(template(), restored)];
-    Ok(
-        Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::RolledOut))
-            .note(format!("{target} goes back to the template of revision {revision}")),
-    )
+    Ok(Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::RolledOut)).notes(notes))
 }

@@ -156,7 +156,7 @@ fn one_pod_is_deleted_only_if_something_replaces_it_and_a_workload_is_restarted_
     assert_eq!((target.uid.as_deref(), found), (Some("u-pod"), Some(owner)));
     let rolling = draft(
         "rolling_restart_pods",
-        json!({"deployment": "web", "namespace": "shop", "strategy": "one-at-a-time"}),
+        json!({"deployment": "web", "namespace": "shop", "strategy": "rolling"}),
         &world,
     )
     .unwrap();

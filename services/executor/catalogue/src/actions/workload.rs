@@ -1,10 +1,15 @@
 //! Which workload, and which of its containers.
 
-use paramedic_domain::object::ObjectRef;
+use paramedic_domain::{change::Confirm, object::ObjectRef};
 use serde_json::Value;
 
 use super::refuse;
-use crate::{action::Refused, patch::Path};
+use crate::{
+    action::{Moment, ObjectEdit, Refused},
+    patch::{Edit, Path},
+    references::References,
+    world::{Kind, Need, World, with_uid},
+};
 
 /// The workload that exactly one of the parameters names.
 pub(super) fn workload(
@@ -51,3 +56,73 @@ pub(super) fn container(object: &Value, workload: &ObjectRef, wanted: Option<&St
         )),
     }
 }
+
+/// Kinds whose pods are made from a template.
+pub(crate) const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
+
+/// What must be fetched to see every workload of a namespace.
+pub(super) fn workloads_of(namespace: &str) -> Vec<Need> {
+    WORKLOADS
+        .iter()
+        .map(|kind| Need::Kind(Kind::within("apps/v1", kind, namespace)))
+        .collect()
+}
+
+/// Every workload of a namespace, as far as they may be listed.
+pub(super) fn all_workloads<'a>(world: &'a World, namespace: &str) -> Vec<(&'a ObjectRef, &'a Value)> {
+    WORKLOADS
+        .iter()
+        .filter_map(|kind| world.all(&Kind::within("apps/v1", kind, namespace)))
+        .flatten()
+        .collect()
+}
+
+/// What the checks look at when the pods of a workload become more, or other ones.
+pub(super) fn surroundings(namespace: &str) -> Vec<Need> {
+    vec![
+        Need::Kind(Kind::within("v1", "ResourceQuota", namespace)),
+        Need::Kind(Kind::within("v1", "LimitRange", namespace)),
+        Need::Kind(Kind::within("autoscaling/v2", "HorizontalPodAutoscaler", namespace)),
+        Need::Kind(Kind::within("policy/v1", "PodDisruptionBudget", namespace)),
+        Need::Nodes,
+        Need::Room,
+    ]
+}
+
+/// What the checks look at when a workload may open more connections to its database.
+pub(super) fn databases(namespace: &str) -> Vec<Need> {
+    vec![
+        Need::Kind(Kind::within("v1", "ConfigMap", namespace)),
+        Need::Connections {
+            namespace: namespace.to_owned(),
+        },
+    ]
+}
+
+/// Whether the pods of a template read the ConfigMap or Secret (`kind`) of that name.
+pub(super) fn reads(workload: &Value, kind: References, name: &str) -> bool {
+    template()
+        .read(workload)
+        .is_some_and(|template| kind.names(template).contains(name))
+}
+
+/// The restart of a workload as part of another change; `None` when a changed template restarts nothing.
+pub(super) fn restart(reference: &ObjectRef, object: &Value, moment: &Moment) -> Option<ObjectEdit> {
+    restarts(object).then(|| {
+        let path = template().join(["metadata", "annotations", RESTARTED_AT]);
+        ObjectEdit::template(
+            with_uid(reference, object),
+            vec![Edit::set(path, moment.restarted_at())],
+            Confirm::RolledOut,
+        )
+    })
+}
+
+/// Whether a changed template replaces the pods.
+pub(super) fn restarts(object: &Value) -> bool {
+    object.pointer("/spec/paused").and_then(Value::as_bool) != Some(true)
+        && object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) != Some("OnDelete")
+}
+
+/// The annotation that `kubectl rollout restart` sets, too: people know it.
+pub(super) const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";

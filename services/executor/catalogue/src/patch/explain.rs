@@ -20,11 +20,11 @@ pub enum Presence {
 /// Where `object` stands towards `patch`, whose inverse is `undo` and whose mark is `marker`.
 #[must_use]
 pub fn presence(object: &Value, patch: &Patch, undo: &Patch, marker: &str) -> Presence {
-    if mark_of(object) == Some(marker) {
+    if leaves_mark(patch) && reached(object, marker, patch, |found, own| found >= own) {
         return Presence::Present;
     }
-    // Another step of the same plan may have put its mark over ours; then the values tell.
-    if same_plan(object, marker) && drift(object, undo).is_empty() {
+    // Another step of the same plan may have put its mark over ours, or the patch leaves none; then the values tell.
+    if (same_plan(object, marker) || !leaves_mark(patch)) && took_effect(object, patch, undo) {
         return Presence::Present;
     }
     match drift(object, patch) {
@@ -36,7 +36,7 @@ pub fn presence(object: &Value, patch: &Patch, undo: &Patch, marker: &str) -> Pr
 /// Where `object` stands towards the undo of `patch`: `Present` when nothing is left to put back.
 #[must_use]
 pub fn undo_presence(object: &Value, patch: &Patch, undo: &Patch, undo_marker: &str) -> Presence {
-    if mark_of(object) == Some(undo_marker) {
+    if leaves_mark(undo) && reached(object, undo_marker, undo, |found, own| found <= own) {
         return Presence::Present;
     }
     let differences = drift(object, undo);
@@ -71,6 +71,59 @@ pub fn drift(object: &Value, patch: &Patch) -> Vec<String> {
             PatchOperation::Add(_) | PatchOperation::Remove(_) | PatchOperation::Move(_) | PatchOperation::Copy(_) => None,
         })
         .collect()
+}
+
+/// Whether the mark on the object is that of the patch or of one that comes after it. A step that patches an object several
+/// times numbers its marks; forward the numbers go up, and on the way back they go down.
+fn reached(object: &Value, marker: &str, patch: &Patch, beyond: impl Fn(usize, usize) -> bool) -> bool {
+    let found = mark_of(object).and_then(|mark| number(mark, marker));
+    let own = patch.iter().find_map(|operation| match operation {
+        PatchOperation::Add(add) if is_mark(add.path.as_str()) => number(add.value.as_str()?, marker),
+        PatchOperation::Add(add) if mark_place(add.path.as_str()) => number(add.value.get(STEP_ANNOTATION)?.as_str()?, marker),
+        PatchOperation::Add(_)
+        | PatchOperation::Remove(_)
+        | PatchOperation::Replace(_)
+        | PatchOperation::Move(_)
+        | PatchOperation::Copy(_)
+        | PatchOperation::Test(_) => None,
+    });
+    found.is_some_and(|found| beyond(found, own.unwrap_or(1)))
+}
+
+/// Which patch of that step the mark is of; `None` for another step's.
+fn number(mark: &str, marker: &str) -> Option<usize> {
+    match mark.strip_prefix(marker)? {
+        "" => Some(1),
+        rest => rest.strip_prefix('#')?.parse().ok(),
+    }
+}
+
+/// Whether the values are those that the patch makes: what its inverse expects, or, where there is none, what it writes.
+fn took_effect(object: &Value, patch: &Patch, undo: &Patch) -> bool {
+    if !undo.is_empty() {
+        return drift(object, undo).is_empty();
+    }
+    patch.iter().all(|operation| {
+        let found = object.pointer(operation.path().as_str());
+        match operation {
+            PatchOperation::Add(add) => is_mark(add.path.as_str()) || found == Some(&add.value),
+            PatchOperation::Replace(replace) => found == Some(&replace.value),
+            PatchOperation::Remove(_) => found.is_none(),
+            PatchOperation::Test(_) | PatchOperation::Move(_) | PatchOperation::Copy(_) => true,
+        }
+    })
+}
+
+/// Whether the patch writes the step annotation; one of a subresource does not.
+fn leaves_mark(patch: &Patch) -> bool {
+    patch
+        .iter()
+        .any(|operation| matches!(operation, PatchOperation::Add(_)) && mark_place(operation.path().as_str()))
+}
+
+/// The annotation, or all annotations where there were none.
+fn mark_place(pointer: &str) -> bool {
+    is_mark(pointer) || pointer == "/metadata/annotations"
 }
 
 fn is_mark(pointer: &str) -> bool {

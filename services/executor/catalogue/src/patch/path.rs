@@ -61,10 +61,16 @@ impl Path {
         (self.0.len() > at + 2).then(|| Self(self.0[..=at + 1].to_vec()).join(["name"]))
     }
 
-    /// Whether the values below change without anybody's doing: `metadata` and `metadata.annotations` of the object itself.
+    /// Whether the values below change without anybody's doing: the object itself, its `metadata` and `metadata.annotations`,
+    /// and its `spec`, where autoscalers write the replicas.
     #[must_use]
     pub fn volatile(&self) -> bool {
-        self.0.first().is_some_and(|token| token == "metadata") && self.0.len() <= 2
+        match self.0.as_slice() {
+            [] => true,
+            [only] => only == "metadata" || only == "spec",
+            [first, _] => first == "metadata",
+            [_, _, _, ..] => false,
+        }
     }
 
     /// Writes (or removes) a value, creating objects on the way.

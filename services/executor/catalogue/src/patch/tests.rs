@@ -52,7 +52,7 @@ fn without_mark(object: &Value) -> Value {
 #[test]
 fn three_template_changes_are_one_patch_that_pins_every_old_value() {
     let object = deployment();
-    let built = build(&object, &p01(), "plan_a/rec-003").unwrap();
+    let built = build(&object, &p01(), Mark::Step("plan_a/rec-003", 1)).unwrap();
     let operations = serde_json::to_value(&built.patch).unwrap();
     let expected = json!([
         {"op": "test", "path": "/metadata/uid", "value": "u-1"},
@@ -89,7 +89,7 @@ fn the_undo_pins_what_the_server_made_of_the_values() {
         Path::new(["spec", "template", "spec", "containers", "1", "resources", "limits", "memory"]),
         "3072Mi",
     )];
-    let built = build(&object, &edits, "plan_a/s").unwrap();
+    let built = build(&object, &edits, Mark::Step("plan_a/s", 1)).unwrap();
     let mut served = built.after.clone();
     served["spec"]["template"]["spec"]["containers"][1]["resources"]["limits"]["memory"] = "3Gi".into();
     let undo = built.undo(&served, "plan_a/s/undo");
@@ -102,7 +102,7 @@ fn an_object_without_annotations_gets_them_and_one_that_got_some_meanwhile_count
     let mut object = deployment();
     object["metadata"].as_object_mut().unwrap().remove("annotations");
     let edits = [Edit::set(Path::new(["spec", "replicas"]), 5)];
-    let built = build(&object, &edits, "plan_a/s").unwrap();
+    let built = build(&object, &edits, Mark::Step("plan_a/s", 1)).unwrap();
     let undo = built.undo(&built.after, "plan_a/s/undo");
     assert_eq!(presence(&object, &built.patch, &undo, "plan_a/s"), Presence::Absent);
     object["metadata"]["annotations"] = json!({"note": "mine"});
@@ -112,7 +112,7 @@ fn an_object_without_annotations_gets_them_and_one_that_got_some_meanwhile_count
 #[test]
 fn presence_tells_apart_not_yet_done_done_under_a_later_mark_and_changed_by_others() {
     let object = deployment();
-    let built = build(&object, &p01(), "plan_a/rec-003").unwrap();
+    let built = build(&object, &p01(), Mark::Step("plan_a/rec-003", 1)).unwrap();
     let undo = built.undo(&built.after, "plan_a/rec-003/undo");
     let of = |object: &Value| presence(object, &built.patch, &undo, "plan_a/rec-003");
     assert_eq!(of(&object), Presence::Absent);
@@ -133,7 +133,7 @@ fn presence_tells_apart_not_yet_done_done_under_a_later_mark_and_changed_by_othe
 #[test]
 fn an_undo_finds_out_whether_there_is_anything_to_undo() {
     let object = deployment();
-    let built = build(&object, &p01(), "plan_a/rec-003").unwrap();
+    let built = build(&object, &p01(), Mark::Step("plan_a/rec-003", 1)).unwrap();
     let undo = built.undo(&built.after, "plan_a/rec-003/undo");
     let of = |object: &Value| undo_presence(object, &built.patch, &undo, "plan_a/rec-003/undo");
     assert_eq!(of(&object), Presence::Present, "never applied");
@@ -147,7 +147,79 @@ fn an_undo_finds_out_whether_there_is_anything_to_undo() {
 #[test]
 fn what_is_already_so_is_no_change() {
     let edits = [Edit::set(Path::new(["spec", "replicas"]), 4)];
-    assert_eq!(build(&deployment(), &edits, "m").unwrap_err(), PatchError::NothingToChange);
+    assert_eq!(
+        build(&deployment(), &edits, Mark::Step("m", 1)).unwrap_err(),
+        PatchError::NothingToChange
+    );
+}
+
+#[test]
+fn a_value_beside_the_replicas_does_not_pin_them_and_is_looked_for_before_it_is_sent() {
+    let object = json!({"metadata": {"uid": "u", "annotations": {}}, "spec": {"replicas": 4}});
+    let edits = [Edit::set(Path::new(["spec", "paused"]), true)];
+    let built = build(&object, &edits, Mark::Step("plan_a/s", 1)).unwrap();
+    let undo = built.undo(&built.after, "plan_a/s/undo");
+    let scaled = json!({"metadata": {"uid": "u", "annotations": {}}, "spec": {"replicas": 5}});
+    assert_eq!(presence(&scaled, &built.patch, &undo, "plan_a/s"), Presence::Absent);
+    let taken = json!({"metadata": {"uid": "u", "annotations": {}}, "spec": {"replicas": 4, "paused": false}});
+    assert!(matches!(presence(&taken, &built.patch, &undo, "plan_a/s"), Presence::Drifted(_)));
+}
+
+#[test]
+fn a_patch_without_a_mark_is_found_again_by_its_values() {
+    let pod = |memory: &str| json!({"metadata": {"uid": "u"}, "spec": {"containers": [{"name": "app", "resources": {"limits": {"memory": memory}}}]}});
+    let path = Path::new(["spec", "containers", "0", "resources", "limits", "memory"]);
+    let built = build(&pod("1Gi"), &[Edit::set(path, "2Gi")], Mark::None).unwrap();
+    let undo = built.undo(&built.after, "plan_a/s/undo");
+    assert_eq!(presence(&pod("1Gi"), &built.patch, &undo, "plan_a/s"), Presence::Absent);
+    assert_eq!(presence(&pod("2Gi"), &built.patch, &undo, "plan_a/s"), Presence::Present);
+    assert!(matches!(
+        presence(&pod("3Gi"), &built.patch, &undo, "plan_a/s"),
+        Presence::Drifted(_)
+    ));
+    assert_eq!(undo_presence(&pod("2Gi"), &built.patch, &undo, "plan_a/s/undo"), Presence::Absent);
+    assert_eq!(undo_presence(&pod("1Gi"), &built.patch, &undo, "plan_a/s/undo"), Presence::Present);
+}
+
+#[test]
+fn two_patches_of_one_object_by_one_step_are_told_apart_in_both_directions() {
+    let object = json!({"metadata": {"uid": "u", "annotations": {}}, "spec": {"template": {}}});
+    let place = |name: &str| Path::new(["spec", "template", name]);
+    let one = build(&object, &[Edit::set(place("held"), true)], Mark::Step("plan_a/s", 1)).unwrap();
+    let two = build(&one.after, &[Edit::remove(place("held"))], Mark::Step("plan_a/s", 2)).unwrap();
+    let (undo_one, undo_two) = (one.undo(&one.after, "plan_a/s/undo"), two.undo(&two.after, "plan_a/s/undo"));
+    let first = |object: &Value| presence(object, &one.patch, &undo_one, "plan_a/s");
+    let second = |object: &Value| presence(object, &two.patch, &undo_two, "plan_a/s");
+    assert_eq!(
+        (first(&object), first(&one.after), first(&two.after)),
+        (Presence::Absent, Presence::Present, Presence::Present)
+    );
+    assert_eq!((second(&one.after), second(&two.after)), (Presence::Absent, Presence::Present));
+    let back = |object: &Value, undo: &Patch| applied(object, undo).unwrap();
+    let half = back(&two.after, &undo_two);
+    let whole = back(&half, &undo_one);
+    let first = |object: &Value| undo_presence(object, &one.patch, &undo_one, "plan_a/s/undo");
+    let second = |object: &Value| undo_presence(object, &two.patch, &undo_two, "plan_a/s/undo");
+    assert_eq!(
+        (second(&two.after), second(&half), second(&whole)),
+        (Presence::Absent, Presence::Present, Presence::Present)
+    );
+    assert_eq!((first(&half), first(&whole)), (Presence::Absent, Presence::Present));
+    assert_eq!(without_mark(&whole), without_mark(&object));
+}
+
+#[test]
+fn a_patch_without_an_undo_is_not_taken_for_done_because_its_plan_was_here_before() {
+    let object = json!({"metadata": {"uid": "u", "annotations": {STEP_ANNOTATION: "plan_a/earlier"}}, "spec": {"template": {}}});
+    let built = build(
+        &object,
+        &[Edit::set(Path::new(["operation"]), json!({"sync": {}}))],
+        Mark::Step("plan_a/s", 1),
+    )
+    .unwrap();
+    let none = Patch(Vec::new());
+    assert_eq!(presence(&object, &built.patch, &none, "plan_a/s"), Presence::Absent);
+    assert_eq!(presence(&built.after, &built.patch, &none, "plan_a/s"), Presence::Present);
 }
 
 fn leaf() -> impl Strategy<Value = Value> {
@@ -173,7 +245,7 @@ fn tree() -> impl Strategy<Value = Value> {
 
 prop_compose! {
     fn object()(spec in prop::collection::btree_map(key(), tree(), 0..4), annotated in any::<bool>()) -> Value {
-        let mut object = json!({"metadata": {"uid": "u", "name": "n"}, "spec": spec});
+        let mut object = json!({"metadata": {"uid": "u", "name": "n"}, "spec": {"template": spec}});
         if annotated {
             object["metadata"]["annotations"] = json!({"x": "y"});
         }
@@ -183,7 +255,7 @@ prop_compose! {
 
 fn edit() -> impl Strategy<Value = Edit> {
     (vec(key(), 1..4), proptest::option::weighted(0.85, tree())).prop_map(|(keys, value)| Edit {
-        path: Path::new(["spec"]).join(keys),
+        path: Path::new(["spec", "template"]).join(keys),
         value,
     })
 }
@@ -191,7 +263,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 proptest! {
     #[test]
     fn apply_then_undo_restores_the_object_and_neither_works_twice_or_after_drift(object in object(), edits in vec(edit(), 1..5), drift_at in any::<prop::sample::Index>()) {
-        let Ok(built) = build(&object, &edits, "plan_a/s") else { return Ok(()) };
+        let Ok(built) = build(&object, &edits, Mark::Step("plan_a/s", 1)) else { return Ok(()) };
         let after = applied(&object, &built.patch).expect("a patch applies to what it was built from");
         prop_assert_eq!(&after, &built.after);
         let undo = built.undo(&after, "plan_a/s/undo");

@@ -16,13 +16,23 @@ fn template(draft: &Result<Draft, Refused>) -> Option<&ObjectEdit> {
     }
 }
 
+/// The template change of a draft that may travel in another step's patch.
+fn rider(draft: &Result<Draft, Refused>) -> Option<&ObjectEdit> {
+    template(draft).filter(|_| draft.as_ref().is_ok_and(|draft| !draft.alone))
+}
+
+/// The template change of a draft whose patch may hold those of others: it must not be put back before theirs.
+fn host(draft: &Result<Draft, Refused>) -> Option<&ObjectEdit> {
+    rider(draft).filter(|_| draft.as_ref().is_ok_and(|draft| draft.lasts.is_none()))
+}
+
 /// For each item the index of the one whose patch holds its edits: itself, or the first template change of the workload.
 pub(super) fn carriers(drafts: &[Result<Draft, Refused>]) -> Vec<usize> {
     (0..drafts.len())
         .map(|index| {
-            let Some(edit) = template(&drafts[index]) else { return index };
+            let Some(edit) = rider(&drafts[index]) else { return index };
             (0..index)
-                .find(|earlier| template(&drafts[*earlier]).is_some_and(|other| other.target.same_object(&edit.target)))
+                .find(|earlier| host(&drafts[*earlier]).is_some_and(|other| other.target.same_object(&edit.target)))
                 .unwrap_or(index)
         })
         .collect()
@@ -62,6 +72,20 @@ pub(super) fn carried(items: &[Item], drafts: &[Result<Draft, Refused>], carrier
         by: items[carrier].step.clone(),
         expect: template(&drafts[index]).map_or(Confirm::InTemplate, |edit| edit.confirm),
     })
+}
+
+/// What is said of effects that would have been put back by themselves, had they not become part of another step's patch.
+pub(super) fn stays(items: &[Item], drafts: &[Result<Draft, Refused>], carriers: &[usize]) -> Vec<String> {
+    (0..drafts.len())
+        .filter(|index| carriers[*index] != *index && drafts[*index].as_ref().is_ok_and(|draft| draft.lasts.is_some()))
+        .map(|index| {
+            format!(
+                "what {} changes is part of the patch of {} and stays until somebody takes it back; with parameters.duration it \
+                 becomes a patch of its own that is put back by itself, and the pods are replaced once more",
+                items[index].step, items[carriers[index]].step
+            )
+        })
+        .collect()
 }
 
 pub(super) fn merge_note(items: &[Item], carrier: usize, rides: &Rides<'_>) -> Option<String> {

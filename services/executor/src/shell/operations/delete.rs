@@ -4,7 +4,9 @@ use paramedic_bus::lease::Lease;
 use paramedic_domain::{
     change::{Deletion, Wait},
     fault::Effect,
+    object::ObjectRef,
 };
+use serde_json::Value;
 
 use crate::shell::{
     crash::{self, Moment},
@@ -30,6 +32,7 @@ impl Run<'_> {
         }
         self.gone(target).await?;
         match &deletion.owner {
+            Some(owner) if owner.kind == "StatefulSet" => Ok(format!("{target} was deleted; {}", self.replaced(target).await?)),
             Some(owner) => Ok(format!(
                 "{target} was deleted; {owner}: {}",
                 self.watched(owner, Wait::Rollout).await?
@@ -37,4 +40,29 @@ impl Run<'_> {
             None => Ok(format!("{target} was deleted")),
         }
     }
+
+    /// Waits until the pod of that name, which its StatefulSet creates again, is ready. Other pods of the set may be broken
+    /// for reasons of their own, so the whole set is not waited for.
+    async fn replaced(&self, target: &ObjectRef) -> Result<String, Halt> {
+        loop {
+            match self.worker.cluster.get(target).await {
+                Ok(pod) if ready(&pod) => return Ok("the one that replaces it is ready".into()),
+                Ok(_) => self.progress(&format!("{target}: the one that replaces it is not ready yet")).await?,
+                Err(Trouble::Missing(_)) => self.progress(&format!("{target}: it is not there again yet")).await?,
+                Err(trouble @ Trouble::Transient { .. }) => tracing::warn!(%target, %trouble, "cannot look at it"),
+                Err(trouble) => return Err(Halt::looking(&trouble, self.effect())),
+            }
+            self.pause().await;
+        }
+    }
+}
+
+fn ready(pod: &Value) -> bool {
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.is_some_and(|conditions| {
+        conditions.iter().any(|condition| {
+            condition.get("type").and_then(Value::as_str) == Some("Ready")
+                && condition.get("status").and_then(Value::as_str) == Some("True")
+        })
+    })
 }
