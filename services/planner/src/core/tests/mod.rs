@@ -3,6 +3,7 @@
 mod arranged;
 mod contradictions;
 mod fixtures;
+mod needs;
 mod options;
 mod p01;
 mod past;

@@ -3,13 +3,51 @@
 use std::time::Duration;
 
 use paramedic_domain::{
+    diagnosis::{Category, Diagnosis},
+    id::IncidentId,
+    incident::Incident,
     plan::{Approach, Estimate, Plan, PlanOption, Refusal},
     risk::RiskLevel,
 };
 
-use super::fixtures::{Case, id, recommendation as r, rules};
+use super::fixtures::{Case, id, recommendation as r, rules, workload};
 use super::p01::seven;
-use crate::core::options::{Wanted, choose};
+use crate::core::options::{self, Wanted, choose};
+
+pub(super) fn diagnosis() -> Diagnosis {
+    Diagnosis {
+        category: Category::MemoryLeak,
+        target: workload("payment-service"),
+        confidence: 0.9,
+        summary: "leaks".into(),
+        causal_chain: Vec::new(),
+        factors: Vec::new(),
+        evidence: Vec::new(),
+        missing_sources: Vec::new(),
+        recommendations: seven(),
+        options: vec![option("raise"), option("restart")],
+        criteria: Vec::new(),
+        engine: "test".into(),
+    }
+}
+
+#[test]
+fn the_options_of_a_diagnosis_are_planned_and_after_drift_only_the_one_that_was_chosen() {
+    let mut incident = Incident::new("test".parse().unwrap(), IncidentId::derive(&["test"]));
+    let first = options::wanted(&incident, &diagnosis());
+    assert_eq!((first.options.len(), first.only, first.by_person), (2, None, false));
+    let alone = Diagnosis {
+        options: Vec::new(),
+        ..diagnosis()
+    };
+    assert_eq!(options::wanted(&incident, &alone).options.len(), 1);
+    let mut planned = choose(first, vec![refused("too large"), Ok(plan())]).unwrap();
+    planned.chosen = 1;
+    incident.plan = Some(planned);
+    let again = options::wanted(&incident, &diagnosis());
+    assert_eq!((again.only, again.by_person), (Some(1), false));
+    assert!(again.options.iter().all(|option| option.refusals.is_empty()), "prepared anew");
+}
 
 fn plan() -> Plan {
     Case::of(seven()).plan().unwrap()
