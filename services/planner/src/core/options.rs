@@ -2,7 +2,7 @@
 
 use paramedic_domain::{
     diagnosis::Diagnosis,
-    incident::Incident,
+    incident::{Incident, Revision},
     plan::{Approach, Plan, PlanOption, Recommendation, Refusal},
 };
 
@@ -15,6 +15,8 @@ pub struct Wanted {
     pub only: Option<usize>,
     /// A person chose it.
     pub by_person: bool,
+    /// What people should know about the choice.
+    pub notes: Vec<String>,
 }
 
 /// One way out that is just a list of steps.
@@ -36,13 +38,20 @@ pub fn wanted(incident: &Incident, diagnosis: &Diagnosis) -> Wanted {
     if let Some(revision) = &incident.revision {
         let chosen = usize::try_from(revision.chosen).unwrap_or(usize::MAX);
         let mut options = fresh(&revision.options);
+        let mut notes = vec![format!(
+            "option {} was chosen by {}",
+            revision.chosen.saturating_add(1),
+            revision.by
+        )];
         if let Some(option) = options.get_mut(chosen) {
+            notes.extend(edited(&option.recommendations, revision));
             option.recommendations.clone_from(&revision.recommendations);
         }
         return Wanted {
             options,
             only: Some(chosen),
             by_person: true,
+            notes,
         };
     }
     match &incident.plan {
@@ -50,18 +59,37 @@ pub fn wanted(incident: &Incident, diagnosis: &Diagnosis) -> Wanted {
             options: fresh(&plan.options),
             only: usize::try_from(plan.chosen).ok(),
             by_person: false,
+            notes: Vec::new(),
         },
         _ if diagnosis.options.is_empty() => Wanted {
             options: vec![single(diagnosis.recommendations.clone())],
             only: None,
             by_person: false,
+            notes: Vec::new(),
         },
         _ => Wanted {
             options: fresh(&diagnosis.options),
             only: None,
             by_person: false,
+            notes: Vec::new(),
         },
     }
+}
+
+/// Steps whose words are the recommendation's and whose parameters are a person's.
+fn edited(before: &[Recommendation], revision: &Revision) -> Vec<String> {
+    let changed = revision
+        .recommendations
+        .iter()
+        .filter(|step| before.iter().any(|was| was.id == step.id && was.parameters != step.parameters));
+    changed
+        .map(|step| {
+            format!(
+                "the parameters of {} are those of {}; what is said about it is still the recommendation's",
+                step.id, revision.by
+            )
+        })
+        .collect()
 }
 
 fn fresh(options: &[PlanOption]) -> Vec<PlanOption> {
@@ -77,7 +105,9 @@ fn fresh(options: &[PlanOption]) -> Vec<PlanOption> {
 /// # Errors
 /// Why none can be planned: the reasons of every option that was allowed to become the plan.
 pub fn choose(wanted: Wanted, outcomes: Vec<Result<Plan, Vec<Refusal>>>) -> Result<Plan, Vec<Refusal>> {
-    let Wanted { mut options, only, .. } = wanted;
+    let Wanted {
+        mut options, only, notes, ..
+    } = wanted;
     let several = options.len() > 1;
     let mut chosen: Option<(usize, Plan)> = None;
     let mut all = Vec::new();
@@ -112,6 +142,7 @@ pub fn choose(wanted: Wanted, outcomes: Vec<Result<Plan, Vec<Refusal>>>) -> Resu
             ));
         }
     }
+    plan.notes.extend(notes);
     plan.options = options;
     plan.chosen = u32::try_from(index).unwrap_or(u32::MAX);
     Ok(plan)

@@ -93,6 +93,7 @@ async fn tried(proposer: &Proposer, incident: &Incident, wish: &Wish) -> Result<
         options: vec![option],
         only: None,
         by_person: true,
+        notes: Vec::new(),
     };
     let attempt = incident.plans + 1;
     match proposer.choose(incident, attempt, wanted).await.map_err(Status::unavailable)? {

@@ -115,6 +115,9 @@ async fn the_best_option_that_can_be_planned_is_proposed_and_a_person_may_take_a
     assert_eq!(second.options[1].recommendations[0].parameters["memory"], json!("4Gi"));
     let raise = |plan: &paramedic_domain::plan::Plan| plan.step(&"raise".parse().unwrap()).unwrap().clone();
     assert_eq!(raise(&second).parameters["memory"], json!("4Gi"));
+    for note in ["option 2 was chosen by sam", "the parameters of raise are those of sam"] {
+        assert!(second.notes.iter().any(|said| said.contains(note)), "{:?}", second.notes);
+    }
     assert_ne!(first.id, second.id);
     assert_ne!(first.gates[0].digest, second.gates[0].digest, "it is asked about anew");
     running.stop().await;

@@ -68,6 +68,7 @@ fn wanted(only: Option<usize>) -> Wanted {
         options: vec![option("raise the limit"), option("roll back"), option("restart")],
         only,
         by_person: only.is_some(),
+        notes: Vec::new(),
     }
 }
 
