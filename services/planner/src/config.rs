@@ -154,3 +154,38 @@ fn pair(text: &str) -> Option<(String, String)> {
     let (label, value) = text.split_once('=')?;
     (!label.is_empty() && !value.is_empty()).then(|| (label.to_owned(), value.to_owned()))
 }
+
+/// What the program runs with when nothing is configured.
+#[cfg(test)]
+pub(crate) fn defaults() -> Config {
+    #[derive(Deserialize)]
+    struct File {
+        planner: Config,
+    }
+    let file: File = paramedic_runtime::config::load(&[DEFAULTS], None, std::collections::HashMap::new(), &[]).unwrap();
+    file.planner.validate().unwrap();
+    file.planner
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_that_cannot_be_used_is_named() {
+        let table: [(fn(&mut Config), &str); 7] = [
+            (|config| config.max_steps = 0, "planner.max_steps"),
+            (|config| config.max_depth = 101, "planner.max_depth"),
+            (|config| config.step_attempts = 0, "planner.step_attempts"),
+            (|config| config.repeat_limit = 0, "planner.repeat_limit"),
+            (|config| config.cooldown_seconds = u64::MAX, "planner.cooldown_seconds"),
+            (|config| config.deny_namespaces = vec!["a*b".into()], "planner.deny_namespaces"),
+            (|config| config.opt_out_label = "disabled".into(), "planner.opt_out_label"),
+        ];
+        for (change, key) in table {
+            let mut config = defaults();
+            change(&mut config);
+            assert_eq!(config.validate().unwrap_err().key, key);
+        }
+    }
+}

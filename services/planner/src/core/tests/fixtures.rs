@@ -17,20 +17,17 @@ use paramedic_domain::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    Config,
-    core::{
-        arrange::{Scene, arrange},
-        assemble::{Brief, Parts, assemble},
-        catalogue::{Catalogue, Known},
-        contradict,
-        experience::Experience,
-        graph::Graph,
-        outline::{Outline, Prepared, outline},
-        rules::Rules,
-        validate::validate,
-        verify,
-    },
+use crate::core::{
+    arrange::{Scene, arrange},
+    assemble::{Brief, Parts, assemble},
+    catalogue::{Catalogue, Known},
+    contradict,
+    experience::Experience,
+    graph::Graph,
+    outline::{Outline, Prepared, outline},
+    rules::Rules,
+    validate::validate,
+    verify,
 };
 
 pub(super) fn id(text: &str) -> StepId {
@@ -58,13 +55,7 @@ pub(super) fn now() -> Timestamp {
 
 /// The defaults of the program.
 pub(super) fn rules() -> Rules {
-    #[derive(serde::Deserialize)]
-    struct Defaults {
-        planner: Config,
-    }
-    let defaults: Defaults = paramedic_runtime::config::load(&[crate::DEFAULTS], None, std::collections::HashMap::new(), &[]).unwrap();
-    defaults.planner.validate().unwrap();
-    defaults.planner.rules()
+    crate::config::defaults().rules()
 }
 
 pub(super) fn catalogue() -> Catalogue {
