@@ -173,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_setting_that_cannot_be_used_is_named() {
-        let table: [(fn(&mut Config), &str); 7] = [
+        type Change = fn(&mut Config);
+        let table: [(Change, &str); 7] = [
             (|config| config.max_steps = 0, "planner.max_steps"),
             (|config| config.max_depth = 101, "planner.max_depth"),
             (|config| config.step_attempts = 0, "planner.step_attempts"),
