@@ -11,6 +11,7 @@ pub mod prepare;
 pub mod progress;
 pub mod quantity;
 pub mod redact;
+pub mod reference;
 pub mod references;
 pub mod room;
 pub mod systems;

@@ -15,6 +15,8 @@ mod git;
 mod health;
 mod hpa;
 mod image;
+#[cfg(test)]
+mod infrastructure_tests;
 mod jobs;
 mod named;
 mod network_policy;
@@ -43,6 +45,8 @@ mod verify_recovery;
 mod volume;
 mod wait;
 mod workload;
+#[cfg(test)]
+mod workload_tests;
 
 use std::{sync::Arc, time::Duration};
 

@@ -175,10 +175,13 @@ fn pools(world: &World, reference: &ObjectRef, workload: &Value) -> BTreeMap<Str
 fn size(key: &str, value: &str) -> Option<(String, i64)> {
     let name: String = key.to_uppercase().replace(['-', '.'], "_");
     let pool = ["POOL_SIZE", "POOL_MAX", "MAX_POOL", "MAX_OPEN_CONN", "MAXIMUM_POOL"];
-    if !pool.iter().any(|word| name.contains(word)) {
+    // Pools of something else than connections.
+    let other = ["THREAD", "WORKER", "ROUTINE", "BUFFER", "MEMORY"];
+    if !pool.iter().any(|word| name.contains(word)) || other.iter().any(|word| name.contains(word)) {
         return None;
     }
-    value.trim().parse().ok().map(|size| (key.to_owned(), size))
+    let size: i64 = value.trim().parse().ok()?;
+    (size > 0).then(|| (key.to_owned(), size))
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
