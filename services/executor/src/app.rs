@@ -7,16 +7,17 @@ use paramedic_bus::{
     consume::{self, Handler},
     lease::Leases,
 };
-use paramedic_catalogue::Catalogue;
+use paramedic_catalogue::{Action, Catalogue};
 use paramedic_domain::id::WorkerId;
 use paramedic_proto::v1::executor_service_server::ExecutorServiceServer;
-use paramedic_runtime::{Kit, Role};
+use paramedic_runtime::{Kit, Role, config::Invalid};
 
 use crate::{
     config::Config,
     metrics,
     shell::{
         advance::{Advancer, KINDS, NoCluster},
+        calls::Outside,
         kubernetes::Cluster,
         prepare::Service,
         worker::Worker,
@@ -37,7 +38,10 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     if cluster.is_none() {
         tracing::warn!("the executor has no cluster: steps wait for a process that has one");
     }
-    let catalogue = Catalogue::default();
+    let registered = config.external_actions()?;
+    let registered = registered.into_iter().map(|action| Arc::new(action) as Arc<dyn Action>).collect();
+    let catalogue = Catalogue::new(registered).map_err(|problem| Invalid::new("executor.actions", problem))?;
+    let outside = Outside::new(kit.cluster.http.clone(), &config);
     let leases = Leases::open(&kit.bus).await.context("cannot open the leases")?;
     let advancer = Advancer {
         kit: kit.clone(),
@@ -56,6 +60,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         kit: kit.clone(),
         cluster,
         catalogue,
+        outside,
     };
     let advancing = kit.clone();
     Ok(Role::new("executor")

@@ -1,5 +1,7 @@
 //! Configuration of the executor role.
 
+mod systems;
+
 use std::time::Duration;
 
 use paramedic_domain::policy::Mode;
@@ -7,6 +9,9 @@ use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
 
 use crate::core::rules::Rules;
+
+pub(crate) use systems::split_author;
+pub use systems::{Action, ActionKind, Alertmanager, DryRun, Repository, Tracker};
 
 /// Defaults of the `[executor]` section.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -31,6 +36,14 @@ pub struct Config {
     pub poll_seconds: u64,
     /// Largest artifact that one step keeps, in MiB.
     pub artifact_megabytes: usize,
+    /// Where tickets go.
+    pub trackers: Vec<Tracker>,
+    /// Where manifests live.
+    pub repositories: Vec<Repository>,
+    /// Actions that the operator registers.
+    pub actions: Vec<Action>,
+    /// Where alerts are silenced.
+    pub alertmanager: Alertmanager,
 }
 
 impl Default for Config {
@@ -45,6 +58,10 @@ impl Default for Config {
             rollback_question_seconds: 1800,
             poll_seconds: 2,
             artifact_megabytes: 64,
+            trackers: Vec::new(),
+            repositories: Vec::new(),
+            actions: Vec::new(),
+            alertmanager: Alertmanager::default(),
         }
     }
 }
@@ -67,7 +84,7 @@ impl Config {
         ];
         match bounds.iter().find(|(_, value, least, most)| value < least || value > most) {
             Some((key, value, least, most)) => Err(Invalid::new(*key, format!("{value} is not between {least} and {most}"))),
-            None => Ok(()),
+            None => self.validate_systems(),
         }
     }
 

@@ -1,4 +1,6 @@
-//! `collect_diagnostics`: pods, events, logs, previous logs, usage and, where its owner configured one, a heap dump.
+//! `collect_diagnostics`: pods, events, logs, previous logs, usage, figures and, where their owner configured them, dumps.
+
+mod figures;
 
 use paramedic_domain::{
     event::Artifact,
@@ -15,7 +17,7 @@ use super::{
     worker::{Report, Run},
 };
 use paramedic_catalogue::{
-    actions::{Diagnostics, heap_dump_command},
+    actions::{Diagnostics, Wanted, heap_dump_command, thread_dump_command},
     redact::redact,
 };
 
@@ -60,14 +62,23 @@ impl Run<'_> {
         for pod in &pods {
             self.logs(pod, namespace, params.log_lines, into).await?;
         }
-        match heap_dump_command(&workload) {
-            Some(argv) => self.heap_dump(&pods, namespace, &argv, into).await,
-            None => {
-                into.missing
-                    .push("heap dump (no command is configured in the annotation paramedic.dev/heap-dump-command)".into());
-                Ok(())
+        self.snapshot(target, &params.metrics, into).await?;
+        let dumps = [
+            (Wanted::HeapDump, "heap dump", "heap", heap_dump_command(&workload)),
+            (Wanted::ThreadDump, "thread dump", "threads", thread_dump_command(&workload)),
+        ];
+        for (kind, what, end, command) in dumps {
+            let asked = params.wanted.is_none_or(|wanted| wanted == kind || wanted == Wanted::All);
+            match command {
+                Some(argv) if asked => self.dump(&pods, namespace, &Dump { what, end, argv: &argv }, into).await?,
+                None if params.wanted == Some(kind) => into.missing.push(format!(
+                    "{what} (no command is configured in the annotation paramedic.dev/{}-command)",
+                    what.replace(' ', "-")
+                )),
+                Some(_) | None => {}
             }
         }
+        Ok(())
     }
 
     async fn keep_json(&self, name: &str, value: &Value, into: &mut Collection) -> Result<(), Halt> {
@@ -140,40 +151,55 @@ impl Run<'_> {
     }
 
     /// The dump of the pod that has run longest without a restart would show least; the one with most restarts shows most.
-    async fn heap_dump(&self, pods: &[Value], namespace: &str, argv: &[String], into: &mut Collection) -> Result<(), Halt> {
+    async fn dump(&self, pods: &[Value], namespace: &str, dump: &Dump<'_>, into: &mut Collection) -> Result<(), Halt> {
+        let what = dump.what;
         // A command in a container is more than looking.
         if self.worker.rules().mode == Mode::Observe {
-            into.missing.push("heap dump (observe mode: nothing runs in containers)".into());
+            into.missing.push(format!("{what} (observe mode: nothing runs in containers)"));
             return Ok(());
         }
         self.permitted(&[]).await?;
         let restarts = |pod: &&Value| pod.pointer("/status/containerStatuses/0/restartCount").and_then(Value::as_u64);
         let Some(pod) = pods.iter().filter(|pod| runs(pod, "")).max_by_key(restarts) else {
-            into.missing.push("heap dump (no container is running)".into());
+            into.missing.push(format!("{what} (no container is running)"));
             return Ok(());
         };
         let pod_name = name(pod).unwrap_or_default();
         let container = pod.pointer("/spec/containers/0/name").and_then(Value::as_str).unwrap_or_default();
-        match self.worker.cluster.exec(namespace, pod_name, container, argv, self.limit()).await {
+        match self
+            .worker
+            .cluster
+            .exec(namespace, pod_name, container, dump.argv, self.limit())
+            .await
+        {
             Ok(output) if !output.stdout.is_empty() => {
                 if output.truncated {
                     into.missing.push(format!(
-                        "the end of the heap dump (cut off after {} MiB)",
+                        "the end of the {what} (cut off after {} MiB)",
                         self.worker.config.artifact_megabytes
                     ));
                 }
-                let artifact = self.keep(&format!("{pod_name}.heap"), output.stdout).await?;
+                let artifact = self.keep(&format!("{pod_name}.{}", dump.end), output.stdout).await?;
                 into.artifacts.push(artifact);
                 Ok(())
             }
             Ok(output) => {
                 let why = output.error.unwrap_or_else(|| "it wrote nothing".into());
-                into.missing.push(format!("heap dump ({why} {})", output.stderr.trim()));
+                into.missing.push(format!("{what} ({why} {})", output.stderr.trim()));
                 Ok(())
             }
-            Err(trouble) => absent(into, "heap dump", &trouble),
+            Err(trouble) => absent(into, what, &trouble),
         }
     }
+}
+
+/// A dump to be taken.
+struct Dump<'a> {
+    /// For people.
+    what: &'a str,
+    /// How its file's name ends.
+    end: &'a str,
+    argv: &'a [String],
 }
 
 /// Something that could not be had is named; an API server that does not answer fails the attempt, so that it is tried again.

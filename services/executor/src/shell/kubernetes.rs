@@ -207,10 +207,7 @@ impl Cluster {
             detail,
             sent: sent && mutates,
         };
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::ACCEPT, accept);
+        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, accept);
         let bytes = match &body {
             Some((content_type, value)) => {
                 request = request.header(header::CONTENT_TYPE, *content_type);

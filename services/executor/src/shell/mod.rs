@@ -2,9 +2,10 @@
 
 pub mod advance;
 mod artifacts;
-mod calls;
+pub mod calls;
 mod confirm;
 mod control;
+mod correlate;
 mod crash;
 mod diagnostics;
 mod exec;
@@ -14,5 +15,7 @@ pub mod kubernetes;
 mod notify;
 mod observe;
 mod operations;
+mod pause;
 pub mod prepare;
+mod prometheus;
 pub mod worker;

@@ -24,7 +24,8 @@ impl Run<'_> {
         })
     }
 
-    fn text(&self, notice: &Notice) -> String {
+    /// The report as people read it.
+    pub(crate) fn text(&self, notice: &Notice) -> String {
         let incident = self.incident;
         let mut text = format!("# {}\n\nIncident {}: {}\n", notice.title, incident.id, incident.title);
         let mut line = |words: std::fmt::Arguments<'_>| {
@@ -69,7 +70,8 @@ impl Run<'_> {
         text
     }
 
-    fn attached<'a>(&'a self, notice: &'a Notice) -> impl Iterator<Item = &'a paramedic_domain::event::Artifact> {
+    /// What the steps that it refers to have kept.
+    pub(crate) fn attached<'a>(&'a self, notice: &'a Notice) -> impl Iterator<Item = &'a paramedic_domain::event::Artifact> {
         let steps = self.incident.run.as_ref().map(|run| &run.steps);
         notice
             .attachments

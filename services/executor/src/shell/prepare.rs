@@ -1,5 +1,6 @@
 //! `ExecutorService`: the catalogue, and exact changes before anybody is asked.
 
+mod connections;
 mod fetch;
 mod finish;
 
@@ -12,7 +13,8 @@ use paramedic_catalogue::{
 };
 use paramedic_domain::{
     change::Change,
-    id::{PlanId, StepId},
+    id::{IncidentId, PlanId, StepId},
+    incident::Incident,
     plan::Lasts,
     risk::Context,
 };
@@ -22,7 +24,10 @@ use paramedic_wire::Wire;
 use tonic::{Request, Response, Status};
 
 use self::{fetch::Fetched, finish::Finishing};
-use super::kubernetes::{Cluster, Trouble};
+use super::{
+    calls::Outside,
+    kubernetes::{Cluster, Trouble},
+};
 
 /// Most items of one request: far more than any plan a person could approve.
 const MAX_ITEMS: usize = 100;
@@ -36,6 +41,8 @@ pub struct Service {
     pub cluster: Option<Cluster>,
     /// The actions there are.
     pub catalogue: Catalogue,
+    /// The systems outside of the cluster.
+    pub outside: Outside,
 }
 
 #[tonic::async_trait]
@@ -74,7 +81,11 @@ impl ExecutorService for Service {
             .into_iter()
             .map(|item| check(&self.catalogue, item))
             .collect::<Result<_, _>>()?;
-        let response = self.prepare_all(cluster, checked, &assumed, &plan).await.map_err(unavailable)?;
+        let incident = self.incident(&request.incident).await?;
+        let response = self
+            .prepare_all(cluster, checked, &assumed, (&plan, incident))
+            .await
+            .map_err(unavailable)?;
         Ok(Response::new(response))
     }
 
@@ -90,15 +101,32 @@ struct Checked {
 }
 
 impl Service {
+    /// The incident of that id; `None` when no id is given.
+    async fn incident(&self, id: &str) -> Result<Option<Incident>, Status> {
+        if id.is_empty() {
+            return Ok(None);
+        }
+        let id: IncidentId = id.parse().map_err(|error| Status::invalid_argument(format!("incident: {error}")))?;
+        let incident = self
+            .kit
+            .log
+            .load(&self.kit.cluster.name, &id)
+            .await
+            .map_err(|error| Status::unavailable(format!("the incident's log cannot be read: {error}")))?;
+        Ok((incident.version > 0).then_some(incident))
+    }
+
     async fn prepare_all(
         &self,
         cluster: &Cluster,
         checked: Vec<Checked>,
         assumed: &[Assumed],
-        plan: &PlanId,
+        (plan, incident): (&PlanId, Option<Incident>),
     ) -> Result<v1::PrepareResponse, Trouble> {
         let mut items = Vec::new();
         let mut fetched = Fetched::default();
+        fetched.world.incident = incident;
+        fetched.world.systems = self.outside.systems();
         let mut places = Vec::with_capacity(checked.len());
         for Checked { step, item } in checked {
             let (action, params) = match item {
@@ -110,13 +138,14 @@ impl Service {
             };
             match action.needs(&params) {
                 Ok(needs) => {
-                    fetched.add(cluster, &needs).await?;
+                    fetched.add(cluster, &self.kit, &needs).await?;
                     places.push(Ok(items.len()));
                     items.push(Item { step, action, params });
                 }
                 Err(refused) => places.push(Err((step, Some(action), refused))),
             }
         }
+        fetched.files(&self.outside).await;
         let merged = prepare(&items, fetched.world.clone(), assumed, plan, self.kit.clock.now());
         let mut outcomes: Vec<Option<Outcome>> = merged.outcomes.into_iter().map(Some).collect();
         let mut steps = Vec::with_capacity(places.len());
@@ -127,6 +156,7 @@ impl Service {
                     let mut finishing = Finishing {
                         cluster,
                         fetched: &mut fetched,
+                        outside: &self.outside,
                         plan,
                         step: &item.step,
                     };

@@ -27,6 +27,7 @@ use paramedic_domain::{
 use paramedic_runtime::Kit;
 
 use super::{
+    calls::Outside,
     crash::{self, Moment},
     failure::{Failure, Halt},
     kubernetes::Cluster,
@@ -54,6 +55,7 @@ pub struct Worker {
     pub(crate) cluster: Cluster,
     pub(crate) catalogue: Catalogue,
     pub(crate) leases: Leases,
+    pub(crate) outside: Outside,
     pub(crate) blobs: Arc<dyn Blobs>,
     id: WorkerId,
 }
@@ -139,6 +141,7 @@ impl Worker {
         Ok(Self {
             leases: Leases::open(&kit.bus).await?,
             blobs: kit.bus.blobs(streams::ARTIFACTS).await?,
+            outside: Outside::new(kit.cluster.http.clone(), &config),
             kit,
             config,
             cluster,
@@ -276,9 +279,9 @@ impl Run<'_> {
         match action.map(|action| action.kind()) {
             Some(Kind::Read(Reader::Diagnostics)) => self.diagnose(targets).await,
             Some(Kind::Read(Reader::Health)) => self.health(targets).await,
-            Some(Kind::Read(Reader::Correlate | Reader::Pause) | Kind::Exec | Kind::Cluster | Kind::Outside | Kind::Notify) | None => {
-                Err(self.unknown_action())
-            }
+            Some(Kind::Read(Reader::Correlate)) => self.correlate().await,
+            Some(Kind::Read(Reader::Pause)) => self.wait().await,
+            Some(Kind::Exec | Kind::Cluster | Kind::Outside | Kind::Notify) | None => Err(self.unknown_action()),
         }
     }
 

@@ -75,6 +75,7 @@ pub(crate) async fn prepare(stage: &Stage, wanted: &[Wanted]) -> v1::PrepareResp
         marker: "plan_stage".into(),
         items,
         assume: Vec::new(),
+        incident: String::new(),
     };
     stage.service().prepare(Request::new(request)).await.unwrap().into_inner()
 }
@@ -104,7 +105,7 @@ pub(crate) async fn propose(stage: &Stage, wanted: &[Wanted]) -> Plan {
     plan
 }
 
-fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
+pub(crate) fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
     let id: PlanId = "plan_stage".parse().unwrap();
     let gate: GateId = "gate_stage".parse().unwrap();
     let steps: Vec<Step> = wanted
@@ -127,7 +128,10 @@ fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
                 policy: String::new(),
                 gate: change.mutates().then(|| gate.clone()),
                 timeout: Duration::from_secs(u64::try_from(prepared.timeout.unwrap().seconds).unwrap()),
-                change, estimate: None, lasts: None, }
+                change,
+                estimate: None,
+                lasts: None,
+            }
         })
         .collect();
     let held: Vec<&Step> = steps
@@ -158,10 +162,15 @@ fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
         rollback: Rollback::Automatic,
         criteria: Vec::new(),
         notes: prepared.notes,
-        steps, chosen: 0, deadline: None, estimate: None, options: Vec::new(), }
+        steps,
+        chosen: 0,
+        deadline: None,
+        estimate: None,
+        options: Vec::new(),
+    }
 }
 
-fn diagnosis() -> Diagnosis {
+pub(crate) fn diagnosis() -> Diagnosis {
     Diagnosis {
         category: Category::MemoryLeak,
         target: ObjectRef::new("apps/v1", "Deployment", Some("production"), "payment-service"),
@@ -173,5 +182,7 @@ fn diagnosis() -> Diagnosis {
         missing_sources: Vec::new(),
         recommendations: Vec::new(),
         criteria: Vec::new(),
-        engine: "test".into(), options: Vec::new(), }
+        engine: "test".into(),
+        options: Vec::new(),
+    }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
-use paramedic_catalogue::Catalogue;
+use paramedic_catalogue::{Action, Catalogue};
 use paramedic_domain::{
     approval::{Channel, Decision},
     envelope::Envelope,
@@ -17,7 +17,7 @@ use paramedic_domain::{
 };
 use paramedic_executor::{
     Config,
-    shell::{kubernetes::Cluster, prepare::Service, worker::Worker},
+    shell::{calls::Outside, kubernetes::Cluster, prepare::Service, worker::Worker},
 };
 use paramedic_runtime::{Clock, ClusterAccess, Kit, tasks};
 use paramedic_simulator::{
@@ -118,22 +118,34 @@ impl Stage {
         });
     }
 
+    /// Where the cluster's API server listens.
+    pub(crate) fn address(&self) -> String {
+        format!("http://{}", self.server.as_ref().unwrap().address())
+    }
+
     pub(crate) fn cluster(&self) -> Cluster {
         Cluster::new(self.kit.cluster.client.clone().unwrap())
+    }
+
+    /// The actions of the program and those that the configuration registers.
+    fn catalogue(&self) -> Catalogue {
+        let registered = self.config.external_actions().unwrap();
+        Catalogue::new(registered.into_iter().map(|action| Arc::new(action) as Arc<dyn Action>).collect()).unwrap()
     }
 
     pub(crate) fn service(&self) -> Service {
         Service {
             kit: self.kit.clone(),
             cluster: Some(self.cluster()),
-            catalogue: Catalogue::default(),
+            catalogue: self.catalogue(),
+            outside: Outside::new(self.kit.cluster.http.clone(), &self.config),
         }
     }
 
     /// A worker that is not fed by a consumer.
     pub(crate) async fn worker(&self, kit: &Kit, name: &str) -> Worker {
         let id = name.parse().unwrap();
-        Worker::open(kit.clone(), self.config.clone(), self.cluster(), Catalogue::default(), id)
+        Worker::open(kit.clone(), self.config.clone(), self.cluster(), self.catalogue(), id)
             .await
             .unwrap()
     }
@@ -263,7 +275,8 @@ impl Stage {
     }
 }
 
-fn client(url: &str) -> kube::Client {
+/// A client of an API server at that address.
+pub(crate) fn client(url: &str) -> kube::Client {
     let mut config = kube::Config::new(url.parse().unwrap());
     config.auth_info.token = Some(TOKEN.to_owned().into());
     kube::Client::try_from(config).unwrap()

@@ -1,10 +1,8 @@
-//! `health_check`: whether workloads are whole and their pods ready.
+//! `health_check`: whether workloads are whole, services answer and figures are as they should be.
 
-use paramedic_domain::object::ObjectRef;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use std::time::Duration;
 
-use super::{BuiltIn, parse, refuse, schema_of};
+use super::{BuiltIn, conditions::Conditions, refuse, schema_of};
 use crate::{
     action::{About, Draft, Kind, Moment, Params, Reader, Refused, Work},
     world::{Need, World},
@@ -14,7 +12,8 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "health_check",
     aliases: &["check_health"],
     about: About {
-        description: "waits until workloads are rolled out with every pod ready, and services have ready endpoints",
+        description: "waits until workloads are rolled out with every pod ready, services have ready endpoints, HTTP endpoints answer and \
+                      PromQL conditions hold",
         risk: "none: only reads",
         undo: "nothing to undo: only reads",
         dry_run: "nothing to try: only reads",
@@ -23,72 +22,27 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     kind: Kind::Read(Reader::Health),
     timeout_seconds: 300,
     typical_seconds: 15,
-    schema: schema_of::<Health>,
+    schema: schema_of::<Conditions>,
     needs,
     draft,
 };
 
-/// What must be well.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Health {
-    /// Namespace.
-    pub namespace: String,
-    /// Name of a Deployment.
-    pub deployment: Option<String>,
-    /// Name of a StatefulSet.
-    pub statefulset: Option<String>,
-    /// Name of a DaemonSet.
-    pub daemonset: Option<String>,
-    /// Name of a Service.
-    pub service: Option<String>,
-    /// Names of Services.
-    #[serde(default)]
-    pub services: Vec<String>,
-    /// Not called: readiness probes already call the pods' own endpoint, from inside the cluster.
-    pub endpoint: Option<String>,
-    /// See `endpoint`.
-    #[serde(rename = "expectedStatus", alias = "expected_status")]
-    pub expected_status: Option<u16>,
-}
-
-impl Health {
-    fn targets(&self) -> Vec<ObjectRef> {
-        let namespace = Some(self.namespace.as_str());
-        let named = |kind: &'static str, name: &Option<String>| name.as_ref().map(|name| ObjectRef::new("apps/v1", kind, namespace, name));
-        [
-            named("Deployment", &self.deployment),
-            named("StatefulSet", &self.statefulset),
-            named("DaemonSet", &self.daemonset),
-        ]
-        .into_iter()
-        .flatten()
-        .chain(
-            self.service
-                .iter()
-                .chain(&self.services)
-                .map(|name| ObjectRef::new("v1", "Service", namespace, name)),
-        )
-        .collect()
-    }
-}
+/// Longest time that a check's conditions have to hold, so that it can end within its own.
+const LONGEST: Duration = Duration::from_secs(240);
 
 fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
-    let targets = parse::<Health>(params)?.targets();
-    if targets.is_empty() {
-        return refuse("parameters: at least one of deployment, statefulset, daemonset, service and services must be given");
+    let conditions = Conditions::from_params(params)?;
+    if conditions.stable()?.is_some_and(|stable| stable > LONGEST) {
+        return refuse("parameters.stableFor: a health check looks for 4 min at most; verify_recovery looks longer");
     }
-    Ok(targets.into_iter().map(Need::Object).collect())
+    Ok(conditions.needs())
 }
 
 fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
-    let targets = parse::<Health>(params)?.targets();
-    for target in &targets {
-        world.object(target)?;
-    }
-    let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    let conditions = Conditions::from_params(params)?;
+    let targets = conditions.targets(world)?;
     Ok(Work::Read {
-        what: format!("readiness of {}", names.join(", ")),
+        what: conditions.said(&targets)?,
         targets,
     }
     .into())

@@ -1,12 +1,19 @@
 //! `notify_only`: something for people, with what was collected.
 
-use paramedic_domain::{change::Notice, id::StepId};
+use paramedic_domain::{
+    change::{Call, Notice},
+    id::StepId,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{BuiltIn, parse, schema_of};
+use super::{
+    BuiltIn, parse, schema_of,
+    ticket::{Report, ticket},
+};
 use crate::{
     action::{About, Draft, Kind, Moment, Params, Refused, Work},
+    redact::redact,
     world::{Need, World},
 };
 
@@ -14,10 +21,10 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "notify_only",
     aliases: &["notify", "create_ticket", "file_bug"],
     about: About {
-        description: "writes a report for people, with the artifacts of earlier steps",
+        description: "writes a report for people with the artifacts of earlier steps, and files it as a ticket where a tracker is configured",
         risk: "none: tells people",
-        undo: "nothing to undo: people were told",
-        dry_run: "nothing to try",
+        undo: "nothing to undo: people were told, a ticket stays",
+        dry_run: "nothing to try: trackers have no dry run",
         external: false,
     },
     kind: Kind::Notify,
@@ -28,12 +35,16 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     draft,
 };
 
+/// The type of a report that is no ticket.
+const MESSAGE: &str = "message";
+
 /// What to say, and where it should go.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NotifyOnly {
-    /// Kind of report: `jira`, `github`, `message`, ...
-    #[serde(rename = "type")]
+    /// `message` (the default), or where a ticket is filed: `jira`, `github`, `gitlab`, `gitea`, `webhook`, or the name of a configured
+    /// tracker. Without such a tracker the report is kept as a message.
+    #[serde(rename = "type", alias = "tracker")]
     kind: Option<String>,
     /// Project or repository it belongs to.
     project: Option<String>,
@@ -49,6 +60,9 @@ struct NotifyOnly {
     namespace: Option<String>,
     /// Deployment it is about.
     deployment: Option<String>,
+    /// Labels of the ticket, besides the tracker's own.
+    #[serde(default)]
+    labels: Vec<String>,
     /// Steps whose artifacts go with it: a step's id, or a name that ends in one (`heap_dump_rec-001`).
     #[serde(default)]
     attachments: Vec<String>,
@@ -59,14 +73,15 @@ fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
     Ok(Vec::new())
 }
 
-fn draft(params: &Params, _world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
     let params: NotifyOnly = parse(params)?;
     let about = match (&params.namespace, &params.deployment) {
         (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
         (None, Some(name)) | (Some(name), None) => name.clone(),
         (None, None) => String::new(),
     };
-    let place = [params.kind.as_deref(), params.project.as_deref()]
+    let kind = params.kind.as_deref().unwrap_or(MESSAGE);
+    let place = [(kind != MESSAGE).then_some(kind), params.project.as_deref()]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()
@@ -76,19 +91,42 @@ fn draft(params: &Params, _world: &World, _moment: &Moment) -> Result<Draft, Ref
         (false, true) => format!("follow up in {place}"),
         (true, true) => "follow up on this incident".to_owned(),
     });
+    let priority = params.priority.unwrap_or_default();
     let mut lines: Vec<String> = params.message.into_iter().collect();
-    let facts = [("for", Some(place)), ("priority", params.priority), ("about", Some(about))];
+    let facts = [("for", place), ("priority", priority.clone()), ("about", about)];
     lines.extend(
         facts
             .into_iter()
-            .filter_map(|(name, value)| value.filter(|value| !value.is_empty()).map(|value| format!("{name}: {value}"))),
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}: {value}")),
     );
-    Ok(Work::Notify(Notice {
-        title,
-        body: lines.join("\n"),
+    let report = Report {
+        title: redact(&title),
+        body: redact(&lines.join("\n")),
+        project: params.project.unwrap_or_default(),
+        labels: params.labels,
+        priority,
         attachments: params.attachments.iter().filter_map(|name| step_of(name)).collect(),
-    })
-    .into())
+    };
+    if kind == MESSAGE {
+        return Ok(Work::Notify(report.into_notice()).into());
+    }
+    match ticket(kind, &world.systems, &report)? {
+        Some(ticket) => Ok(Work::Call(Call::Ticket(ticket)).into()),
+        None => Ok(Draft::from(Work::Notify(report.into_notice())).note(format!(
+            "no tracker {kind:?} is configured ([[executor.trackers]]): the report {title:?} is kept as a message instead of a ticket"
+        ))),
+    }
+}
+
+impl Report {
+    fn into_notice(self) -> Notice {
+        Notice {
+            title: self.title,
+            body: self.body,
+            attachments: self.attachments,
+        }
+    }
 }
 
 /// The step that an attachment's name ends with: `heap_dump_rec-001` is an artifact of `rec-001`.

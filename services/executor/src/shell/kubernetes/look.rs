@@ -25,9 +25,7 @@ impl Cluster {
             if !next.is_empty() {
                 pairs.push(("continue", &next));
             }
-            let page = self
-                .looked(METADATA, &query(&base, &pairs), &format!("names of {kind}"))
-                .await?;
+            let page = self.looked(METADATA, &query(&base, &pairs), &format!("names of {kind}")).await?;
             let items = page.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
             names.extend(
                 items

@@ -47,7 +47,10 @@ impl Run<'_> {
         loop {
             match self.worker.cluster.get(target).await {
                 Ok(pod) if ready(&pod) => return Ok("the one that replaces it is ready".into()),
-                Ok(_) => self.progress(&format!("{target}: the one that replaces it is not ready yet")).await?,
+                Ok(_) => {
+                    self.progress(&format!("{target}: the one that replaces it is not ready yet"))
+                        .await?
+                }
                 Err(Trouble::Missing(_)) => self.progress(&format!("{target}: it is not there again yet")).await?,
                 Err(trouble @ Trouble::Transient { .. }) => tracing::warn!(%target, %trouble, "cannot look at it"),
                 Err(trouble) => return Err(Halt::looking(&trouble, self.effect())),

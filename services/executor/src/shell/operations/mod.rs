@@ -71,7 +71,7 @@ impl Run<'_> {
     }
 
     /// What a refused request means when the object it was about may have been changed meanwhile.
-    fn sending(&self, trouble: &Trouble) -> Halt {
+    pub(crate) fn sending(&self, trouble: &Trouble) -> Halt {
         match trouble {
             Trouble::Transient { sent, .. } => {
                 self.know(if *sent { Effect::Unknown } else { Effect::None });

@@ -2,11 +2,11 @@
 
 use paramedic_catalogue::{
     Refused,
-    patch::{Built, undo_marker},
+    patch::{Built, marker, undo_marker},
     prepare::{Pending, PendingRequest},
 };
 use paramedic_domain::{
-    change::{Change, Creation, Deletion, DryRun, Eviction, ObjectPatch, Operation},
+    change::{Call, Change, Creation, Deletion, DryRun, Eviction, ObjectPatch, Operation},
     id::{PlanId, StepId},
     object::ObjectRef,
     risk::{Concern, Context},
@@ -14,12 +14,16 @@ use paramedic_domain::{
 use serde_json::Value;
 
 use super::{Cluster, Trouble, fetch::Fetched};
-use crate::shell::kubernetes::{Answer, Evicted};
+use crate::shell::{
+    calls::Outside,
+    kubernetes::{Answer, Evicted},
+};
 
 /// What is needed to complete one step.
 pub(super) struct Finishing<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) fetched: &'a mut Fetched,
+    pub(super) outside: &'a Outside,
     pub(super) plan: &'a PlanId,
     pub(super) step: &'a StepId,
 }
@@ -33,6 +37,10 @@ impl Finishing<'_> {
     ) -> Result<(Result<Change, Refused>, Option<Context>), Trouble> {
         let (change, template) = match pending {
             Err(refused) => return Ok((Err(refused), None)),
+            Ok(Pending::Ready(Change::Call(Call::Request(mut request)))) => {
+                self.outside.try_out(&mut request, &marker(self.plan, self.step)).await;
+                (Change::Call(Call::Request(request)), false)
+            }
             Ok(Pending::Ready(change)) => (change, false),
             Ok(Pending::One(request)) => {
                 let template = request.template();

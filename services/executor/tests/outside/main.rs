@@ -1,0 +1,21 @@
+//! Systems outside of the cluster: each effect once, whatever is repeated, lost or dies; each undone once.
+
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, reason = "shared with the tests of the cluster, which use more of it")]
+#[path = "../cluster/faults.rs"]
+mod faults;
+#[allow(dead_code, reason = "shared with the tests of the cluster, which use more of it")]
+#[path = "../cluster/recommended.rs"]
+mod recommended;
+#[allow(dead_code, reason = "shared with the tests of the cluster, which use more of it")]
+#[path = "../cluster/stage.rs"]
+mod stage;
+mod story;
+
+mod external;
+mod figures;
+mod looking;
+mod manifests;
+mod silence;
+mod tickets;
