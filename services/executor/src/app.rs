@@ -41,7 +41,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let registered = config.external_actions()?;
     let registered = registered.into_iter().map(|action| Arc::new(action) as Arc<dyn Action>).collect();
     let catalogue = Catalogue::new(registered).map_err(|problem| Invalid::new("executor.actions", problem))?;
-    let outside = Outside::new(kit.cluster.http.clone(), &config);
+    let outside = Outside::new(&config);
     let leases = Leases::open(&kit.bus).await.context("cannot open the leases")?;
     let advancer = Advancer {
         kit: kit.clone(),

@@ -141,7 +141,7 @@ impl Worker {
         Ok(Self {
             leases: Leases::open(&kit.bus).await?,
             blobs: kit.bus.blobs(streams::ARTIFACTS).await?,
-            outside: Outside::new(kit.cluster.http.clone(), &config),
+            outside: Outside::new(&config),
             kit,
             config,
             cluster,

@@ -42,7 +42,7 @@ pub(crate) struct Stage {
     pub(crate) store: Store,
     pub(crate) config: Config,
     audit: Audit,
-    server: Option<Server>,
+    pub(crate) server: Option<Server>,
     running: JoinSet<()>,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
@@ -118,11 +118,6 @@ impl Stage {
         });
     }
 
-    /// Where the cluster's API server listens.
-    pub(crate) fn address(&self) -> String {
-        format!("http://{}", self.server.as_ref().unwrap().address())
-    }
-
     pub(crate) fn cluster(&self) -> Cluster {
         Cluster::new(self.kit.cluster.client.clone().unwrap())
     }
@@ -138,7 +133,7 @@ impl Stage {
             kit: self.kit.clone(),
             cluster: Some(self.cluster()),
             catalogue: self.catalogue(),
-            outside: Outside::new(self.kit.cluster.http.clone(), &self.config),
+            outside: Outside::new(&self.config),
         }
     }
 

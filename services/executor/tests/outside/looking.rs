@@ -40,7 +40,7 @@ impl Proxy {
         let shared = Shared {
             status: Arc::new(AtomicU16::new(200)),
             asked: Arc::default(),
-            cluster: stage.address(),
+            cluster: format!("http://{}", stage.server.as_ref().unwrap().address()),
             http: reqwest::Client::new(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

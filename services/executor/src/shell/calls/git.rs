@@ -115,25 +115,18 @@ impl<'a> Git<'a> {
 
     /// Mode and content of a file at the head of the base branch.
     pub(super) async fn file(&self, path: &str) -> Result<(String, String), Trouble> {
-        let unfit = |message: &str| Trouble::Unfit {
-            what: format!("{path} of {}", self.config.name),
-            code: 0,
-            message: message.to_owned(),
-        };
+        let no = |what: &str| Trouble::Missing(format!("{what} {path} on branch {} of {}", self.config.base, self.config.name));
         let listed = self.line(&["ls-tree", "-z", "--full-tree", "HEAD", "--", path], &[]).await?;
         let (entry, name) = listed.trim_end_matches('\0').split_once('\t').unwrap_or_default();
         let parts: Vec<&str> = entry.split(' ').collect();
         match parts.as_slice() {
             [mode @ ("100644" | "100755"), "blob", id] if name == path => {
                 let content = self.run(&["cat-file", "blob", id], &[], false).await?;
-                let content = String::from_utf8(content).map_err(|_| unfit("is not text"))?;
+                let content = String::from_utf8(content).map_err(|_| no("a text file"))?;
                 Ok(((*mode).to_owned(), content))
             }
-            [] | [""] => Err(Trouble::Missing(format!(
-                "{path} on branch {} of {}",
-                self.config.base, self.config.name
-            ))),
-            _ => Err(unfit("is no ordinary file")),
+            [] | [""] => Err(no("file")),
+            _ => Err(no("an ordinary file")),
         }
     }
 

@@ -128,7 +128,7 @@ fn said(error: &reqwest::Error) -> String {
 /// What is wrong with an answer, if anything is.
 pub(super) fn judge(what: &str, changes: bool, answer: &Answer) -> Option<Trouble> {
     let code = answer.status.as_u16();
-    if code < 400 {
+    if code < 300 {
         return None;
     }
     let (what, words) = (what.to_owned(), answer.words());
@@ -139,6 +139,11 @@ pub(super) fn judge(what: &str, changes: bool, answer: &Answer) -> Option<Troubl
             .is_some_and(|value| *name == "retry-after" || value == "0")
     });
     Some(match code {
+        300..=399 => Trouble::Unfit {
+            what,
+            code,
+            message: "it has moved: configure its present address".into(),
+        },
         404 | 410 => Trouble::Missing(what),
         408 | 425 | 429 => Trouble::Transient {
             what,

@@ -12,7 +12,7 @@ mod silence;
 mod ticket;
 mod upload;
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use paramedic_catalogue::{
     patch::marker,
@@ -32,6 +32,9 @@ use super::{
 };
 use crate::config::{self, Config};
 
+/// Longest wait for a connection; every request says itself how long it waits for the answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The way to the systems outside of the cluster.
 #[derive(Clone)]
 pub struct Outside {
@@ -40,9 +43,19 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// The systems of this configuration, reached through this client.
+    /// The systems of this configuration. Redirects are not followed: a token goes to the address that was configured and to
+    /// no other.
+    ///
+    /// # Panics
+    /// When the process has no TLS provider; its own HTTP client could not have been built then.
     #[must_use]
-    pub fn new(http: reqwest::Client, config: &Config) -> Self {
+    pub fn new(config: &Config) -> Self {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .user_agent(concat!("paramedic/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .expect("the process's own client was built in the same way");
         Self {
             http,
             config: Arc::new(config.clone()),
@@ -152,10 +165,13 @@ async fn secret(what: &str, path: &Path) -> Result<Option<String>, Trouble> {
     }
     match tokio::fs::read_to_string(path).await {
         Ok(text) => Ok(Some(text.trim().to_owned())),
-        Err(error) => Err(Trouble::Unfit {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Trouble::Missing(format!("file {} with the token of {what}", path.display())))
+        }
+        Err(error) => Err(Trouble::Transient {
             what: format!("token of {what}"),
-            code: 0,
-            message: format!("cannot read {}: {error}", path.display()),
+            detail: format!("cannot read {}: {error}", path.display()),
+            sent: false,
         }),
     }
 }
