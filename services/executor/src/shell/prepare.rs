@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use paramedic_catalogue::{
     Action, Catalogue, Params, Refused,
-    actions::violation,
+    actions::{unplaced, violation},
     prepare::{Assumed, Item, Outcome, prepare},
 };
 use paramedic_domain::{
@@ -97,8 +97,11 @@ impl ExecutorService for Service {
 /// An item whose action and parameters are known to be good, or why not.
 struct Checked {
     step: StepId,
-    item: Result<(Arc<dyn Action>, Params), (Option<Arc<dyn Action>>, Refused)>,
+    item: Result<(Arc<dyn Action>, Params), Unfit>,
 }
+
+/// The action, if there is one, and what is wrong.
+type Unfit = (Option<Arc<dyn Action>>, Refused);
 
 impl Service {
     /// The incident of that id; `None` when no id is given.
@@ -133,6 +136,13 @@ impl Service {
                 Ok(good) => good,
                 Err((action, refused)) => {
                     places.push(Err((step, action, refused)));
+                    continue;
+                }
+            };
+            let params = match fetched.placed(cluster, action.as_ref(), params).await? {
+                Ok(params) => params,
+                Err(refused) => {
+                    places.push(Err((step, Some(action), refused)));
                     continue;
                 }
             };
@@ -242,6 +252,8 @@ fn check(catalogue: &Catalogue, item: v1::PrepareItem) -> Result<Checked, Status
     };
     let checked = match violation(action.as_ref(), &params) {
         None => Ok((action.clone(), params)),
+        // It is checked again when it is known where its object is.
+        Some(_) if unplaced(action.as_ref(), &params).is_some() => Ok((action.clone(), params)),
         Some(refused) => Err((Some(action.clone()), refused)),
     };
     Ok(Checked { step, item: checked })

@@ -8,5 +8,6 @@ mod stage;
 
 mod actions;
 mod drift;
+mod objects;
 mod once;
 mod story;

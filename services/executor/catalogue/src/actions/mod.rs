@@ -15,17 +15,18 @@ mod git;
 mod health;
 mod hpa;
 mod image;
-#[cfg(test)]
-mod infrastructure_tests;
 mod jobs;
 mod named;
 mod network_policy;
 mod node;
 mod notify;
+#[cfg(test)]
+mod object_tests;
 mod one_by_one;
 #[cfg(test)]
 mod outside_tests;
 mod pdb;
+mod place;
 mod quarantine;
 mod resize;
 mod resources;
@@ -45,8 +46,6 @@ mod verify_recovery;
 mod volume;
 mod wait;
 mod workload;
-#[cfg(test)]
-mod workload_tests;
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,6 +61,7 @@ use crate::{
 pub use conditions::{Comparison, Conditions, Endpoint, Port, Query};
 pub use correlate::Correlation;
 pub use diagnostics::{Diagnostics, Wanted, heap_dump_command, thread_dump_command};
+pub use place::{placed, unplaced};
 pub use verify_recovery::{STABLE, VERIFY_RECOVERY};
 pub use wait::Pause;
 pub(crate) use workload::WORKLOADS;

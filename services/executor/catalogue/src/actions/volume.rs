@@ -10,6 +10,7 @@ use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused, Request},
     patch::{Edit, Path},
     quantity::milli,
+    references::items,
     world::{self, Need, World, with_uid},
 };
 
@@ -105,7 +106,24 @@ fn needs_expand(params: &Params) -> Result<Vec<Need>, Refused> {
         Need::Object(claim(&params.namespace, &params.pvc)),
         Need::Kind(classes()),
         Need::Kind(world::Kind::within("v1", "ResourceQuota", &params.namespace)),
+        Need::Kind(pods(&params.namespace)),
     ])
+}
+
+fn pods(namespace: &str) -> world::Kind {
+    world::Kind::within("v1", "Pod", namespace)
+}
+
+/// Whether no pod mounts the claim: then nothing makes its file system larger yet. Pods that may not be listed may mount it.
+fn unused(world: &World, params: &Expand) -> bool {
+    let mounts = |pod: &Value| {
+        items(pod, "/spec/volumes")
+            .filter_map(|volume| volume.pointer("/persistentVolumeClaim/claimName")?.as_str())
+            .any(|name| name == params.pvc)
+    };
+    world
+        .all(&pods(&params.namespace))
+        .is_some_and(|pods| !pods.iter().any(|(_, pod)| mounts(pod)))
 }
 
 fn expand(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
@@ -143,11 +161,14 @@ fn expand(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Ref
         )));
     }
     fits_the_quotas(world, &params, wanted - present)?;
+    let unused = unused(world, &params);
+    let wait = if unused { Wait::Accepted } else { Wait::Resized };
     let draft = Draft::from(
         ObjectEdit::plain(with_uid(&target, object), vec![Edit::set(path, params.size.as_str())])
-            .wait(Wait::Resized)
+            .wait(wait)
             .irreversible("a volume cannot shrink"),
-    );
+    )
+    .notes(unused.then(|| format!("no pod mounts {target} now: its file system grows when one does, so this is not waited for")));
     let class = object.pointer("/spec/storageClassName").and_then(Value::as_str).unwrap_or_default();
     match world.all(&classes()) {
         None => Ok(draft.note(format!(

@@ -26,7 +26,10 @@ impl Cluster {
                 pairs.push(("continue", &next));
             }
             let page = self.looked(METADATA, &query(&base, &pairs), &format!("names of {kind}")).await?;
-            let items = page.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            // A server that answers with something else than a list has not said which names there are.
+            let Some(items) = page.get("items").and_then(Value::as_array) else {
+                return Err(Trouble::Missing(format!("a list of the names of {kind}")));
+            };
             names.extend(
                 items
                     .iter()

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use paramedic_catalogue::{
-    Need, World,
+    Action, Need, Params, Refused, World,
+    actions::{placed, unplaced, violation},
     context::context,
     room::asked,
     world::{Kind, Lookup, served},
@@ -214,6 +215,25 @@ impl Fetched {
             self.world.asked = pods.map(|pods| asked(&pods));
         }
         Ok(())
+    }
+
+    /// The parameters with the namespace of the object they name, if they leave it out.
+    pub(super) async fn placed(
+        &mut self,
+        cluster: &Cluster,
+        action: &dyn Action,
+        params: Params,
+    ) -> Result<Result<Params, Refused>, Trouble> {
+        let Some(wanted) = unplaced(action, &params) else {
+            return Ok(Ok(params));
+        };
+        self.named(cluster, &wanted).await?;
+        Ok(
+            placed(&self.world, &wanted, &params).and_then(|params| match violation(action, &params) {
+                None => Ok(params),
+                Some(refused) => Err(refused),
+            }),
+        )
     }
 
     /// The surroundings of an object, for its risk.
