@@ -1,5 +1,6 @@
 //! Configuration of the executor role.
 
+mod actions;
 mod systems;
 
 use std::time::Duration;
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::rules::Rules;
 
+pub use actions::{Action, ActionKind, DryRun};
 pub(crate) use systems::split_author;
-pub use systems::{Action, ActionKind, Alertmanager, DryRun, Repository, Tracker};
+pub use systems::{Alertmanager, Repository, Tracker};
 
 /// Defaults of the `[executor]` section.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
