@@ -222,7 +222,7 @@ mod tests {
             "2Gi",
             "3Gi",
             &claims.digest.to_string(),
-            "Server-side dry run: accepted.",
+            "Dry run: accepted.",
             "method=\"post\"",
         ] {
             assert!(page.contains(wanted), "{wanted} is missing in {page}");

@@ -188,7 +188,21 @@ fn whatever_else_ends_a_workflow_goes_to_a_person_except_drift() {
             Some("nobody answered gate_1"),
         ),
         (WorkflowOutcome::Stuck, failed(FailureKind::Drift), Some("could not be undone")),
-        (WorkflowOutcome::Cancelled, Some(FailureCause::Cancelled), None),
+        (
+            WorkflowOutcome::Cancelled,
+            Some(FailureCause::Cancelled),
+            Some("a person cancelled it"),
+        ),
+        (
+            WorkflowOutcome::Failed,
+            failed(FailureKind::Permanent),
+            Some("its changes stay: step rec-003 failed"),
+        ),
+        (
+            WorkflowOutcome::RolledBack,
+            Some(FailureCause::Deadline),
+            Some("longer than its plan allows"),
+        ),
     ];
     for (outcome, cause, expected) in table {
         let mut story = Story::finished(outcome, cause);
