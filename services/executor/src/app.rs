@@ -16,7 +16,7 @@ use crate::{
     config::Config,
     metrics,
     shell::{
-        advance::{Advancer, KINDS, NoCluster},
+        advance::{Advancer, KINDS, NoCluster, StepThenAdvance},
         calls::Outside,
         kubernetes::Cluster,
         prepare::Service,
@@ -49,11 +49,13 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         rules: config.rules(kit.cluster.mode),
     };
     let steps: Arc<dyn Handler> = match cluster.clone() {
-        Some(cluster) => Arc::new(
-            Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
+        Some(cluster) => Arc::new(StepThenAdvance {
+            worker: Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
                 .await
                 .context("cannot open leases and artifacts")?,
-        ),
+            kit: kit.clone(),
+            rules: config.rules(kit.cluster.mode),
+        }),
         None => Arc::new(NoCluster),
     };
     let service = Service {

@@ -11,7 +11,7 @@ use paramedic_bus::{
 use paramedic_domain::{envelope::Envelope, event::Event, id::PlanId, plan::Plan};
 use paramedic_runtime::Kit;
 
-use super::worker::later;
+use super::worker::{Worker, later};
 use crate::core::{
     advance::{advance, wake},
     rules::Rules,
@@ -50,13 +50,7 @@ impl Handler for Advancer {
         let decided = self
             .kit
             .log
-            .decide(
-                &event.cluster,
-                &event.incident,
-                Some(&event.id),
-                &self.kit.clock,
-                |incident, now| advance(incident, &self.rules, now),
-            )
+            .decide_on(event, &self.kit.clock, |incident, now| advance(incident, &self.rules, now))
             .await;
         let incident = match decided {
             Ok(decided) => decided.incident,
@@ -95,6 +89,33 @@ impl Advancer {
             self.leases.release(&target.lease_key(&event.cluster), id.as_str()).await?;
         }
         Ok(())
+    }
+}
+
+/// Runs a step and then asks what follows from its outcome, at once: the event of the outcome leads to the same question,
+/// one delivery later, if this process dies in between.
+pub struct StepThenAdvance {
+    pub(crate) worker: Worker,
+    pub(crate) kit: Kit,
+    pub(crate) rules: Rules,
+}
+
+#[async_trait]
+impl Handler for StepThenAdvance {
+    async fn handle(&self, event: &Envelope, delivery: u32) -> Verdict {
+        let verdict = self.worker.handle(event, delivery).await;
+        if verdict != Verdict::Done {
+            return verdict;
+        }
+        let decided = self
+            .kit
+            .log
+            .decide_on(event, &self.kit.clock, |incident, now| advance(incident, &self.rules, now))
+            .await;
+        match decided {
+            Ok(_) => Verdict::Done,
+            Err(error) => error.verdict(),
+        }
     }
 }
 

@@ -157,9 +157,8 @@ impl Worker {
     async fn work(&self, event: &Envelope, attempt: &Attempt) -> Result<(), LogError> {
         let taken = self.append(event, |incident| outcome::take(incident, attempt)).await?;
         let Ok(step) = current(&taken, attempt) else { return Ok(()) };
-        let Some(started) = self.started(event, attempt).await? else {
-            return Ok(());
-        };
+        let state = taken.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
+        let started = state.and_then(|state| state.began).unwrap_or(event.time);
         let run = Run {
             worker: self,
             event,
@@ -205,32 +204,13 @@ impl Worker {
         &self,
         event: &Envelope,
         mut decide: impl FnMut(&Incident) -> Vec<Event> + Send,
-    ) -> Result<Incident, LogError> {
+    ) -> Result<Arc<Incident>, LogError> {
         let decided = self
             .kit
             .log
-            .decide(&event.cluster, &event.incident, Some(&event.id), &self.kit.clock, |incident, _| {
-                decide(incident)
-            })
+            .decide_on(event, &self.kit.clock, |incident, _| decide(incident))
             .await?;
         Ok(decided.incident)
-    }
-
-    /// When the attempt was first started: a worker that takes over inherits its deadline.
-    async fn started(&self, event: &Envelope, attempt: &Attempt) -> Result<Option<Timestamp>, LogError> {
-        let log = self.kit.log.read(&event.cluster, &event.incident).await?;
-        Ok(log.iter().find_map(|recorded| match &recorded.envelope.event {
-            Event::StepStarted {
-                plan,
-                step,
-                direction,
-                attempt: number,
-                ..
-            } if *plan == attempt.plan && *step == attempt.step && *direction == attempt.direction && *number == attempt.number => {
-                Some(recorded.envelope.time)
-            }
-            _ => None,
-        }))
     }
 }
 

@@ -216,7 +216,12 @@ impl Model {
 
     /// The next moment at which a message that waits comes again, or a person answers before that.
     fn due(&mut self) -> Option<Timestamp> {
-        if self.incident.run.as_ref().is_some_and(|run| matches!(run.rollback, RollbackState::Asked { .. })) {
+        if self
+            .incident
+            .run
+            .as_ref()
+            .is_some_and(|run| matches!(run.rollback, RollbackState::Asked { .. }))
+        {
             self.answer();
         }
         self.log

@@ -140,15 +140,17 @@ pub(crate) fn story() -> impl Strategy<Value = Story> {
         proptest::bool::weighted(0.1),
         vec(any::<u16>(), 0..120),
     )
-        .prop_map(|(steps, gates, rollback, answer, words, deadline, parallel, cancel, choices)| Story {
-            steps,
-            gates,
-            rollback,
-            answer,
-            words,
-            deadline,
-            parallel,
-            cancel,
-            choices,
-        })
+        .prop_map(
+            |(steps, gates, rollback, answer, words, deadline, parallel, cancel, choices)| Story {
+                steps,
+                gates,
+                rollback,
+                answer,
+                words,
+                deadline,
+                parallel,
+                cancel,
+                choices,
+            },
+        )
 }

@@ -141,6 +141,7 @@ pub async fn run_messages(
             () = drain.cancelled() => break,
             slot = slots.clone().acquire_owned() => slot.expect("the semaphore is never closed"),
         };
+        consumer.expect(slots.available_permits() + 1);
         let delivery = tokio::select! {
             () = drain.cancelled() => break,
             delivery = consumer.next() => delivery,
@@ -182,6 +183,10 @@ impl Worker {
         let span = tracing::info_span!("consume", otel.name = format!("{} {kind}", self.durable), otel.kind = "consumer", consumer = self.durable, %incident, seq = message.seq, delivery = delivery.attempt, queued_ms);
         trace::set_parent(&span, &message.headers);
         async {
+            if let Err(error) = delivery.settle.counted().await {
+                tracing::warn!(%error, "the delivery could not be counted; it will come again");
+                return;
+            }
             let verdict = if delivery.attempt > MAX_DELIVERIES {
                 Verdict::Reject {
                     reason: format!("given up after {MAX_DELIVERIES} deliveries"),

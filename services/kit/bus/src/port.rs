@@ -165,6 +165,10 @@ pub trait Bus: Send + Sync + 'static {
 /// A pull consumer. Not cloneable: open another one of the same name to compete.
 #[async_trait]
 pub trait Consumer: Send {
+    /// Says how many deliveries the caller can take now, the next one included, so that they can be asked for together.
+    /// Without a word it is one.
+    fn expect(&mut self, deliveries: usize);
+
     /// Waits for the next delivery. Cancel-safe: dropping the future loses nothing (the message is redelivered).
     async fn next(&mut self) -> Result<Delivery, Error>;
 }
@@ -182,6 +186,8 @@ pub struct Delivery {
 /// The verdicts on a delivery.
 #[async_trait]
 pub trait Settle: Send + Sync {
+    /// Resolves once the delivery is counted: a message that kills whoever touches it must not be touched before that.
+    async fn counted(&self) -> Result<(), Error>;
     /// Done: never deliver it again.
     async fn ack(&self) -> Result<(), Error>;
     /// Deliver again after `delay` (the timer of the whole system: survives restarts; see the crate docs for how exactly).

@@ -78,6 +78,9 @@ pub struct StepRun {
     pub undo_attempts: u32,
     /// When a worker first began.
     pub started: Option<Timestamp>,
+    /// When a worker first began the latest attempt, forward or undo.
+    #[serde(default)]
+    pub began: Option<Timestamp>,
     /// When it succeeded, failed, was skipped or undone.
     pub finished: Option<Timestamp>,
     /// What is known of its effect.
@@ -170,6 +173,7 @@ impl Run {
             attempts: 0,
             undo_attempts: 0,
             started: None,
+            began: None,
             finished: None,
             effect: Effect::None,
             failure: None,

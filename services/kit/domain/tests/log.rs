@@ -70,7 +70,11 @@ fn plan() -> Plan {
         undo: serde_json::from_str(r#"[{"op":"replace","path":"/spec/replicas","value":2}]"#).unwrap(),
         diff: Vec::new(),
         dry_run: DryRun::Accepted { warnings: Vec::new() },
-        wait: Wait::Accepted, irreversible: None, owner: None, subresource: None, };
+        wait: Wait::Accepted,
+        irreversible: None,
+        owner: None,
+        subresource: None,
+    };
     let step = Step {
         id: "scale".parse().unwrap(),
         action: "scale".into(),
@@ -85,7 +89,10 @@ fn plan() -> Plan {
         },
         policy: String::new(),
         gate: Some("gate_one".parse().unwrap()),
-        timeout: std::time::Duration::from_secs(60), estimate: None, lasts: None, };
+        timeout: std::time::Duration::from_secs(60),
+        estimate: None,
+        lasts: None,
+    };
     let gate = Gate {
         id: "gate_one".parse().unwrap(),
         steps: vec![step.id.clone()],
@@ -106,7 +113,12 @@ fn plan() -> Plan {
         gates: vec![gate],
         rollback: Rollback::Automatic,
         criteria: Vec::new(),
-        notes: Vec::new(), chosen: 0, deadline: None, estimate: None, options: Vec::new(), }
+        notes: Vec::new(),
+        chosen: 0,
+        deadline: None,
+        estimate: None,
+        options: Vec::new(),
+    }
 }
 
 fn asked() -> Log {

@@ -147,7 +147,9 @@ fn a_deletion_that_nothing_replaces_is_critical_and_words_are_none() {
         Change::Delete(Deletion {
             target: target.clone(),
             owner,
-            dry_run: DryRun::Accepted { warnings: Vec::new() }, restore: None, })
+            dry_run: DryRun::Accepted { warnings: Vec::new() },
+            restore: None,
+        })
     };
     assert_eq!(assess(&delete(None), &Context::default()).level, RiskLevel::Critical);
     assert_eq!(assess(&delete(owner), &Context::default()).level, RiskLevel::Medium);

@@ -176,7 +176,6 @@ impl Shared {
         batch.insert(NEXT, &queue.next.to_be_bytes());
         batch.insert(pending_key(seq), saved(pending));
         self.tree.apply_batch(batch).map_err(broken)?;
-        // The count is durable before the message is handed out: a message that kills its reader is counted all the same.
         let durable = self.store.commit(None);
         drop(state);
         Ok(Look::Found(Box::new(Claim {
@@ -196,7 +195,7 @@ impl Shared {
             grown.as_mut().enable();
             changed.as_mut().enable();
             match self.look()? {
-                Look::Found(claim) => return claim.hand_over().await,
+                Look::Found(claim) => return Ok(claim.hand_over()),
                 Look::More => tokio::task::yield_now().await,
                 Look::Wait(until) => {
                     let timer = async {
@@ -268,21 +267,19 @@ impl Shared {
 }
 
 impl Claim {
-    async fn hand_over(mut self: Box<Self>) -> Result<Delivery, Error> {
-        if let Some(durable) = self.durable.take() {
-            durable.wait().await?;
-        }
+    fn hand_over(mut self: Box<Self>) -> Delivery {
         let message = self.message.take().expect("taken once, here");
         let held = Held {
             shared: self.shared.clone(),
             seq: self.seq,
             attempt: self.attempt,
+            counted: tokio::sync::Mutex::new(self.durable.take()),
         };
-        Ok(Delivery {
+        Delivery {
             message,
             attempt: self.attempt,
             settle: Box::new(held),
-        })
+        }
     }
 }
 
@@ -300,6 +297,9 @@ struct Puller {
 
 #[async_trait]
 impl Consumer for Puller {
+    /// Nothing to do: a message costs no round trip.
+    fn expect(&mut self, _deliveries: usize) {}
+
     async fn next(&mut self) -> Result<Delivery, Error> {
         self.shared.next().await
     }
@@ -309,10 +309,19 @@ struct Held {
     shared: Arc<Shared>,
     seq: u64,
     attempt: u32,
+    /// Its count, until that is durable.
+    counted: tokio::sync::Mutex<Option<Durable>>,
 }
 
 #[async_trait]
 impl Settle for Held {
+    async fn counted(&self) -> Result<(), Error> {
+        match self.counted.lock().await.take() {
+            Some(durable) => durable.wait().await,
+            None => Ok(()),
+        }
+    }
+
     async fn ack(&self) -> Result<(), Error> {
         self.shared.settle(self.seq)?.wait().await
     }

@@ -1,4 +1,4 @@
-//! A durable pull consumer, one message at a time.
+//! A durable pull consumer: as many messages as its owner can take are asked for together.
 
 use std::time::Duration;
 
@@ -34,15 +34,20 @@ pub(super) struct Puller {
     inbox: Subject,
     replies: Subscriber,
     connections: watch::Receiver<u64>,
-    /// When the server was last heard of the request under way; `None`: no request is.
+    /// When the server was last heard of the requests under way; `None`: none is.
     asked: Option<Instant>,
+    /// Messages asked for that have not come.
+    owed: usize,
+    /// Messages that the owner can take.
+    wanted: usize,
 }
 
 /// What a reply means.
 enum Reply {
     Delivery(Message),
     StillThere,
-    AskAgain,
+    /// A request ended with so many messages missing; `None`: the server does not say.
+    Ended(Option<usize>),
     AskLater,
     Gone(String),
 }
@@ -86,6 +91,8 @@ impl Puller {
             replies,
             connections,
             asked: None,
+            owed: 0,
+            wanted: 1,
         })
     }
 
@@ -101,17 +108,25 @@ impl Puller {
         // What a reconnect before this request says is of no interest to it.
         self.connections.mark_unchanged();
         self.asked = Some(Instant::now());
+        let more = self.wanted.saturating_sub(self.owed).max(1);
+        self.owed += more;
         let request = BatchConfig {
-            batch: 1,
+            batch: more,
             expires: Some(EXPIRES),
             idle_heartbeat: HEARTBEAT,
             ..BatchConfig::default()
         };
         let sent = self.consumer.request_batch(request, self.inbox.clone()).await;
         sent.map_err(|e| {
-            self.asked = None;
+            self.forget();
             errors::unavailable(&format!("consumer {}", self.name), &e)
         })
+    }
+
+    /// Nothing is on its way any more, as far as one can tell.
+    fn forget(&mut self) {
+        self.asked = None;
+        self.owed = 0;
     }
 
     fn delivery(&self, message: Message) -> Result<Delivery, Error> {
@@ -142,29 +157,30 @@ impl Puller {
 
 #[async_trait]
 impl Consumer for Puller {
+    fn expect(&mut self, deliveries: usize) {
+        self.wanted = deliveries.max(1);
+    }
+
     async fn next(&mut self) -> Result<Delivery, Error> {
         loop {
+            if self.asked.is_none() || self.owed * 2 <= self.wanted.saturating_sub(1) {
+                self.ask().await?;
+            }
             // Something may have arrived while nobody waited.
             let waiting = self.replies.next().now_or_never();
             let reply = match waiting {
                 Some(reply) => reply,
                 None => {
-                    let heard = match self.asked {
-                        Some(heard) => heard,
-                        None => {
-                            self.ask().await?;
-                            continue;
-                        }
-                    };
+                    let heard = self.asked.unwrap_or_else(Instant::now);
                     tokio::select! {
                         reply = self.replies.next() => reply,
                         Ok(()) = self.connections.changed() => {
-                            self.asked = None;
+                            self.forget();
                             continue;
                         }
                         () = tokio::time::sleep_until(heard + SILENCE) => {
                             tracing::warn!(consumer = %self.name, "nats forgot a request for a message, asking again");
-                            self.asked = None;
+                            self.forget();
                             continue;
                         }
                     }
@@ -173,17 +189,21 @@ impl Consumer for Puller {
             let message = reply.ok_or_else(|| Error::Unavailable("nats: connection closed".into()))?;
             match read(message) {
                 Reply::Delivery(message) => {
-                    self.asked = None;
+                    self.owed = self.owed.saturating_sub(1);
+                    self.asked = (self.owed > 0).then(Instant::now);
                     return self.delivery(message);
                 }
                 Reply::StillThere => self.asked = Some(Instant::now()),
-                Reply::AskAgain => self.asked = None,
+                Reply::Ended(missing) => {
+                    self.owed = self.owed.saturating_sub(missing.unwrap_or(usize::MAX));
+                    self.asked = self.asked.filter(|_| self.owed > 0);
+                }
                 Reply::AskLater => {
                     tokio::time::sleep(PAUSE).await;
-                    self.asked = None;
+                    self.forget();
                 }
                 Reply::Gone(why) => {
-                    self.asked = None;
+                    self.forget();
                     return Err(Error::Unavailable(format!("consumer {}: {why}: open it again", self.name)));
                 }
             }
@@ -196,10 +216,15 @@ fn read(message: Message) -> Reply {
     match message.status {
         None | Some(StatusCode::OK) => Reply::Delivery(message),
         Some(StatusCode::IDLE_HEARTBEAT) => Reply::StillThere,
-        Some(StatusCode::TIMEOUT) => Reply::AskAgain,
+        Some(StatusCode::TIMEOUT) => Reply::Ended(missing(&message)),
         Some(_) if why.contains("Consumer Deleted") => Reply::Gone(why.to_string()),
         Some(_) => Reply::AskLater,
     }
+}
+
+/// Messages that the server did not send of the request that ended.
+fn missing(message: &Message) -> Option<usize> {
+    message.headers.as_ref()?.get("Nats-Pending-Messages")?.as_str().parse().ok()
 }
 
 fn is_start_conflict(error: &ConsumerError) -> bool {
@@ -225,8 +250,15 @@ impl Held {
 
 #[async_trait]
 impl Settle for Held {
+    /// The server counted it before it sent it.
+    async fn counted(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Not confirmed: an acknowledgement that is lost on its way only means that the message comes again.
     async fn ack(&self) -> Result<(), Error> {
-        self.tell(AckKind::Ack).await
+        let sent = self.message.ack_with(AckKind::Ack).await;
+        sent.map_err(|e| errors::unavailable(&format!("settle a message of {}", self.name), &e))
     }
 
     async fn nak(&self, delay: Duration) -> Result<(), Error> {
@@ -234,7 +266,8 @@ impl Settle for Held {
     }
 
     async fn in_progress(&self) -> Result<(), Error> {
-        self.tell(AckKind::Progress).await
+        let sent = self.message.ack_with(AckKind::Progress).await;
+        sent.map_err(|e| errors::unavailable(&format!("keep a message of {}", self.name), &e))
     }
 
     async fn term(&self, reason: &str) -> Result<(), Error> {

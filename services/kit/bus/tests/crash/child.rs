@@ -103,6 +103,7 @@ async fn consume(bus: SharedBus) {
             let mut consumer = bus.consumer(&worker()).await.expect("consumer");
             loop {
                 let delivery = consumer.next().await.expect("next");
+                delivery.settle.counted().await.expect("counted");
                 report(&format!("got {} {}", delivery.message.seq, delivery.attempt));
                 delivery.settle.ack().await.expect("ack");
                 report(&format!("acked {} {}", delivery.message.seq, delivery.attempt));

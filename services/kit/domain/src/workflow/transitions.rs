@@ -87,6 +87,7 @@ impl Run {
             (Direction::Forward, StepState::Waiting | StepState::Failed { .. }) if attempt == run.attempts + 1 => {
                 run.state = StepState::Scheduled;
                 run.attempts = attempt;
+                run.began = None;
                 true
             }
             (Direction::Undo, StepState::Succeeded | StepState::Failed { .. } | StepState::UndoFailed { .. })
@@ -94,6 +95,7 @@ impl Run {
             {
                 run.state = StepState::UndoScheduled;
                 run.undo_attempts = attempt;
+                run.began = None;
                 true
             }
             _ => false,
@@ -107,10 +109,12 @@ impl Run {
             (Direction::Forward, StepState::Scheduled | StepState::Running { .. }) if attempt == run.attempts => {
                 run.state = StepState::Running { worker: worker.clone() };
                 run.started.get_or_insert(at);
+                run.began.get_or_insert(at);
                 true
             }
             (Direction::Undo, StepState::UndoScheduled | StepState::Undoing { .. }) if attempt == run.undo_attempts => {
                 run.state = StepState::Undoing { worker: worker.clone() };
+                run.began.get_or_insert(at);
                 true
             }
             _ => false,

@@ -25,10 +25,19 @@ impl NatsServer {
 
     /// Starts a server with more lines in its configuration file.
     pub async fn start_with(extra: &str) -> Result<Self> {
+        Self::start_configured("", extra).await
+    }
+
+    /// Starts a server that has every message on the disk before it acknowledges it.
+    pub async fn with_sync_always() -> Result<Self> {
+        Self::start_configured("sync_interval: always", "").await
+    }
+
+    async fn start_configured(jetstream: &str, extra: &str) -> Result<Self> {
         let directory = TempDir::with_prefix("nats-")?;
         let port = free_port()?;
         let config = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n{extra}\n",
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\"\n{jetstream} }}\n{extra}\n",
             directory.path().join("store").display()
         );
         fs::write(directory.path().join("nats.conf"), config)?;

@@ -1,6 +1,8 @@
 //! The incident log: append by compare-and-set, load by folding.
 
-use std::time::Duration;
+mod cache;
+
+use std::{sync::Arc, time::Duration};
 
 use backoff::{ExponentialBackoffBuilder, backoff::Backoff};
 use jiff::Timestamp;
@@ -13,6 +15,7 @@ use paramedic_domain::{
     subject::{self, Subject},
 };
 
+use self::cache::{Cache, Loaded};
 use crate::{Append, Error, Expect, Headers, SharedBus, Start, consume::Verdict, streams, trace};
 
 /// The clock as the bus needs it.
@@ -74,7 +77,7 @@ impl LogError {
 #[derive(Debug)]
 pub struct Decided {
     /// The incident after it.
-    pub incident: Incident,
+    pub incident: Arc<Incident>,
     /// The events that this call appended.
     pub appended: Vec<Envelope>,
 }
@@ -90,19 +93,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct IncidentLog {
     bus: SharedBus,
+    cache: Cache,
 }
 
-struct Loaded {
-    incident: Incident,
-    /// Sequence in the stream of the incident's last event; what the next append expects.
-    last: u64,
+/// How new the state must be that a decision is made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    /// As new as the log.
+    Newest,
+    /// It holds the event of this sequence.
+    AtLeast(u64),
 }
 
 impl IncidentLog {
     /// The logs kept on `bus`.
     #[must_use]
     pub fn new(bus: SharedBus) -> Self {
-        Self { bus }
+        Self {
+            bus,
+            cache: Cache::default(),
+        }
     }
 
     /// The incident as its log stands; version 0 if there is none.
@@ -110,7 +120,12 @@ impl IncidentLog {
     /// # Errors
     /// When the bus is unavailable or the log is damaged.
     pub async fn load(&self, cluster: &ClusterId, id: &IncidentId) -> Result<Incident, LogError> {
-        Ok(self.load_with_position(cluster, id).await?.incident)
+        let place = self.cache.place(cluster, id);
+        let mut kept = place.lock().await;
+        let loaded = self.refreshed(&mut kept, cluster, id, Needed::Newest).await?;
+        let incident = (*loaded.incident).clone();
+        *kept = Some(loaded);
+        Ok(incident)
     }
 
     /// The whole log, oldest first.
@@ -119,7 +134,7 @@ impl IncidentLog {
     /// When the bus is unavailable or a message is not an event.
     pub async fn read(&self, cluster: &ClusterId, id: &IncidentId) -> Result<Vec<Recorded>, LogError> {
         Ok(self
-            .read_with_positions(cluster, id)
+            .read_with_positions(cluster, id, Start::Beginning)
             .await?
             .into_iter()
             .map(|(_, recorded)| recorded)
@@ -157,6 +172,33 @@ impl IncidentLog {
         id: &IncidentId,
         causation: Option<&EventId>,
         clock: &dyn Now,
+        decide: impl FnMut(&Incident, Timestamp) -> Vec<Event> + Send,
+    ) -> Result<Decided, LogError> {
+        self.decide_from(cluster, id, (causation, Needed::Newest), clock, decide).await
+    }
+
+    /// The same for whoever handles `event`: the state that `decide` sees holds it, but perhaps not what others appended a
+    /// moment ago. That is enough: a decision on less than everything is refused and made again if it appends, and whatever
+    /// was not seen is an event that somebody is given to handle.
+    ///
+    /// # Errors
+    /// As [`Self::decide`].
+    pub async fn decide_on(
+        &self,
+        event: &Envelope,
+        clock: &dyn Now,
+        decide: impl FnMut(&Incident, Timestamp) -> Vec<Event> + Send,
+    ) -> Result<Decided, LogError> {
+        let from = (Some(&event.id), Needed::AtLeast(event.seq));
+        self.decide_from(&event.cluster, &event.incident, from, clock, decide).await
+    }
+
+    async fn decide_from(
+        &self,
+        cluster: &ClusterId,
+        id: &IncidentId,
+        (causation, mut needed): (Option<&EventId>, Needed),
+        clock: &dyn Now,
         mut decide: impl FnMut(&Incident, Timestamp) -> Vec<Event> + Send,
     ) -> Result<Decided, LogError> {
         let mut appended = Vec::new();
@@ -165,8 +207,11 @@ impl IncidentLog {
             .with_initial_interval(FIRST_PAUSE)
             .with_max_elapsed_time(Some(PATIENCE))
             .build();
+        let place = self.cache.place(cluster, id);
+        let mut kept = place.lock().await;
         'decide: loop {
-            let mut loaded = self.load_with_position(cluster, id).await?;
+            let mut loaded = self.refreshed(&mut kept, cluster, id, needed).await?;
+            needed = Needed::Newest;
             let now = clock.now();
             for event in decide(&loaded.incident, now) {
                 let envelope = loaded.incident.next_envelope(event, now, causation.cloned());
@@ -174,6 +219,7 @@ impl IncidentLog {
                     Ok(()) => appended.push(envelope),
                     Err(LogError::Bus(Error::Conflict { .. })) if conflicts < MAX_CONFLICTS => {
                         conflicts += 1;
+                        *kept = Some(loaded);
                         continue 'decide;
                     }
                     Err(LogError::Bus(Error::Conflict { .. })) => {
@@ -185,16 +231,38 @@ impl IncidentLog {
                     Err(error @ LogError::Bus(Error::Unavailable(_))) => {
                         let Some(pause) = pauses.next_backoff() else { return Err(error) };
                         tokio::time::sleep(pause).await;
+                        *kept = Some(loaded);
                         continue 'decide;
                     }
                     Err(error) => return Err(error),
                 }
             }
+            *kept = Some(loaded.clone());
             return Ok(Decided {
                 incident: loaded.incident,
                 appended,
             });
         }
+    }
+
+    /// Takes what is kept, with what came since if it is not new enough. The caller puts it back when it is through: whoever
+    /// is cancelled in between leaves an empty place, which is filled from the log.
+    async fn refreshed(&self, kept: &mut Option<Loaded>, cluster: &ClusterId, id: &IncidentId, needed: Needed) -> Result<Loaded, LogError> {
+        let mut loaded = kept.take().unwrap_or_else(|| Loaded {
+            incident: Arc::new(Incident::new(cluster.clone(), id.clone())),
+            last: 0,
+        });
+        if let Needed::AtLeast(seq) = needed
+            && loaded.incident.version >= seq
+        {
+            return Ok(loaded);
+        }
+        let incident = Arc::make_mut(&mut loaded.incident);
+        for (seq, recorded) in self.read_with_positions(cluster, id, Start::Sequence(loaded.last + 1)).await? {
+            incident.apply(&recorded)?;
+            loaded.last = seq;
+        }
+        Ok(loaded)
     }
 
     async fn append(&self, loaded: &mut Loaded, envelope: &Envelope) -> Result<(), LogError> {
@@ -232,23 +300,16 @@ impl IncidentLog {
             metrics::counter!("paramedic_invariant_violations_total", "invariant" => violation.id).increment(1);
             tracing::error!(incident = %envelope.incident, %violation, "invariant violated");
         }
-        loaded.incident.apply(&recorded)?;
+        Arc::make_mut(&mut loaded.incident).apply(&recorded)?;
         loaded.last = ack.seq;
         metrics::counter!("paramedic_events_appended_total", "kind" => envelope.event.kind()).increment(1);
         tracing::info!(incident = %envelope.incident, seq = envelope.seq, event = envelope.event.kind(), "appended");
         Ok(())
     }
 
-    async fn load_with_position(&self, cluster: &ClusterId, id: &IncidentId) -> Result<Loaded, LogError> {
-        let log = self.read_with_positions(cluster, id).await?;
-        let last = log.last().map_or(0, |(seq, _)| *seq);
-        let incident = Incident::fold(cluster.clone(), id.clone(), log.iter().map(|(_, recorded)| recorded))?;
-        Ok(Loaded { incident, last })
-    }
-
-    async fn read_with_positions(&self, cluster: &ClusterId, id: &IncidentId) -> Result<Vec<(u64, Recorded)>, LogError> {
+    async fn read_with_positions(&self, cluster: &ClusterId, id: &IncidentId, start: Start) -> Result<Vec<(u64, Recorded)>, LogError> {
         let filter = subject::incident_filter(cluster, id);
-        let messages = self.bus.replay(streams::INCIDENTS, &filter, Start::Beginning).await?;
+        let messages = self.bus.replay(streams::INCIDENTS, &filter, start).await?;
         let decode = |message: crate::Stored| match paramedic_wire::decode(&message.payload) {
             Ok(recorded) => Ok((message.seq, recorded)),
             Err(problem) => Err(LogError::Decode {
