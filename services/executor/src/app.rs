@@ -18,6 +18,7 @@ use crate::{
     shell::{
         advance::{Advancer, KINDS, NoCluster, StepThenAdvance},
         calls::Outside,
+        expiry::{self, Expiry},
         kubernetes::Cluster,
         prepare::Service,
         worker::Worker,
@@ -58,6 +59,14 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         }),
         None => Arc::new(NoCluster),
     };
+    let expiring: Arc<dyn Handler> = match cluster.clone() {
+        Some(cluster) => Arc::new(Expiry {
+            worker: Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
+                .await
+                .context("cannot open leases and artifacts")?,
+        }),
+        None => Arc::new(NoCluster),
+    };
     let service = Service {
         kit: kit.clone(),
         cluster,
@@ -65,12 +74,18 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         outside,
     };
     let advancing = kit.clone();
+    let expired = kit.clone();
     Ok(Role::new("executor")
         .grpc(ExecutorServiceServer::new(service))
         .task("advance", async move {
             let spec = consume::on_cluster_events("executor-advance", &advancing.cluster.name, &KINDS);
             let clock = Arc::new(advancing.clock.clone());
             Ok(consume::run(advancing.bus, spec, ADVANCING, clock, advancing.drain, Arc::new(advancer)).await?)
+        })
+        .task("expiry", async move {
+            let spec = consume::on_cluster_events("executor-expiry", &expired.cluster.name, &expiry::KINDS);
+            let clock = Arc::new(expired.clock.clone());
+            Ok(consume::run(expired.bus, spec, ADVANCING, clock, expired.drain, expiring).await?)
         })
         .task("steps", async move {
             let spec = consume::on_cluster_events("executor-steps", &kit.cluster.name, &["step_scheduled"]);

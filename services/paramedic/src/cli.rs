@@ -86,6 +86,14 @@ pub enum Command {
         #[command(subcommand)]
         command: Plan,
     },
+    /// A running workflow: pause it, let it go on, stop it, take a step out.
+    Workflow {
+        /// What to say.
+        #[command(subcommand)]
+        command: Workflow,
+    },
+    /// The catalogue of actions, or one of them with its parameters.
+    Actions(Actions),
     /// Fold an incident's log again and print the state it gives.
     Replay {
         #[command(flatten)]
@@ -198,6 +206,71 @@ pub struct Choice {
     /// Your words, kept in the log.
     #[arg(long)]
     pub reason: String,
+}
+
+/// Words on a running workflow.
+#[derive(Debug, Subcommand)]
+pub enum Workflow {
+    /// No further step starts; what runs is finished.
+    Pause(Word),
+    /// Steps start again.
+    Resume(Word),
+    /// What runs is finished, what was changed is undone.
+    Cancel(Word),
+    /// Take one step out; what depends on it goes on as if it had succeeded.
+    Skip {
+        #[command(flatten)]
+        word: Word,
+        /// Step id.
+        step: String,
+    },
+    /// Say what becomes of a failed workflow's changes, where its plan asks.
+    Rollback {
+        #[command(flatten)]
+        word: Word,
+        #[command(flatten)]
+        fate: Fate,
+    },
+}
+
+/// Who says it, about what, and why.
+#[derive(Debug, Args)]
+pub struct Word {
+    #[command(flatten)]
+    pub server: Server,
+    /// gRPC address of the executor, where it is not the server's.
+    #[arg(long, env = "PARAMEDIC_EXECUTOR_SERVER")]
+    pub executor: Option<String>,
+    /// Incident id.
+    pub id: String,
+    /// Your name.
+    #[arg(long, env = "USER", default_value = "")]
+    pub by: String,
+    /// Your words, kept in the log.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+}
+
+/// What becomes of changes.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Fate {
+    /// They are undone, the last one first.
+    #[arg(long)]
+    pub undo: bool,
+    /// They stay.
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// What to list.
+#[derive(Debug, Args)]
+pub struct Actions {
+    /// Name of one action; without it, all are listed.
+    pub name: Option<String>,
+    /// gRPC address of `paramedic up`, or of the executor.
+    #[arg(long, env = "PARAMEDIC_EXECUTOR_SERVER", default_value = "http://127.0.0.1:9095")]
+    pub executor: String,
 }
 
 /// Audits.

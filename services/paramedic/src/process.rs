@@ -48,6 +48,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Deny { server, decision } => commands::decide(&server, &decision, false).await,
         Command::Replay { server, id } => commands::replay(&server, &id).await,
         Command::Plan { command } => commands::plan(command).await,
+        Command::Workflow { command } => commands::workflow(command).await,
+        Command::Actions(arguments) => commands::actions(&arguments).await,
         Command::Audit { command } => commands::audit(command).await,
     }
 }

@@ -180,6 +180,20 @@ pub fn event(event: &Event) -> String {
         } => format!("step {step} {}failed ({}): {message}", undo(*direction), word(kind)),
         Event::StepSkipped { step, by, reason, .. } => format!("step {step} skipped by {by}: {reason}"),
         Event::StepUndone { step, summary, .. } => format!("step {step} undone: {summary}"),
+        Event::StepProgressed { step, message, .. } => format!("step {step}: {message}"),
+        Event::StepExpired { step, summary, .. } => format!("what step {step} did was put back in time: {summary}"),
+        Event::StepExpiryFailed { step, message, .. } => format!("what step {step} did could NOT be put back: {message}"),
+        Event::PlanRevised { option, by, reason, .. } => format!("{by} asked for option {} instead: {reason}", option + 1),
+        Event::WorkflowPaused { by, reason, .. } => format!("workflow paused by {by}: {reason}"),
+        Event::WorkflowResumed { by, .. } => format!("workflow resumed by {by}"),
+        Event::WorkflowCancelled { by, reason, .. } => format!("workflow stopped by {by}: {reason}"),
+        Event::RollbackAsked { reason, expires_at, .. } => {
+            format!("asked whether the changes are undone, until {}: {reason}", utc(*expires_at))
+        }
+        Event::RollbackDecided { undo, by, reason, .. } => {
+            let what = if *undo { "undone" } else { "kept" };
+            format!("{by} decided that the changes are {what}: {reason}")
+        }
         Event::WorkflowFinished { outcome, cause, .. } => format!(
             "workflow {}{}",
             outcome_words(*outcome),
@@ -221,6 +235,7 @@ fn outcome_words(outcome: WorkflowOutcome) -> &'static str {
     match outcome {
         WorkflowOutcome::Succeeded => "succeeded",
         WorkflowOutcome::RolledBack => "rolled back",
+        WorkflowOutcome::Failed => "failed, its changes stay",
         WorkflowOutcome::Stuck => "stuck: an effect could not be undone",
         WorkflowOutcome::Cancelled => "cancelled",
     }
@@ -232,6 +247,8 @@ fn cause_words(cause: &FailureCause) -> String {
         FailureCause::Denied { gate } => format!(" ({gate} was denied)"),
         FailureCause::Expired { gate } => format!(" ({gate} expired)"),
         FailureCause::Cancelled => " (cancelled)".to_owned(),
+        FailureCause::Deadline => " (it took longer than its plan allows)".to_owned(),
+        FailureCause::Superseded => " (a person asked for another plan)".to_owned(),
     }
 }
 

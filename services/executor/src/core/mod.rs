@@ -2,6 +2,7 @@
 
 pub mod advance;
 pub mod control;
+pub mod expiry;
 pub mod outcome;
 pub mod permit;
 pub mod rules;

@@ -9,6 +9,7 @@ mod correlate;
 mod crash;
 mod diagnostics;
 mod exec;
+pub mod expiry;
 mod failure;
 mod health;
 pub mod kubernetes;

@@ -36,8 +36,8 @@ use super::{
 use crate::{
     config::Config,
     core::{
-        outcome,
-        permit::{Attempt, current, permit},
+        expiry, outcome,
+        permit::{Attempt, Denied, current, permit},
         rules::Rules,
     },
     metrics,
@@ -69,10 +69,21 @@ pub(crate) struct Run<'a> {
     pub(crate) step: &'a Step,
     /// When the attempt was first started, by the log.
     pub(crate) started: Timestamp,
+    /// Why something is undone: because the workflow winds down, or because its time is over.
+    purpose: Purpose,
     /// What is known of the effect so far; read when the time is over.
     effect: Mutex<Known>,
     /// What was said about its progress.
     pub(crate) reported: tokio::sync::Mutex<Reported>,
+}
+
+/// What an attempt is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// A step of a running workflow.
+    Workflow,
+    /// An effect that must not stay, whatever became of its workflow.
+    Expiry,
 }
 
 /// What is known of a step's effect.
@@ -159,19 +170,7 @@ impl Worker {
         let Ok(step) = current(&taken, attempt) else { return Ok(()) };
         let state = taken.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
         let started = state.and_then(|state| state.began).unwrap_or(event.time);
-        let run = Run {
-            worker: self,
-            event,
-            incident: &taken,
-            attempt,
-            step,
-            started,
-            effect: Mutex::new(Known {
-                settled: false,
-                current: Effect::None,
-            }),
-            reported: tokio::sync::Mutex::default(),
-        };
+        let run = self.run(event, &taken, attempt, step, started, Purpose::Workflow);
         let began = self.kit.clock.now();
         let ended = run.to_the_deadline().await;
         let seconds = self.kit.clock.now().duration_since(began).as_secs_f64();
@@ -198,6 +197,55 @@ impl Worker {
             Err(Halt::Bus(problem)) => return Err(LogError::Bus(paramedic_bus::Error::Unavailable(problem))),
         }
         Ok(())
+    }
+
+    fn run<'a>(
+        &'a self,
+        event: &'a Envelope,
+        incident: &'a Incident,
+        attempt: &'a Attempt,
+        step: &'a Step,
+        started: Timestamp,
+        purpose: Purpose,
+    ) -> Run<'a> {
+        Run {
+            worker: self,
+            event,
+            incident,
+            attempt,
+            step,
+            started,
+            purpose,
+            effect: Mutex::new(Known {
+                settled: false,
+                current: Effect::None,
+            }),
+            reported: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// This worker's name.
+    pub(crate) fn name(&self) -> &WorkerId {
+        &self.id
+    }
+
+    /// Puts back what a step did that must not stay; its workflow may be over long since.
+    pub(crate) async fn expire(&self, event: &Envelope, attempt: &Attempt, step: &Step) -> Result<String, Halt> {
+        let incident = self.kit.log.load(&event.cluster, &event.incident).await?;
+        let run = self.run(event, &incident, attempt, step, self.kit.clock.now(), Purpose::Expiry);
+        run.permitted_to_expire(&incident)?;
+        let ended = run.to_the_deadline().await;
+        // The workflow gives its leases back when it ends; what ends after it does so itself.
+        let over = incident
+            .run
+            .as_ref()
+            .is_none_or(|run| run.ended.is_some() || incident.plan.as_ref().is_none_or(|plan| plan.id != attempt.plan));
+        if over {
+            for target in step.change.lease_targets() {
+                self.leases.release(&target.lease_key(&event.cluster), attempt.plan.as_str()).await?;
+            }
+        }
+        ended.map(|report| report.summary)
     }
 
     pub(crate) async fn append(
@@ -326,6 +374,13 @@ impl Run<'_> {
             held &= self.worker.leases.still_held(lease).await?;
         }
         let incident = self.worker.kit.log.load(&self.event.cluster, &self.event.incident).await?;
+        if self.purpose == Purpose::Expiry {
+            return if held || self.step.change.lease_targets().is_empty() {
+                self.permitted_to_expire(&incident)
+            } else {
+                Err(Halt::denied(&Denied::NoLease, self.effect()))
+            };
+        }
         let now = self.worker.kit.clock.now();
         match permit(&incident, self.attempt, &self.worker.rules(), held, now) {
             Ok(step) if step.change == self.step.change => Ok(()),
@@ -335,6 +390,11 @@ impl Run<'_> {
                 Err(Halt::denied(&denied, self.effect()))
             }
         }
+    }
+
+    fn permitted_to_expire(&self, incident: &Incident) -> Result<(), Halt> {
+        let mode = self.worker.kit.cluster.mode;
+        expiry::permit(incident, &self.attempt.plan, &self.step.id, mode).map_err(Halt::Abandoned)
     }
 
     pub(crate) async fn pause(&self) {

@@ -4,7 +4,7 @@ mod fold;
 
 pub use fold::FoldError;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,9 @@ pub struct Incident {
     pub notifications: BTreeMap<String, Receipt>,
     /// Keys of messages that were given up.
     pub undeliverable: Vec<String>,
+    /// Effects that must not stay and are gone, or that a person was told about: `plan/step`, of every plan.
+    #[serde(default)]
+    pub expired: BTreeSet<String>,
     /// How it ended, if it did.
     pub end: Option<End>,
     /// Events that did not fit the state they met (INV-03 counts them).
@@ -150,6 +153,7 @@ impl Incident {
             verification: None,
             notifications: BTreeMap::new(),
             undeliverable: Vec::new(),
+            expired: BTreeSet::new(),
             end: None,
             misfits: 0,
         }

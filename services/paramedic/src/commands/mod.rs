@@ -3,6 +3,7 @@
 mod decide;
 mod plan;
 mod show;
+mod workflow;
 
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ pub use decide::confirmed;
 pub use decide::decide;
 pub use plan::plan;
 pub use show::{change_lines, show};
+pub use workflow::{actions, workflow};
 
 use crate::{
     cli::{Audit, Server},

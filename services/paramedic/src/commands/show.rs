@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use paramedic_domain::{
     approval::GateState,
-    change::Change,
     incident::Incident,
     plan::{Gate, Plan},
 };

@@ -40,7 +40,7 @@ impl Narrator {
             Event::IncidentOpened { .. } => "incident",
             Event::AlertsCorrelated { .. } | Event::AlertsResolved { .. } | Event::StormDeclared { .. } => "alerts",
             Event::AnalysisStarted { .. } | Event::DiagnosisReached { .. } | Event::AnalysisInconclusive { .. } => "analysis",
-            Event::PlanProposed { .. } | Event::PlanRefused { .. } => "plan",
+            Event::PlanProposed { .. } | Event::PlanRefused { .. } | Event::PlanRevised { .. } => "plan",
             Event::ApprovalRequested { .. }
             | Event::ApprovalGranted { .. }
             | Event::ApprovalDenied { .. }
@@ -51,6 +51,14 @@ impl Narrator {
             | Event::StepFailed { .. }
             | Event::StepSkipped { .. }
             | Event::StepUndone { .. }
+            | Event::StepProgressed { .. }
+            | Event::StepExpired { .. }
+            | Event::StepExpiryFailed { .. }
+            | Event::WorkflowPaused { .. }
+            | Event::WorkflowResumed { .. }
+            | Event::WorkflowCancelled { .. }
+            | Event::RollbackAsked { .. }
+            | Event::RollbackDecided { .. }
             | Event::WorkflowFinished { .. } => "workflow",
             Event::VerificationPassed { .. } | Event::VerificationFailed { .. } | Event::VerificationInconclusive { .. } => "verify",
             Event::IncidentResolved { .. }

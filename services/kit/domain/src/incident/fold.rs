@@ -148,9 +148,10 @@ impl Incident {
                 }
                 true
             }
-            // Facts of the record alone: what a step did that must not stay outlives the plan and the incident.
-            Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } | Event::StepExpired { .. } | Event::StepExpiryFailed { .. } => {
-                true
+            Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } => true,
+            // What a step did that must not stay outlives its plan, and the incident.
+            Event::StepExpired { plan, step, .. } | Event::StepExpiryFailed { plan, step, .. } => {
+                self.expired.insert(format!("{plan}/{step}"))
             }
             Event::AnalysisStarted { attempt } => {
                 let fits = *attempt == self.attempt + 1 && self.end.is_none();

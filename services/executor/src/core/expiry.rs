@@ -1,0 +1,224 @@
+//! Effects that must not stay: when each has to be put back, whatever became of its workflow.
+
+use jiff::{SignedDuration, Timestamp};
+use paramedic_domain::{
+    envelope::Recorded,
+    event::{Event, WorkflowOutcome},
+    id::{PlanId, StepId},
+    incident::Incident,
+    plan::{Lasts, Step},
+    policy::Mode,
+};
+
+/// An effect that is still there and must not stay.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Temporary {
+    /// The plan.
+    pub plan: PlanId,
+    /// The step.
+    pub step: Step,
+    /// When it has to go; `None`: what it waits for has not happened.
+    pub due: Option<Timestamp>,
+}
+
+/// Every effect of the log that is there and must not stay, whichever plan it is of.
+#[must_use]
+pub fn temporary(log: &[Recorded]) -> Vec<Temporary> {
+    let mut found: Vec<(Temporary, Option<Timestamp>)> = Vec::new();
+    for recorded in log {
+        let time = recorded.envelope.time;
+        let same = |found: &Temporary, plan: &PlanId, step: &StepId| found.plan == *plan && found.step.id == *step;
+        match &recorded.envelope.event {
+            Event::PlanProposed { plan } => {
+                // A new plan means that the old one is over: nothing of it is verified any more.
+                fall_due(&mut found, time, |lasts| matches!(lasts, Lasts::Verified));
+                found.extend(plan.steps.iter().filter(|step| step.lasts.is_some()).map(|step| {
+                    let temporary = Temporary {
+                        plan: plan.id.clone(),
+                        step: step.clone(),
+                        due: None,
+                    };
+                    (temporary, None)
+                }));
+            }
+            Event::StepSucceeded { plan, step, .. } => {
+                if let Some((temporary, since)) = found.iter_mut().find(|(found, _)| same(found, plan, step)) {
+                    *since = Some(time);
+                    if let Some(Lasts::For { duration }) = temporary.step.lasts {
+                        let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+                        temporary.due = time.checked_add(duration).ok();
+                    }
+                }
+            }
+            Event::StepUndone { plan, step, .. } | Event::StepExpired { plan, step, .. } | Event::StepExpiryFailed { plan, step, .. } => {
+                found.retain(|(found, _)| !same(found, plan, step));
+            }
+            Event::WorkflowFinished { outcome, .. } => {
+                let succeeded = *outcome == WorkflowOutcome::Succeeded;
+                fall_due(&mut found, time, |lasts| match lasts {
+                    Lasts::Workflow => true,
+                    Lasts::Verified => !succeeded,
+                    Lasts::For { .. } => false,
+                });
+            }
+            Event::VerificationPassed { .. }
+            | Event::IncidentResolved { .. }
+            | Event::IncidentEscalated { .. }
+            | Event::IncidentCancelled { .. }
+            | Event::IncidentMerged { .. } => fall_due(&mut found, time, |lasts| matches!(lasts, Lasts::Verified)),
+            _ => {}
+        }
+    }
+    found.into_iter().filter(|(_, since)| since.is_some()).map(|(found, _)| found).collect()
+}
+
+/// What waited for this moment is due now, unless it was due before.
+fn fall_due(found: &mut [(Temporary, Option<Timestamp>)], at: Timestamp, which: impl Fn(Lasts) -> bool) {
+    for (temporary, since) in found {
+        if since.is_some() && temporary.due.is_none() && temporary.step.lasts.is_some_and(&which) {
+            temporary.due = Some(at);
+        }
+    }
+}
+
+/// Whether the effect may be put back now.
+///
+/// # Errors
+/// A sentence that says why not.
+pub fn permit(incident: &Incident, plan: &PlanId, step: &StepId, mode: Mode) -> Result<(), String> {
+    if mode == Mode::Observe {
+        return Err("observe mode: nothing is changed, not even back".into());
+    }
+    if incident.expired.contains(&key(plan, step)) {
+        return Err("it was put back already".into());
+    }
+    Ok(())
+}
+
+/// What says in [`Incident::expired`] that an effect is gone, or that a person was told that it is not.
+#[must_use]
+pub fn key(plan: &PlanId, step: &StepId) -> String {
+    format!("{plan}/{step}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use paramedic_domain::{
+        change::Change,
+        digest::Digest,
+        event::FailureCause,
+        plan::{Plan, Rollback},
+        risk::{Risk, RiskLevel},
+    };
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    fn plan(lasts: Lasts) -> Plan {
+        let step = Step {
+            id: "s".parse().unwrap(),
+            action: "test".into(),
+            description: String::new(),
+            rationale: String::new(),
+            parameters: serde_json::Map::new(),
+            depends_on: Vec::new(),
+            change: Change::Read {
+                what: String::new(),
+                targets: Vec::new(),
+            },
+            risk: Risk {
+                level: RiskLevel::None,
+                reasons: Vec::new(),
+            },
+            policy: String::new(),
+            gate: None,
+            timeout: Duration::from_secs(1),
+            lasts: Some(lasts),
+            estimate: None,
+        };
+        Plan {
+            id: "plan_a".parse().unwrap(),
+            attempt: 1,
+            summary: String::new(),
+            steps: vec![step],
+            gates: Vec::new(),
+            levels: Vec::new(),
+            critical_path: Vec::new(),
+            longest: Duration::ZERO,
+            rollback: Rollback::Automatic,
+            criteria: Vec::new(),
+            notes: Vec::new(),
+            deadline: None,
+            estimate: None,
+            options: Vec::new(),
+            chosen: 0,
+        }
+    }
+
+    /// The due time after these events, one a second; `None`: nothing is left to put back.
+    fn due(lasts: Lasts, events: Vec<Event>) -> Option<Option<i64>> {
+        let mut incident = Incident::new("test".parse().unwrap(), "inc_a".parse().unwrap());
+        let proposed = Event::PlanProposed {
+            plan: Box::new(plan(lasts)),
+        };
+        let mut log = Vec::new();
+        for (second, event) in (0..).zip([proposed].into_iter().chain(events)) {
+            let envelope = incident.next_envelope(event, at(second), None);
+            let digest = Digest::of(&envelope.seq.to_be_bytes());
+            let recorded = Recorded { envelope, digest };
+            incident.apply(&recorded).unwrap();
+            log.push(recorded);
+        }
+        let found = temporary(&log);
+        found.first().map(|found| found.due.map(|due| due.as_second() - at(0).as_second()))
+    }
+
+    fn succeeded() -> Event {
+        Event::StepSucceeded {
+            plan: "plan_a".parse().unwrap(),
+            step: "s".parse().unwrap(),
+            attempt: 1,
+            summary: String::new(),
+            artifacts: Vec::new(),
+        }
+    }
+
+    fn finished(outcome: WorkflowOutcome) -> Event {
+        Event::WorkflowFinished {
+            plan: "plan_a".parse().unwrap(),
+            outcome,
+            cause: (outcome != WorkflowOutcome::Succeeded).then_some(FailureCause::Cancelled),
+        }
+    }
+
+    #[test]
+    fn each_effect_is_due_when_what_it_waits_for_has_happened() {
+        let hour = Lasts::For {
+            duration: Duration::from_secs(3600),
+        };
+        assert_eq!(due(hour, vec![succeeded()]), Some(Some(3601)));
+        assert_eq!(due(Lasts::Workflow, vec![succeeded()]), Some(None));
+        let done = || finished(WorkflowOutcome::Succeeded);
+        assert_eq!(due(Lasts::Workflow, vec![succeeded(), done()]), Some(Some(2)));
+        assert_eq!(due(Lasts::Verified, vec![succeeded(), done()]), Some(None));
+        let ended = Event::IncidentEscalated { reason: String::new() };
+        assert_eq!(due(Lasts::Verified, vec![succeeded(), done(), ended]), Some(Some(3)));
+        assert_eq!(due(Lasts::Verified, vec![succeeded(), finished(WorkflowOutcome::Failed)]), Some(Some(2)));
+    }
+
+    #[test]
+    fn what_never_happened_or_is_gone_is_not_put_back() {
+        assert_eq!(due(Lasts::Workflow, vec![finished(WorkflowOutcome::Cancelled)]), None);
+        let gone = Event::StepExpired {
+            plan: "plan_a".parse().unwrap(),
+            step: "s".parse().unwrap(),
+            summary: String::new(),
+        };
+        assert_eq!(due(Lasts::Workflow, vec![succeeded(), finished(WorkflowOutcome::Succeeded), gone]), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! Puts back in time what must not stay.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use paramedic_bus::{
+    LogError,
+    consume::{Handler, Verdict},
+};
+use paramedic_domain::{
+    envelope::Envelope,
+    event::{Direction, Event},
+    fault::FailureKind,
+};
+
+use super::{failure::Halt, worker::Worker};
+use crate::core::{
+    expiry::{Temporary, key, temporary},
+    permit::Attempt,
+};
+
+/// Events after which something may have to go.
+pub const KINDS: [&str; 7] = [
+    "step_succeeded",
+    "workflow_finished",
+    "verification_passed",
+    "incident_resolved",
+    "incident_escalated",
+    "incident_cancelled",
+    "incident_merged",
+];
+
+/// Deliveries after which a person is told: with doubling pauses to a minute that is about half an hour.
+const TRIES: u32 = 40;
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Undoes the effects that are due.
+pub struct Expiry {
+    pub(crate) worker: Worker,
+}
+
+#[async_trait]
+impl Handler for Expiry {
+    async fn handle(&self, event: &Envelope, delivery: u32) -> Verdict {
+        match self.expire(event, delivery).await {
+            Ok(verdict) => verdict,
+            Err(error) => error.verdict(),
+        }
+    }
+}
+
+impl Expiry {
+    async fn expire(&self, event: &Envelope, delivery: u32) -> Result<Verdict, LogError> {
+        let kit = &self.worker.kit;
+        let log = kit.log.read(&event.cluster, &event.incident).await?;
+        let mut verdict = Verdict::Done;
+        for found in temporary(&log) {
+            let now = kit.clock.now();
+            match found.due {
+                Some(due) if due <= now => {
+                    if let Some(later) = self.put_back(event, &found, delivery).await? {
+                        verdict = later;
+                    }
+                }
+                // The timer is the success that began it.
+                Some(due) if began(event, &found) => {
+                    verdict = Verdict::Retry {
+                        after: Duration::try_from(due.duration_since(now)).unwrap_or(LONGEST_PAUSE),
+                        reason: "its effect must go then".into(),
+                    };
+                }
+                Some(_) | None => {}
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// Undoes one effect and records it; or says when to try again.
+    async fn put_back(&self, event: &Envelope, found: &Temporary, delivery: u32) -> Result<Option<Verdict>, LogError> {
+        let attempt = Attempt {
+            plan: found.plan.clone(),
+            step: found.step.id.clone(),
+            direction: Direction::Undo,
+            number: 0,
+            worker: self.worker.name().clone(),
+        };
+        let (plan, step) = (found.plan.clone(), found.step.id.clone());
+        let outcome = match self.worker.expire(event, &attempt, &found.step).await {
+            Ok(summary) => Event::StepExpired { plan, step, summary },
+            Err(Halt::Abandoned(why)) => {
+                tracing::debug!(why, "nothing to put back");
+                return Ok(None);
+            }
+            Err(Halt::Bus(problem)) => return Err(LogError::Bus(paramedic_bus::Error::Unavailable(problem))),
+            Err(Halt::Failed(failure)) => {
+                let again = match failure.kind {
+                    FailureKind::Transient | FailureKind::LeaseLost | FailureKind::Timeout => delivery < TRIES,
+                    FailureKind::Permanent | FailureKind::Drift | FailureKind::Forbidden => false,
+                };
+                if again {
+                    let pause = Duration::from_secs(1 << delivery.min(6)).min(LONGEST_PAUSE);
+                    return Ok(Some(Verdict::Retry {
+                        after: pause,
+                        reason: failure.message,
+                    }));
+                }
+                Event::StepExpiryFailed {
+                    plan,
+                    step,
+                    message: failure.message,
+                }
+            }
+        };
+        let key = key(&found.plan, &found.step.id);
+        self.worker
+            .append(event, |incident| {
+                if incident.expired.contains(&key) {
+                    Vec::new()
+                } else {
+                    vec![outcome.clone()]
+                }
+            })
+            .await?;
+        Ok(None)
+    }
+}
+
+/// Whether `event` is the success that began the effect.
+fn began(event: &Envelope, found: &Temporary) -> bool {
+    matches!(&event.event, Event::StepSucceeded { plan, step, .. } if *plan == found.plan && *step == found.step.id)
+}
