@@ -154,7 +154,12 @@ fn plan(attempt: u32, gates: usize, quorum: u32) -> Plan {
         longest: Duration::from_secs(600),
         rollback: Rollback::Automatic,
         criteria: Vec::new(),
-        notes: Vec::new(), chosen: 0, deadline: None, estimate: None, options: Vec::new(), }
+        notes: Vec::new(),
+        chosen: 0,
+        deadline: None,
+        estimate: None,
+        options: Vec::new(),
+    }
 }
 
 fn step(plan: &PlanId, n: usize) -> Step {
@@ -177,7 +182,11 @@ fn step(plan: &PlanId, n: usize) -> Step {
                 to: Some(format!("{}Gi", 3 + n)),
             }],
             dry_run: DryRun::Accepted { warnings: Vec::new() },
-            wait: Wait::Rollout, irreversible: None, owner: None, subresource: None, }),
+            wait: Wait::Rollout,
+            irreversible: None,
+            owner: None,
+            subresource: None,
+        }),
         risk: Risk {
             level: RiskLevel::Medium,
             reasons: vec!["changes the pod template: 4 pods are replaced".into()],
@@ -185,5 +194,8 @@ fn step(plan: &PlanId, n: usize) -> Step {
         policy: "it changes production".into(),
         gate: Some(gate_id(plan, n)),
         timeout: Duration::from_secs(600),
-        id, estimate: None, lasts: None, }
+        id,
+        estimate: None,
+        lasts: None,
+    }
 }

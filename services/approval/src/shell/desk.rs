@@ -1,15 +1,5 @@
 //! Where answers are taken: the decision, its append, and what its author is told.
 
-use bytes::Bytes;
-use paramedic_bus::{Error as BusError, Kv, LogError};
-use paramedic_domain::{
-    approval::{Answer, Decision, GateState},
-    id::{ClusterId, IncidentId},
-    incident::Incident,
-    plan::Gate,
-};
-use paramedic_runtime::Kit;
-use secrecy::{ExposeSecret as _, SecretSlice};
 use std::sync::Arc;
 
 use crate::{
@@ -20,6 +10,16 @@ use crate::{
     },
     metrics,
 };
+use bytes::Bytes;
+use paramedic_bus::{Error as BusError, Kv, LogError};
+use paramedic_domain::{
+    approval::{Answer, Decision, GateState},
+    id::{ClusterId, IncidentId},
+    incident::Incident,
+    plan::Gate,
+};
+use paramedic_runtime::Kit;
+use secrecy::{ExposeSecret as _, SecretSlice};
 
 /// Takes answers, from whatever channel.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ pub struct Desk {
 /// A counted answer.
 pub struct Counted {
     /// The incident after it.
-    pub incident: Incident,
+    pub incident: Arc<Incident>,
     /// Whether this call counted it; false when it already was.
     pub now: bool,
     /// A sentence for its author.

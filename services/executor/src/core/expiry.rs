@@ -69,7 +69,11 @@ pub fn temporary(log: &[Recorded]) -> Vec<Temporary> {
             _ => {}
         }
     }
-    found.into_iter().filter(|(_, since)| since.is_some()).map(|(found, _)| found).collect()
+    found
+        .into_iter()
+        .filter(|(_, since)| since.is_some())
+        .map(|(found, _)| found)
+        .collect()
 }
 
 /// What waited for this moment is due now, unless it was due before.
@@ -208,7 +212,10 @@ mod tests {
         assert_eq!(due(Lasts::Verified, vec![succeeded(), done()]), Some(None));
         let ended = Event::IncidentEscalated { reason: String::new() };
         assert_eq!(due(Lasts::Verified, vec![succeeded(), done(), ended]), Some(Some(3)));
-        assert_eq!(due(Lasts::Verified, vec![succeeded(), finished(WorkflowOutcome::Failed)]), Some(Some(2)));
+        assert_eq!(
+            due(Lasts::Verified, vec![succeeded(), finished(WorkflowOutcome::Failed)]),
+            Some(Some(2))
+        );
     }
 
     #[test]
@@ -219,6 +226,9 @@ mod tests {
             step: "s".parse().unwrap(),
             summary: String::new(),
         };
-        assert_eq!(due(Lasts::Workflow, vec![succeeded(), finished(WorkflowOutcome::Succeeded), gone]), None);
+        assert_eq!(
+            due(Lasts::Workflow, vec![succeeded(), finished(WorkflowOutcome::Succeeded), gone]),
+            None
+        );
     }
 }

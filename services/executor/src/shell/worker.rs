@@ -242,7 +242,9 @@ impl Worker {
             .is_none_or(|run| run.ended.is_some() || incident.plan.as_ref().is_none_or(|plan| plan.id != attempt.plan));
         if over {
             for target in step.change.lease_targets() {
-                self.leases.release(&target.lease_key(&event.cluster), attempt.plan.as_str()).await?;
+                self.leases
+                    .release(&target.lease_key(&event.cluster), attempt.plan.as_str())
+                    .await?;
             }
         }
         ended.map(|report| report.summary)

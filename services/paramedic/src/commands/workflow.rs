@@ -49,7 +49,11 @@ pub async fn actions(arguments: &Actions) -> anyhow::Result<ExitCode> {
             .into_iter()
             .map(|action| {
                 let description: String = action.description.chars().take(WIDEST).collect();
-                vec![action.name, if action.mutates { "changes" } else { "looks" }.to_owned(), description]
+                vec![
+                    action.name,
+                    if action.mutates { "changes" } else { "looks" }.to_owned(),
+                    description,
+                ]
             })
             .collect();
         text::say(&text::clean(&text::table(&["ACTION", "", "WHAT IT DOES"], &rows)));
