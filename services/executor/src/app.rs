@@ -18,15 +18,16 @@ use crate::{
     shell::{
         advance::{Advancer, KINDS, NoCluster, StepThenAdvance},
         calls::Outside,
-        expiry::{self, Expiry},
+        expiry::Expiry,
         kubernetes::Cluster,
+        limits::Ledgers,
         prepare::Service,
         worker::Worker,
     },
 };
 
 /// Workflows moved on at the same time; each move is one or two appends.
-const ADVANCING: usize = 16;
+const ADVANCING: usize = 64;
 
 /// Builds the role.
 ///
@@ -44,26 +45,33 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let catalogue = Catalogue::new(registered).map_err(|problem| Invalid::new("executor.actions", problem))?;
     let outside = Outside::new(&config);
     let leases = Leases::open(&kit.bus).await.context("cannot open the leases")?;
+    let ledgers = Ledgers::open(&kit.bus, config.cluster_limits(), config.namespace_limits())
+        .await
+        .context("cannot open the limits")?;
+    let worker = async |cluster: Cluster| {
+        Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
+            .await
+            .context("cannot open leases and artifacts")
+    };
+    let expiry = match cluster.clone() {
+        Some(cluster) => Some(Expiry {
+            worker: worker(cluster).await?,
+        }),
+        None => None,
+    };
     let advancer = Advancer {
         kit: kit.clone(),
         leases,
+        ledgers: ledgers.clone(),
         rules: config.rules(kit.cluster.mode),
+        expiry,
     };
     let steps: Arc<dyn Handler> = match cluster.clone() {
         Some(cluster) => Arc::new(StepThenAdvance {
-            worker: Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
-                .await
-                .context("cannot open leases and artifacts")?,
+            worker: worker(cluster).await?,
+            ledgers,
             kit: kit.clone(),
             rules: config.rules(kit.cluster.mode),
-        }),
-        None => Arc::new(NoCluster),
-    };
-    let expiring: Arc<dyn Handler> = match cluster.clone() {
-        Some(cluster) => Arc::new(Expiry {
-            worker: Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
-                .await
-                .context("cannot open leases and artifacts")?,
         }),
         None => Arc::new(NoCluster),
     };
@@ -74,18 +82,12 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         outside,
     };
     let advancing = kit.clone();
-    let expired = kit.clone();
     Ok(Role::new("executor")
         .grpc(ExecutorServiceServer::new(service))
         .task("advance", async move {
             let spec = consume::on_cluster_events("executor-advance", &advancing.cluster.name, &KINDS);
             let clock = Arc::new(advancing.clock.clone());
             Ok(consume::run(advancing.bus, spec, ADVANCING, clock, advancing.drain, Arc::new(advancer)).await?)
-        })
-        .task("expiry", async move {
-            let spec = consume::on_cluster_events("executor-expiry", &expired.cluster.name, &expiry::KINDS);
-            let clock = Arc::new(expired.clock.clone());
-            Ok(consume::run(expired.bus, spec, ADVANCING, clock, expired.drain, expiring).await?)
         })
         .task("steps", async move {
             let spec = consume::on_cluster_events("executor-steps", &kit.cluster.name, &["step_scheduled"]);

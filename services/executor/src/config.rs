@@ -9,7 +9,7 @@ use paramedic_domain::policy::Mode;
 use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
 
-use crate::core::rules::Rules;
+use crate::core::{limits::Limits, rules::Rules};
 
 pub use actions::{Action, ActionKind, DryRun};
 pub(crate) use systems::split_author;
@@ -26,6 +26,12 @@ pub struct Config {
     pub parallel_steps: usize,
     /// Steps of all workflows that this process runs at the same time.
     pub workers: usize,
+    /// Steps that change something in one namespace at the same time, over all workflows and executors.
+    pub namespace_steps: usize,
+    /// The same for the whole cluster.
+    pub cluster_steps: usize,
+    /// Steps that may begin to change something in one namespace within an hour.
+    pub namespace_changes_per_hour: usize,
     /// Forward attempts of one step, the first included.
     pub attempts: u32,
     /// Attempts to undo one step, the first included.
@@ -54,6 +60,9 @@ impl Default for Config {
         Self {
             parallel_steps: 4,
             workers: 16,
+            namespace_steps: 4,
+            cluster_steps: 16,
+            namespace_changes_per_hour: 60,
             attempts: 3,
             undo_attempts: 5,
             retry_seconds: 5,
@@ -77,6 +86,14 @@ impl Config {
         let bounds = [
             ("executor.parallel_steps", self.parallel_steps as u64, 1, 64),
             ("executor.workers", self.workers as u64, 1, 1024),
+            ("executor.namespace_steps", self.namespace_steps as u64, 1, 1024),
+            ("executor.cluster_steps", self.cluster_steps as u64, 1, 1024),
+            (
+                "executor.namespace_changes_per_hour",
+                self.namespace_changes_per_hour as u64,
+                1,
+                100_000,
+            ),
             ("executor.attempts", u64::from(self.attempts), 1, 20),
             ("executor.undo_attempts", u64::from(self.undo_attempts), 1, 20),
             ("executor.retry_seconds", self.retry_seconds, 1, 600),
@@ -87,6 +104,22 @@ impl Config {
         match bounds.iter().find(|(_, value, least, most)| value < least || value > most) {
             Some((key, value, least, most)) => Err(Invalid::new(*key, format!("{value} is not between {least} and {most}"))),
             None => self.validate_systems(),
+        }
+    }
+
+    /// What a cluster allows over all workflows.
+    pub(crate) fn cluster_limits(&self) -> Limits {
+        Limits {
+            at_once: self.cluster_steps,
+            per_hour: None,
+        }
+    }
+
+    /// What a namespace allows over all workflows.
+    pub(crate) fn namespace_limits(&self) -> Limits {
+        Limits {
+            at_once: self.namespace_steps,
+            per_hour: Some(self.namespace_changes_per_hour),
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod advance;
 pub mod control;
 pub mod expiry;
+pub mod limits;
 pub mod outcome;
 pub mod permit;
 pub mod rules;

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
-use paramedic_bus::{
-    LogError,
-    consume::{Handler, Verdict},
-};
+use paramedic_bus::{LogError, consume::Verdict};
 use paramedic_domain::{
     envelope::Envelope,
     event::{Direction, Event},
@@ -19,38 +15,18 @@ use crate::core::{
     permit::Attempt,
 };
 
-/// Events after which something may have to go.
-pub const KINDS: [&str; 7] = [
-    "step_succeeded",
-    "workflow_finished",
-    "verification_passed",
-    "incident_resolved",
-    "incident_escalated",
-    "incident_cancelled",
-    "incident_merged",
-];
-
 /// Deliveries after which a person is told: with doubling pauses to a minute that is about half an hour.
 const TRIES: u32 = 40;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Undoes the effects that are due.
-pub struct Expiry {
+pub(crate) struct Expiry {
     pub(crate) worker: Worker,
 }
 
-#[async_trait]
-impl Handler for Expiry {
-    async fn handle(&self, event: &Envelope, delivery: u32) -> Verdict {
-        match self.expire(event, delivery).await {
-            Ok(verdict) => verdict,
-            Err(error) => error.verdict(),
-        }
-    }
-}
-
 impl Expiry {
-    async fn expire(&self, event: &Envelope, delivery: u32) -> Result<Verdict, LogError> {
+    /// Undoes what is due; says when to come again.
+    pub(crate) async fn expire(&self, event: &Envelope, delivery: u32) -> Result<Verdict, LogError> {
         let kit = &self.worker.kit;
         let log = kit.log.read(&event.cluster, &event.incident).await?;
         let mut verdict = Verdict::Done;

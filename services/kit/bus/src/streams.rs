@@ -13,6 +13,8 @@ pub const DEADLETTERS: &str = "DEADLETTERS";
 
 /// One remediation per target.
 pub const LEASES: &str = "leases";
+/// Who is changing what in a cluster or namespace, and who did within the last hour.
+pub const LIMITS: &str = "limits";
 /// Alert group -> incident.
 pub const ALERT_GROUPS: &str = "alerts";
 /// Nonces of signed links.

@@ -89,6 +89,9 @@ pub struct Incident {
     pub notifications: BTreeMap<String, Receipt>,
     /// Keys of messages that were given up.
     pub undeliverable: Vec<String>,
+    /// A plan of it had steps whose effects must not stay.
+    #[serde(default)]
+    pub temporary: bool,
     /// Effects that must not stay and are gone, or that a person was told about: `plan/step`, of every plan.
     #[serde(default)]
     pub expired: BTreeSet<String>,
@@ -153,6 +156,7 @@ impl Incident {
             verification: None,
             notifications: BTreeMap::new(),
             undeliverable: Vec::new(),
+            temporary: false,
             expired: BTreeSet::new(),
             end: None,
             misfits: 0,

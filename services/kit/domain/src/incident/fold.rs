@@ -251,6 +251,7 @@ impl Incident {
         if fits {
             self.forget_plan();
             self.plans = plan.attempt;
+            self.temporary |= plan.steps.iter().any(|step| step.lasts.is_some());
             self.gates = plan.gates.iter().map(|gate| (gate.id.clone(), GateState::Planned)).collect();
             self.run = Some(Run::new(plan, time));
             self.plan = Some(plan.clone());
