@@ -1,4 +1,4 @@
-//! `rollback_deployment`: the pod template of an earlier revision.
+//! `rollback_deployment`: the pod template of an earlier revision of a workload.
 
 use paramedic_domain::{change::Confirm, object::ObjectRef};
 use schemars::JsonSchema;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     BuiltIn, parse, refuse, schema_of,
-    workload::{surroundings, template},
+    workload::{surroundings, template, workload},
 };
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
@@ -22,9 +22,9 @@ const HASH_LABEL: &str = "pod-template-hash";
 
 pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "rollback_deployment",
-    aliases: &["rollback", "rollout_undo"],
+    aliases: &["rollback", "rollout_undo", "rollback_statefulset", "rollback_daemonset"],
     about: About {
-        description: "puts the pod template of an earlier revision of a Deployment back; every pod is replaced",
+        description: "puts the pod template of an earlier revision of a Deployment, StatefulSet or DaemonSet back; every pod is replaced",
         risk: "medium: every pod is replaced; high with a single replica or a budget that allows no disruption",
         undo: "the template that was replaced is put back",
         dry_run: "server-side dry run of the patch",
@@ -38,32 +38,87 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     draft,
 };
 
-/// Which Deployment, to which revision.
+/// Which workload, to which revision.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RollbackDeployment {
     /// Namespace.
     namespace: String,
-    /// Name of the Deployment.
-    deployment: String,
+    /// Name of a Deployment.
+    deployment: Option<String>,
+    /// Name of a StatefulSet.
+    statefulset: Option<String>,
+    /// Name of a DaemonSet.
+    daemonset: Option<String>,
     /// Revision to go back to; left out or 0: the one before the present one.
     #[serde(alias = "toRevision", alias = "to_revision")]
     revision: Option<u64>,
 }
 
 impl RollbackDeployment {
-    fn target(&self) -> ObjectRef {
-        ObjectRef::new("apps/v1", "Deployment", Some(&self.namespace), &self.deployment)
+    fn target(&self) -> Result<ObjectRef, Refused> {
+        workload(
+            &self.namespace,
+            self.deployment.as_ref(),
+            self.statefulset.as_ref(),
+            self.daemonset.as_ref(),
+        )
     }
 }
 
 fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
     let params: RollbackDeployment = parse(params)?;
-    let target = params.target();
+    let target = params.target()?;
     let mut needs = surroundings(&params.namespace);
-    needs.extend([Need::Object(target.clone()), Need::ReplicaSets(target)]);
+    needs.push(Need::Object(target.clone()));
+    needs.push(if target.kind == "Deployment" {
+        Need::ReplicaSets(target)
+    } else {
+        Need::Kind(controller_revisions(&params.namespace))
+    });
     needs.extend(named(&params.namespace).map(|(_, kind)| Need::Names(kind)));
     Ok(needs)
+}
+
+fn controller_revisions(namespace: &str) -> world::Kind {
+    world::Kind::within("apps/v1", "ControllerRevision", namespace)
+}
+
+/// Number and template of every revision that is kept of a workload, the oldest first. Deployments keep them in ReplicaSets,
+/// the others in ControllerRevisions.
+fn revisions(world: &World, target: &ObjectRef, object: &Value) -> Vec<(u64, Value)> {
+    let uid = object.pointer("/metadata/uid");
+    let ours = |kept: &&Value| items(kept, "/metadata/ownerReferences").any(|owner| owner.get("uid") == uid && uid.is_some());
+    let mut revisions: Vec<(u64, Value)> = if target.kind == "Deployment" {
+        let kept = world.replica_sets.iter().filter(ours);
+        kept.filter_map(|set| {
+            let revision = set.pointer(REVISION)?.as_str()?.parse().ok()?;
+            let mut template = set.pointer("/spec/template").cloned().unwrap_or(Value::Null);
+            if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+                labels.remove(HASH_LABEL);
+            }
+            Some((revision, template))
+        })
+        .collect()
+    } else {
+        let namespace = target.namespace.as_deref().unwrap_or_default();
+        let kept = world.all(&controller_revisions(namespace)).unwrap_or_default();
+        kept.into_iter()
+            .map(|(_, kept)| kept)
+            .filter(ours)
+            .filter_map(|kept| {
+                let revision = kept.get("revision")?.as_u64()?;
+                let mut template = kept.pointer("/data/spec/template").cloned().unwrap_or(Value::Null);
+                // A directive of the patch that the revision is kept as, not part of the template.
+                if let Some(members) = template.as_object_mut() {
+                    members.remove("$patch");
+                }
+                Some((revision, template))
+            })
+            .collect()
+    };
+    revisions.sort_by_key(|(revision, _)| *revision);
+    revisions
 }
 
 /// Kinds that a template refers to, in a namespace.
@@ -101,41 +156,27 @@ fn images(template: &Value) -> String {
 
 fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
     let params: RollbackDeployment = parse(params)?;
-    let target = params.target();
+    let target = params.target()?;
     let object = world.object(&target)?;
     if object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
         return refuse(format!("{target} is paused: a rollback would never begin"));
     }
-    let uid = object.pointer("/metadata/uid");
-    let mut revisions: Vec<(u64, &Value)> = world
-        .replica_sets
-        .iter()
-        .filter(|set| {
-            let owners = set.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-            owners.is_some_and(|owners| owners.iter().any(|owner| owner.get("uid") == uid && uid.is_some()))
-        })
-        .filter_map(|set| Some((set.pointer(REVISION)?.as_str()?.parse().ok()?, set)))
-        .collect();
-    revisions.sort_by_key(|(revision, _)| *revision);
+    let revisions = revisions(world, &target, object);
     let known: Vec<u64> = revisions.iter().map(|(revision, _)| *revision).collect();
     let found = match params.revision.filter(|revision| *revision > 0) {
         Some(wanted) => revisions.iter().find(|(revision, _)| *revision == wanted),
         None => revisions.len().checked_sub(2).and_then(|at| revisions.get(at)),
     };
-    let Some((revision, set)) = found else {
-        return refuse(format!("{target} has no such earlier revision; its ReplicaSets keep {known:?}"));
+    let Some((revision, restored)) = found else {
+        return refuse(format!("{target} has no such earlier revision; those that are kept are {known:?}"));
     };
-    let mut restored = set.pointer("/spec/template").cloned().unwrap_or(Value::Null);
-    if let Some(labels) = restored.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
-        labels.remove(HASH_LABEL);
-    }
     if !restored.is_object() {
-        return refuse(format!("the ReplicaSet of revision {revision} of {target} has no template"));
+        return refuse(format!("revision {revision} of {target} has no template"));
     }
-    if object.pointer("/spec/template") == Some(&restored) {
+    if object.pointer("/spec/template") == Some(restored) {
         return refuse(format!("{target} already runs the template of revision {revision}"));
     }
-    let (gone, unknown) = missing(&restored, world, &params.namespace);
+    let (gone, unknown) = missing(restored, world, &params.namespace);
     if !gone.is_empty() {
         return Err(Refused::parameter(
             "/revision",
@@ -147,7 +188,7 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
     }
     let mut notes = vec![format!(
         "{target} goes back to the template of revision {revision}, which runs {}; whether the registry still has it is seen when the first pod starts",
-        images(&restored)
+        images(restored)
     )];
     if !unknown.is_empty() {
         notes.push(format!(
@@ -155,6 +196,11 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
             unknown.join(", ")
         ));
     }
-    let edits = vec![Edit::set(template(), restored)];
+    if target.kind == "StatefulSet" && object.pointer("/spec/podManagementPolicy").and_then(Value::as_str) != Some("Parallel") {
+        notes.push(format!(
+            "a pod of {target} that never became ready holds the others back, whatever its template says: restart such pods, too (restart_statefulset, unhealthyOnly)"
+        ));
+    }
+    let edits = vec![Edit::set(template(), restored.clone())];
     Ok(Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::RolledOut)).notes(notes))
 }

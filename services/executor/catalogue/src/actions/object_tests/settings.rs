@@ -212,3 +212,23 @@ fn everything_that_reads_a_secret_is_restarted_and_nothing_else() {
             .contains("no workload")
     );
 }
+
+#[test]
+fn a_statefulset_goes_back_to_what_its_controller_revision_keeps() {
+    let image = |image: &str| json!({"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [{"name": "db", "image": image}]}});
+    let kept = |name: &str, number: u64, tag: &str| {
+        let mut template = image(tag);
+        template["$patch"] = json!("replace");
+        json!({"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": name, "namespace": "shop", "ownerReferences": [{"uid": "u-db"}]},
+            "revision": number, "data": {"spec": {"template": template}}})
+    };
+    let stage = Stage::default()
+        .with(json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "shop"}, "spec": {"template": image("db:2")}}))
+        .with(kept("db-b", 2, "db:2"))
+        .with(kept("db-a", 1, "db:1"))
+        .listed(Kinds::within("apps/v1", "ControllerRevision", "shop"));
+    let draft = stage
+        .draft("rollback_statefulset", json!({"statefulset": "db", "namespace": "shop"}))
+        .unwrap();
+    assert_eq!(values(&draft), [("/spec/template".into(), Some(image("db:1")))]);
+}
