@@ -34,8 +34,14 @@ pub struct Conditions {
     /// Name of a Service: every endpoint ready. Where there is none of that name, a workload of it.
     service: Option<String>,
     /// Names of Services, or of workloads.
-    #[serde(default, alias = "targets", alias = "dependants")]
+    #[serde(default)]
     services: Vec<String>,
+    /// Names of what was repaired: Services, or workloads.
+    #[serde(default)]
+    targets: Vec<String>,
+    /// Names of what depends on it: Services, or workloads.
+    #[serde(default, alias = "dependents")]
+    dependants: Vec<String>,
     /// Path that must answer over HTTP (`/health`), asked through the API server: of every Service, and of every ready pod of workloads.
     #[serde(alias = "healthEndpoint", alias = "health_endpoint")]
     endpoint: Option<String>,
@@ -197,11 +203,21 @@ impl Conditions {
             (DAEMON_SET, &self.daemonset),
         ];
         let workloads = workloads.into_iter().filter_map(|(kinds, name)| Some((kinds, name.as_ref()?)));
-        let services = self.service.iter().chain(&self.services).map(|name| (SERVICE, name));
-        workloads
-            .chain(services)
-            .map(|(kinds, name)| lookup(kinds, self.namespace.as_ref(), name))
-            .collect()
+        let services = self
+            .service
+            .iter()
+            .chain(&self.services)
+            .chain(&self.targets)
+            .chain(&self.dependants);
+        let services = services.map(|name| (SERVICE, name));
+        let mut wanted: Vec<Lookup> = Vec::new();
+        for (kinds, name) in workloads.chain(services) {
+            let lookup = lookup(kinds, self.namespace.as_ref(), name);
+            if !wanted.contains(&lookup) {
+                wanted.push(lookup);
+            }
+        }
+        wanted
     }
 
     pub(super) fn needs(&self) -> Vec<Need> {

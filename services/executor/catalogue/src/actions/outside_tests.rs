@@ -300,6 +300,24 @@ fn a_name_without_a_namespace_is_what_the_incident_is_about_and_never_guessed() 
 }
 
 #[test]
+fn a_recovery_is_of_what_was_repaired_and_what_depends_on_it_each_once() {
+    let world = World {
+        named: vec![
+            found(named::SERVICE, Some("shop"), "db", &["shop"]),
+            found(named::SERVICE, Some("shop"), "web", &["shop"]),
+        ],
+        ..World::default()
+    };
+    let arguments = json!({"namespace": "shop", "targets": ["db"], "dependants": ["web"], "services": ["web", "db"]});
+    let Work::Read { targets, what } = draft("verify_recovery", arguments, &world).unwrap().work else {
+        panic!()
+    };
+    let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["Service shop/web", "Service shop/db"]);
+    assert!(what.contains("for 30 s"), "{what}");
+}
+
+#[test]
 fn checks_refuse_what_they_could_not_look_at() {
     for (arguments, expected) in [
         (json!({}), "at least one of"),
