@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use paramedic_domain::{change::Wait, object::ObjectRef, plan::Lasts, risk::RiskLevel};
+use paramedic_domain::{
+    change::{STEP_ANNOTATION, Wait},
+    object::ObjectRef,
+    plan::Lasts,
+    risk::RiskLevel,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -143,15 +148,19 @@ fn idle(target: &ObjectRef, object: &Value) -> Result<(), Refused> {
     Ok(())
 }
 
-fn operation(target: &ObjectRef, object: &Value, sync: Value, why: &str) -> Draft {
-    let operation = json!({"initiatedBy": {"username": "paramedic"}, "sync": sync});
+fn operation(target: &ObjectRef, object: &Value, moment: &Moment, sync: Value, why: &str) -> Draft {
+    let operation = json!({
+        "initiatedBy": {"username": "paramedic"},
+        "info": [{"name": STEP_ANNOTATION, "value": moment.marker}],
+        "sync": sync
+    });
     ObjectEdit::plain(with_uid(target, object), vec![Edit::set(Path::new(["operation"]), operation)])
         .wait(Wait::Synced)
         .irreversible(why)
         .into()
 }
 
-fn sync(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+fn sync(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refused> {
     let params: Sync = parse(params)?;
     let target = reference(&params.application, params.namespace.as_ref());
     let object = world.object(&target)?;
@@ -164,7 +173,8 @@ fn sync(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refus
         wanted["syncOptions"] = options.clone();
     }
     let status = object.pointer("/status/sync/status").and_then(Value::as_str).unwrap_or("unknown");
-    let draft = operation(&target, object, wanted, "a sync makes the cluster what Git says").note(format!("{target} is {status} now"));
+    let draft =
+        operation(&target, object, moment, wanted, "a sync makes the cluster what Git says").note(format!("{target} is {status} now"));
     Ok(if params.prune {
         draft.concern(
             RiskLevel::High,
@@ -181,7 +191,7 @@ fn automated(object: &Value) -> bool {
         .is_some_and(|automated| automated.get("enabled").and_then(Value::as_bool) != Some(false))
 }
 
-fn rollback(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+fn rollback(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refused> {
     let params: Rollback = parse(params)?;
     let target = reference(&params.application, params.namespace.as_ref());
     let object = world.object(&target)?;
@@ -215,15 +225,17 @@ fn rollback(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, R
         wanted["syncOptions"] = options.clone();
     }
     let when = entry.get("deployedAt").and_then(Value::as_str).unwrap_or("an unknown time");
-    Ok(operation(&target, object, wanted, "argo_sync goes forward again to what Git says")
-        .concern(
-            RiskLevel::High,
-            format!("{target} then differs from Git: the next sync goes forward again unless Git is changed, too"),
-        )
-        .note(format!(
-            "{target} goes back to deployment {} of {when}, revision {revision}",
-            id(entry).unwrap_or_default()
-        )))
+    Ok(
+        operation(&target, object, moment, wanted, "argo_sync goes forward again to what Git says")
+            .concern(
+                RiskLevel::High,
+                format!("{target} then differs from Git: the next sync goes forward again unless Git is changed, too"),
+            )
+            .note(format!(
+                "{target} goes back to deployment {} of {when}, revision {revision}",
+                id(entry).unwrap_or_default()
+            )),
+    )
 }
 
 fn pause(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {

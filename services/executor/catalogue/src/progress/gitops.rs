@@ -1,9 +1,11 @@
 //! Argo CD and Flux.
 
 use jiff::Timestamp;
+use paramedic_domain::change::STEP_ANNOTATION;
 use serde_json::Value;
 
 use super::{Progress, condition, holds, text};
+use crate::{patch::mark_of, references::items};
 
 /// The annotation by which Flux is asked to reconcile now.
 pub const RECONCILE: &str = "reconcile.fluxcd.io/requestedAt";
@@ -14,11 +16,16 @@ pub(super) fn synced(object: &Value, since: Option<Timestamp>) -> Progress {
         return Progress::Progressing("Argo CD has not begun yet".into());
     }
     let state = object.pointer("/status/operationState");
-    let started: Option<Timestamp> = text(state, "startedAt").parse().ok();
-    // Argo CD writes whole seconds.
-    if let (Some(started), Some(since)) = (started, since)
-        && started.as_second() < since.as_second()
-    {
+    let ours = match asked_by(state) {
+        // Argo CD keeps what an operation was told about itself, so nobody's clock matters.
+        Some(step) => mark_of(object) == Some(step),
+        None => {
+            let started: Option<Timestamp> = text(state, "startedAt").parse().ok();
+            // Argo CD writes whole seconds.
+            !matches!((started, since), (Some(started), Some(since)) if started.as_second() < since.as_second())
+        }
+    };
+    if !ours {
         return Progress::Progressing("Argo CD has not begun yet".into());
     }
     let message = text(state, "message");
@@ -28,6 +35,14 @@ pub(super) fn synced(object: &Value, since: Option<Timestamp>) -> Progress {
         "" => Progress::Progressing("Argo CD has not begun yet".into()),
         phase => Progress::Progressing(format!("{phase}: {message}")),
     }
+}
+
+/// The step that asked for the operation, as it says itself.
+fn asked_by(state: Option<&Value>) -> Option<&str> {
+    items(state?, "/operation/info")
+        .find(|info| info.get("name").and_then(Value::as_str) == Some(STEP_ANNOTATION))?
+        .get("value")?
+        .as_str()
 }
 
 /// Whether Flux has handled the request it was given and is ready.
@@ -65,6 +80,17 @@ mod tests {
         ));
         assert!(matches!(synced(&application("2026-11-22T10:00:00Z"), since), Progress::Done(_)));
         assert!(matches!(synced(&json!({"operation": {}}), since), Progress::Progressing(_)));
+    }
+
+    #[test]
+    fn an_operation_that_says_which_step_asked_for_it_needs_no_clock() {
+        let application = |step: &str| {
+            json!({"metadata": {"annotations": {STEP_ANNOTATION: "plan_a/sync"}}, "status": {"operationState": {"phase": "Succeeded",
+                "startedAt": "2026-11-22T09:59:00Z", "operation": {"info": [{"name": STEP_ANNOTATION, "value": step}]}}}})
+        };
+        let since = "2026-11-22T10:00:00Z".parse().ok();
+        assert!(matches!(synced(&application("plan_a/sync"), since), Progress::Done(_)));
+        assert!(matches!(synced(&application("plan_b/sync"), None), Progress::Progressing(_)));
     }
 
     #[test]
