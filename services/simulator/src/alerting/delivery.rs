@@ -38,7 +38,7 @@ pub async fn run(world: Arc<World>, mut webhook: watch::Receiver<Option<Webhook>
     };
     let mut rules = Rules::of(&world);
     rules.catch_up(&world);
-    let mut groups = Groups::default();
+    let mut groups = Groups::by(&world.scenario().group_by);
     let mut retry = Retry::default();
     loop {
         let now = world.clock().now();
@@ -106,7 +106,8 @@ impl Rules {
 
     fn evaluate(&mut self, world: &World, now: Timestamp) {
         let view = View::of(world);
-        for (index, (rule, expr)) in self.rules.iter().enumerate() {
+        let loaded = |rule: &AlertRule| rule.after.is_none_or(|after| obj::after(world.origin(), after.0) <= now);
+        for (index, (rule, expr)) in self.rules.iter().enumerate().filter(|(_, (rule, _))| loaded(rule)) {
             match promql::instant(&view, expr, obj::secs(now)) {
                 Ok(Value::Vector(matches)) => self.alerts.update(index, rule, &matches, now),
                 Ok(other) => tracing::warn!(rule = rule.alert, kind = other.kind(), "rule does not give a vector"),

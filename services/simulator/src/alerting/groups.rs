@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 use super::rules::Alert;
 use crate::{telemetry::series::Labels, world::obj};
 
-/// Labels that make a group.
-const GROUP_BY: &[&str] = &["alertname", "namespace"];
 /// Simulated time a new group waits for more alerts.
 const WAIT: Duration = Duration::from_secs(5);
 /// Simulated time between two notifications of a group that changed.
@@ -30,8 +28,10 @@ struct Group {
 }
 
 /// All groups.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Groups {
+    /// Labels that make a group.
+    by: Vec<String>,
     all: BTreeMap<Labels, Group>,
 }
 
@@ -54,12 +54,19 @@ impl Due {
 }
 
 impl Groups {
+    /// No groups yet; they are made by these labels.
+    pub(super) fn by(labels: &[String]) -> Self {
+        Self {
+            by: labels.to_vec(),
+            all: BTreeMap::new(),
+        }
+    }
+
     /// The notifications due at `now`; `source` is the address of the Prometheus in links.
     pub(super) fn due<'a>(&mut self, alerts: impl Iterator<Item = &'a Alert>, now: Timestamp, source: &str) -> Vec<Due> {
         let mut groups = BTreeMap::<Labels, Vec<&Alert>>::new();
-        let keys: Vec<String> = GROUP_BY.iter().map(|key| (*key).to_owned()).collect();
         for alert in alerts {
-            groups.entry(alert.labels.only(&keys)).or_default().push(alert);
+            groups.entry(alert.labels.only(&self.by)).or_default().push(alert);
         }
         let mut due = Vec::new();
         for (key, members) in groups {

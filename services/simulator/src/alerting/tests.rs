@@ -19,6 +19,7 @@ fn rule(hold: u64, keep: u64) -> AlertRule {
     AlertRule {
         alert: "TooBig".to_owned(),
         expr: "size > 1".to_owned(),
+        after: None,
         hold: Span::seconds(hold),
         keep_firing_for: Span::seconds(keep),
         labels: BTreeMap::from([("severity".to_owned(), "warning".to_owned())]),
@@ -65,7 +66,11 @@ fn a_pending_alert_that_stops_matching_is_forgotten_and_keep_firing_bridges_gaps
 
 #[test]
 fn a_group_is_told_once_then_when_it_changes() {
-    let (rule, mut alerts, mut groups) = (rule(0, 0), Alerts::default(), Groups::default());
+    let (rule, mut alerts, mut groups) = (
+        rule(0, 0),
+        Alerts::default(),
+        Groups::by(&["alertname".to_owned(), "namespace".to_owned()]),
+    );
     alerts.update(0, &rule, &[big("a")], at(0));
     assert!(
         groups.due(alerts.told(), at(0), "http://p").is_empty(),

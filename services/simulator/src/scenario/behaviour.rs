@@ -142,6 +142,22 @@ pub struct Traffic {
     /// Hour of the daily peak, UTC.
     #[serde(default = "afternoon")]
     pub peak_hour_utc: f64,
+    /// More requests since some time.
+    #[serde(default)]
+    pub surge: Option<Surge>,
+}
+
+/// A rise of the load that does not end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surge {
+    /// How long before the scenario's beginning it began.
+    pub ago: Span,
+    /// How many times the usual load it is.
+    pub factor: f64,
+    /// When it began, seconds since 1970: known once the world has a beginning.
+    #[serde(skip)]
+    pub(crate) from: f64,
 }
 
 /// Response times, log-normal between the two quantiles.
@@ -259,9 +275,29 @@ pub struct Metric {
     /// Growth per leaked MiB.
     #[serde(default)]
     pub per_leaked_mib: f64,
+    /// What is added while something is wrong elsewhere.
+    #[serde(default)]
+    pub during: Option<During>,
     /// Exported only by pods that match.
     #[serde(default)]
     pub when: When,
+}
+
+/// What a metric shows of the faults of other workloads.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct During {
+    /// The workloads (`namespace/name`); while a fault of its own bites in one of them, something is added.
+    pub workloads: Vec<String>,
+    /// Added as long as it bites.
+    #[serde(default)]
+    pub adds: f64,
+    /// Added for each second since it began to bite.
+    #[serde(default)]
+    pub adds_per_second: f64,
+    /// Whether what was added each second stays afterwards, as in a counter.
+    #[serde(default)]
+    pub keeps: bool,
 }
 
 fn one_second() -> Span {

@@ -123,6 +123,21 @@ fn check_workload(path: &str, workload: &Workload, scenario: &Scenario) -> Check
         if let Some(rate) = fault.error_rate {
             share(&format!("{path}.error_rate"), rate)?;
         }
+        let bound = fault.began.is_some() || !fault.during.is_empty();
+        let lasting = fault.memory_leak.is_some()
+            || fault.crash_on_start.is_some()
+            || fault.never_ready.is_some()
+            || fault.liveness_fails.is_some()
+            || fault.image_missing.is_some()
+            || fault.cpu_millicores.is_some()
+            || fault.memory_base_mib.is_some();
+        if bound && lasting {
+            return problem(
+                &path,
+                "a fault with `began` or `during` can only change latency, error_rate and logs",
+            );
+        }
+        known(&format!("{path}.during"), &fault.during, scenario)?;
         if let Some(leak) = &fault.memory_leak
             && leak.rate_mib_per_hour <= 0.0
         {
@@ -134,6 +149,10 @@ fn check_workload(path: &str, workload: &Workload, scenario: &Scenario) -> Check
             return problem(format!("{path}.latency"), "needs 0 < p50_ms <= p99_ms");
         }
     }
+    for (i, metric) in workload.metrics.iter().enumerate() {
+        let during = metric.during.as_ref().map_or(&[][..], |during| &during.workloads);
+        known(&format!("{path}.metrics[{i}].during.workloads"), during, scenario)?;
+    }
     for (i, log) in workload.logs.periodic.iter().enumerate() {
         if log.every.0.as_millis() < 100 {
             return problem(format!("{path}.logs.periodic[{i}].every"), "must be at least 100ms");
@@ -142,6 +161,22 @@ fn check_workload(path: &str, workload: &Workload, scenario: &Scenario) -> Check
     for (i, file) in workload.files.iter().enumerate() {
         if !file.path.starts_with('/') {
             return problem(format!("{path}.files[{i}].path"), "must be absolute");
+        }
+    }
+    Ok(())
+}
+
+/// Every name is that of a described workload.
+fn known(path: &str, workloads: &[String], scenario: &Scenario) -> Check {
+    for (i, workload) in workloads.iter().enumerate() {
+        let found = workload
+            .split_once('/')
+            .is_some_and(|(namespace, name)| scenario.behaviour(namespace, name).is_some());
+        if !found {
+            return problem(
+                format!("{path}[{i}]"),
+                format!("{workload:?} is not the namespace/name of one of `workloads`"),
+            );
         }
     }
     Ok(())

@@ -19,6 +19,13 @@ pub struct Fault {
     /// The pods and the time it bites.
     #[serde(default)]
     pub when: When,
+    /// How long before the scenario's beginning it began to bite; with the container if absent. For latency, errors and logs only.
+    #[serde(default)]
+    pub began: Option<Span>,
+    /// Bites only while a fault bites in one of these workloads (`namespace/name`); faults that are themselves bound to others do
+    /// not count. For latency, errors and logs only.
+    #[serde(default)]
+    pub during: Vec<String>,
     /// Memory grows from container start, independent of traffic.
     #[serde(default)]
     pub memory_leak: Option<MemoryLeak>,
@@ -79,6 +86,9 @@ pub struct When {
     /// Bites only in containers started this long after the scenario began.
     #[serde(default)]
     pub after: Option<Span>,
+    /// Bites only in containers started before this long after the scenario began: a new start cures it.
+    #[serde(default)]
+    pub before: Option<Span>,
 }
 
 /// Memory that is never given back.
@@ -182,6 +192,7 @@ impl When {
             && self.node.as_deref().is_none_or(|node| node == subject.node)
             && self.pod_prefix.as_deref().is_none_or(|prefix| subject.pod.starts_with(prefix))
             && self.after.is_none_or(|after| subject.since_origin >= after.0)
+            && self.before.is_none_or(|before| subject.since_origin < before.0)
     }
 }
 

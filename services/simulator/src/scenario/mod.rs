@@ -25,6 +25,9 @@ use crate::world::ledger::WorkloadKey;
 const BUILTIN: &[(&str, &str)] = &[
     ("payment-oom", include_str!("../../scenarios/payment-oom.yaml")),
     ("bad-release", include_str!("../../scenarios/bad-release.yaml")),
+    ("cascading-failure", include_str!("../../scenarios/cascading-failure.yaml")),
+    ("redis-storm", include_str!("../../scenarios/redis-storm.yaml")),
+    ("db-deadlock", include_str!("../../scenarios/db-deadlock.yaml")),
 ];
 
 /// Why a scenario cannot be used.
@@ -106,6 +109,9 @@ pub struct Scenario {
     /// Nodes that fail.
     #[serde(default)]
     pub node_failures: Vec<fault::NodeFailure>,
+    /// Labels by which alerts are grouped into notifications (default `alertname` and `namespace`).
+    #[serde(default = "usual_groups")]
+    pub group_by: Vec<String>,
     /// Alert rules.
     #[serde(default)]
     pub rules: Vec<AlertRule>,
@@ -207,6 +213,9 @@ pub struct AlertRule {
     pub alert: String,
     /// PromQL expression.
     pub expr: String,
+    /// How long after the scenario's beginning the rule is loaded (default: it always was there).
+    #[serde(default)]
+    pub after: Option<Span>,
     /// How long it must hold before it fires.
     #[serde(default, rename = "for")]
     pub hold: Span,
@@ -333,6 +342,10 @@ impl Scenario {
 
 fn fifteen_seconds() -> Span {
     Span::seconds(15)
+}
+
+fn usual_groups() -> Vec<String> {
+    vec!["alertname".to_owned(), "namespace".to_owned()]
 }
 
 fn two_weeks() -> Span {

@@ -26,7 +26,10 @@ fn every_built_in_scenario_loads() {
         Scenario::builtin(name).unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     let error = Scenario::builtin("nope").unwrap_err().to_string();
-    assert_eq!(error, "there is no built-in scenario \"nope\"; known are payment-oom, bad-release");
+    assert_eq!(
+        error,
+        "there is no built-in scenario \"nope\"; known are payment-oom, bad-release, cascading-failure, redis-storm, db-deadlock"
+    );
 }
 
 #[test]

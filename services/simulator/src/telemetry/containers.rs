@@ -305,8 +305,11 @@ fn own<'a>(
     });
     for metric in &behaviour.metrics {
         let more: Vec<(&str, &str)> = metric.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let troubles = metric.during.as_ref().map(|during| view.sight().troubles(&during.workloads));
+        let troubles = troubles.unwrap_or_default();
         out.push(&metric.name, &[&base[..], &more[..]].concat(), move |t| {
-            Some(metric_value(metric, &run_at(t)?, t).round())
+            // Four decimals: shares and times of less than a second are values, too.
+            Some((metric_value(metric, &run_at(t)?, t, &troubles) * 10_000.0).round() / 10_000.0)
         });
     }
 }

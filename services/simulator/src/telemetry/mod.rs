@@ -15,6 +15,8 @@ pub(crate) mod promql;
 pub(crate) mod requests;
 pub(crate) mod series;
 pub(crate) mod source;
+#[cfg(test)]
+mod spreading;
 pub(crate) mod state;
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,21 @@
 //! Series of served requests and of whole nodes.
 
+use std::sync::Arc;
+
 use super::{
     containers::served,
     series::{Labels, Series},
     source::View,
 };
 use crate::{
+    scenario::fault::Fault,
     store::Gvr,
     world::{
         ledger::{ContainerRecord, PodRecord},
         model::Run,
-        obj, quantity, rps,
+        obj,
+        onset::Phase,
+        quantity, rps,
     },
 };
 
@@ -63,12 +68,23 @@ fn serving<'a>(
         ("service", service),
         ("job", job.as_str()),
     ];
-    let run_at = move |t: f64| -> Option<Run<'a>> {
-        Some(Run {
-            scenario,
-            container,
-            instance: container.instance_at(obj::at_secs(t))?,
-        })
+    let run_of = move |instance| Run {
+        scenario,
+        container,
+        instance,
+    };
+    let run_at = move |t: f64| container.instance_at(obj::at_secs(t)).map(run_of);
+    let sight = view.sight();
+    let phases: Arc<[Vec<Phase<'a>>]> = container.instances.iter().map(|instance| sight.phases(&run_of(instance))).collect();
+    // Served so far, each stretch weighed with its own share.
+    let weighed = move |t: f64, share: &dyn Fn(&Run<'a>, &[&'a Fault]) -> f64| -> Option<f64> {
+        let run = run_at(t)?;
+        let current = container.instances.partition_point(|run| run.started <= obj::at_secs(t)) - 1;
+        let past = phases[current].iter().filter(|phase| phase.from < t);
+        let part = |phase: &Phase<'a>| {
+            (served(view, pod, &run, phase.until.min(t)) - served(view, pod, &run, phase.from)) * share(&run, &phase.faults)
+        };
+        Some(past.map(part).sum())
     };
     let mut push = |name: &str, more: &[(&str, &str)], sample: Box<dyn Fn(f64) -> Option<f64> + 'a>| {
         if wanted(name) {
@@ -76,29 +92,34 @@ fn serving<'a>(
         }
     };
     for (code, failed) in [("200", false), ("500", true)] {
+        let weighed = weighed.clone();
         push(
             "http_requests_total",
             &[("method", "POST"), ("code", code)],
             Box::new(move |t| {
-                let run = run_at(t)?;
-                let share = if failed { run.error_rate() } else { 1.0 - run.error_rate() };
-                Some((served(view, pod, &run, t) * share).floor())
+                let share = |run: &Run<'a>, biting: &[&'a Fault]| {
+                    let errors = run.error_rate(biting);
+                    if failed { errors } else { 1.0 - errors }
+                };
+                weighed(t, &share).map(f64::floor)
             }),
         );
     }
     for bound in BOUNDS.iter().copied().chain([f64::INFINITY]) {
         let le = if bound.is_finite() { bound.to_string() } else { "+Inf".to_owned() };
+        let weighed = weighed.clone();
         push(
             "http_request_duration_seconds_bucket",
             &[("le", &le)],
             Box::new(move |t| {
-                let run = run_at(t)?;
-                let share = if bound.is_finite() {
-                    run.latency().share_within(bound)
-                } else {
-                    1.0
+                let share = |run: &Run<'a>, biting: &[&'a Fault]| {
+                    if bound.is_finite() {
+                        run.latency(biting).share_within(bound)
+                    } else {
+                        1.0
+                    }
                 };
-                Some((served(view, pod, &run, t) * share).floor())
+                weighed(t, &share).map(f64::floor)
             }),
         );
     }
@@ -113,10 +134,7 @@ fn serving<'a>(
     push(
         "http_request_duration_seconds_sum",
         &[],
-        Box::new(move |t| {
-            let run = run_at(t)?;
-            Some(served(view, pod, &run, t) * run.latency().mean())
-        }),
+        Box::new(move |t| weighed(t, &|run, biting| run.latency(biting).mean())),
     );
 }
 

@@ -3,7 +3,7 @@
 use promql_parser::label::{MatchOp, Matcher, Matchers};
 
 use super::{containers, requests, series::Series, volumes};
-use crate::world::{World, ledger::Ledger, locked::read};
+use crate::world::{World, ledger::Ledger, locked::read, obj, onset::Sight};
 
 /// Where series come from. `visit` is told the name so that sources need not build what nobody asked for.
 pub(crate) trait Source {
@@ -27,6 +27,15 @@ impl<'w> View<'w> {
             world,
             ledger: read(world.ledger()),
             states: read(world.series()),
+        }
+    }
+
+    /// Where faults are looked up.
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        Sight {
+            scenario: self.world.scenario(),
+            ledger: &self.ledger,
+            origin: obj::secs(self.world.origin()),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
         locked::read,
         model::{Run, hash},
         obj::{at_secs, secs},
+        onset::Sight,
     },
 };
 
@@ -52,7 +53,7 @@ pub(crate) fn between(world: &World, start: f64, end: f64, mut keep: impl FnMut(
         let (first, last) = ((start / every).ceil() as i64, (end / every).floor() as i64);
         let mut taken = 0;
         for n in (first.max(last - MOST)..=last).rev() {
-            let recorded = record(world.scenario(), &ledger, kind, trace, n);
+            let recorded = record(sight(world, &ledger), kind, trace, n);
             // A trace is known once its root has ended.
             let ended = recorded.spans[0].start + recorded.spans[0].duration <= end;
             if ended && keep(&recorded) {
@@ -69,13 +70,21 @@ pub(crate) fn between(world: &World, start: f64, end: f64, mut keep: impl FnMut(
     found
 }
 
+fn sight<'a>(world: &'a World, ledger: &'a Ledger) -> Sight<'a> {
+    Sight {
+        scenario: world.scenario(),
+        ledger,
+        origin: secs(world.origin()),
+    }
+}
+
 /// A trace by its id.
 pub(crate) fn by_id(world: &World, id: &str) -> Option<Recorded> {
     let id = format!("{id:0>32}");
     let kind = usize::from_str_radix(id.get(16..20)?, 16).ok()?;
     let n = i64::from_str_radix(id.get(20..)?, 16).ok()?;
     let trace = world.scenario().traces.get(kind)?;
-    let recorded = record(world.scenario(), &read(world.ledger()), kind, trace, n);
+    let recorded = record(sight(world, &read(world.ledger())), kind, trace, n);
     let ended = recorded.spans[0].start + recorded.spans[0].duration <= secs(world.clock().now());
     (recorded.id == id && ended).then_some(recorded)
 }
@@ -94,13 +103,12 @@ pub(crate) fn operations(scenario: &Scenario) -> BTreeMap<String, Vec<String>> {
     out
 }
 
-fn record(scenario: &Scenario, ledger: &Ledger, kind: usize, trace: &Trace, n: i64) -> Recorded {
+fn record(sight: Sight<'_>, kind: usize, trace: &Trace, n: i64) -> Recorded {
     // The id says which trace it is, so that it can be found again.
-    let id = format!("{:016x}{kind:04x}{n:012x}", hash(&scenario.name, n));
+    let id = format!("{:016x}{kind:04x}{n:012x}", hash(&sight.scenario.name, n));
     let start = trace.every.as_secs_f64() * n as f64;
     let mut maker = Maker {
-        scenario,
-        ledger,
+        sight,
         id: &id,
         spans: Vec::new(),
     };
@@ -109,8 +117,7 @@ fn record(scenario: &Scenario, ledger: &Ledger, kind: usize, trace: &Trace, n: i
 }
 
 struct Maker<'a> {
-    scenario: &'a Scenario,
-    ledger: &'a Ledger,
+    sight: Sight<'a>,
     id: &'a str,
     spans: Vec<Span>,
 }
@@ -154,7 +161,7 @@ impl Maker<'_> {
             return (fixed.unwrap_or(0.002), false, tags);
         };
         let serves = |pod: &&PodRecord| is_of(&pod.workload, namespace, name) && pod.ready_at(at);
-        let pods: Vec<&PodRecord> = self.ledger.pods.iter().filter(serves).collect();
+        let pods: Vec<&PodRecord> = self.sight.ledger.pods.iter().filter(serves).collect();
         let pick = (chance("pod") * pods.len() as f64) as usize;
         let Some(pod) = pods.get(pick.min(pods.len().saturating_sub(1))) else {
             tags.insert("error.message".to_owned(), "connection refused: no endpoint is ready".into());
@@ -165,7 +172,7 @@ impl Maker<'_> {
         let served = pod.containers.iter().find(|container| container.behaviour.is_some());
         let run = served.and_then(|container| {
             Some(Run {
-                scenario: self.scenario,
+                scenario: self.sight.scenario,
                 container,
                 instance: container.instance_at(at)?,
             })
@@ -173,9 +180,10 @@ impl Maker<'_> {
         let Some(run) = run else {
             return (fixed.unwrap_or(0.002), false, tags);
         };
-        let failed = chance("failure") < run.error_rate();
+        let biting = self.sight.biting(&run, secs(at));
+        let failed = chance("failure") < run.error_rate(&biting);
         tags.insert("http.status_code".to_owned(), if failed { 500 } else { 200 }.into());
-        (fixed.unwrap_or_else(|| run.latency().quantile(chance("time"))), failed, tags)
+        (fixed.unwrap_or_else(|| run.latency(&biting).quantile(chance("time"))), failed, tags)
     }
 }
 

@@ -230,13 +230,20 @@ fn served_since(step: &ShareStep, traffic: &Traffic, t: f64) -> f64 {
 impl Traffic {
     /// Requests per second offered to the workload at `t` (seconds since 1970).
     pub(crate) fn rps_at(&self, t: f64) -> f64 {
-        self.rps * (1.0 + self.diurnal * (DAY_ANGLE * (t - self.peak_hour_utc * 3600.0)).cos())
+        let factor = self
+            .surge
+            .as_ref()
+            .filter(|surge| surge.from <= t)
+            .map_or(1.0, |surge| surge.factor);
+        factor * self.rps * (1.0 + self.diurnal * (DAY_ANGLE * (t - self.peak_hour_utc * 3600.0)).cos())
     }
 
     /// Requests offered between two times.
     pub(crate) fn requests_between(&self, from: f64, to: f64) -> f64 {
         let swing = |t: f64| (DAY_ANGLE * (t - self.peak_hour_utc * 3600.0)).sin() / DAY_ANGLE;
-        self.rps * ((to - from) + self.diurnal * (swing(to) - swing(from)))
+        let usual = |from: f64| self.rps * ((to - from) + self.diurnal * (swing(to) - swing(from)));
+        let more = self.surge.as_ref().filter(|surge| surge.from < to);
+        usual(from) + more.map_or(0.0, |surge| (surge.factor - 1.0) * usual(from.max(surge.from)))
     }
 }
 

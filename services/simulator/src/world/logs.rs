@@ -10,10 +10,11 @@ use super::{
     ledger::{ContainerRecord, Instance, Ledger, PodRecord},
     model::{self, Run, hash},
     obj,
+    onset::{self, Sight, Spell},
 };
 use crate::{
     api::backend::LogLine,
-    scenario::behaviour::{Metric, PeriodicLog},
+    scenario::behaviour::{During, Metric, PeriodicLog},
 };
 
 /// Most lines one read computes.
@@ -39,6 +40,14 @@ impl<'a> Source<'a> {
         }
     }
 
+    fn sight(&self) -> Sight<'a> {
+        Sight {
+            scenario: self.world.scenario(),
+            ledger: self.ledger,
+            origin: obj::secs(self.world.origin()),
+        }
+    }
+
     /// Lines written after `from` and until `to`, oldest first.
     pub(crate) fn lines(&self, from: Timestamp, to: Timestamp) -> Vec<LogLine> {
         let Some(behaviour) = self.run().behaviour() else {
@@ -60,11 +69,20 @@ impl<'a> Source<'a> {
         }
         let since_origin = kubelet::since(self.world.origin(), started);
         let subject = model::subject(self.pod, self.container, since_origin);
-        let faulty = self.run().faults().flat_map(|fault| &fault.logs);
-        for (i, log) in behaviour.logs.periodic.iter().chain(faulty).enumerate() {
+        for (i, log) in behaviour.logs.periodic.iter().enumerate() {
             if log.when.matches(&subject) {
                 self.again(&mut lines, log, i, (from, to));
             }
+        }
+        for fault in self.run().faults().filter(|fault| !fault.logs.is_empty()) {
+            let spells = self.sight().spells(fault, self.instance);
+            let mut more = Vec::new();
+            for (i, log) in fault.logs.iter().enumerate() {
+                if log.when.matches(&subject) {
+                    self.again(&mut more, log, behaviour.logs.periodic.len() + i, (from, to));
+                }
+            }
+            lines.extend(more.into_iter().filter(|line| onset::within(&spells, obj::secs(line.at))));
         }
         lines.sort_by_key(|line| line.at);
         lines
@@ -159,14 +177,30 @@ impl<'a> Source<'a> {
                 }
                 let wanted = name.strip_prefix("metric:")?;
                 let metric = run.behaviour()?.metrics.iter().find(|metric| metric.name == wanted)?;
-                format!("{:.0}", metric_value(metric, &run, obj::secs(at)))
+                let added = metric.during.as_ref().map(|during| self.sight().troubles(&during.workloads));
+                format!("{:.0}", metric_value(metric, &run, obj::secs(at), &added.unwrap_or_default()))
             }
         })
     }
 }
 
-/// Value of a workload's own metric in one run.
-pub(crate) fn metric_value(metric: &Metric, run: &Run<'_>, t: f64) -> f64 {
+/// Value of a workload's own metric in one run; `troubles` are the spells of what it shows of others.
+pub(crate) fn metric_value(metric: &Metric, run: &Run<'_>, t: f64, troubles: &[Spell]) -> f64 {
     let hours = (t - obj::secs(run.instance.started)).max(0.0) / 3600.0;
-    metric.base + metric.per_hour * hours + metric.per_leaked_mib * run.leaked_mib(t)
+    let of = |during: &During, (from, until): Spell| {
+        if t < until {
+            during.adds + during.adds_per_second * (t - from)
+        } else if during.keeps {
+            during.adds_per_second * (until - from)
+        } else {
+            0.0
+        }
+    };
+    let past = troubles.iter().filter(|(from, _)| *from <= t);
+    let added: f64 = metric
+        .during
+        .iter()
+        .flat_map(|during| past.clone().map(|spell| of(during, *spell)))
+        .sum();
+    metric.base + metric.per_hour * hours + metric.per_leaked_mib * run.leaked_mib(t) + added
 }

@@ -23,6 +23,7 @@ pub(crate) mod logs;
 pub(crate) mod model;
 mod network;
 pub(crate) mod obj;
+pub(crate) mod onset;
 pub(crate) mod quantity;
 mod tar;
 #[cfg(test)]
@@ -95,9 +96,16 @@ impl World {
     /// and can be resumed.
     pub fn boot(scenario: &Scenario, clock: SimClock, store: Store) -> anyhow::Result<Arc<Self>> {
         let start = clock.now();
+        let origin = obj::after(start, scenario.warmup());
+        let mut scenario = scenario.clone();
+        let traffic = scenario.workloads.iter_mut().filter_map(|workload| workload.traffic.as_mut());
+        for surge in traffic.filter_map(|traffic| traffic.surge.as_mut()) {
+            surge.from = obj::secs(obj::before(origin, surge.ago.0));
+        }
+        let seed = scenario.seed;
         let world = Self {
-            scenario: Arc::new(scenario.clone()),
-            origin: obj::after(start, scenario.warmup()),
+            scenario: Arc::new(scenario),
+            origin,
             clock,
             store,
             ledger: RwLock::default(),
@@ -106,7 +114,7 @@ impl World {
             machinery: Mutex::new(Machinery {
                 settled: 0,
                 due: None,
-                chance: Chance::new(scenario.seed),
+                chance: Chance::new(seed),
                 kubelets: Kubelets::default(),
                 retries: replica_set::Retries::new(),
                 wishes: autoscaler::Wishes::new(),

@@ -108,16 +108,16 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Response times.
-    pub(crate) fn latency(&self) -> Latency {
+    /// Response times while these faults bite.
+    pub(crate) fn latency(&self, biting: &[&Fault]) -> Latency {
         let healthy = self.behaviour().map(|behaviour| behaviour.latency).unwrap_or_default();
-        self.faults().filter_map(|fault| fault.latency).fold(healthy, |_, latency| latency)
+        biting.iter().filter_map(|fault| fault.latency).fold(healthy, |_, latency| latency)
     }
 
-    /// Share of requests that fail.
-    pub(crate) fn error_rate(&self) -> f64 {
+    /// Share of requests that fail while these faults bite.
+    pub(crate) fn error_rate(&self, biting: &[&Fault]) -> f64 {
         let healthy = self.behaviour().map_or(0.0, |behaviour| behaviour.error_rate);
-        self.faults().filter_map(|fault| fault.error_rate).fold(healthy, |_, rate| rate)
+        biting.iter().filter_map(|fault| fault.error_rate).fold(healthy, |_, rate| rate)
     }
 }
 

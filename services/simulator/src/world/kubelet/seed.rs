@@ -79,6 +79,7 @@ impl Kubelets {
         let newest = runs.last().map_or(created, |(start, _)| *start);
         let mut cells = Vec::new();
         let mut ready_from = newest;
+        let mut never = false;
         for i in 0..record.containers.len() {
             if record.containers[i].init {
                 cells.push(passed(&record.containers[i].name, pod, created, chance.hex64()));
@@ -128,6 +129,8 @@ impl Kubelets {
             );
             let warm = behaviour.map_or(Duration::ZERO, |behaviour| behaviour.startup.0);
             ready_from = ready_from.max(obj::after(instance.started, warm));
+            let unready = biting.iter().any(|fault| fault.never_ready.is_some());
+            never |= unready;
             let mut cell = Cell::creating(&container.name, newest)
                 .with_past(restarts, last)
                 .role(false, Restart::of(pod))
@@ -135,15 +138,19 @@ impl Kubelets {
             cell.id = chance.hex64();
             cell.state = State::Running(Living {
                 since: instance.started,
-                ready_at: Some(obj::after(instance.started, warm)),
-                ready: true,
+                ready_at: (!unready).then(|| obj::after(instance.started, warm)),
+                ready: !unready,
                 ends,
-                complain_at: None,
+                complain_at: unready.then(|| obj::after(instance.started, warm)),
             });
             cells.push(cell);
         }
         record.phase.push((created, "Running"));
-        record.ready = readiness(runs, ready_from.duration_since(newest).unsigned_abs());
+        record.ready = if never {
+            Vec::new()
+        } else {
+            readiness(runs, ready_from.duration_since(newest).unsigned_abs())
+        };
         let run = PodRun {
             namespace: record.namespace.clone(),
             name: record.name.clone(),
