@@ -3,6 +3,7 @@
 use paramedic_domain::verification::{Comparison, Criterion, Probe, WorkloadMetric};
 
 use super::{
+    estate::Figure,
     facts::{Facts, Workload},
     quantity::human,
 };
@@ -112,5 +113,29 @@ pub fn pods_of(workload: &Workload) -> String {
         "Deployment" => format!("{name}-[a-z0-9]+-[a-z0-9]{{5}}"),
         "StatefulSet" => format!("{name}-[0-9]+"),
         _ => format!("{name}-[a-z0-9]{{5}}"),
+    }
+}
+
+/// The share of requests that these workloads of one namespace fail, all together.
+#[must_use]
+pub fn errors_of<'a>(namespace: &str, workloads: impl Iterator<Item = &'a Workload>) -> String {
+    let pods: Vec<String> = workloads.map(pods_of).collect();
+    let of = format!("namespace=\"{namespace}\",pod=~\"{}\"", pods.join("|"));
+    format!("(sum(rate(http_requests_total{{{of},code=~\"5..\"}}[2m])) or vector(0)) / sum(rate(http_requests_total{{{of}}}[2m]))")
+}
+
+/// A figure that must be at most (or at least) something.
+#[must_use]
+pub fn measured(description: String, figure: &Figure, comparison: Comparison, threshold: f64, unit: &str) -> Criterion {
+    Criterion {
+        description,
+        probe: Probe::Promql {
+            query: figure.query.clone(),
+        },
+        comparison,
+        threshold,
+        unit: unit.into(),
+        before: Some(figure.value),
+        decisive: true,
     }
 }

@@ -10,7 +10,7 @@ use paramedic_domain::{
     object::ObjectRef,
 };
 
-use super::logs::Pattern;
+use super::{estate::Estate, logs::Pattern};
 
 /// Everything an engine may look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Facts {
     pub requests: Option<Series>,
     /// Share of failed requests, 0 to 1.
     pub errors: Option<Series>,
+    /// The workloads around the alerts.
+    pub estate: Estate,
     /// Clustered log lines of its pods.
     pub logs: Vec<Pattern>,
     /// Evidence for all of it.
@@ -216,6 +218,7 @@ impl Facts {
             memory: Vec::new(),
             requests: None,
             errors: None,
+            estate: Estate::default(),
             logs: Vec::new(),
             evidence: Vec::new(),
             missing: Vec::new(),

@@ -3,6 +3,7 @@
 pub mod criteria;
 pub mod decide;
 pub mod engines;
+pub mod estate;
 pub mod facts;
 pub mod logs;
 pub mod quantity;

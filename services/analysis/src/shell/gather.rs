@@ -4,6 +4,7 @@ use paramedic_domain::{alert::Alert, evidence::Source};
 use serde_json::Value;
 
 use super::{
+    estate::estate,
     kubernetes::{Kubernetes, encode},
     probes::{Probes, Unreachable},
     resolve::{ask, resolve},
@@ -53,6 +54,11 @@ pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> 
         facts.missing.push(format!("loki: no time left of {} s", budget.as_secs()));
     }
     watch(&facts, "logs were read");
+    match tokio::time::timeout_at(deadline, estate(probes, kubernetes, &mut facts)).await {
+        Ok(result) => result?,
+        Err(_) => facts.missing.push(format!("neighbourhood: no time left of {} s", budget.as_secs())),
+    }
+    watch(&facts, "what the alerted workloads depend on was read");
     Ok(facts)
 }
 

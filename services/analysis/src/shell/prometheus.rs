@@ -90,6 +90,14 @@ impl Prometheus {
             .max_by(f64::total_cmp))
     }
 
+    /// The series of an instant query.
+    ///
+    /// # Errors
+    /// A sentence that says what was asked and what went wrong.
+    pub async fn instant(&self, query: &str, at: Timestamp) -> Result<Vec<Answer>, String> {
+        self.ask("query", &[("query", query.to_owned()), ("time", seconds(at))]).await
+    }
+
     async fn ask(&self, what: &str, parameters: &[(&str, String)]) -> Result<Vec<Answer>, String> {
         let started = tokio::time::Instant::now();
         let answer = self.request(what, parameters).await;

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod diagnoses;
+mod neighbourhoods;
 mod role;
 mod world;

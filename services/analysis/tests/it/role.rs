@@ -44,7 +44,12 @@ async fn an_incident_is_investigated_and_a_finished_plan_verified() {
         longest: Duration::ZERO,
         rollback: Rollback::Automatic,
         criteria: incident.diagnosis.unwrap().criteria,
-        notes: Vec::new(), chosen: 0, deadline: None, estimate: None, options: Vec::new(), };
+        notes: Vec::new(),
+        chosen: 0,
+        deadline: None,
+        estimate: None,
+        options: Vec::new(),
+    };
     let finished = Event::WorkflowFinished {
         plan: plan.id.clone(),
         outcome: WorkflowOutcome::Succeeded,

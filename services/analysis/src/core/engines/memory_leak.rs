@@ -100,6 +100,7 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
         chain,
         factors,
         slope: Some(slope),
+        root: None,
     })
 }
 

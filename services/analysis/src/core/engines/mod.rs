@@ -1,14 +1,21 @@
 //! Engines: each knows one family of causes, looks at the facts and says what it concludes or why it does not.
 
 mod bad_release;
+mod db_deadlock;
+mod db_pool;
+mod dependency;
 mod memory_leak;
 mod oom_limit;
+pub mod roots;
 
 use paramedic_domain::{
     diagnosis::{Category, Diagnosis, Factor},
     id::EvidenceId,
 };
 
+#[cfg(test)]
+pub(super) use self::db_pool::wanted as pool_and_replicas;
+use self::roots::Root;
 use super::facts::{Facts, Workload};
 
 /// Confidence below which a diagnosis is not worth telling.
@@ -31,6 +38,8 @@ pub struct Finding {
     pub factors: Vec<Factor>,
     /// Bytes per hour, where memory leaks.
     pub slope: Option<f64>,
+    /// Where it comes from, if that is not the workload of the first alert.
+    pub root: Option<Root>,
 }
 
 /// Settings that engines need from the operator.
@@ -43,10 +52,13 @@ pub struct Knobs {
 type Engine = (&'static str, fn(&Facts, &Workload) -> Result<Finding, String>);
 
 /// Every engine, by name.
-const ENGINES: [Engine; 3] = [
+const ENGINES: [Engine; 6] = [
     ("memory_leak", memory_leak::diagnose),
     ("oom_limit_too_low", oom_limit::diagnose),
     ("bad_release", bad_release::diagnose),
+    ("db_pool_exhaustion", db_pool::diagnose),
+    ("dependency_failure", dependency::diagnose),
+    ("db_deadlock", db_deadlock::diagnose),
 ];
 
 /// The most certain diagnosis.
@@ -96,6 +108,7 @@ fn confidence(facts: &Facts, factors: &[Factor]) -> f64 {
 }
 
 fn conclude(facts: &Facts, workload: &Workload, knobs: &Knobs, engine: &str, finding: Finding, confidence: f64) -> Diagnosis {
+    let target = finding.root.as_ref().map_or(&workload.object, Root::target).clone();
     let remedy = super::recommend::remedy(facts, workload, knobs, &finding);
     let mut factors = finding.factors;
     if let Some(doubt) = misleading_alert(facts) {
@@ -103,7 +116,7 @@ fn conclude(facts: &Facts, workload: &Workload, knobs: &Knobs, engine: &str, fin
     }
     Diagnosis {
         category: finding.category,
-        target: workload.object.clone(),
+        target,
         confidence,
         summary: finding.summary,
         causal_chain: finding.chain,
@@ -112,7 +125,9 @@ fn conclude(facts: &Facts, workload: &Workload, knobs: &Knobs, engine: &str, fin
         missing_sources: facts.missing.clone(),
         recommendations: remedy.recommendations,
         criteria: remedy.criteria,
-        engine: format!("rules/{engine}"), options: Vec::new(), }
+        engine: format!("rules/{engine}"),
+        options: remedy.options,
+    }
 }
 
 /// An alert that speaks of memory while no container was killed for it is a finding of its own, and never a reason.

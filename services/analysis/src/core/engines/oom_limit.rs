@@ -83,6 +83,7 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
         ],
         factors,
         slope: None,
+        root: None,
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod fixtures;
 mod leak;
+mod neighbourhood;
 mod others;
 mod small;
 mod steps;

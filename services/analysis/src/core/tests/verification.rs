@@ -35,7 +35,12 @@ pub(super) fn plan(diagnosis: &Diagnosis) -> Plan {
         longest: Duration::ZERO,
         rollback: Rollback::Automatic,
         criteria: diagnosis.criteria.clone(),
-        notes: vec![Digest::ZERO.short()], chosen: 0, deadline: None, estimate: None, options: Vec::new(), }
+        notes: vec![Digest::ZERO.short()],
+        chosen: 0,
+        deadline: None,
+        estimate: None,
+        options: Vec::new(),
+    }
 }
 
 fn verified(window: SignedDuration, value: impl Fn(&str) -> Option<f64>) -> Verification {

@@ -1,6 +1,15 @@
 //! What to do about a finding: actions with parameters computed from the facts.
 
-use paramedic_domain::{diagnosis::Category, id::StepId, plan::Recommendation, risk::RiskLevel, verification::Criterion};
+mod options;
+mod roots;
+
+use paramedic_domain::{
+    diagnosis::Category,
+    id::StepId,
+    plan::{PlanOption, Recommendation},
+    risk::RiskLevel,
+    verification::Criterion,
+};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -16,6 +25,8 @@ use super::{
 pub struct Remedy {
     /// In the order of their ids `rec-001`, `rec-002`, ...
     pub recommendations: Vec<Recommendation>,
+    /// Up to three ways out, the recommendations first; empty when there is only that one.
+    pub options: Vec<PlanOption>,
     /// Conditions of success.
     pub criteria: Vec<Criterion>,
 }
@@ -23,10 +34,10 @@ pub struct Remedy {
 /// The remedy for a finding.
 #[must_use]
 pub fn remedy(facts: &Facts, workload: &Workload, knobs: &Knobs, finding: &Finding) -> Remedy {
-    let mut list = List {
-        workload,
-        items: Vec::new(),
-    };
+    if let Some(root) = &finding.root {
+        return roots::remedy(facts, finding, root);
+    }
+    let mut list = List::of(workload);
     let mut criteria = criteria::healthy(facts, workload);
     match finding.category {
         Category::MemoryLeak => leak(facts, knobs, finding, &mut list, &mut criteria),
@@ -35,6 +46,7 @@ pub fn remedy(facts: &Facts, workload: &Workload, knobs: &Knobs, finding: &Findi
         _ => {}
     }
     Remedy {
+        options: options::of(facts, workload, finding, &list.items),
         recommendations: list.items,
         criteria,
     }
@@ -280,7 +292,14 @@ impl Entry<'_> {
     }
 }
 
-impl List<'_> {
+impl<'a> List<'a> {
+    fn of(workload: &'a Workload) -> Self {
+        Self {
+            workload,
+            items: Vec::new(),
+        }
+    }
+
     fn namespace(&self) -> String {
         self.workload.object.namespace.clone().unwrap_or_default()
     }

@@ -1,0 +1,394 @@
+//! The neighbourhood of the alerts: workloads, their dependencies, running Jobs, and what telemetry says of them.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use paramedic_domain::{evidence::Source, id::EvidenceId, object::ObjectRef};
+use serde_json::Value;
+
+use super::{
+    kubernetes::Kubernetes,
+    probes::{Probes, Unreachable},
+    prometheus::{Answer, Prometheus},
+    resolve::ask,
+};
+use crate::core::{
+    criteria,
+    estate::{
+        Complaint, Database, Estate, Figure, Listing, Listings, Member, RunningJob, calls, config_maps, members, mentioned_namespaces,
+    },
+    facts::Facts,
+    logs::{Line, cluster},
+    read,
+};
+
+/// Most namespaces that are looked at.
+const MOST_NAMESPACES: usize = 8;
+/// How far back complaints are read, minutes.
+const LOG_MINUTES: i64 = 10;
+/// Most complaints of one member that become evidence.
+const MOST_COMPLAINTS: usize = 2;
+/// Figures by which shared services say themselves whether they are whole: 1 is whole.
+const STATES: [&str; 3] = ["redis_cluster_state", "etcd_server_has_leader", "kafka_controller_active"];
+
+/// Fills in the estate.
+///
+/// # Errors
+/// When the cluster cannot be reached.
+pub(super) async fn estate(probes: &Probes, kubernetes: &Kubernetes, facts: &mut Facts) -> Result<(), Unreachable> {
+    let listings = list(kubernetes, facts).await?;
+    let evidence = facts.next_id();
+    let found = members(&listings, &facts.alerts, &evidence);
+    if found.is_empty() {
+        return Ok(());
+    }
+    facts.cite(
+        Source::Kubernetes,
+        format!(
+            "workloads, services and environment of {}",
+            listings.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
+        describe(&found),
+        Some((found.len() as f64, "workloads")),
+    );
+    let mut estate = Estate {
+        members: found,
+        ..Estate::default()
+    };
+    for member in &mut estate.members {
+        unready(kubernetes, facts, member).await?;
+    }
+    for (namespace, _) in &listings {
+        estate.jobs.extend(jobs(kubernetes, facts, &listings, namespace).await?);
+    }
+    if let Some(prometheus) = &probes.prometheus {
+        figures(prometheus, facts, &mut estate).await;
+    }
+    complaints(probes, facts, &mut estate).await;
+    facts.estate = estate;
+    Ok(())
+}
+
+/// Objects of the namespaces that alerts name, and of those that their workloads depend on.
+async fn list(kubernetes: &Kubernetes, facts: &mut Facts) -> Result<Listings, Unreachable> {
+    let mut listings = Listings::new();
+    let mut open: BTreeSet<String> = facts
+        .alerts
+        .iter()
+        .map(|alert| alert.label("namespace"))
+        .filter(|name| is_label(name))
+        .map(ToOwned::to_owned)
+        .collect();
+    let mut known: Option<BTreeSet<String>> = None;
+    while let Some(namespace) = open.pop_first() {
+        if listings.contains_key(&namespace) || listings.len() >= MOST_NAMESPACES {
+            continue;
+        }
+        let listing = listing(kubernetes, facts, &namespace).await?;
+        let mut mentioned = BTreeSet::new();
+        for (_, workload) in &listing.workloads {
+            mentioned.extend(mentioned_namespaces(&listing, &workload["spec"]["template"], &namespace));
+        }
+        mentioned.retain(|name| is_label(name) && *name != namespace);
+        listings.insert(namespace, listing);
+        if mentioned.is_empty() {
+            continue;
+        }
+        if known.is_none() {
+            let all = ask(kubernetes, facts, "/api/v1/namespaces").await?;
+            let names = all.iter().flat_map(|all| read::each(all, "/items"));
+            known = Some(names.map(|one| read::text(one, "/metadata/name").to_owned()).collect());
+        }
+        open.extend(
+            mentioned
+                .into_iter()
+                .filter(|name| known.as_ref().is_some_and(|known| known.contains(name))),
+        );
+    }
+    Ok(listings)
+}
+
+/// Only what can be a namespace goes into a path: the text comes from alerts and environments.
+fn is_label(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+async fn listing(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str) -> Result<Listing, Unreachable> {
+    let mut listing = Listing::default();
+    for (kind, plural) in [
+        ("Deployment", "deployments"),
+        ("StatefulSet", "statefulsets"),
+        ("DaemonSet", "daemonsets"),
+    ] {
+        let path = format!("/apis/apps/v1/namespaces/{namespace}/{plural}");
+        if let Some(list) = ask(kubernetes, facts, &path).await? {
+            listing
+                .workloads
+                .extend(read::each(&list, "/items").map(|object| (kind.to_owned(), object.clone())));
+        }
+    }
+    if let Some(list) = ask(kubernetes, facts, &format!("/api/v1/namespaces/{namespace}/services")).await? {
+        listing.services = read::each(&list, "/items").cloned().collect();
+    }
+    if let Some(list) = ask(kubernetes, facts, &format!("/api/v1/namespaces/{namespace}/pods")).await? {
+        let pods = read::each(&list, "/items");
+        listing.pods = pods
+            .map(|pod| (read::text(pod, "/metadata/name").to_owned(), read::texts(pod, "/metadata/labels")))
+            .collect();
+    }
+    let maps: BTreeSet<String> = listing
+        .workloads
+        .iter()
+        .flat_map(|(_, object)| config_maps(&object["spec"]["template"]))
+        .collect();
+    for name in maps {
+        if let Some(map) = ask(kubernetes, facts, &format!("/api/v1/namespaces/{namespace}/configmaps/{name}")).await? {
+            listing.config_maps.insert(name, read::texts(&map, "/data"));
+        }
+    }
+    Ok(listing)
+}
+
+fn describe(members: &[Member]) -> String {
+    let line = |member: &Member| {
+        let object = &member.workload.object;
+        let called: Vec<String> = member.calls.iter().map(ToString::to_string).collect();
+        let about = if member.alerts.is_empty() { "" } else { ", alerted about" };
+        if called.is_empty() {
+            format!("{object}{about}")
+        } else {
+            format!("{object}{about}, calls {}", called.join(", "))
+        }
+    };
+    members.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+async fn unready(kubernetes: &Kubernetes, facts: &mut Facts, member: &mut Member) -> Result<(), Unreachable> {
+    let workload = &member.workload;
+    if workload.ready >= workload.desired {
+        return Ok(());
+    }
+    let namespace = workload.object.namespace.as_deref().unwrap_or_default();
+    let path = format!("/api/v1/namespaces/{namespace}/pods");
+    let Some(list) = ask(kubernetes, facts, &path).await? else {
+        return Ok(());
+    };
+    let own = |pod: &&Value| {
+        read::controller(pod).is_some_and(|(kind, name)| {
+            let direct = kind == workload.object.kind && name == workload.object.name;
+            direct
+                || kind == "ReplicaSet"
+                    && name
+                        .rsplit_once('-')
+                        .is_some_and(|(deployment, _)| deployment == workload.object.name)
+        })
+    };
+    for object in read::each(&list, "/items").filter(own) {
+        let pod = read::pod(object, facts.next_id());
+        if !pod.ready {
+            let line = format!(
+                "pod {} of {} is not ready on node {}",
+                pod.name,
+                workload.object,
+                read::text(object, "/spec/nodeName")
+            );
+            let evidence = facts.cite(Source::Kubernetes, format!("{path}/{}", pod.name), line, None);
+            member.unready.push((pod.name, evidence));
+        }
+    }
+    Ok(())
+}
+
+async fn jobs(kubernetes: &Kubernetes, facts: &mut Facts, listings: &Listings, namespace: &str) -> Result<Vec<RunningJob>, Unreachable> {
+    let path = format!("/apis/batch/v1/namespaces/{namespace}/jobs");
+    let Some(list) = ask(kubernetes, facts, &path).await? else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for job in read::each(&list, "/items").filter(|job| read::count(job, "/status/active").unwrap_or(0) > 0) {
+        let mut object = ObjectRef::new("batch/v1", "Job", Some(namespace), read::text(job, "/metadata/name"));
+        object.uid = Some(read::text(job, "/metadata/uid").to_owned()).filter(|uid| !uid.is_empty());
+        let calls = calls(listings, &job["spec"]["template"], &object);
+        if calls.is_empty() {
+            continue;
+        }
+        let cron_job = read::controller(job).filter(|(kind, _)| kind == "CronJob").map(|(_, name)| name);
+        let mut cron_suspended = false;
+        if let Some(name) = &cron_job {
+            let cron = ask(kubernetes, facts, &format!("/apis/batch/v1/namespaces/{namespace}/cronjobs/{name}")).await?;
+            cron_suspended = cron.is_some_and(|cron| cron.pointer("/spec/suspend") == Some(&Value::Bool(true)));
+        }
+        let team = Some(read::text(job, "/metadata/labels/team"))
+            .filter(|team| !team.is_empty())
+            .or_else(|| Some(read::text(job, "/spec/template/metadata/labels/team")).filter(|team| !team.is_empty()));
+        let line = format!("{object} runs since {}", read::text(job, "/status/startTime"));
+        let evidence = facts.cite(Source::Kubernetes, format!("{path}/{}", object.name), line, None);
+        found.push(RunningJob {
+            object,
+            cron_job,
+            cron_suspended,
+            team: team.map(ToOwned::to_owned),
+            calls,
+            evidence,
+        });
+    }
+    Ok(found)
+}
+
+async fn figures(prometheus: &Prometheus, facts: &mut Facts, estate: &mut Estate) {
+    let namespaces: BTreeSet<String> = estate
+        .members
+        .iter()
+        .filter_map(|member| member.workload.object.namespace.clone())
+        .collect();
+    for namespace in &namespaces {
+        let database = database(prometheus, facts, namespace).await;
+        let known = database.takes.is_some() || !database.clients.is_empty() || !database.deadlocks.is_empty();
+        estate.databases.extend(known.then_some(database));
+        let alerted: Vec<&Member> = estate
+            .alerted()
+            .filter(|member| member.workload.object.namespace.as_ref() == Some(namespace))
+            .collect();
+        if !alerted.is_empty() {
+            let query = criteria::errors_of(namespace, alerted.iter().map(|member| &member.workload));
+            estate.errors.extend(measured(prometheus, facts, &query, "share of requests").await);
+        }
+    }
+    for member in &mut estate.members {
+        let pods = format!(
+            "namespace=\"{}\",pod=~\"{}\"",
+            member.workload.object.namespace.as_deref().unwrap_or_default(),
+            criteria::pods_of(&member.workload)
+        );
+        if !member.alerts.is_empty() {
+            let total = format!("sum(rate(http_requests_total{{{pods}}}[1m]))");
+            let query = format!("{total} / {}", total.replace("[1m]", "[10m] offset 1h"));
+            member.load = measured(prometheus, facts, &query, "times the load of an hour before").await;
+        }
+        if !member.unready.is_empty() {
+            for name in STATES {
+                if member.state.is_none() {
+                    member.state = measured(prometheus, facts, &format!("min({name}{{{pods}}})"), "1 is whole").await;
+                }
+            }
+        }
+    }
+}
+
+/// One number and where it comes from; not every cluster has every figure, so its absence is no missing source.
+async fn measured(prometheus: &Prometheus, facts: &mut Facts, query: &str, unit: &str) -> Option<Figure> {
+    let value = prometheus.greatest(query, facts.at).await.ok()??;
+    Some(figure(facts, query.to_owned(), value, unit))
+}
+
+fn figure(facts: &mut Facts, query: String, value: f64, unit: &str) -> Figure {
+    let evidence = facts.cite(Source::Prometheus, &query, format!("{value:.4} {unit}"), Some((value, unit)));
+    Figure { query, value, evidence }
+}
+
+async fn database(prometheus: &Prometheus, facts: &mut Facts, namespace: &str) -> Database {
+    let takes = format!(
+        "min(pg_settings_max_connections{{namespace=\"{namespace}\"}}) - max(pg_settings_superuser_reserved_connections{{namespace=\"{namespace}\"}})"
+    );
+    let mut database = Database {
+        namespace: namespace.to_owned(),
+        takes: measured(prometheus, facts, &takes, "connections for clients").await,
+        ..Database::default()
+    };
+    let of = |more: &str| format!("{{namespace=\"{namespace}\"{more}}}");
+    let activity = |more: &str| format!("max by (application_name) (pg_stat_activity_count{})", of(more));
+    database.clients = labelled(prometheus, facts, &activity, "application_name", "connections").await;
+    let deadlocks = |more: &str| format!("max by (datname) (rate(pg_stat_database_deadlocks{}[5m]))", of(more));
+    database.deadlocks = labelled(prometheus, facts, &deadlocks, "datname", "deadlocks/s").await;
+    let longest = |more: &str| format!("max by (application_name) (pg_stat_activity_max_tx_duration{})", of(more));
+    database.transactions = labelled(prometheus, facts, &longest, "application_name", "seconds").await;
+    database
+}
+
+/// The series of a query by one label, each with the query for it alone.
+async fn labelled(
+    prometheus: &Prometheus,
+    facts: &mut Facts,
+    query: &(dyn Fn(&str) -> String + Sync),
+    label: &str,
+    unit: &str,
+) -> Vec<(String, Figure)> {
+    let Ok(answers) = prometheus.instant(&query(""), facts.at).await else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for Answer { labels, points } in answers {
+        let (Some(name), Some((_, value))) = (labels.get(label), points.last()) else {
+            continue;
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_. ".contains(c);
+        if name.chars().all(plain) {
+            let one = query(&format!(",{label}=\"{name}\""));
+            found.push((name.clone(), figure(facts, one, *value, unit)));
+        }
+    }
+    found
+}
+
+/// What the logs of the members complain about, one question for each namespace.
+async fn complaints(probes: &Probes, facts: &mut Facts, estate: &mut Estate) {
+    let Some(loki) = &probes.loki else { return };
+    let from = Probes::before(facts.at, SignedDuration::from_mins(LOG_MINUTES));
+    let namespaces: BTreeSet<String> = estate
+        .members
+        .iter()
+        .filter_map(|member| member.workload.object.namespace.clone())
+        .collect();
+    for namespace in namespaces {
+        let query = format!("{{namespace=\"{namespace}\"}} |~ \"(?i)(error|fatal|panic|timeout|deadlock|refused|fail)\"");
+        let lines = match loki.lines(&query, from, facts.at, probes.config.log_lines).await {
+            Ok(lines) => lines,
+            Err(problem) => {
+                facts.missing.push(format!("loki: {problem}"));
+                continue;
+            }
+        };
+        for member in estate
+            .members
+            .iter_mut()
+            .filter(|member| member.workload.object.namespace.as_ref() == Some(&namespace))
+        {
+            let own: Vec<Line> = lines
+                .iter()
+                .filter(|line| is_of(&line.pod, &member.workload.object))
+                .cloned()
+                .collect();
+            member.complaints = cited(facts, &query, &own);
+        }
+    }
+}
+
+fn is_of(pod: &str, workload: &ObjectRef) -> bool {
+    let Some(rest) = pod.strip_prefix(workload.name.as_str()).and_then(|rest| rest.strip_prefix('-')) else {
+        return false;
+    };
+    let parts = rest.split('-').count();
+    match workload.kind.as_str() {
+        "Deployment" => parts == 2,
+        "StatefulSet" => rest.bytes().all(|b| b.is_ascii_digit()),
+        _ => parts == 1,
+    }
+}
+
+fn cited(facts: &mut Facts, query: &str, lines: &[Line]) -> Vec<Complaint> {
+    let mut clusters = cluster(lines);
+    clusters.sort_by_key(|found| std::cmp::Reverse(found.count));
+    clusters
+        .into_iter()
+        .take(MOST_COMPLAINTS)
+        .map(|found| {
+            let excerpt = format!("{} lines in {} pods like: {}", found.count, found.pods.len(), found.latest);
+            let evidence: EvidenceId = facts.cite(Source::Loki, query, excerpt, Some((found.count as f64, "lines")));
+            Complaint {
+                latest: found.latest,
+                count: found.count,
+                evidence,
+            }
+        })
+        .collect()
+}
