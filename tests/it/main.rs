@@ -10,4 +10,5 @@ mod drill_command;
 mod one_trace;
 mod role_kills;
 mod scaled_out;
+mod seed_workflows;
 mod whole_path;

@@ -9,7 +9,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    alerting::{self, Webhook},
+    alerting::{self, Silences, Webhook},
     api::Api,
     audit::{Audit, Entry},
     clock::SimClock,
@@ -93,17 +93,19 @@ impl Simulator {
             audit: audit.clone(),
             token: token.clone(),
         });
+        let silences = Silences::default();
         let routes = Router::new()
             .nest("/prometheus", telemetry::prometheus_router(world.clone()))
             .nest("/loki", telemetry::loki_router(world.clone()))
-            .nest("/jaeger", telemetry::jaeger_router(world.clone()));
+            .nest("/jaeger", telemetry::jaeger_router(world.clone()))
+            .nest("/alertmanager", silences.router(world.clone()));
         let server = Server::start(listen, api, routes).await?;
         let cancel = CancellationToken::new();
         let (webhook, webhook_reader) = watch::channel(alert_webhook);
         clock.resume(speed);
         let tasks = vec![
             tokio::spawn(world.clone().run(cancel.clone())),
-            tokio::spawn(alerting::run(world.clone(), webhook_reader, cancel.clone())),
+            tokio::spawn(alerting::run(world.clone(), silences, webhook_reader, cancel.clone())),
         ];
         Ok(Self {
             world,
@@ -129,6 +131,11 @@ impl Simulator {
     /// Address of the Loki API.
     pub fn loki_url(&self) -> String {
         format!("{}/loki", self.url())
+    }
+
+    /// Address of the silences of Alertmanager.
+    pub fn alertmanager_url(&self) -> String {
+        format!("{}/alertmanager", self.url())
     }
 
     /// Address of the Jaeger API.

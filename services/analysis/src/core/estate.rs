@@ -20,8 +20,8 @@ pub struct Estate {
     pub jobs: Vec<RunningJob>,
     /// What databases say about themselves.
     pub databases: Vec<Database>,
-    /// Shares of failing requests of the alerted workloads, one for each namespace.
-    pub errors: Vec<Figure>,
+    /// Shares of failing requests of the alerted workloads, by namespace.
+    pub errors: Vec<(String, Figure)>,
 }
 
 /// One workload of the neighbourhood.

@@ -58,7 +58,7 @@ pub(super) async fn estate(probes: &Probes, kubernetes: &Kubernetes, facts: &mut
     for member in &mut estate.members {
         unready(kubernetes, facts, member).await?;
     }
-    for (namespace, _) in &listings {
+    for namespace in listings.keys() {
         estate.jobs.extend(jobs(kubernetes, facts, &listings, namespace).await?);
     }
     if let Some(prometheus) = &probes.prometheus {
@@ -251,7 +251,8 @@ async fn figures(prometheus: &Prometheus, facts: &mut Facts, estate: &mut Estate
             .collect();
         if !alerted.is_empty() {
             let query = criteria::errors_of(namespace, alerted.iter().map(|member| &member.workload));
-            estate.errors.extend(measured(prometheus, facts, &query, "share of requests").await);
+            let figure = measured(prometheus, facts, &query, "share of requests").await;
+            estate.errors.extend(figure.map(|figure| (namespace.clone(), figure)));
         }
     }
     for member in &mut estate.members {

@@ -85,7 +85,12 @@ impl Narrator {
             | Event::VerificationFailed { verification, .. }
             | Event::VerificationInconclusive { verification, .. } => {
                 for m in &verification.measurements {
-                    let number = |value: Option<f64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value:.0}"));
+                    // Shares and rates are small and are no whole numbers.
+                    let number = |value: Option<f64>| match value {
+                        None => "?".to_owned(),
+                        Some(value) if value.fract() == 0.0 || value.abs() >= 10.0 => format!("{value:.0}"),
+                        Some(value) => format!("{value:.3}"),
+                    };
                     let mark = m.holds.map_or("?", |holds| if holds { "ok" } else { "NOT" });
                     self.more(&format!(
                         "{mark:<4}{}: {} -> {} {}",

@@ -7,7 +7,7 @@ use promql_parser::parser::Expr;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{Webhook, groups::Groups, rules::Alerts};
+use super::{Silences, Webhook, groups::Groups, rules::Alerts};
 use crate::{
     scenario::AlertRule,
     telemetry::{
@@ -26,7 +26,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LONGEST_RETRY: Duration = Duration::from_secs(10);
 
 /// Evaluates and delivers until cancelled. Alerts wait while no webhook is set.
-pub async fn run(world: Arc<World>, mut webhook: watch::Receiver<Option<Webhook>>, cancel: CancellationToken) {
+pub async fn run(world: Arc<World>, silences: Silences, mut webhook: watch::Receiver<Option<Webhook>>, cancel: CancellationToken) {
     // Only fails when a provider is installed already, which is as good.
     rustls::crypto::ring::default_provider().install_default().ok();
     let client = match reqwest::Client::builder().timeout(PATIENCE).build() {
@@ -48,7 +48,8 @@ pub async fn run(world: Arc<World>, mut webhook: watch::Receiver<Option<Webhook>
         }
         let receiver = webhook.borrow_and_update().clone();
         if let Some(receiver) = receiver.filter(|_| retry.may_try()) {
-            for due in groups.due(rules.alerts.told(), now, "http://prometheus.simulator.invalid") {
+            let heard = rules.alerts.told().filter(|alert| !silences.mutes(&alert.labels, now));
+            for due in groups.due(heard, now, "http://prometheus.simulator.invalid") {
                 match post(&client, &receiver, &due.payload).await {
                     Ok(()) => {
                         rules.alerts.forget(&due.resolved());

@@ -3,17 +3,19 @@
 //! - `rules`: which alerts are pending, firing, resolved; pure
 //! - `template`: labels and annotations with placeholders
 //! - `groups`: which notification is due, and its payload; pure
+//! - `silences`: what is not told, as Alertmanager's API takes it
 //! - `delivery`: the loop and the HTTP client
 
 mod delivery;
 mod groups;
 mod rules;
+mod silences;
 mod template;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "a test owns the tasks it spawns")]
 mod tests;
 
-pub use self::delivery::run;
+pub use self::{delivery::run, silences::Silences};
 
 /// Where notifications go.
 #[derive(Clone, PartialEq, Eq)]

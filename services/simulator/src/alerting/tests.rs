@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Webhook, groups::Groups, rules::Alerts, run, template::fill};
+use super::{Silences, Webhook, groups::Groups, rules::Alerts, run, template::fill};
 use crate::{
     scenario::{AlertRule, Span},
     telemetry::series::Labels,
@@ -162,7 +162,7 @@ async fn the_payment_scenario_posts_its_alert_and_later_that_it_is_over() {
     let cancel = CancellationToken::new();
     let (_keep, watched) = watch::channel(Some(webhook));
     let living = tokio::spawn(world.clone().run(cancel.clone()));
-    let alerting = tokio::spawn(run(world.clone(), watched, cancel.clone()));
+    let alerting = tokio::spawn(run(world.clone(), Silences::default(), watched, cancel.clone()));
 
     let (token, body) = next(&mut posts).await;
     assert_eq!(token.as_deref(), Some("Bearer secret"));
@@ -203,7 +203,7 @@ async fn what_was_wrong_long_enough_before_the_start_is_told_at_once() {
     let cancel = CancellationToken::new();
     let (_keep, watched) = watch::channel(Some(webhook));
     let living = tokio::spawn(world.clone().run(cancel.clone()));
-    let alerting = tokio::spawn(run(world.clone(), watched, cancel.clone()));
+    let alerting = tokio::spawn(run(world.clone(), Silences::default(), watched, cancel.clone()));
     let (_, body) = next(&mut posts).await;
     assert_eq!(body["commonLabels"]["alertname"], "KubePodCrashLooping");
     assert_eq!(body["alerts"].as_array().unwrap().len(), 2, "{body}");

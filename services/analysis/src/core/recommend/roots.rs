@@ -24,9 +24,9 @@ const FEW_ERRORS: f64 = 0.02;
 
 pub(super) fn remedy(facts: &Facts, finding: &Finding, root: &Root) -> Remedy {
     let mut criteria = criteria::healthy(facts, root.workload());
-    for figure in &facts.estate.errors {
+    for (namespace, figure) in &facts.estate.errors {
         criteria.push(criteria::measured(
-            "the alerted workloads answer again".into(),
+            format!("the alerted workloads of {namespace} answer again"),
             figure,
             Comparison::AtMost,
             FEW_ERRORS,

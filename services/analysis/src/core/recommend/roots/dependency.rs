@@ -22,7 +22,7 @@ pub(super) fn remedy(
 ) -> (Vec<Recommendation>, Vec<PlanOption>) {
     if let Some(state) = &dependency.state {
         let text = format!("{} says itself that it is whole", dependency.workload.object);
-        criteria.push(decisive(&text, state, Comparison::AtLeast, 1.0, "1 is whole"));
+        criteria.push(decisive(&text, state, Comparison::AtLeast, 1.0, "(1 is whole)"));
     }
     let quiet = steps(facts, finding, dependency, true);
     let loud = steps(facts, finding, dependency, false);
