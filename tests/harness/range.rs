@@ -19,7 +19,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// Starts a built-in scenario. Its own alerting stays off: stories bring a real Alertmanager or post by themselves.
+    /// Starts a built-in scenario, or one from a file. Its own alerting stays off: stories bring a real Alertmanager or post by themselves.
     ///
     /// # Errors
     /// When the scenario or the listener fails.
@@ -27,7 +27,11 @@ impl Range {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listen: SocketAddr = "127.0.0.1:0".parse()?;
         let simulator = Simulator::start(Options {
-            scenario: Scenario::builtin(scenario)?,
+            scenario: if Path::new(scenario).is_file() {
+                Scenario::load(scenario)?
+            } else {
+                Scenario::builtin(scenario)?
+            },
             speed,
             listen,
             alert_webhook: None,

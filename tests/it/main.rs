@@ -11,4 +11,5 @@ mod one_trace;
 mod role_kills;
 mod scaled_out;
 mod seed_workflows;
+mod small_faults;
 mod whole_path;

@@ -65,7 +65,10 @@ fn a_storm_ends_with_the_two_pods_that_caused_it_and_nothing_else_is_touched() {
     assert_eq!(report["diagnosis"]["category"], "dependency_failure");
     let actions = actions(&report);
     assert_eq!(actions[0], "correlate_alerts");
-    assert!(actions.contains(&"restart_statefulset"), "{actions:?}");
+    assert!(
+        actions.contains(&"silence_alerts") && actions.contains(&"restart_statefulset"),
+        "{actions:?}"
+    );
     let mutations = mutations(&report);
     assert_eq!(
         mutations,
