@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
-use paramedic_domain::{evidence::Source, id::EvidenceId, object::ObjectRef};
+use paramedic_domain::{evidence::Source, object::ObjectRef};
 use serde_json::Value;
 
 use super::{
+    complaints::complaints,
     kubernetes::Kubernetes,
     probes::{Probes, Unreachable},
     prometheus::{Answer, Prometheus},
@@ -14,20 +14,13 @@ use super::{
 };
 use crate::core::{
     criteria,
-    estate::{
-        Complaint, Database, Estate, Figure, Listing, Listings, Member, RunningJob, calls, config_maps, members, mentioned_namespaces,
-    },
+    estate::{Database, Estate, Figure, Listing, Listings, Member, RunningJob, calls, config_maps, members, mentioned_namespaces},
     facts::Facts,
-    logs::{Line, cluster},
     read,
 };
 
 /// Most namespaces that are looked at.
 const MOST_NAMESPACES: usize = 8;
-/// How far back complaints are read, minutes.
-const LOG_MINUTES: i64 = 10;
-/// Most complaints of one member that become evidence.
-const MOST_COMPLAINTS: usize = 2;
 /// Figures by which shared services say themselves whether they are whole: 1 is whole.
 const STATES: [&str; 3] = ["redis_cluster_state", "etcd_server_has_leader", "kafka_controller_active"];
 
@@ -142,11 +135,20 @@ async fn listing(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str) ->
         .flat_map(|(_, object)| config_maps(&object["spec"]["template"]))
         .collect();
     for name in maps {
+        // Where ConfigMaps may not be read, that is one missing source, however many there are.
+        if closed(facts, "/configmaps/") {
+            break;
+        }
         if let Some(map) = ask(kubernetes, facts, &format!("/api/v1/namespaces/{namespace}/configmaps/{name}")).await? {
             listing.config_maps.insert(name, read::texts(&map, "/data"));
         }
     }
     Ok(listing)
+}
+
+/// Whether paths like this were refused before: what may not be read is one missing source, however often it is asked for.
+fn closed(facts: &Facts, part: &str) -> bool {
+    facts.missing.iter().any(|missing| missing.contains(part))
 }
 
 fn describe(members: &[Member]) -> String {
@@ -200,6 +202,9 @@ async fn unready(kubernetes: &Kubernetes, facts: &mut Facts, member: &mut Member
 }
 
 async fn jobs(kubernetes: &Kubernetes, facts: &mut Facts, listings: &Listings, namespace: &str) -> Result<Vec<RunningJob>, Unreachable> {
+    if closed(facts, "/jobs") {
+        return Ok(Vec::new());
+    }
     let path = format!("/apis/batch/v1/namespaces/{namespace}/jobs");
     let Some(list) = ask(kubernetes, facts, &path).await? else {
         return Ok(Vec::new());
@@ -329,67 +334,4 @@ async fn labelled(
         }
     }
     found
-}
-
-/// What the logs of the members complain about, one question for each namespace.
-async fn complaints(probes: &Probes, facts: &mut Facts, estate: &mut Estate) {
-    let Some(loki) = &probes.loki else { return };
-    let from = Probes::before(facts.at, SignedDuration::from_mins(LOG_MINUTES));
-    let namespaces: BTreeSet<String> = estate
-        .members
-        .iter()
-        .filter_map(|member| member.workload.object.namespace.clone())
-        .collect();
-    for namespace in namespaces {
-        let query = format!("{{namespace=\"{namespace}\"}} |~ \"(?i)(error|fatal|panic|timeout|deadlock|refused|fail)\"");
-        let lines = match loki.lines(&query, from, facts.at, probes.config.log_lines).await {
-            Ok(lines) => lines,
-            Err(problem) => {
-                facts.missing.push(format!("loki: {problem}"));
-                continue;
-            }
-        };
-        for member in estate
-            .members
-            .iter_mut()
-            .filter(|member| member.workload.object.namespace.as_ref() == Some(&namespace))
-        {
-            let own: Vec<Line> = lines
-                .iter()
-                .filter(|line| is_of(&line.pod, &member.workload.object))
-                .cloned()
-                .collect();
-            member.complaints = cited(facts, &query, &own);
-        }
-    }
-}
-
-fn is_of(pod: &str, workload: &ObjectRef) -> bool {
-    let Some(rest) = pod.strip_prefix(workload.name.as_str()).and_then(|rest| rest.strip_prefix('-')) else {
-        return false;
-    };
-    let parts = rest.split('-').count();
-    match workload.kind.as_str() {
-        "Deployment" => parts == 2,
-        "StatefulSet" => rest.bytes().all(|b| b.is_ascii_digit()),
-        _ => parts == 1,
-    }
-}
-
-fn cited(facts: &mut Facts, query: &str, lines: &[Line]) -> Vec<Complaint> {
-    let mut clusters = cluster(lines);
-    clusters.sort_by_key(|found| std::cmp::Reverse(found.count));
-    clusters
-        .into_iter()
-        .take(MOST_COMPLAINTS)
-        .map(|found| {
-            let excerpt = format!("{} lines in {} pods like: {}", found.count, found.pods.len(), found.latest);
-            let evidence: EvidenceId = facts.cite(Source::Loki, query, excerpt, Some((found.count as f64, "lines")));
-            Complaint {
-                latest: found.latest,
-                count: found.count,
-                evidence,
-            }
-        })
-        .collect()
 }

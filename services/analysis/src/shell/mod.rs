@@ -1,5 +1,6 @@
 //! Probes, the bus and callers.
 
+mod complaints;
 mod estate;
 pub mod gather;
 pub mod incidents;
