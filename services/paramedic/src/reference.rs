@@ -10,7 +10,8 @@ pub fn markdown() -> String {
          used stops the start with an error that names its key. Lists in variables are separated by commas.\n",
     );
     for section in DEFAULTS {
-        let (mut name, mut meaning) = (String::new(), Vec::new());
+        // A comment explains every key from there to the next comment.
+        let (mut name, mut meaning, mut explained) = (String::new(), Vec::new(), false);
         for line in section.lines().map(str::trim) {
             if let Some(header) = line.strip_prefix('[') {
                 name = header.trim_end_matches(']').to_owned();
@@ -19,6 +20,9 @@ pub fn markdown() -> String {
                 ));
                 meaning.clear();
             } else if let Some(comment) = line.strip_prefix('#') {
+                if std::mem::take(&mut explained) {
+                    meaning.clear();
+                }
                 meaning.push(comment.trim());
             } else if let Some((key, default)) = line.split_once(" = ") {
                 let variable = format!("PARAMEDIC_{}__{}", name.replace('.', "__"), key).to_uppercase();
@@ -26,6 +30,7 @@ pub fn markdown() -> String {
                     "| `{name}.{key}` | `{default}` | `{variable}` | {} |\n",
                     meaning.join(" ").replace('|', "\\|")
                 ));
+                explained = true;
             } else if line.is_empty() {
                 meaning.clear();
             }
