@@ -105,7 +105,10 @@ pub(crate) async fn run(stage: &Stage, in_flight: usize, seconds: u64, workflows
                 .decide(&cluster, &id, None, &kit.clock, |_, _| std::mem::take(&mut then))
                 .await
                 .unwrap();
-            assert_eq!(ended.await.unwrap(), WorkflowOutcome::Succeeded);
+            if ended.await.unwrap() != WorkflowOutcome::Succeeded {
+                let incident = kit.log.load(&cluster, &id).await.unwrap();
+                panic!("a workflow did not succeed: {:?}", incident.run);
+            }
             times.lock().unwrap().push((id, began.elapsed()));
             drop(slot);
         });
