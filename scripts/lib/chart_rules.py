@@ -83,7 +83,11 @@ def rules_of(objects: list[dict]) -> Iterator[tuple[dict, str, str, str]]:
 
 WRITES = {
     ("deployments", "patch"), ("statefulsets", "patch"), ("daemonsets", "patch"), ("horizontalpodautoscalers", "patch"),
-    ("pods", "delete"), ("pods/exec", "create"), ("pods/exec", "get"),
+    ("poddisruptionbudgets", "patch"), ("pods", "patch"), ("pods", "delete"), ("pods/eviction", "create"), ("pods/resize", "patch"),
+    ("configmaps", "patch"), ("persistentvolumeclaims", "patch"), ("jobs", "create"), ("jobs", "patch"), ("jobs", "delete"),
+    ("cronjobs", "patch"), ("networkpolicies", "create"), ("networkpolicies", "patch"), ("networkpolicies", "delete"),
+    ("volumesnapshots", "create"), ("volumesnapshots", "delete"), ("applications", "patch"), ("kustomizations", "patch"),
+    ("helmreleases", "patch"), ("nodes", "patch"), ("pods/exec", "create"), ("pods/exec", "get"),
 }
 
 

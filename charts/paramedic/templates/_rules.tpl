@@ -1,13 +1,25 @@
 {{/* What analysis and executor read in a namespace. Secrets are not here, and never will be. */}}
 {{- define "paramedic.readRules" -}}
 - apiGroups: [""]
-  resources: [pods, events, services, resourcequotas{{ if .Values.rbac.readConfigMaps }}, configmaps{{ end }}]
+  resources: [pods, events, services, serviceaccounts, persistentvolumeclaims, resourcequotas, limitranges{{ if .Values.rbac.readConfigMaps }}, configmaps{{ end }}]
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [pods/log]
   verbs: [get]
 - apiGroups: [apps]
-  resources: [deployments, replicasets, statefulsets, daemonsets]
+  resources: [deployments, replicasets, statefulsets, daemonsets, controllerrevisions]
+  verbs: [get, list, watch]
+- apiGroups: [batch]
+  resources: [jobs, cronjobs]
+  verbs: [get, list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch]
+- apiGroups: [argoproj.io]
+  resources: [applications]
+  verbs: [get, list, watch]
+- apiGroups: [kustomize.toolkit.fluxcd.io, helm.toolkit.fluxcd.io]
+  resources: [kustomizations, helmreleases]
   verbs: [get, list, watch]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
@@ -28,6 +40,9 @@
 - apiGroups: [""]
   resources: [nodes, namespaces]
   verbs: [get, list, watch]
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [get, list, watch]
 - apiGroups: [metrics.k8s.io]
   resources: [nodes]
   verbs: [get, list]
@@ -41,9 +56,50 @@
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [patch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [delete]
+  verbs: [patch, delete]
+- apiGroups: [""]
+  resources: [pods/eviction]
+  verbs: [create]
+- apiGroups: [""]
+  resources: [pods/resize, configmaps, persistentvolumeclaims]
+  verbs: [patch]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [create, patch, delete]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [patch]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [create, patch, delete]
+- apiGroups: [snapshot.storage.k8s.io]
+  resources: [volumesnapshots]
+  verbs: [create, get, delete]
+- apiGroups: [argoproj.io]
+  resources: [applications]
+  verbs: [patch]
+- apiGroups: [kustomize.toolkit.fluxcd.io, helm.toolkit.fluxcd.io]
+  resources: [kustomizations, helmreleases]
+  verbs: [patch]
+{{- end }}
+
+{{/* Cordons, taints and drains: nodes belong to no namespace. */}}
+{{- define "paramedic.nodeRules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [patch]
+{{- end }}
+
+{{/* An HTTP check of a service or pod goes through the API server. */}}
+{{- define "paramedic.proxyRules" -}}
+- apiGroups: [""]
+  resources: [services/proxy, pods/proxy]
+  verbs: [get]
 {{- end }}
 
 {{/* A command in a container, to collect diagnostics. `get` as well: until Kubernetes 1.35 a WebSocket exec was authorised as a read. */}}
@@ -61,5 +117,6 @@
 {{- end }}
 {{- if $acts }}
 {{ include "paramedic.execRules" . }}
+{{ include "paramedic.proxyRules" . }}
 {{- end }}
 {{- end }}

@@ -43,7 +43,7 @@ async fn an_incident_is_investigated_and_a_finished_plan_verified() {
         critical_path: Vec::new(),
         longest: Duration::ZERO,
         rollback: Rollback::Automatic,
-        criteria: incident.diagnosis.unwrap().criteria,
+        criteria: incident.diagnosis.unwrap().criteria.clone(),
         notes: Vec::new(),
         chosen: 0,
         deadline: None,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use paramedic_domain::{digest::Digest, event::Artifact};
 
-use super::{failure::Halt, worker::Run};
+use super::{failure::Halt, run::Run};
 
 impl Run<'_> {
     /// Stores a file as `<incident>/<plan>/<step>/<name>`.

@@ -9,7 +9,7 @@ use paramedic_domain::{
 use super::{
     failure::Halt,
     operations::drifted,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 use paramedic_catalogue::patch::drift;
 

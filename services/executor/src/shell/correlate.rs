@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     failure::Halt,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 
 impl Run<'_> {

@@ -14,7 +14,7 @@ use super::{
     exec::{name, runs},
     failure::Halt,
     kubernetes::Trouble,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 use paramedic_catalogue::{
     actions::{Diagnostics, Wanted, heap_dump_command, thread_dump_command},

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     failure::Halt,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 
 impl Run<'_> {

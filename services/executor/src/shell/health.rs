@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::{
     failure::Halt,
     kubernetes::Trouble,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 
 /// What one look gives: how it is, or how it should not be.

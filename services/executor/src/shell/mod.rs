@@ -20,4 +20,5 @@ mod operations;
 mod pause;
 pub mod prepare;
 mod prometheus;
+mod run;
 pub mod worker;

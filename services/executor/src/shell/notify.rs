@@ -6,7 +6,7 @@ use paramedic_domain::change::Notice;
 
 use super::{
     failure::Halt,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 use paramedic_catalogue::redact::redact;
 

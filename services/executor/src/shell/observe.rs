@@ -5,7 +5,7 @@ use std::time::Duration;
 use paramedic_catalogue::progress::{Progress, progress};
 use paramedic_domain::{change::Wait, event::Event, fault::FailureKind, object::ObjectRef};
 
-use super::{failure::Halt, kubernetes::Trouble, worker::Run};
+use super::{failure::Halt, kubernetes::Trouble, run::Run};
 
 /// Shortest time between two reports of progress of one step: enough to watch, little enough for the log.
 const REPORT_EVERY: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use paramedic_domain::fault::{Effect, FailureKind};
 
 use super::{
     failure::Halt,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 
 impl Run<'_> {

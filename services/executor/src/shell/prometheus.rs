@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use paramedic_runtime::Kit;
 use serde_json::{Value, json};
 
-use super::worker::Run;
+use super::run::Run;
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);

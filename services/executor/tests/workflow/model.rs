@@ -1,20 +1,19 @@
 //! The model: a log, an at-least-once queue, workers that may die between any two effects, a cluster with marks.
 
+mod broken;
 mod plan;
 mod worker;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     approval::{Channel, Decision, GateState},
     digest::Digest,
     envelope::Recorded,
-    event::{Direction, Event, WorkflowOutcome},
-    fault::FailureKind,
+    event::{Direction, Event},
     id::{GateId, StepId},
     incident::Incident,
-    plan::Rollback,
     workflow::{RollbackState, StepState},
 };
 use paramedic_executor::core::{
@@ -24,7 +23,7 @@ use paramedic_executor::core::{
 };
 
 use self::worker::{Cluster, Worker};
-use crate::strategy::{Answer, Fate, GateStory, Story, Word};
+use crate::strategy::{Answer, GateStory, Story, Word};
 
 /// A work item or a call to advance; delivered at least once, in any order.
 #[derive(Debug, Clone, PartialEq)]
@@ -311,63 +310,6 @@ impl Model {
 
     fn ended(&self) -> bool {
         self.incident.run.as_ref().is_some_and(|run| run.ended.is_some())
-    }
-
-    /// What the log alone cannot show.
-    pub(crate) fn broken(&self) -> Vec<String> {
-        let mut broken = Vec::new();
-        let run = self.incident.run.as_ref().expect("there is a plan");
-        let Some((outcome, _)) = &run.ended else {
-            return vec!["INV-11: the workflow did not end".into()];
-        };
-        // INV-05: no attempt of a step applied its change twice, whatever was delivered how often.
-        for (step, (applied, undone)) in &self.cluster.counts {
-            if *applied > 1 || *undone > 1 {
-                broken.push(format!("INV-05: step {step} was applied {applied} times and undone {undone} times"));
-            }
-        }
-        // An undo that only our own rules refused would page a person for nothing.
-        for (step, state) in &run.steps {
-            if matches!(
-                state.state,
-                StepState::UndoFailed {
-                    kind: FailureKind::Forbidden,
-                    ..
-                }
-            ) {
-                broken.push(format!("step {step} was to be undone out of turn"));
-            }
-        }
-        let untouched = run.cancelled.is_none() && self.incident.revision.is_none() && self.story.deadline.is_none();
-        let smooth = untouched
-            && self.incident.end.is_none()
-            && self.story.gates.iter().all(|gate| *gate == GateStory::Grant)
-            && self
-                .story
-                .steps
-                .iter()
-                .all(|step| step.fates.iter().all(|fate| *fate == Fate::Works));
-        if smooth && *outcome != WorkflowOutcome::Succeeded {
-            broken.push(format!("nothing went wrong, but it ended {outcome:?}"));
-        }
-        broken.extend(self.cluster.unpermitted.iter().cloned());
-        let left: BTreeSet<&StepId> = self.cluster.marks.keys().collect();
-        let known: BTreeSet<&StepId> = run.effects.iter().collect();
-        match outcome {
-            WorkflowOutcome::Succeeded => {}
-            WorkflowOutcome::RolledBack if !left.is_empty() => broken.push(format!("INV-08: rolled back, but {left:?} is in the cluster")),
-            WorkflowOutcome::Cancelled if !left.is_empty() => {
-                broken.push(format!("INV-08: cancelled, but {left:?} is in the cluster"));
-            }
-            WorkflowOutcome::Failed if self.story.rollback == Rollback::Automatic => {
-                broken.push("INV-08: effects were kept although the plan undoes them".into());
-            }
-            WorkflowOutcome::RolledBack | WorkflowOutcome::Cancelled | WorkflowOutcome::Failed | WorkflowOutcome::Stuck => {}
-        }
-        if let Some(unknown) = left.difference(&known).next() {
-            broken.push(format!("INV-08: the effect of {unknown} is in the cluster and nobody knows"));
-        }
-        broken
     }
 
     pub(crate) fn transcript(&self) -> String {

@@ -4,7 +4,10 @@ mod fold;
 
 pub use fold::FoldError;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -67,13 +70,13 @@ pub struct Incident {
     /// Investigations begun; the current one's number.
     pub attempt: u32,
     /// The current attempt's diagnosis.
-    pub diagnosis: Option<Diagnosis>,
+    pub diagnosis: Option<Arc<Diagnosis>>,
     /// The current attempt found nothing it trusts; its reasons.
     pub inconclusive: Option<Vec<String>>,
     /// Plans proposed or refused so far.
     pub plans: u32,
     /// The current plan.
-    pub plan: Option<Plan>,
+    pub plan: Option<Arc<Plan>>,
     /// Why there is no plan.
     pub refusals: Option<Vec<Refusal>>,
     /// What a person wants instead of the current plan.

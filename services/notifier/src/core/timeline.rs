@@ -137,8 +137,12 @@ fn sentence(event: &Event) -> Option<String> {
         Event::WorkflowResumed { by, .. } => format!("resumed by {by}"),
         Event::WorkflowCancelled { by, reason, .. } => format!("workflow stopped by {by}: {reason}"),
         Event::RollbackAsked { reason, .. } => format!("asked whether changes are undone: {reason}"),
-        Event::RollbackDecided { undo: true, by, reason, .. } => format!("{by} decided to undo the changes: {reason}"),
-        Event::RollbackDecided { undo: false, by, reason, .. } => format!("{by} decided to keep the changes: {reason}"),
+        Event::RollbackDecided {
+            undo: true, by, reason, ..
+        } => format!("{by} decided to undo the changes: {reason}"),
+        Event::RollbackDecided {
+            undo: false, by, reason, ..
+        } => format!("{by} decided to keep the changes: {reason}"),
         Event::WorkflowFinished { outcome, cause, .. } => match cause {
             Some(cause) => format!("workflow {}: {}", words::outcome_word(*outcome), words::cause(cause)),
             None => format!("workflow {}", words::outcome_word(*outcome)),

@@ -72,7 +72,7 @@ async fn diagnosed_again(running: &Running, name: &str, recommendations: Value) 
                     }],
                 )
                 .await;
-            Ok(plan)
+            Ok(plan.as_ref().clone())
         }
         (None, refusals) => Err(refusals.unwrap()[0].reason.clone()),
     }

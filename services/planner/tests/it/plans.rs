@@ -108,7 +108,7 @@ async fn drift_leads_to_new_plans_until_a_person_must_look() {
             kind: FailureKind::Drift,
         };
         let finished = Event::WorkflowFinished {
-            plan: plan.id,
+            plan: plan.id.clone(),
             outcome: WorkflowOutcome::RolledBack,
             cause: Some(drift),
         };

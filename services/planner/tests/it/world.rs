@@ -201,7 +201,7 @@ impl Running {
             };
             self.append(id, vec![scheduled, started, succeeded]).await;
         }
-        let plan = plan.id;
+        let plan = plan.id.clone();
         self.append(id, vec![Event::WorkflowFinished { plan, outcome, cause }]).await;
     }
 

@@ -18,7 +18,7 @@ use crate::{
     shell::{
         failure::Halt,
         kubernetes::Trouble,
-        worker::{Report, Run},
+        run::{Report, Run},
     },
 };
 

@@ -28,7 +28,7 @@ use super::{
     crash::{self, Moment},
     failure::Halt,
     kubernetes::Trouble,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 use crate::config::{self, Config};
 

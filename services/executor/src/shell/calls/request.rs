@@ -26,7 +26,7 @@ use crate::{
     shell::{
         failure::Halt,
         kubernetes::Trouble,
-        worker::{Report, Run},
+        run::{Report, Run},
     },
 };
 

@@ -12,7 +12,7 @@ use super::{http::Api, secret, unknown};
 use crate::shell::{
     failure::Halt,
     kubernetes::Trouble,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 
 /// Whose silences they are.

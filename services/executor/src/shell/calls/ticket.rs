@@ -20,7 +20,7 @@ use crate::{
     shell::{
         failure::Halt,
         kubernetes::Trouble,
-        worker::{Report, Run},
+        run::{Report, Run},
     },
 };
 

@@ -4,7 +4,7 @@ use paramedic_domain::object::ObjectRef;
 use serde_json::{Value, json};
 
 use super::Collection;
-use crate::shell::{failure::Halt, prometheus::Sample, worker::Run};
+use crate::shell::{failure::Halt, prometheus::Sample, run::Run};
 
 /// What people call a figure, and what the exporters of databases call it.
 const KNOWN: &[(&str, &[&str])] = &[

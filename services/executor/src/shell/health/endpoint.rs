@@ -8,7 +8,7 @@ use paramedic_domain::{
 use serde_json::Value;
 
 use super::{Look, not_now};
-use crate::shell::{exec::name, failure::Halt, worker::Run};
+use crate::shell::{exec::name, failure::Halt, run::Run};
 
 /// Names of ports that are meant when none is given.
 const USUAL: &[&str] = &["http", "web", "http-web"];

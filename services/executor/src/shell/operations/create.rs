@@ -10,7 +10,7 @@ use crate::shell::{
     crash::{self, Moment},
     failure::Halt,
     kubernetes::Trouble,
-    worker::Run,
+    run::Run,
 };
 
 /// What is there in the place of a new object.

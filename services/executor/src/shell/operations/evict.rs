@@ -7,7 +7,7 @@ use crate::shell::{
     crash::{self, Moment},
     failure::Halt,
     kubernetes::{Evicted, Trouble},
-    worker::Run,
+    run::Run,
 };
 
 impl Run<'_> {

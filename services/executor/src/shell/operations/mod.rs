@@ -19,7 +19,7 @@ use paramedic_domain::{
 use super::{
     failure::Halt,
     kubernetes::Trouble,
-    worker::{Report, Run},
+    run::{Report, Run},
 };
 
 impl Run<'_> {

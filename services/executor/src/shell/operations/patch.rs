@@ -13,7 +13,7 @@ use crate::shell::{
     crash::{self, Moment},
     failure::Halt,
     kubernetes::Trouble,
-    worker::Run,
+    run::Run,
 };
 
 impl Run<'_> {

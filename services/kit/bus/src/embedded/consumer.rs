@@ -267,7 +267,7 @@ impl Shared {
 }
 
 impl Claim {
-    fn hand_over(mut self: Box<Self>) -> Delivery {
+    fn hand_over(mut self) -> Delivery {
         let message = self.message.take().expect("taken once, here");
         let held = Held {
             shared: self.shared.clone(),

@@ -1,5 +1,7 @@
 //! Folding: one event after the other, each checked to be the next of its log.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{End, Incident, Revision, Status};
@@ -164,7 +166,7 @@ impl Incident {
                 fits
             }
             Event::DiagnosisReached { attempt, diagnosis } => {
-                self.once(*attempt, |incident| incident.diagnosis = Some((**diagnosis).clone()))
+                self.once(*attempt, |incident| incident.diagnosis = Some(Arc::new((**diagnosis).clone())))
             }
             Event::AnalysisInconclusive { attempt, reasons, .. } => {
                 self.once(*attempt, |incident| incident.inconclusive = Some(reasons.clone()))
@@ -254,7 +256,7 @@ impl Incident {
             self.temporary |= plan.steps.iter().any(|step| step.lasts.is_some());
             self.gates = plan.gates.iter().map(|gate| (gate.id.clone(), GateState::Planned)).collect();
             self.run = Some(Run::new(plan, time));
-            self.plan = Some(plan.clone());
+            self.plan = Some(Arc::new(plan.clone()));
         }
         fits
     }

@@ -23,7 +23,7 @@ fn ended(plans: u32, outcome: WorkflowOutcome, cause: Option<FailureCause>, revi
     let mut incident = Incident::new("test".parse().unwrap(), IncidentId::derive(&["test"]));
     let mut run = Run::new(&plan, Timestamp::UNIX_EPOCH);
     run.ended = Some((outcome, cause));
-    incident.diagnosis = Some(super::options::diagnosis());
+    incident.diagnosis = Some(super::options::diagnosis().into());
     incident.plans = plans;
     incident.run = Some(run);
     incident.revision = revised.then(|| Revision {
@@ -34,7 +34,7 @@ fn ended(plans: u32, outcome: WorkflowOutcome, cause: Option<FailureCause>, revi
         by: "sam".into(),
         at: now(),
     });
-    incident.plan = Some(plan);
+    incident.plan = Some(plan.into());
     incident
 }
 

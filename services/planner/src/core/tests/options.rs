@@ -43,7 +43,7 @@ fn the_options_of_a_diagnosis_are_planned_and_after_drift_only_the_one_that_was_
     assert_eq!(options::wanted(&incident, &alone).options.len(), 1);
     let mut planned = choose(first, vec![refused("too large"), Ok(plan())]).unwrap();
     planned.chosen = 1;
-    incident.plan = Some(planned);
+    incident.plan = Some(planned.into());
     let again = options::wanted(&incident, &diagnosis());
     assert_eq!((again.only, again.by_person), (Some(1), false));
     assert!(again.options.iter().all(|option| option.refusals.is_empty()), "prepared anew");
