@@ -25,7 +25,7 @@ use super::{
     worker::{Worker, later},
 };
 use crate::core::{
-    advance::{advance, wake},
+    advance::{advance, stop, wake},
     limits::Full,
     rules::Rules,
 };
@@ -158,10 +158,12 @@ impl StepThenAdvance {
         let entered = match change_of(&seen, event) {
             Some((holder, change)) => {
                 let now = self.kit.clock.now();
-                if let Err(full) = self.ledgers.enter(&event.cluster, change, &holder, now).await? {
-                    return Ok(wait_for(&full, now));
+                match self.ledgers.enter(&event.cluster, change, &holder, now).await? {
+                    Ok(()) => Some((holder, change)),
+                    // A workflow that stops must not wait for room: the worker is refused before it changes anything.
+                    Err(_) if self.stops(event).await? => None,
+                    Err(full) => return Ok(wait_for(&full, now)),
                 }
-                Some((holder, change))
             }
             None => None,
         };
@@ -177,6 +179,14 @@ impl StepThenAdvance {
             .decide_on(event, &self.kit.clock, |incident, now| advance(incident, &self.rules, now))
             .await?;
         Ok(Verdict::Done)
+    }
+}
+
+impl StepThenAdvance {
+    /// Whether the workflow, as its log stands now, goes forward no more.
+    async fn stops(&self, event: &Envelope) -> Result<bool, LogError> {
+        let incident = self.kit.log.load(&event.cluster, &event.incident).await?;
+        Ok(stop(&incident, &self.rules, self.kit.clock.now()).is_some())
     }
 }
 
