@@ -4,8 +4,6 @@
 
 mod kubectl_support;
 
-use std::process::Stdio;
-
 use kubectl_support::{Kubectl, has, texts};
 
 const DEPLOYMENT: &str = "deployment/payment-service";
@@ -267,18 +265,12 @@ async fn apply_diff_and_delete() {
 #[tokio::test]
 async fn a_watch_shows_changes_as_they_come() {
     let kubectl = Kubectl::start().await;
-    let watching = kubectl
-        .command("get pods -l app=ledger-api --watch --request-timeout=8s")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let watching = watching.expect("kubectl must be on the PATH (Debian: apt-get install kubernetes-client)");
+    let mut watch = kubectl.watch("get pods -l app=ledger-api --watch");
+    // Deleted only once the watch stands: a watch that starts later would see the new pods alone.
+    watch.until(&["ledger-api-", "Running"]).await;
     has(&kubectl.ok("delete pod -l app=ledger-api --wait=false").await, &["deleted"]);
-    let seen = tokio::task::spawn_blocking(move || watching.wait_with_output())
-        .await
-        .unwrap()
-        .unwrap();
-    has(&texts(&seen).0, &["ledger-api-", "Terminating", "ContainerCreating", "Running"]);
+    watch.until(&["Terminating", "ContainerCreating", "Running"]).await;
+    drop(watch);
     kubectl.simulator.shutdown().await;
 }
 

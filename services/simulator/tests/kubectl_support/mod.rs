@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
 use paramedic_simulator::{Options, Scenario, Simulator};
@@ -51,6 +52,19 @@ impl Kubectl {
         })
     }
 
+    /// A command that goes on printing; it gives up by itself after a minute.
+    pub(crate) fn watch(&self, args: &str) -> Watch {
+        let mut command = self.command(args);
+        command.args(["--request-timeout", "60s"]);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("kubectl must be on the PATH (Debian: apt-get install kubernetes-client)");
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Watch { child, lines: Some(lines) }
+    }
+
     /// Standard output of a command that must succeed.
     pub(crate) async fn ok(&self, args: &str) -> String {
         let output = self.output(args).await;
@@ -87,6 +101,37 @@ impl Kubectl {
     pub(crate) async fn payment_pod(&self) -> String {
         let names = self.ok("get pods -l app=payment-service -o name").await;
         names.lines().next().unwrap().to_owned()
+    }
+}
+
+/// What a running kubectl prints, line by line.
+pub(crate) struct Watch {
+    child: Child,
+    /// Taken while a thread reads.
+    lines: Option<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    /// Reads on until each of the parts has come since the last call.
+    pub(crate) async fn until(&mut self, parts: &'static [&'static str]) {
+        let mut lines = self.lines.take().unwrap();
+        let read = move || {
+            let mut seen = String::new();
+            while !parts.iter().all(|part| seen.contains(part)) {
+                if lines.read_line(&mut seen).unwrap() == 0 {
+                    has(&seen, parts);
+                }
+            }
+            lines
+        };
+        self.lines = Some(tokio::task::spawn_blocking(read).await.unwrap());
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
 
