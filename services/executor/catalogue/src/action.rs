@@ -196,6 +196,8 @@ pub enum Request {
         owner: Option<ObjectRef>,
         /// Whether undo creates it again from what was fetched.
         restore: bool,
+        /// Why nothing that runs is lost, when its work has ended and cannot begin again.
+        ended: Option<String>,
     },
     /// Eviction of one pod.
     Evict {

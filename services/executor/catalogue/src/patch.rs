@@ -123,35 +123,60 @@ pub fn build(object: &Value, edits: &[Edit], leaves: Mark<'_>) -> Result<Built, 
     for edit in edits {
         edit.path.write(&mut after, edit.value.clone()).map_err(PatchError::NotAnObject)?;
     }
-    let roots = roots(object, &after, edits);
+    let mut roots = roots(object, &after, edits);
     if roots.is_empty() {
         return Err(PatchError::NothingToChange);
     }
     let diff = human::diff(object, &after);
     let mut ops = vec![test("/metadata/uid", &uid)];
     ops.extend(pins(object, &roots));
+    let number = match leaves {
+        Mark::Step(marker, number) => {
+            mark_value(&mut after, &numbered(marker, number));
+            Some(number)
+        }
+        Mark::None => None,
+    };
+    // Where the change makes the first annotations of the object, the mark is one of them.
+    for root in roots.iter_mut().filter(|root| root.path == annotations()) {
+        root.new = root.path.read(&after).cloned();
+    }
     ops.extend(
         roots
             .iter()
             .map(|root| operation(root.path.pointer(), root.old.as_ref(), root.new.as_ref())),
     );
-    let number = match leaves {
-        Mark::Step(marker, number) => {
-            let value = numbered(marker, number);
-            ops.push(mark(object, &value));
-            mark_value(&mut after, &value);
-            Some(number)
-        }
-        Mark::None => None,
-    };
+    if let Mark::Step(marker, number) = leaves
+        && !roots.iter().any(|root| root.path == annotations())
+    {
+        ops.push(mark(object, &numbered(marker, number)));
+    }
     Ok(Built {
         patch: to_patch(ops),
         after,
         diff,
         uid,
-        roots,
+        roots: roots.into_iter().flat_map(Root::apart).collect(),
         number,
     })
+}
+
+impl Root {
+    /// First annotations one by one: whoever adds others later does not stand in the way of the inverse, and keeps them.
+    fn apart(self) -> Vec<Self> {
+        match (&self.old, &self.new) {
+            (None, Some(Value::Object(members))) if self.path == annotations() => members
+                .iter()
+                .filter(|(name, _)| *name != STEP_ANNOTATION)
+                .map(|(name, value)| Self {
+                    path: self.path.join([name]),
+                    old: None,
+                    new: Some(value.clone()),
+                })
+                .collect(),
+            (None | Some(_), None | Some(_)) => vec![self],
+        }
+    }
 }
 
 impl Built {
@@ -258,8 +283,12 @@ fn test(path: &str, value: &Value) -> Value {
     json!({"op": "test", "path": path, "value": value})
 }
 
+fn annotations() -> Path {
+    Path::new(["metadata", "annotations"])
+}
+
 fn annotation() -> Path {
-    Path::new(["metadata", "annotations", STEP_ANNOTATION])
+    annotations().join([STEP_ANNOTATION])
 }
 
 fn mark(object: &Value, marker: &str) -> Value {

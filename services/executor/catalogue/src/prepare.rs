@@ -1,6 +1,7 @@
 //! Recommended steps become changes: each is drafted against the state that the earlier ones leave behind, and template
 //! changes of one workload become one patch.
 
+mod drafts;
 mod merge;
 #[cfg(test)]
 mod tests;
@@ -19,12 +20,14 @@ use paramedic_domain::{
 use serde_json::Value;
 
 use crate::{
-    action::{Action, Draft, Moment, ObjectEdit, Params, Refused, Request, Work},
+    action::{Action, Draft, ObjectEdit, Params, Refused, Request, Work},
     checks,
     patch::{Built, Mark, Path, assume, build, marker},
     world::World,
 };
 
+pub(crate) use drafts::edits;
+use drafts::{Drafted, draft_all};
 use merge::{Rides, carriers, merge_note};
 
 /// One recommended step.
@@ -101,6 +104,8 @@ pub enum PendingRequest {
         owner: Option<ObjectRef>,
         /// What undo creates again.
         restore: Option<Value>,
+        /// Why nothing that runs is lost.
+        ended: Option<String>,
     },
     /// An eviction.
     Evict {
@@ -134,10 +139,14 @@ pub fn prepare(items: &[Item], mut world: World, assumed: &[Assumed], plan: &Pla
             Err(error) => doubts.push((reference.clone(), error.to_string())),
         }
     }
-    let (mut drafts, after) = draft_all(items, &world, &doubts, (plan, now), &mut notes);
+    let Drafted {
+        mut drafts,
+        before,
+        world: after,
+    } = draft_all(items, &world, &doubts, (plan, now), &mut notes);
     notes.extend(checks::check(items, &mut drafts, &world, &after));
     let carriers = carriers(&drafts);
-    notes.extend(merge::stays(items, &drafts, &carriers));
+    notes.extend(merge::goes(items, &drafts, &carriers));
     let mut building = Building {
         world,
         earlier: assumed.to_vec(),
@@ -155,82 +164,21 @@ pub fn prepare(items: &[Item], mut world: World, assumed: &[Assumed], plan: &Pla
                         notes.extend(merge_note(items, index, &rides));
                         building.pending(&items[index].step, draft, &rides)
                     } else {
-                        Ok(merge::carried(items, &drafts, carriers[index], index))
+                        building.carried(items, (&drafts, &carriers), index, before[index].as_ref())
                     };
-                    // What travels in another step's patch is judged, and put back, with it.
-                    let carried = carriers[index] != index;
+                    // What travels in another step's patch is judged with it.
                     let concerns = (0..drafts.len())
                         .filter(|other| carriers[*other] == index)
                         .filter_map(|other| drafts[other].as_ref().ok())
                         .flat_map(|draft| draft.concerns.iter().cloned())
                         .collect();
-                    (pending, concerns, draft.lasts.filter(|_| !carried))
+                    (pending, concerns, draft.lasts)
                 }
             };
             Outcome { pending, concerns, lasts }
         })
         .collect();
     Merged { outcomes, notes }
-}
-
-/// Drafts every item against the state after the ones before it.
-fn draft_all(
-    items: &[Item],
-    world: &World,
-    doubts: &[(ObjectRef, String)],
-    (plan, now): (&PlanId, Timestamp),
-    notes: &mut Vec<String>,
-) -> (Vec<Result<Draft, Refused>>, World) {
-    let mut working = world.clone();
-    let mut drafts = Vec::with_capacity(items.len());
-    for item in items {
-        let marker = marker(plan, &item.step);
-        let moment = Moment {
-            now,
-            suffix: paramedic_domain::digest::Digest::of(marker.as_bytes()).short(),
-            marker,
-        };
-        let draft = item.action.draft(&item.params, &working, &moment).and_then(|draft| {
-            for edit in edits(&draft.work) {
-                if let Some((_, doubt)) = doubts.iter().find(|(object, _)| object.same_object(&edit.target)) {
-                    return Err(Refused::because(doubt.clone()));
-                }
-                write(&mut working, edit)?;
-            }
-            Ok(draft)
-        });
-        if let Ok(draft) = &draft {
-            notes.extend(draft.notes.iter().cloned());
-        }
-        drafts.push(draft);
-    }
-    (drafts, working)
-}
-
-/// The edits of a work, in their order.
-pub(crate) fn edits(work: &Work) -> impl Iterator<Item = &ObjectEdit> {
-    let requests: &[Request] = match work {
-        Work::One(request) => std::slice::from_ref(request),
-        Work::Several(requests) => requests,
-        Work::Read { .. } | Work::Exec(_) | Work::Call(_) | Work::Notify(_) => &[],
-    };
-    requests.iter().filter_map(|request| match request {
-        Request::Edit(edit) => Some(edit),
-        Request::Create { .. } | Request::Delete { .. } | Request::Evict { .. } => None,
-    })
-}
-
-fn write(world: &mut World, edit: &ObjectEdit) -> Result<(), Refused> {
-    let Some((_, object)) = world.objects.iter_mut().find(|(object, _)| object.same_object(&edit.target)) else {
-        return Ok(());
-    };
-    for change in &edit.edits {
-        change
-            .path
-            .write(object, change.value.clone())
-            .map_err(|path| Refused::because(format!("{}: {path} cannot be set", edit.target)))?;
-    }
-    Ok(())
 }
 
 struct Building<'a> {
@@ -269,10 +217,16 @@ impl Building<'_> {
                 wait,
                 irreversible,
             } => self.create(step, object, *wait, irreversible.as_ref()),
-            Request::Delete { target, owner, restore } => Ok(PendingRequest::Delete {
+            Request::Delete {
+                target,
+                owner,
+                restore,
+                ended,
+            } => Ok(PendingRequest::Delete {
                 target: target.clone(),
                 owner: owner.clone(),
                 restore: if *restore { Some(self.recorded(step, target)?) } else { None },
+                ended: ended.clone(),
             }),
             Request::Evict { target, owner } => Ok(PendingRequest::Evict {
                 target: target.clone(),

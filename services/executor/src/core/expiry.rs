@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
+    change::Change,
     envelope::Recorded,
     event::{Event, WorkflowOutcome},
     id::{PlanId, StepId},
@@ -44,16 +45,20 @@ pub fn temporary(log: &[Recorded]) -> Vec<Temporary> {
             Event::StepSucceeded { plan, step, .. } => {
                 if let Some((temporary, since)) = found.iter_mut().find(|(found, _)| same(found, plan, step)) {
                     *since = Some(time);
-                    if let Some(Lasts::For { duration }) = temporary.step.lasts {
-                        let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
-                        temporary.due = time.checked_add(duration).ok();
+                    // A part of another step's patch stays until the workflow has ended: till then that patch may be undone whole.
+                    if !carried(&temporary.step) {
+                        temporary.due = elapsed(temporary.step.lasts, time);
                     }
                 }
             }
             Event::StepUndone { plan, step, .. } | Event::StepExpired { plan, step, .. } | Event::StepExpiryFailed { plan, step, .. } => {
-                found.retain(|(found, _)| !same(found, plan, step));
+                found.retain(|(found, _)| !(same(found, plan, step) || found.plan == *plan && carried_by(&found.step, step)));
             }
-            Event::WorkflowFinished { outcome, .. } => {
+            Event::WorkflowFinished { plan, outcome, .. } => {
+                for (temporary, since) in found.iter_mut().filter(|(found, _)| found.plan == *plan && carried(&found.step)) {
+                    let over = since.and_then(|since| elapsed(temporary.step.lasts, since));
+                    temporary.due = temporary.due.or(over.map(|over| over.max(time)));
+                }
                 let succeeded = *outcome == WorkflowOutcome::Succeeded;
                 fall_due(&mut found, time, |lasts| match lasts {
                     Lasts::Workflow => true,
@@ -74,6 +79,25 @@ pub fn temporary(log: &[Recorded]) -> Vec<Temporary> {
         .filter(|(_, since)| since.is_some())
         .map(|(found, _)| found)
         .collect()
+}
+
+/// When the time of an effect that began then is over.
+fn elapsed(lasts: Option<Lasts>, since: Timestamp) -> Option<Timestamp> {
+    match lasts? {
+        Lasts::For { duration } => {
+            let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
+            since.checked_add(duration).ok()
+        }
+        Lasts::Workflow | Lasts::Verified => None,
+    }
+}
+
+fn carried(step: &Step) -> bool {
+    matches!(step.change, Change::Carried { .. })
+}
+
+fn carried_by(step: &Step, carrier: &StepId) -> bool {
+    matches!(&step.change, Change::Carried { by, .. } if by == carrier)
 }
 
 /// What waited for this moment is due now, unless it was due before.
@@ -110,7 +134,7 @@ mod tests {
     use std::time::Duration;
 
     use paramedic_domain::{
-        change::Change,
+        change::Confirm,
         digest::Digest,
         event::FailureCause,
         plan::{Plan, Rollback},
@@ -123,7 +147,7 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
-    fn plan(lasts: Lasts) -> Plan {
+    fn plan(lasts: Lasts, change: Change) -> Plan {
         let step = Step {
             id: "s".parse().unwrap(),
             action: "test".into(),
@@ -131,10 +155,7 @@ mod tests {
             rationale: String::new(),
             parameters: serde_json::Map::new(),
             depends_on: Vec::new(),
-            change: Change::Read {
-                what: String::new(),
-                targets: Vec::new(),
-            },
+            change,
             risk: Risk {
                 level: RiskLevel::None,
                 reasons: Vec::new(),
@@ -166,9 +187,17 @@ mod tests {
 
     /// The due time after these events, one a second; `None`: nothing is left to put back.
     fn due(lasts: Lasts, events: Vec<Event>) -> Option<Option<i64>> {
+        let change = Change::Read {
+            what: String::new(),
+            targets: Vec::new(),
+        };
+        due_of(lasts, change, events)
+    }
+
+    fn due_of(lasts: Lasts, change: Change, events: Vec<Event>) -> Option<Option<i64>> {
         let mut incident = Incident::new("test".parse().unwrap(), "inc_a".parse().unwrap());
         let proposed = Event::PlanProposed {
-            plan: Box::new(plan(lasts)),
+            plan: Box::new(plan(lasts, change)),
         };
         let mut log = Vec::new();
         for (second, event) in (0..).zip([proposed].into_iter().chain(events)) {
@@ -216,6 +245,29 @@ mod tests {
             due(Lasts::Verified, vec![succeeded(), finished(WorkflowOutcome::Failed)]),
             Some(Some(2))
         );
+    }
+
+    #[test]
+    fn a_part_of_another_steps_patch_goes_when_its_time_is_over_and_the_workflow_has_ended_or_with_that_patch() {
+        let part = || Change::Carried {
+            by: "carrier".parse().unwrap(),
+            expect: Confirm::InTemplate,
+            part: None,
+        };
+        let lasts = |seconds| Lasts::For {
+            duration: Duration::from_secs(seconds),
+        };
+        let done = || finished(WorkflowOutcome::Succeeded);
+        assert_eq!(due_of(lasts(1), part(), vec![succeeded()]), Some(None));
+        assert_eq!(due_of(lasts(0), part(), vec![succeeded(), done()]), Some(Some(2)));
+        assert_eq!(due_of(lasts(60), part(), vec![succeeded(), done()]), Some(Some(61)));
+        let undone = Event::StepUndone {
+            plan: "plan_a".parse().unwrap(),
+            step: "carrier".parse().unwrap(),
+            attempt: 1,
+            summary: String::new(),
+        };
+        assert_eq!(due_of(lasts(60), part(), vec![succeeded(), undone]), None);
     }
 
     #[test]

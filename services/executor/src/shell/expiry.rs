@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use paramedic_bus::{LogError, consume::Verdict};
 use paramedic_domain::{
+    change::Change,
     envelope::Envelope,
     event::{Direction, Event},
     fault::FailureKind,
@@ -38,7 +39,7 @@ impl Expiry {
                         verdict = later;
                     }
                 }
-                // The timer is the success that began it.
+                // The timer is the event that began it.
                 Some(due) if began(event, &found) => {
                     verdict = Verdict::Retry {
                         after: Duration::try_from(due.duration_since(now)).unwrap_or(LONGEST_PAUSE),
@@ -101,7 +102,13 @@ impl Expiry {
     }
 }
 
-/// Whether `event` is the success that began the effect.
+/// Whether `event` is what began the time of the effect: its success, or, where it is part of another step's patch, the end
+/// of the workflow.
 fn began(event: &Envelope, found: &Temporary) -> bool {
-    matches!(&event.event, Event::StepSucceeded { plan, step, .. } if *plan == found.plan && *step == found.step.id)
+    let carried = matches!(found.step.change, Change::Carried { .. });
+    match &event.event {
+        Event::StepSucceeded { plan, step, .. } => !carried && *plan == found.plan && *step == found.step.id,
+        Event::WorkflowFinished { plan, .. } => carried && *plan == found.plan,
+        _ => false,
+    }
 }

@@ -137,7 +137,7 @@ impl Run<'_> {
                 Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } => self.perform(&change.operations()).await,
                 Change::Call(call) => self.call(call).await,
                 Change::Notify(notice) => self.report(notice).await,
-                Change::Carried { by, expect } => self.confirm(by, *expect).await,
+                Change::Carried { by, expect, .. } => self.confirm(by, *expect).await,
             },
             Direction::Undo => match change {
                 Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } => self.revert(&change.operations()).await,

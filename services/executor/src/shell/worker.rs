@@ -10,7 +10,9 @@ use paramedic_bus::{
     streams,
 };
 use paramedic_catalogue::Catalogue;
-use paramedic_domain::{envelope::Envelope, event::Event, fault::FailureKind, id::WorkerId, incident::Incident, plan::Step};
+use paramedic_domain::{
+    change::Change, envelope::Envelope, event::Event, fault::FailureKind, id::WorkerId, incident::Incident, plan::Step,
+};
 use paramedic_runtime::Kit;
 
 use super::{
@@ -141,6 +143,7 @@ impl Worker {
     /// Puts back what a step did that must not stay; its workflow may be over long since.
     pub(crate) async fn expire(&self, event: &Envelope, attempt: &Attempt, step: &Step) -> Result<String, Halt> {
         let incident = self.kit.log.load(&event.cluster, &event.incident).await?;
+        let step = &alone(step);
         let run = Run::new(self, event, &incident, attempt, step, self.kit.clock.now(), Purpose::Expiry);
         run.permitted_to_expire(&incident)?;
         let ended = run.to_the_deadline().await;
@@ -171,6 +174,15 @@ impl Worker {
             .await?;
         Ok(decided.incident)
     }
+}
+
+/// The step as it is put back by itself: what travelled in another step's patch, as a patch of its own.
+fn alone(step: &Step) -> Step {
+    let mut step = step.clone();
+    if let Change::Carried { part: Some(part), .. } = step.change {
+        step.change = Change::Patch(*part);
+    }
+    step
 }
 
 fn word(kind: FailureKind) -> &'static str {

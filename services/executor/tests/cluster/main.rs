@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod faults;
-mod recommended;
+#[allow(dead_code, reason = "shared with the tests of outside systems, which use more of it")]
+#[path = "../stage/mod.rs"]
 mod stage;
+use stage::{faults, recommended, story};
 
-mod actions;
 mod drift;
-mod objects;
+mod every;
 mod once;
-mod story;
+mod prepared;
+mod seven_steps;

@@ -24,8 +24,8 @@ use serde_json::json;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    story::{Story, prepare, stage},
-    tickets::token,
+    recommended::prepare,
+    story::{Story, stage, token},
 };
 
 fn action(kind: ActionKind, url: String) -> Action {

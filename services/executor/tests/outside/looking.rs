@@ -127,7 +127,7 @@ async fn a_workload_answers_in_every_ready_pod_and_a_recovery_includes_the_workl
 async fn a_cluster_that_does_not_proxy_is_a_failure_with_its_words() {
     let stage = stage(|_| {}, Vec::new()).await;
     let params = json!({"deployment": "gone", "namespace": "production", "endpoint": "/health"});
-    let answer = crate::story::prepare(&stage, &[("check", "health_check", params, &[])]).await;
+    let answer = crate::recommended::prepare(&stage, &[("check", "health_check", params, &[])]).await;
     assert_eq!(answer.steps[0].refusal, "Deployment production/gone does not exist in the cluster");
     let params = json!({"service": "payment-service", "endpoint": "/health", "port": "no-such-port"});
     let story = Story::of(stage, &[("check", "health_check", params, &[])]).await;

@@ -3,15 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 #[allow(dead_code, reason = "shared with the tests of the cluster, which use more of it")]
-#[path = "../cluster/faults.rs"]
-mod faults;
-#[allow(dead_code, reason = "shared with the tests of the cluster, which use more of it")]
-#[path = "../cluster/recommended.rs"]
-mod recommended;
-#[allow(dead_code, reason = "shared with the tests of the cluster, which use more of it")]
-#[path = "../cluster/stage.rs"]
+#[path = "../stage/mod.rs"]
 mod stage;
-mod story;
+use stage::{faults, recommended, story};
 
 mod external;
 mod figures;

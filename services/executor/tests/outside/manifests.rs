@@ -14,9 +14,8 @@ use paramedic_testkit::outside::{ForgeKind, ForgeStandIn, GitRepository, Outside
 use serde_json::json;
 
 use crate::{
-    recommended::Wanted,
-    story::{Story, prepare, stage},
-    tickets::token,
+    recommended::{Wanted, prepare},
+    story::{Story, stage, token},
 };
 
 const PATH: &str = "production/fraud-detection/config.yaml";

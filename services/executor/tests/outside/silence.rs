@@ -4,7 +4,10 @@ use paramedic_domain::event::Direction;
 use paramedic_testkit::servers::{Alertmanager, Labels, Webhook};
 use serde_json::{Value, json};
 
-use crate::story::{Story, alert, prepare, stage};
+use crate::{
+    recommended::prepare,
+    story::{Story, alert, stage},
+};
 
 async fn alertmanager() -> Alertmanager {
     let webhook = Webhook {

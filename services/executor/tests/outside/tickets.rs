@@ -1,24 +1,17 @@
 //! Tickets in stand-ins of trackers.
 
-use std::{io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use paramedic_catalogue::systems::TrackerKind;
 use paramedic_domain::event::Direction;
 use paramedic_executor::config::Tracker;
 use paramedic_testkit::outside::{EndpointStandIn, ForgeKind, ForgeStandIn, JiraStandIn, OutsideFault};
 use serde_json::json;
-use tempfile::NamedTempFile;
 
 use crate::{
     recommended::Wanted,
-    story::{Story, stage},
+    story::{Story, stage, token},
 };
-
-pub(crate) fn token() -> NamedTempFile {
-    let mut file = NamedTempFile::new().unwrap();
-    file.write_all(b"t0ken\n").unwrap();
-    file
-}
 
 fn tracker(kind: TrackerKind, url: String, token_file: PathBuf) -> Tracker {
     Tracker {

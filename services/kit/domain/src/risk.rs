@@ -93,8 +93,11 @@ pub fn assess(change: &Change, context: &Context) -> Risk {
                     }),
                 }
             }
-            let pods = operations.iter().filter(|operation| operation.target().kind == "Pod").count();
-            if context.disruptions_allowed == Some(0) && pods > 0 {
+            let disrupts = |operation: &Operation| {
+                let ended = matches!(operation, Operation::Delete(deletion) if deletion.ended.is_some());
+                operation.target().kind == "Pod" && !ended
+            };
+            if context.disruptions_allowed == Some(0) && operations.iter().any(disrupts) {
                 reasons.push((RiskLevel::High, "a PodDisruptionBudget allows no disruption now".into()));
             }
         }
@@ -141,6 +144,10 @@ fn patched(patch: &ObjectPatch, context: &Context, reasons: &mut Vec<(RiskLevel,
 }
 
 fn deleted(deletion: &Deletion, reasons: &mut Vec<(RiskLevel, String)>) {
+    if let Some(why) = &deletion.ended {
+        reasons.push((RiskLevel::Low, format!("deletes {}: {why}", deletion.target)));
+        return;
+    }
     reasons.push(match (&deletion.owner, &deletion.restore) {
         (Some(_), _) => (
             RiskLevel::Medium,

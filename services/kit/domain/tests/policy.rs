@@ -149,9 +149,16 @@ fn a_deletion_that_nothing_replaces_is_critical_and_words_are_none() {
             owner,
             dry_run: DryRun::Accepted { warnings: Vec::new() },
             restore: None,
+            ended: None,
         })
     };
     assert_eq!(assess(&delete(None), &Context::default()).level, RiskLevel::Critical);
+    let Change::Delete(deletion) = delete(None) else { unreachable!() };
+    let over = Change::Delete(Deletion {
+        ended: Some("it ended".into()),
+        ..deletion
+    });
+    assert_eq!(assess(&over, &Context::default()).level, RiskLevel::Low);
     assert_eq!(assess(&delete(owner), &Context::default()).level, RiskLevel::Medium);
     let notice = Change::Notify(Notice {
         title: String::new(),

@@ -10,7 +10,7 @@ use crate::{
     codec::{Field, message, message_field, words},
 };
 
-words!(Wait => Wait { Accepted, Rollout, JobComplete, Resized, PodResized, Synced, Reconciled });
+words!(Wait => Wait { Accepted, Rollout, JobComplete, Resized, PodResized, Synced, Reconciled, SnapshotReady });
 words!(Confirm => Confirm { RolledOut, InTemplate });
 message!(Exec => Exec { target, container, argv });
 message!(FieldChange => FieldChange { path, from, to });
@@ -19,7 +19,7 @@ message!(ObjectPatch => ObjectPatch {
     patch = patch_json, undo = undo_json
 });
 message!(Creation => Creation { target, dry_run, wait, irreversible; object = object_json });
-message!(Deletion => Deletion { target, owner, dry_run; restore = restore_json });
+message!(Deletion => Deletion { target, owner, dry_run, ended; restore = restore_json });
 message!(Eviction => Eviction { target, owner, dry_run });
 message!(Notice => Notice { title, body, attachments });
 message_field!(Change, DryRun, Operation);
@@ -62,9 +62,10 @@ impl Wire for Change {
             }),
             Self::Call(call) => Kind::Call(call.to_proto()),
             Self::Notify(notice) => Kind::Notify(notice.to_proto()),
-            Self::Carried { by, expect } => Kind::Carried(v1::Carried {
+            Self::Carried { by, expect, part } => Kind::Carried(v1::Carried {
                 by: by.to_proto(),
                 expect: expect.to_proto(),
+                part: part.as_ref().map(|part| part.to_proto()),
             }),
         };
         v1::Change { kind: Some(kind) }
@@ -90,6 +91,12 @@ impl Wire for Change {
             Some(Kind::Carried(carried)) => Ok(Self::Carried {
                 by: Wire::from_proto(carried.by).map_err(|invalid: Invalid| invalid.within("carried.by"))?,
                 expect: Wire::from_proto(carried.expect).map_err(|invalid: Invalid| invalid.within("carried.expect"))?,
+                part: carried
+                    .part
+                    .map(Wire::from_proto)
+                    .transpose()
+                    .map_err(|invalid: Invalid| invalid.within("carried.part"))?
+                    .map(Box::new),
             }),
             None => Err(Invalid::new("kind", "is missing or unknown")),
         }

@@ -116,7 +116,7 @@ fn draft(item: &v1::PrepareItem, carriers: &mut BTreeMap<String, String>) -> Dra
                     Confirm::InTemplate
                 };
                 let by = by.parse().unwrap();
-                (Change::Carried { by, expect }, false)
+                (Change::Carried { by, expect, part: None }, false)
             } else {
                 carriers.insert(deployment.name.clone(), item.step_id.clone());
                 let value = parameters.get("memory").cloned().unwrap_or(json!(1));

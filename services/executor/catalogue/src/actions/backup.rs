@@ -1,11 +1,12 @@
-//! `backup_data`: files out of containers, before something takes them away.
+//! `backup_data`: files out of containers, or a snapshot of a volume, before something takes them away.
 
-use paramedic_domain::change::Exec;
+use paramedic_domain::{change::Exec, object::ObjectRef};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     BuiltIn, parse, refuse, schema_of,
+    volume::{Snapshot, taken},
     workload::{container, workload},
 };
 use crate::{
@@ -17,21 +18,22 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "backup_data",
     aliases: &["backup_logs", "backup"],
     about: About {
-        description: "copies files out of the containers of a workload into the artifacts",
-        risk: "low: a fixed tar command in one container; nothing is changed",
-        undo: "nothing to undo: files are only copied",
-        dry_run: "the workload and container are looked up; the command is not run",
+        description: "copies files out of the containers of a workload into the artifacts, or makes a VolumeSnapshot of a volume and waits \
+                      until it can be used",
+        risk: "low: a fixed tar command in one container, or a new VolumeSnapshot; nothing is changed",
+        undo: "nothing to undo: what was copied is kept",
+        dry_run: "the workload and container are looked up, the command is not run; server-side dry run of a VolumeSnapshot",
         external: false,
     },
     kind: Kind::Exec,
-    timeout_seconds: 120,
+    timeout_seconds: 600,
     typical_seconds: 45,
     schema: schema_of::<BackupData>,
     needs,
     draft,
 };
 
-/// Which files of which workload.
+/// Which files of which workload, or which volume.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct BackupData {
@@ -46,28 +48,56 @@ struct BackupData {
     /// Container; may be left out if there is only one, or one named like the workload.
     container: Option<String>,
     /// Absolute paths of files or folders in the container.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     paths: Vec<String>,
+    /// Name of a PersistentVolumeClaim: a VolumeSnapshot of its volume, instead of files of a workload.
+    #[serde(alias = "persistentVolumeClaim", alias = "persistent_volume_claim")]
+    pvc: Option<String>,
+    /// VolumeSnapshotClass; left out: the default one of the storage.
+    #[serde(rename = "snapshotClass", alias = "snapshot_class", alias = "volumeSnapshotClassName")]
+    snapshot_class: Option<String>,
+}
+
+impl BackupData {
+    fn workload(&self) -> Result<ObjectRef, Refused> {
+        workload(
+            &self.namespace,
+            self.deployment.as_ref(),
+            self.statefulset.as_ref(),
+            self.daemonset.as_ref(),
+        )
+    }
+
+    /// The snapshot, when a volume is meant.
+    fn snapshot(&self) -> Result<Option<Snapshot>, Refused> {
+        let files = self.deployment.is_some() || self.statefulset.is_some() || self.daemonset.is_some() || !self.paths.is_empty();
+        match &self.pvc {
+            Some(_) if files => refuse("parameters: give either pvc, or a workload and paths"),
+            Some(pvc) => Ok(Some(Snapshot {
+                namespace: self.namespace.clone(),
+                pvc: pvc.clone(),
+                snapshot_class: self.snapshot_class.clone(),
+            })),
+            None if self.snapshot_class.is_some() => refuse("parameters.snapshotClass: it is of a pvc, and none is given"),
+            None => Ok(None),
+        }
+    }
 }
 
 fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
     let params: BackupData = parse(params)?;
-    Ok(vec![Need::Object(workload(
-        &params.namespace,
-        params.deployment.as_ref(),
-        params.statefulset.as_ref(),
-        params.daemonset.as_ref(),
-    )?)])
+    match params.snapshot()? {
+        Some(snapshot) => Ok(snapshot.needs()),
+        None => Ok(vec![Need::Object(params.workload()?)]),
+    }
 }
 
-fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refused> {
     let params: BackupData = parse(params)?;
-    let target = workload(
-        &params.namespace,
-        params.deployment.as_ref(),
-        params.statefulset.as_ref(),
-        params.daemonset.as_ref(),
-    )?;
+    if let Some(snapshot) = params.snapshot()? {
+        return taken(&snapshot, world, moment);
+    }
+    let target = params.workload()?;
     let object = world.object(&target)?;
     let (_, container) = container(object, &target, params.container.as_ref())?;
     if params.paths.is_empty() {

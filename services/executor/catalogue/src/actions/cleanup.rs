@@ -24,7 +24,7 @@ pub(super) const EVICTED: BuiltIn = BuiltIn {
     aliases: &["delete_evicted_pods", "cleanup_evicted_pods"],
     about: About {
         description: "deletes the records of pods of a namespace that the kubelet evicted; they ended long ago",
-        risk: "critical by its kind, since a deletion has no undo: look at the list of pods",
+        risk: "low: what is deleted has ended already",
         undo: "none: an evicted pod has ended, only its record goes, and its logs with it",
         dry_run: "server-side dry run of every deletion",
         external: false,
@@ -42,7 +42,7 @@ pub(super) const JOBS: BuiltIn = BuiltIn {
     aliases: &["delete_finished_jobs", "cleanup_jobs"],
     about: About {
         description: "deletes Jobs of a namespace that ended some time ago, their pods included",
-        risk: "critical by its kind, since a deletion has no undo: look at the list of Jobs",
+        risk: "low: what is deleted has ended already",
         undo: "none: a Job that is created again would run again",
         dry_run: "server-side dry run of every deletion",
         external: false,
@@ -108,7 +108,8 @@ fn evicted(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Re
     if found.is_empty() {
         return refuse(format!("namespace {} has no evicted pods", params.namespace));
     }
-    Ok(deleted(found, limit, "evicted pods"))
+    let why = "the kubelet evicted it, it runs no more; its record goes, and its logs with it";
+    Ok(deleted(found, limit, "evicted pods", why))
 }
 
 fn needs_finished(params: &Params) -> Result<Vec<Need>, Refused> {
@@ -139,7 +140,8 @@ fn finished(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Re
             age.as_secs()
         ));
     }
-    Ok(deleted(found, limit, "finished Jobs"))
+    let why = "it has ended; its record goes, and its pods with their logs";
+    Ok(deleted(found, limit, "finished Jobs", why))
 }
 
 /// When a Job ended: it completed, or (if those count) failed for good.
@@ -158,7 +160,7 @@ fn listed<'a>(world: &'a World, kind: &world::Kind) -> Result<Vec<(&'a ObjectRef
 }
 
 /// The oldest first. What has gone meanwhile is no harm: each is deleted by its UID.
-fn deleted(mut found: Vec<(&ObjectRef, &Value)>, limit: usize, what: &str) -> Draft {
+fn deleted(mut found: Vec<(&ObjectRef, &Value)>, limit: usize, what: &str, ended: &str) -> Draft {
     let created = |object: &Value| {
         object
             .pointer("/metadata/creationTimestamp")
@@ -174,6 +176,7 @@ fn deleted(mut found: Vec<(&ObjectRef, &Value)>, limit: usize, what: &str) -> Dr
             target: with_uid(name, object),
             owner: None,
             restore: false,
+            ended: Some(ended.to_owned()),
         })
         .collect();
     let count = requests.len();

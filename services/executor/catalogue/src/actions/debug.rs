@@ -59,7 +59,7 @@ struct EnableDebugMode {
     #[schemars(length(min = 1))]
     debug_flags: Vec<String>,
     /// How long the flags stay, at most `24h`; then the executor takes them back by itself, which replaces the pods again.
-    /// Left out: `1h`, unless they became part of another step's patch.
+    /// Left out: `1h`, and if the flags are part of another step's patch, not before the workflow has ended.
     #[serde(alias = "expiresAfter", alias = "expires_after")]
     duration: Option<String>,
 }

@@ -322,6 +322,7 @@ fn delete(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Ref
         target: with_uid(&target, object),
         owner: None,
         restore: true,
+        ended: None,
     })
     .note(format!("{target} is there since {made}; what it kept out may come in")))
 }

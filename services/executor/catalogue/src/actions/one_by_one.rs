@@ -31,6 +31,7 @@ pub(super) fn deletions(owner: &ObjectRef, world: &World, pods: &[&ObjectRef]) -
                 target: with_uid(pod, world.object(pod)?),
                 owner: Some(with_uid(owner, whole)),
                 restore: false,
+                ended: None,
             })
         })
         .collect()

@@ -141,6 +141,7 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
                 target: with_uid(&pod, object),
                 owner: Some(owner.clone()),
                 restore: false,
+                ended: None,
             }
             .into())
         }

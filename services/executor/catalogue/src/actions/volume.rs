@@ -40,15 +40,15 @@ pub(super) const SNAPSHOT: BuiltIn = BuiltIn {
     name: "snapshot_volume",
     aliases: &["snapshot_pvc", "volume_snapshot", "backup_volume"],
     about: About {
-        description: "asks the storage for a VolumeSnapshot of the volume of a PersistentVolumeClaim",
+        description: "makes a VolumeSnapshot of the volume of a PersistentVolumeClaim, and waits until it can be used",
         risk: "low: the volume is only read",
         undo: "none: the snapshot is kept, it is the backup; people delete it when it is no longer needed",
         dry_run: "server-side dry run of the creation; whether the storage can do it is seen only when it is done",
         external: false,
     },
     kind: Kind::Cluster,
-    timeout_seconds: 120,
-    typical_seconds: 5,
+    timeout_seconds: 1800,
+    typical_seconds: 60,
     schema: schema_of::<Snapshot>,
     needs: needs_snapshot,
     draft: snapshot,
@@ -76,9 +76,9 @@ struct Expand {
 /// A copy.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Snapshot {
+pub(super) struct Snapshot {
     /// Namespace.
-    namespace: String,
+    pub(super) namespace: String,
     /// Name of the PersistentVolumeClaim.
     #[serde(
         alias = "name",
@@ -86,10 +86,10 @@ struct Snapshot {
         alias = "persistent_volume_claim",
         alias = "persistentvolumeclaim"
     )]
-    pvc: String,
+    pub(super) pvc: String,
     /// VolumeSnapshotClass; left out: the default one of the storage.
     #[serde(rename = "snapshotClass", alias = "snapshot_class", alias = "volumeSnapshotClassName")]
-    snapshot_class: Option<String>,
+    pub(super) snapshot_class: Option<String>,
 }
 
 fn claim(namespace: &str, name: &str) -> ObjectRef {
@@ -211,18 +211,27 @@ fn fits_the_quotas(world: &World, params: &Expand, more: i128) -> Result<(), Ref
 }
 
 fn needs_snapshot(params: &Params) -> Result<Vec<Need>, Refused> {
-    let params: Snapshot = parse(params)?;
-    Ok(vec![
-        Need::Object(claim(&params.namespace, &params.pvc)),
-        Need::Served {
-            api_version: SNAPSHOTS.0,
-            resource: SNAPSHOTS.1,
-        },
-    ])
+    Ok(parse::<Snapshot>(params)?.needs())
 }
 
 fn snapshot(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refused> {
-    let params: Snapshot = parse(params)?;
+    taken(&parse(params)?, world, moment)
+}
+
+impl Snapshot {
+    pub(super) fn needs(&self) -> Vec<Need> {
+        vec![
+            Need::Object(claim(&self.namespace, &self.pvc)),
+            Need::Served {
+                api_version: SNAPSHOTS.0,
+                resource: SNAPSHOTS.1,
+            },
+        ]
+    }
+}
+
+/// The snapshot as a change.
+pub(super) fn taken(params: &Snapshot, world: &World, moment: &Moment) -> Result<Draft, Refused> {
     let target = claim(&params.namespace, &params.pvc);
     let object = world.object(&target)?;
     if !world.serves(SNAPSHOTS.0, SNAPSHOTS.1) {
@@ -242,11 +251,7 @@ fn snapshot(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Re
             "metadata": {"name": name, "namespace": params.namespace},
             "spec": spec
         }),
-        wait: Wait::Accepted,
+        wait: Wait::SnapshotReady,
         irreversible: Some("a snapshot is a backup".into()),
-    })
-    .note(format!(
-        "the storage makes VolumeSnapshot {}/{name} in its own time: it is a backup when its status says readyToUse",
-        params.namespace
-    )))
+    }))
 }

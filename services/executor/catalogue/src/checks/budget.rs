@@ -91,7 +91,12 @@ fn deletions(work: &Work) -> impl Iterator<Item = (&ObjectRef, Option<&ObjectRef
         Work::Read { .. } | Work::Exec(_) | Work::Call(_) | Work::Notify(_) => &[],
     };
     requests.iter().filter_map(|request| match request {
-        Request::Delete { target, owner, .. } if target.kind == "Pod" => Some((target, owner.as_ref())),
+        Request::Delete {
+            target,
+            owner,
+            ended: None,
+            ..
+        } if target.kind == "Pod" => Some((target, owner.as_ref())),
         Request::Delete { .. } | Request::Edit(_) | Request::Create { .. } | Request::Evict { .. } => None,
     })
 }

@@ -110,6 +110,23 @@ fn an_object_without_annotations_gets_them_and_one_that_got_some_meanwhile_count
 }
 
 #[test]
+fn the_first_annotation_of_an_object_and_the_mark_are_both_there_and_go_without_those_of_others() {
+    let object = json!({"metadata": {"uid": "u", "name": "apps"}});
+    let asked = Path::new(["metadata", "annotations", "example.com/asked"]);
+    let built = build(&object, &[Edit::set(asked.clone(), "now")], Mark::Step("plan_a/s", 1)).unwrap();
+    let mut after = applied(&object, &built.patch).unwrap();
+    assert_eq!(after, built.after);
+    assert_eq!((asked.read(&after), mark_of(&after)), (Some(&json!("now")), Some("plan_a/s")));
+    let undo = built.undo(&after, "plan_a/s/undo");
+    assert_eq!(presence(&after, &built.patch, &undo, "plan_a/s"), Presence::Present);
+    after["metadata"]["annotations"]["others"] = json!("x");
+    assert_eq!(undo_presence(&after, &built.patch, &undo, "plan_a/s/undo"), Presence::Absent);
+    let back = applied(&after, &undo).unwrap();
+    assert_eq!((asked.read(&back), mark_of(&back)), (None, Some("plan_a/s/undo")));
+    assert_eq!(back["metadata"]["annotations"]["others"], "x");
+}
+
+#[test]
 fn presence_tells_apart_not_yet_done_done_under_a_later_mark_and_changed_by_others() {
     let object = deployment();
     let built = build(&object, &p01(), Mark::Step("plan_a/rec-003", 1)).unwrap();

@@ -78,7 +78,7 @@ fn the_seven_steps_stay_seven_and_their_template_changes_become_one_rollout() {
         .iter()
         .map(|outcome| match &outcome.pending {
             Err(refused) => format!("refused: {refused}"),
-            Ok(Pending::Ready(Change::Carried { by, expect })) => format!("carried by {by}, {expect:?}"),
+            Ok(Pending::Ready(Change::Carried { by, expect, .. })) => format!("carried by {by}, {expect:?}"),
             Ok(Pending::Ready(Change::Exec(exec))) => format!("exec {}", exec.argv.join(" ")),
             Ok(Pending::Ready(Change::Notify(notice))) => format!("notify with {:?}", notice.attachments),
             Ok(Pending::Ready(change)) => format!("reads: {}", change.read_only()),
@@ -112,10 +112,37 @@ fn the_seven_steps_stay_seven_and_their_template_changes_become_one_rollout() {
         merged
             .notes
             .iter()
-            .any(|note| note.contains("rec-005") && note.contains("stays until somebody takes it back")),
+            .any(|note| note.contains("rec-005") && note.contains("taken back alone")),
         "{:?}",
         merged.notes
     );
+    let debug = &merged.outcomes[4];
+    assert!(matches!(debug.lasts, Some(Lasts::For { duration }) if duration.as_secs() == 3600));
+    let Ok(Pending::Ready(Change::Carried { part: Some(part), .. })) = &debug.pending else {
+        panic!("{debug:?}")
+    };
+    // Taken back alone: the flags go, the memory of the step that carried them stays.
+    let Ok(Pending::One(PendingRequest::Patch { built, .. })) = &merged.outcomes[2].pending else {
+        panic!("{merged:?}")
+    };
+    let after = assume(&built.after, std::slice::from_ref(&part.undo)).unwrap();
+    let container = |object: &Value| object.pointer("/spec/template/spec/containers/0").cloned().unwrap();
+    assert_eq!(container(&built.after)["args"], json!(["--port=8080", "--memory-profile=true"]));
+    assert_eq!(container(&after)["args"], json!(["--port=8080"]));
+    assert_eq!(container(&after)["resources"], container(&built.after)["resources"]);
+}
+
+#[test]
+fn flags_that_others_write_next_to_are_a_patch_of_their_own() {
+    let flags = |step: &str, flag: &str| {
+        let params = json!({"deployment": "pay", "namespace": "production", "debug_flags": [flag]});
+        item(step, "enable_debug_mode", params)
+    };
+    let items = [p01().remove(2), flags("one", "--a"), flags("two", "--b")];
+    let merged = run(&items, &[]);
+    for outcome in &merged.outcomes {
+        assert!(matches!(&outcome.pending, Ok(Pending::One(_))), "{outcome:?}");
+    }
 }
 
 #[test]

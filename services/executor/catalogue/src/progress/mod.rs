@@ -31,6 +31,7 @@ pub fn progress(wait: Wait, object: &Value, since: Option<Timestamp>) -> Progres
         Wait::PodResized => volume::pod_resized(object),
         Wait::Synced => gitops::synced(object, since),
         Wait::Reconciled => gitops::reconciled(object),
+        Wait::SnapshotReady => volume::snapshot(object),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Volumes that grow, and pods that get other resources while they run.
+//! Volumes that grow or are copied, and pods that get other resources while they run.
 
 use serde_json::Value;
 
@@ -21,6 +21,24 @@ pub(super) fn resized(object: &Value) -> Progress {
         Progress::Done(format!("the volume has {present}"))
     } else {
         Progress::Progressing(format!("the volume has {present} of {wanted}"))
+    }
+}
+
+/// Whether a VolumeSnapshot can be used. The snapshot controller goes on trying after an error, but what follows a backup
+/// must not wait for luck: its first error is the answer, and people see it.
+pub(super) fn snapshot(object: &Value) -> Progress {
+    let read = |path: &str| object.pointer(path).and_then(Value::as_str);
+    if object.pointer("/status/readyToUse").and_then(Value::as_bool) == Some(true) {
+        let size = read("/status/restoreSize").map_or_else(String::new, |size| format!(", {size} to restore"));
+        return Progress::Done(format!("the snapshot can be used{size}"));
+    }
+    if object.pointer("/status/error").is_some_and(Value::is_object) {
+        let why = read("/status/error/message").unwrap_or("the storage does not say why");
+        return Progress::Stuck(format!("the storage cannot take the snapshot: {why}"));
+    }
+    match read("/status/boundVolumeSnapshotContentName") {
+        Some(_) => Progress::Progressing("the storage is taking the snapshot".into()),
+        None => Progress::Progressing("the storage has not begun the snapshot yet".into()),
     }
 }
 
@@ -75,6 +93,19 @@ mod tests {
         assert!(matches!(resized(&claim("2048Mi", json!([]))), Progress::Done(_)));
         let pending = json!([{"type": "FileSystemResizePending", "status": "True"}]);
         assert!(matches!(resized(&claim("2Gi", pending)), Progress::Progressing(_)));
+    }
+
+    #[test]
+    fn a_snapshot_is_a_backup_when_it_can_be_used_and_an_error_is_told() {
+        let with = |status: Value| snapshot(&json!({"status": status}));
+        assert!(matches!(snapshot(&json!({})), Progress::Progressing(_)));
+        assert!(matches!(
+            with(json!({"readyToUse": false, "boundVolumeSnapshotContentName": "c"})),
+            Progress::Progressing(said) if said.contains("is taking")
+        ));
+        assert!(matches!(with(json!({"readyToUse": true, "restoreSize": "8Gi"})), Progress::Done(said) if said.contains("8Gi")));
+        let refused = with(json!({"readyToUse": false, "error": {"message": "no such class"}}));
+        assert!(matches!(refused, Progress::Stuck(why) if why.contains("no such class")));
     }
 
     #[test]

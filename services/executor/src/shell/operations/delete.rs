@@ -8,6 +8,7 @@ use paramedic_domain::{
 };
 use serde_json::Value;
 
+use super::Stays;
 use crate::shell::{
     crash::{self, Moment},
     failure::Halt,
@@ -18,9 +19,7 @@ use crate::shell::{
 impl Run<'_> {
     pub(super) async fn delete(&self, deletion: &Deletion, leases: &[Lease]) -> Result<String, Halt> {
         let target = &deletion.target;
-        if self.is_gone(target).await? {
-            self.know(Effect::Applied);
-        } else {
+        if self.stays(target).await? == Stays::There {
             self.permitted_with(leases).await?;
             self.know(Effect::Unknown);
             match self.worker.cluster.delete(target, false).await {
@@ -29,6 +28,8 @@ impl Run<'_> {
                 Err(trouble) => return Err(self.sending(&trouble)),
             }
             crash::point(&self.step.id, Moment::AfterApply);
+        } else {
+            self.know(Effect::Applied);
         }
         self.gone(target).await?;
         match &deletion.owner {

@@ -3,6 +3,7 @@
 use paramedic_bus::lease::Lease;
 use paramedic_domain::{change::Eviction, fault::Effect};
 
+use super::Stays;
 use crate::shell::{
     crash::{self, Moment},
     failure::Halt,
@@ -15,7 +16,7 @@ impl Run<'_> {
     /// for the owner; the budget does.
     pub(super) async fn evict(&self, eviction: &Eviction, leases: &[Lease]) -> Result<String, Halt> {
         let target = &eviction.target;
-        while !self.is_gone(target).await? {
+        while self.stays(target).await? == Stays::There {
             self.permitted_with(leases).await?;
             self.know(Effect::Unknown);
             match self.worker.cluster.evict(target, false).await {
@@ -34,6 +35,7 @@ impl Run<'_> {
             }
         }
         self.know(Effect::Applied);
+        self.gone(target).await?;
         Ok(format!("{target} is gone"))
     }
 }

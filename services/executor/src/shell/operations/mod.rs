@@ -22,6 +22,15 @@ use super::{
     run::{Report, Run},
 };
 
+/// Where the object with a UID stands towards its deletion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    There,
+    /// Somebody has asked for its deletion, perhaps an attempt that died: to ask again would change nothing.
+    Going,
+    Gone,
+}
+
 impl Run<'_> {
     /// Performs every operation, in order.
     pub(crate) async fn perform(&self, operations: &[Operation]) -> Result<Report, Halt> {
@@ -56,16 +65,18 @@ impl Run<'_> {
 
     /// Waits until the object with that UID is gone.
     async fn gone(&self, target: &ObjectRef) -> Result<(), Halt> {
-        while !self.is_gone(target).await? {
+        while self.stays(target).await? != Stays::Gone {
             self.pause().await;
         }
         Ok(())
     }
 
-    async fn is_gone(&self, target: &ObjectRef) -> Result<bool, Halt> {
+    async fn stays(&self, target: &ObjectRef) -> Result<Stays, Halt> {
         match self.worker.cluster.get(target).await {
-            Ok(object) => Ok(uid(&object) != target.uid.as_deref()),
-            Err(Trouble::Missing(_)) => Ok(true),
+            Ok(object) if uid(&object) != target.uid.as_deref() => Ok(Stays::Gone),
+            Ok(object) if object.pointer("/metadata/deletionTimestamp").is_some() => Ok(Stays::Going),
+            Ok(_) => Ok(Stays::There),
+            Err(Trouble::Missing(_)) => Ok(Stays::Gone),
             Err(trouble) => Err(Halt::looking(&trouble, self.effect())),
         }
     }

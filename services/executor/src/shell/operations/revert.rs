@@ -10,7 +10,7 @@ use paramedic_domain::{
 };
 use serde_json::Value;
 
-use super::uid;
+use super::{Stays, uid};
 use crate::shell::{
     crash::{self, Moment},
     failure::Halt,
@@ -95,12 +95,14 @@ impl Run<'_> {
             uid: uid(&object).map(Into::into),
             ..target.clone()
         };
-        self.permitted_with(leases).await?;
-        match self.worker.cluster.delete(&exact, false).await {
-            Ok(_) | Err(Trouble::Missing(_) | Trouble::Unfit { code: 409, .. }) => {}
-            Err(trouble) => return Err(Halt::looking(&trouble, Effect::Unknown)),
+        if self.stays(&exact).await? == Stays::There {
+            self.permitted_with(leases).await?;
+            match self.worker.cluster.delete(&exact, false).await {
+                Ok(_) | Err(Trouble::Missing(_) | Trouble::Unfit { code: 409, .. }) => {}
+                Err(trouble) => return Err(Halt::looking(&trouble, Effect::Unknown)),
+            }
+            crash::point(&self.step.id, Moment::AfterApply);
         }
-        crash::point(&self.step.id, Moment::AfterApply);
         self.gone(&exact).await?;
         Ok(format!("{target} was deleted again"))
     }

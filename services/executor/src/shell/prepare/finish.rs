@@ -105,11 +105,17 @@ impl Finishing<'_> {
                 wait,
                 irreversible,
             }),
-            PendingRequest::Delete { target, owner, restore } => Operation::Delete(Deletion {
+            PendingRequest::Delete {
+                target,
+                owner,
+                restore,
+                ended,
+            } => Operation::Delete(Deletion {
                 dry_run: judge(self.cluster.delete(&target, true).await)?.0,
                 target,
                 owner,
                 restore,
+                ended,
             }),
             PendingRequest::Evict { target, owner } => Operation::Evict(Eviction {
                 dry_run: match self.cluster.evict(&target, true).await {

@@ -27,7 +27,15 @@ impl Change {
                 .effects
                 .push(format!("runs {} in a container of {}", exec.argv.join(" "), exec.target)),
             Self::Notify(notice) => told.effects.push(format!("tells people: {}", notice.title)),
-            Self::Carried { by, .. } => told.effects.push(format!("its change is part of step {by}")),
+            Self::Carried { by, part, .. } => {
+                told.effects.push(format!("its change is part of step {by}"));
+                if let Some(part) = part {
+                    told.undo.push(format!(
+                        "{} gets the old values of this part back by itself, unless somebody changed them since",
+                        part.target
+                    ));
+                }
+            }
             Self::Patch(_) | Self::Delete(_) | Self::Sequence { .. } => {
                 let operations = self.operations();
                 for operation in &operations {
@@ -75,6 +83,7 @@ impl Explanation {
                 None => format!("{target} is deleted again"),
             },
             Operation::Delete(deletion) => match (&deletion.restore, &deletion.owner) {
+                (None, _) if deletion.ended.is_some() => format!("nothing to undo: {target} had ended"),
                 (Some(_), _) => format!("{target} is created again as it was"),
                 (None, Some(owner)) => format!("nothing to undo: {owner} replaces {target}"),
                 (None, None) => format!("{target} cannot be brought back"),

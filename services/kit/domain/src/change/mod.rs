@@ -47,6 +47,9 @@ pub enum Change {
         by: StepId,
         /// What is confirmed.
         expect: Confirm,
+        /// Its part alone, when that must not stay as long as the rest: what undoes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Box<ObjectPatch>>,
     },
 }
 

@@ -96,6 +96,8 @@ pub enum Wait {
     Synced,
     /// When the Flux object reports the requested reconciliation as ready.
     Reconciled,
+    /// When the VolumeSnapshot says that it can be used; its error fails the step.
+    SnapshotReady,
 }
 
 /// A new object.
@@ -126,6 +128,9 @@ pub struct Deletion {
     /// The object as it was, without what the server assigns: undo creates it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<Value>,
+    /// Why nothing that runs is lost, when that is so: the object's work had ended when the plan was made, and cannot begin again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// Eviction of one pod.

@@ -103,7 +103,7 @@ pub(super) fn exact_change(plan: &Plan, step: &Step) -> Vec<Block> {
         Change::Exec(exec) => rows.push(("Runs", format!("{} in {}", exec.argv.join(" "), exec.target))),
         Change::Read { what, .. } => rows.push(("Reads", what.clone())),
         Change::Notify(notice) => rows.push(("Tells people", notice.title.clone())),
-        Change::Carried { by, expect } => rows.push((
+        Change::Carried { by, expect, .. } => rows.push((
             "Change",
             format!("part of the change of {by}; this step {}", words::confirm(*expect)),
         )),

@@ -171,6 +171,7 @@ fn change(step: &Recommendation) -> Prepared {
             owner: Some(workload("payment-service")),
             dry_run: DryRun::Accepted { warnings: Vec::new() },
             restore: None,
+            ended: None,
         }),
         ("backup_data", None) => Change::Exec(Exec {
             target: match step.parameters.get("pod") {
@@ -227,7 +228,11 @@ pub(super) fn prepare(batch: &[StepId], all: &[Recommendation]) -> BTreeMap<Step
                 } else {
                     Confirm::InTemplate
                 };
-                own.change = Change::Carried { by: by.clone(), expect };
+                own.change = Change::Carried {
+                    by: by.clone(),
+                    expect,
+                    part: None,
+                };
                 own.read_only = true;
                 own.mutates = false;
             } else {

@@ -49,7 +49,7 @@ fn the_template_changes_are_one_patch_that_keeps_seven_steps() {
         .collect();
     assert_eq!(patches, ["rec-003", "rec-006"]);
     let expect = |name: &str| match &plan.step(&id(name)).unwrap().change {
-        Change::Carried { by, expect } => (by.clone(), *expect),
+        Change::Carried { by, expect, .. } => (by.clone(), *expect),
         other => panic!("{name} is {other:?}"),
     };
     assert_eq!(expect("rec-004"), (id("rec-003"), Confirm::RolledOut));

@@ -26,6 +26,7 @@ fn only_leftovers_are_cleaned_up_the_oldest_first_and_not_too_many() {
                 target,
                 owner: None,
                 restore: false,
+                ended: Some(_),
             } => target.name.clone(),
             other => panic!("{other:?}"),
         };

@@ -184,6 +184,7 @@ pub(super) fn plan() -> Plan {
                 message: "forbidden".into(),
             },
             restore: None,
+            ended: None,
         }),
         Change::Notify(Notice {
             title: "ask the developers".into(),
@@ -193,6 +194,7 @@ pub(super) fn plan() -> Plan {
         Change::Carried {
             by: "rec-002".parse().unwrap(),
             expect: Confirm::RolledOut,
+            part: None,
         },
     ];
     let steps: Vec<_> = changes

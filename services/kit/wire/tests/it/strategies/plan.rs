@@ -60,16 +60,24 @@ fn wait() -> impl Strategy<Value = Wait> {
         Wait::PodResized,
         Wait::Synced,
         Wait::Reconciled,
+        Wait::SnapshotReady,
     ])
 }
 
 fn deletion() -> impl Strategy<Value = Deletion> {
-    (object_ref(), option::of(object_ref()), dry_run(), option::of(json()))
-        .prop_map(|(target, owner, dry_run, restore)| Deletion {
+    (
+        object_ref(),
+        option::of(object_ref()),
+        dry_run(),
+        option::of(json()),
+        option::of(text()),
+    )
+        .prop_map(|(target, owner, dry_run, restore, ended)| Deletion {
             target,
             owner,
             dry_run,
             restore,
+            ended,
         })
         .boxed()
 }
@@ -152,7 +160,7 @@ fn change() -> impl Strategy<Value = Change> {
         vec(operation(), 0..3).prop_map(|operations| Change::Sequence { operations }),
         call().prop_map(Change::Call),
         (text(), text(), vec(id(""), 0..3)).prop_map(|(title, body, attachments)| Change::Notify(Notice { title, body, attachments })),
-        (id(""), expect).prop_map(|(by, expect)| Change::Carried { by, expect }),
+        (id(""), expect, option::of(object_patch().prop_map(Box::new))).prop_map(|(by, expect, part)| Change::Carried { by, expect, part }),
     ]
     .boxed()
 }

@@ -1,25 +1,24 @@
-//! One step against outside systems, with workers that die and messages that come again.
+//! A plan whose steps are run one by one, with workers that die and messages that come again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write as _};
 
 use paramedic_bus::consume::{Handler, Verdict};
 use paramedic_domain::{
-    alert::{Alert, AlertStatus, Severity},
+    alert::{Alert, AlertStatus},
     envelope::Envelope,
     event::{Direction, Event},
     plan::Plan,
     workflow::StepState,
 };
 use paramedic_executor::Config;
-use paramedic_proto::v1::{self, executor_service_server::ExecutorService as _};
 use paramedic_runtime::Clock;
 use serde_json::Value;
-use tonic::Request;
+use tempfile::NamedTempFile;
 
-use crate::{
+use super::{
+    Stage,
     faults::losing,
-    recommended::{Wanted, diagnosis, plan},
-    stage::Stage,
+    recommended::{Wanted, propose},
 };
 
 pub(crate) struct Story {
@@ -50,53 +49,22 @@ pub(crate) async fn stage(configure: impl FnOnce(&mut Config), alerts: Vec<Alert
     stage.config.poll_seconds = 1;
     stage.config.validate().unwrap();
     stage.kit.clock = Clock::system();
-    let opened = Event::IncidentOpened {
-        title: "OOMKilled payment-service".into(),
-        severity: Severity::Warning,
-        alerts,
-        traceparent: None,
-    };
-    stage.append(vec![opened]).await;
+    stage.alerts = alerts;
+    stage.open().await;
     stage
 }
 
-/// What the executor says to these steps.
-pub(crate) async fn prepare(stage: &Stage, wanted: &[Wanted]) -> v1::PrepareResponse {
-    let items = wanted
-        .iter()
-        .map(|(step, action, params, _)| v1::PrepareItem {
-            step_id: (*step).into(),
-            action: (*action).into(),
-            parameters_json: params.to_string(),
-            dependencies: Vec::new(),
-        })
-        .collect();
-    let request = v1::PrepareRequest {
-        cluster: "test".into(),
-        marker: "plan_stage".into(),
-        items,
-        assume: Vec::new(),
-        incident: stage.name().1.to_string(),
-    };
-    stage.service().prepare(Request::new(request)).await.unwrap().into_inner()
+/// A file with a token.
+pub(crate) fn token() -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(b"t0ken\n").unwrap();
+    file
 }
 
 impl Story {
     /// The plan of these steps, proposed and approved.
     pub(crate) async fn of(stage: Stage, wanted: &[Wanted]) -> Self {
-        let plan = plan(wanted, prepare(&stage, wanted).await);
-        stage
-            .append(vec![
-                Event::AnalysisStarted { attempt: 1 },
-                Event::DiagnosisReached {
-                    attempt: 1,
-                    diagnosis: Box::new(diagnosis()),
-                },
-                Event::PlanProposed {
-                    plan: Box::new(plan.clone()),
-                },
-            ])
-            .await;
+        let plan = propose(&stage, wanted).await;
         stage.approve().await;
         Self { stage, plan, deaths: 0 }
     }

@@ -1,10 +1,14 @@
-//! A bus whose appends of one kind of event are lost: what a process that dies at that moment leaves behind.
+//! Workers that die: a bus whose appends of one kind of event are lost, and a client of the cluster that ends with its first
+//! effect.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use http::{Method, Request};
+use kube::client::Body;
 use paramedic_bus::{Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Error, IncidentLog, Kv, SharedBus, Start, Stored, StreamSpec};
 use paramedic_runtime::Kit;
+use tokio::sync::Notify;
 
 struct Losing {
     bus: SharedBus,
@@ -22,6 +26,28 @@ pub(crate) fn losing(kit: &Kit, kind: &'static str) -> Kit {
         bus,
         ..kit.clone()
     }
+}
+
+/// The same kit, whose process dies when the cluster has accepted its first change, before it hears so. The second tells when.
+pub(crate) fn dying(kit: &Kit) -> (Kit, Arc<Notify>) {
+    let died = Arc::new(Notify::new());
+    let (client, told) = (kit.cluster.client.clone().unwrap(), died.clone());
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, told) = (client.clone(), told.clone());
+        let tries = request.uri().query().is_some_and(|query| query.contains("dryRun"));
+        let changes = request.method() != Method::GET && !tries;
+        async move {
+            let answer = client.send(request).await;
+            if changes && answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+                told.notify_one();
+                pending::<()>().await;
+            }
+            answer
+        }
+    });
+    let mut doomed = kit.clone();
+    doomed.cluster.client = Some(kube::Client::new(service, "default"));
+    (doomed, died)
 }
 
 #[async_trait]

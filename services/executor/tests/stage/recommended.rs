@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use paramedic_domain::{
-    alert::Severity,
     change::Change,
     diagnosis::{Category, Diagnosis},
     event::Event,
     id::{GateId, PlanId},
     object::ObjectRef,
-    plan::{Gate, Plan, Rollback, Step, gate_digest},
+    plan::{Gate, Lasts, Plan, Rollback, Step, gate_digest},
     risk::{Risk, RiskLevel},
 };
 use paramedic_proto::v1::{self, executor_service_server::ExecutorService as _};
@@ -17,7 +16,7 @@ use paramedic_wire::Wire;
 use serde_json::{Value, json};
 use tonic::Request;
 
-use crate::stage::Stage;
+use super::Stage;
 
 /// Step id, action, parameters, dependencies.
 pub(crate) type Wanted = (&'static str, &'static str, Value, &'static [&'static str]);
@@ -60,6 +59,7 @@ pub(crate) fn memory_leak() -> Vec<Wanted> {
     ]
 }
 
+/// What the executor says to these steps.
 pub(crate) async fn prepare(stage: &Stage, wanted: &[Wanted]) -> v1::PrepareResponse {
     let items = wanted
         .iter()
@@ -70,28 +70,25 @@ pub(crate) async fn prepare(stage: &Stage, wanted: &[Wanted]) -> v1::PrepareResp
             dependencies: Vec::new(),
         })
         .collect();
+    let known = stage.incident().await.version > 0;
     let request = v1::PrepareRequest {
         cluster: "test".into(),
         marker: "plan_stage".into(),
         items,
         assume: Vec::new(),
-        incident: String::new(),
+        incident: if known { stage.incident_id.to_string() } else { String::new() },
     };
     stage.service().prepare(Request::new(request)).await.unwrap().into_inner()
 }
 
 /// Opens the incident and proposes the plan of these steps.
 pub(crate) async fn propose(stage: &Stage, wanted: &[Wanted]) -> Plan {
-    let prepared = prepare(stage, wanted).await;
-    let plan = plan(wanted, prepared);
+    if stage.incident().await.version == 0 {
+        stage.open().await;
+    }
+    let plan = plan(wanted, prepare(stage, wanted).await);
     stage
         .append(vec![
-            Event::IncidentOpened {
-                title: "OOMKilled payment-service".into(),
-                severity: Severity::Warning,
-                alerts: Vec::new(),
-                traceparent: None,
-            },
             Event::AnalysisStarted { attempt: 1 },
             Event::DiagnosisReached {
                 attempt: 1,
@@ -105,7 +102,7 @@ pub(crate) async fn propose(stage: &Stage, wanted: &[Wanted]) -> Plan {
     plan
 }
 
-pub(crate) fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
+fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
     let id: PlanId = "plan_stage".parse().unwrap();
     let gate: GateId = "gate_stage".parse().unwrap();
     let steps: Vec<Step> = wanted
@@ -130,7 +127,7 @@ pub(crate) fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
                 timeout: Duration::from_secs(u64::try_from(prepared.timeout.unwrap().seconds).unwrap()),
                 change,
                 estimate: None,
-                lasts: None,
+                lasts: prepared.lasts.map(|lasts| Lasts::from_proto(lasts).unwrap()),
             }
         })
         .collect();
@@ -170,7 +167,7 @@ pub(crate) fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
     }
 }
 
-pub(crate) fn diagnosis() -> Diagnosis {
+fn diagnosis() -> Diagnosis {
     Diagnosis {
         category: Category::MemoryLeak,
         target: ObjectRef::new("apps/v1", "Deployment", Some("production"), "payment-service"),

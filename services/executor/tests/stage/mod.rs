@@ -1,5 +1,9 @@
 //! A cluster, a bus and an executor in one process, and the events that other services would write.
 
+pub(crate) mod faults;
+pub(crate) mod recommended;
+pub(crate) mod story;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
@@ -7,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
 use paramedic_catalogue::{Action, Catalogue};
 use paramedic_domain::{
+    alert::{Alert, Severity},
     approval::{Channel, Decision},
     envelope::Envelope,
     event::{Event, WorkflowOutcome},
@@ -43,6 +48,10 @@ pub(crate) struct Stage {
     pub(crate) config: Config,
     audit: Audit,
     pub(crate) server: Option<Server>,
+    /// Alerts of the incident.
+    pub(crate) alerts: Vec<Alert>,
+    /// The incident that everything is about.
+    pub(crate) incident_id: IncidentId,
     running: JoinSet<()>,
     stop: CancellationToken,
     _folder: tempfile::TempDir,
@@ -103,6 +112,8 @@ impl Stage {
             },
             audit,
             server: Some(server),
+            alerts: Vec::new(),
+            incident_id: "inc_stage".parse().unwrap(),
             running,
             stop,
             _folder: folder,
@@ -120,6 +131,17 @@ impl Stage {
 
     pub(crate) fn cluster(&self) -> Cluster {
         Cluster::new(self.kit.cluster.client.clone().unwrap())
+    }
+
+    /// The incident begins.
+    pub(crate) async fn open(&self) {
+        let opened = Event::IncidentOpened {
+            title: "OOMKilled payment-service".into(),
+            severity: Severity::Warning,
+            alerts: self.alerts.clone(),
+            traceparent: None,
+        };
+        self.append(vec![opened]).await;
     }
 
     /// The actions of the program and those that the configuration registers.
@@ -140,13 +162,14 @@ impl Stage {
     /// A worker that is not fed by a consumer.
     pub(crate) async fn worker(&self, kit: &Kit, name: &str) -> Worker {
         let id = name.parse().unwrap();
-        Worker::open(kit.clone(), self.config.clone(), self.cluster(), self.catalogue(), id)
+        let cluster = Cluster::new(kit.cluster.client.clone().unwrap());
+        Worker::open(kit.clone(), self.config.clone(), cluster, self.catalogue(), id)
             .await
             .unwrap()
     }
 
     pub(crate) fn name(&self) -> (ClusterId, IncidentId) {
-        (self.kit.cluster.name.clone(), "inc_stage".parse().unwrap())
+        (self.kit.cluster.name.clone(), self.incident_id.clone())
     }
 
     pub(crate) async fn append(&self, events: Vec<Event>) -> Vec<Envelope> {

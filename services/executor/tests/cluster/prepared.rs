@@ -1,0 +1,107 @@
+//! What is found, counted and told around a change.
+
+use paramedic_bus::consume::{Handler, Verdict};
+use paramedic_domain::{
+    event::{Direction, Event},
+    workflow::StepState,
+};
+use paramedic_simulator::store::Gvr;
+use paramedic_testkit::eventually;
+use serde_json::{Value, json};
+
+use crate::{
+    every::given,
+    recommended::{Wanted, prepare, propose},
+    stage::Stage,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_that_do_not_say_a_namespace_find_their_objects_and_their_arithmetic_is_shown() {
+    let stage = Stage::start().await;
+    let objects = [
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "checkout-config", "namespace": "production"},
+        "data": {"DATABASE_POOL_SIZE": "100"}}),
+    ];
+    given(&stage, &objects).await;
+    stage.somebody_changes(
+        &Gvr::new("apps", "v1", "deployments"),
+        "checkout-api",
+        "/spec/template/spec/containers/0",
+        json!({"name": "checkout-api", "image": "registry.example.com/checkout/checkout-api:5.2.0",
+            "envFrom": [{"configMapRef": {"name": "checkout-config"}}],
+            "resources": {"requests": {"cpu": "200m", "memory": "384Mi"}, "limits": {"memory": "768Mi"}}}),
+    );
+    let pool = json!({"configMap": "checkout-config", "namespace": "production", "patch": {"DATABASE_POOL_SIZE": "200"}});
+    let mut enough = pool.clone();
+    enough["maxConnections"] = json!(2000);
+    let mut little = pool;
+    little["maxConnections"] = json!(1500);
+    let steps = |pool: Value| -> Vec<Wanted> {
+        vec![
+            ("pool", "patch_config_map", pool, &[]),
+            (
+                "restart",
+                "rolling_restart_pods",
+                json!({"deployment": "checkout-api", "strategy": "rolling"}),
+                &["pool"],
+            ),
+            (
+                "scale",
+                "scale_deployment",
+                json!({"deployment": "checkout-api", "replicas": 8}),
+                &["restart"],
+            ),
+        ]
+    };
+    let prepared = prepare(&stage, &steps(enough)).await;
+    let refusals: Vec<&str> = prepared.steps.iter().map(|step| step.refusal.as_str()).collect();
+    assert_eq!(refusals, ["", "", ""]);
+    assert!(
+        prepared.notes.iter().any(|note| note.contains("8 x 200 = 1600")),
+        "{:?}",
+        prepared.notes
+    );
+    let refused = prepare(&stage, &steps(little)).await;
+    assert!(
+        refused.steps[2].refusal.contains("8 x 200 = 1600"),
+        "{:?}",
+        refused.steps[2].refusal
+    );
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_failed_runs_again_under_another_name_and_fails_the_step_when_it_fails_again() {
+    let stage = Stage::start().await;
+    let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "import", "namespace": "production"},
+        "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never",
+            "containers": [{"name": "c", "image": "registry.example.com/tools/import:1", "command": ["false"]}]}}}});
+    given(&stage, &[job]).await;
+    let jobs = Gvr::new("batch", "v1", "jobs");
+    let failed = |job: &Value| {
+        job["status"]["conditions"]
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one["type"] == "Failed"))
+    };
+    eventually!(stage.store.get(&jobs, Some("production"), "import").is_some_and(|job| failed(&job)));
+    let earlier = stage.mutated().len();
+    let params = json!({"job": "import", "namespace": "production"});
+    let plan = propose(&stage, &[("again", "rerun_job", params, &[])]).await;
+    stage.approve().await;
+    let event = Event::StepScheduled {
+        plan: plan.id.clone(),
+        step: plan.steps[0].id.clone(),
+        direction: Direction::Forward,
+        attempt: 1,
+    };
+    let work = stage.append(vec![event]).await.remove(0);
+    let worker = stage.worker(&stage.kit, "one").await;
+    assert_eq!(worker.handle(&work, 1).await, Verdict::Done);
+    let incident = stage.incident().await;
+    let Some(StepState::Failed { message, .. }) = incident.step_state(&plan.steps[0].id) else {
+        panic!("{}", stage.transcript().await)
+    };
+    assert!(message.contains("BackoffLimitExceeded"), "{message}");
+    assert_eq!(stage.mutated().split_off(earlier), ["create jobs"]);
+    stage.end().await;
+}
