@@ -55,11 +55,11 @@ impl Bus for Losing {
     async fn ensure_stream(&self, spec: &StreamSpec) -> Result<(), Error> {
         self.bus.ensure_stream(spec).await
     }
-    async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error> {
-        if message.subject.ends_with(self.kind) {
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error> {
+        if messages.iter().any(|message| message.subject.ends_with(self.kind)) {
             return Err(Error::Invalid("the process died here".into()));
         }
-        self.bus.append(stream, message).await
+        self.bus.append_all(stream, messages).await
     }
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error> {
         self.bus.replay(stream, filter, start).await

@@ -68,11 +68,11 @@ impl Bus for Flaky {
     async fn ensure_stream(&self, spec: &StreamSpec) -> Result<(), Error> {
         self.bus.ensure_stream(spec).await
     }
-    async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error> {
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error> {
         if self.faults.down.load(Ordering::SeqCst) {
             self.faults.refused.fetch_add(1, Ordering::SeqCst);
         }
-        self.faults.write(self.bus.append(stream, message)).await
+        self.faults.write(self.bus.append_all(stream, messages)).await
     }
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error> {
         self.faults.check()?;

@@ -206,8 +206,9 @@ impl Worker {
     /// Runs the handler and keeps the message in hand meanwhile.
     async fn handle(&self, delivery: &Delivery) -> Verdict {
         let mut handling = std::pin::pin!(AssertUnwindSafe(self.handler.handle(&delivery.message, delivery.attempt)).catch_unwind());
-        let mut alive = tokio::time::interval(self.ack_wait / 3);
-        alive.tick().await;
+        // The first sign of life is not due at once: even a timer that is over costs a millisecond.
+        let period = self.ack_wait / 3;
+        let mut alive = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
         loop {
             tokio::select! {
                 outcome = &mut handling => return outcome.unwrap_or_else(|_| {

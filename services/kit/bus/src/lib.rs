@@ -17,6 +17,7 @@
 //! - An append that failed with [`Error::Unavailable`] may have been stored: reload and decide again, never append again blindly.
 //! - A repeated `msg_id` within the stream's duplicate window is acknowledged with `duplicate = true` and the first sequence,
 //!   and stored once. With an expectation too, the repetition may be answered as a duplicate or as a conflict with itself.
+//! - Messages appended together are stored all or not at all, with consecutive sequences.
 //! - A message is at most [`MAX_MESSAGE_BYTES`] with its headers. Header names starting with `Nats-` belong to the backend.
 //!
 //! **Reading.** [`Bus::replay`] and [`Consumer::next`] return only messages that are already as durable as an acknowledged append.

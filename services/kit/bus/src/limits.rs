@@ -16,8 +16,28 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// Shortest life of a key-value entry: JetStream keeps the markers of expired ones in whole seconds.
 const SHORTEST_TTL: Duration = Duration::from_secs(1);
 
+/// Most messages that are appended together: what a NATS server takes in one batch.
+const MAX_TOGETHER: usize = 1000;
+
+/// Checks messages to append together.
+pub(crate) fn check_appends(messages: &[Append]) -> Result<(), Error> {
+    if messages.is_empty() || messages.len() > MAX_TOGETHER {
+        return Err(Error::Invalid(format!(
+            "{} messages to append together: at least 1, at most {MAX_TOGETHER}",
+            messages.len()
+        )));
+    }
+    let guarded = |message: &Append| message.expect.is_some() || message.msg_id.is_some();
+    if messages.len() > 1 && (messages[0].msg_id.is_some() || messages[1..].iter().any(guarded)) {
+        return Err(Error::Invalid(
+            "of messages appended together only the first may carry an expectation, and none a message id".into(),
+        ));
+    }
+    messages.iter().try_for_each(check_append)
+}
+
 /// Checks one message to append.
-pub(crate) fn check_append(message: &Append) -> Result<(), Error> {
+fn check_append(message: &Append) -> Result<(), Error> {
     Subject::parse(&message.subject).map_err(Error::Invalid)?;
     for (name, value) in &message.headers {
         check_header(name, value)?;

@@ -140,7 +140,13 @@ pub trait Bus: Send + Sync + 'static {
     async fn ensure_stream(&self, spec: &StreamSpec) -> Result<(), Error>;
 
     /// Appends one message; returns once it is durable (see the crate docs).
-    async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error>;
+    async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error> {
+        self.append_all(stream, vec![message]).await
+    }
+
+    /// Appends all of the messages or none, one right after the other; returns where the last one landed once all are
+    /// durable. Of several only the first may carry an expectation, and none a `msg_id`.
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error>;
 
     /// All stored messages matching `filter` from `start`, oldest first, up to the end at the time of the call.
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error>;

@@ -39,7 +39,7 @@ use self::{
 };
 use crate::{
     Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Error, Kv, Start, Stored, StreamSpec, limits,
-    subject::{self, Subject},
+    subject,
 };
 
 /// A bus inside this process, kept in one directory. Cheap to clone; the directory is released with the last clone and the
@@ -115,11 +115,10 @@ impl Bus for EmbeddedBus {
         durable.wait().await
     }
 
-    async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error> {
-        limits::check_append(&message)?;
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error> {
+        limits::check_appends(&messages)?;
         let stream = self.stream(stream)?;
-        let subject = Subject::parse(&message.subject).map_err(Error::Invalid)?;
-        let (ack, durable) = stream.append(subject, &message)?;
+        let (ack, durable) = stream.append(&messages)?;
         durable.wait().await?;
         Ok(ack)
     }

@@ -169,55 +169,67 @@ impl Stream {
         }
     }
 
-    pub(super) fn append(&self, subject: Subject<'_>, message: &Append) -> Result<(Ack, Durable), Error> {
-        if !self.subjects.iter().any(|owned| subject::matches(owned, subject.as_str())) {
-            return Err(Error::Invalid(format!(
-                "subject {} is outside of stream {}",
-                subject.as_str(),
-                self.name
-            )));
-        }
+    /// Appends the messages as one atomic batch; answers where the last one landed.
+    pub(super) fn append(&self, messages: &[Append]) -> Result<(Ack, Durable), Error> {
+        let subjects = messages.iter().map(|message| self.owned(&message.subject)).collect::<Result<Vec<_>, _>>()?;
         let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
         self.store.check_open()?;
         let now = clock::nanos().max(head.last_time);
         let mut batch = sled::Batch::default();
-        if let Some(id) = &message.msg_id
-            && let Some(seq) = self.seen(id, now)?
-        {
-            return Ok((Ack { seq, duplicate: true }, self.store.barrier()));
+        let mut seq = head.last;
+        for (subject, message) in subjects.iter().zip(messages) {
+            if let Some(id) = &message.msg_id
+                && let Some(seq) = self.seen(id, now)?
+            {
+                return Ok((Ack { seq, duplicate: true }, self.store.barrier()));
+            }
+            if let Some(expect) = &message.expect
+                && self.last_under(&mut head, &expect.filter)? != expect.last
+            {
+                return Err(Error::Conflict {
+                    filter: expect.filter.clone(),
+                    expected: expect.last,
+                });
+            }
+            seq += 1;
+            if let Some(id) = &message.msg_id {
+                self.forget_expired(now, &mut batch)?;
+                batch.insert(id_key(id), pair(now, seq).as_slice());
+                batch.insert(age_key(now, seq), id.as_bytes());
+            }
+            batch.insert(
+                message_key(seq),
+                codec::encode(now, subject.as_str(), &message.headers, &message.payload),
+            );
+            for (number, chunk) in (0..).zip(codec::chunks(&message.payload)) {
+                batch.insert(chunk_key(seq, number), chunk);
+            }
+            batch.insert(index_key(subject.as_str(), seq), &[]);
         }
-        if let Some(expect) = &message.expect
-            && self.last_under(&mut head, &expect.filter)? != expect.last
-        {
-            return Err(Error::Conflict {
-                filter: expect.filter.clone(),
-                expected: expect.last,
-            });
-        }
-        let seq = head.last + 1;
-        if let Some(id) = &message.msg_id {
-            self.forget_expired(now, &mut batch)?;
-            batch.insert(id_key(id), pair(now, seq).as_slice());
-            batch.insert(age_key(now, seq), id.as_bytes());
-        }
-        batch.insert(
-            message_key(seq),
-            codec::encode(now, subject.as_str(), &message.headers, &message.payload),
-        );
-        for (number, chunk) in (0..).zip(codec::chunks(&message.payload)) {
-            batch.insert(chunk_key(seq, number), chunk);
-        }
-        batch.insert(index_key(subject.as_str(), seq), &[]);
         self.tree.apply_batch(batch).map_err(broken)?;
+        for (subject, seq) in subjects.into_iter().zip(head.last + 1..) {
+            head.heads.appended(subject, seq);
+        }
         head.last = seq;
         head.last_time = now;
-        head.heads.appended(subject, seq);
         let tail = self.tail.clone();
         let durable = self.store.commit(Some(Box::new(move || {
             tail.last.fetch_max(seq, Ordering::Release);
             tail.grown.notify_waiters();
         })));
         Ok((Ack { seq, duplicate: false }, durable))
+    }
+
+    fn owned<'a>(&self, subject: &'a str) -> Result<Subject<'a>, Error> {
+        let subject = Subject::parse(subject).map_err(Error::Invalid)?;
+        if self.subjects.iter().any(|owned| subject::matches(owned, subject.as_str())) {
+            return Ok(subject);
+        }
+        Err(Error::Invalid(format!(
+            "subject {} is outside of stream {}",
+            subject.as_str(),
+            self.name
+        )))
     }
 
     /// The sequence stored for a message id within the window.

@@ -209,18 +209,18 @@ impl IncidentLog {
             .build();
         let place = self.cache.place(cluster, id);
         let mut kept = place.lock().await;
-        'decide: loop {
+        loop {
             let mut loaded = self.refreshed(&mut kept, cluster, id, needed).await?;
             needed = Needed::Newest;
             let now = clock.now();
-            for event in decide(&loaded.incident, now) {
-                let envelope = loaded.incident.next_envelope(event, now, causation.cloned());
-                match self.append(&mut loaded, &envelope).await {
-                    Ok(()) => appended.push(envelope),
+            let events = decide(&loaded.incident, now);
+            if !events.is_empty() {
+                match self.append(&mut loaded, events, now, causation).await {
+                    Ok(envelopes) => appended = envelopes,
                     Err(LogError::Bus(Error::Conflict { .. })) if conflicts < MAX_CONFLICTS => {
                         conflicts += 1;
                         *kept = Some(loaded);
-                        continue 'decide;
+                        continue;
                     }
                     Err(LogError::Bus(Error::Conflict { .. })) => {
                         return Err(LogError::Contended {
@@ -232,7 +232,7 @@ impl IncidentLog {
                         let Some(pause) = pauses.next_backoff() else { return Err(error) };
                         tokio::time::sleep(pause).await;
                         *kept = Some(loaded);
-                        continue 'decide;
+                        continue;
                     }
                     Err(error) => return Err(error),
                 }
@@ -265,46 +265,50 @@ impl IncidentLog {
         Ok(loaded)
     }
 
-    async fn append(&self, loaded: &mut Loaded, envelope: &Envelope) -> Result<(), LogError> {
-        let payload = paramedic_wire::encode(envelope);
-        let recorded = paramedic_wire::decode(&payload).map_err(|problem| {
-            Error::Invalid(format!(
-                "{} of {} does not encode: {problem}",
-                envelope.event.kind(),
-                envelope.incident
-            ))
-        })?;
-        let mut headers = Headers::new();
-        headers.insert(paramedic_wire::headers::EVENT_ID.into(), envelope.id.to_string());
-        headers.insert(paramedic_wire::headers::SCHEMA.into(), envelope.schema.to_string());
-        trace::for_incident(&mut headers, loaded.incident.traceparent.as_deref());
-        let subject = Subject::Incident {
-            cluster: envelope.cluster.clone(),
-            incident: envelope.incident.clone(),
-            kind: envelope.event.kind(),
-        };
-        let expect = Expect {
-            filter: subject::incident_filter(&envelope.cluster, &envelope.incident),
-            last: loaded.last,
-        };
-        let message = Append {
-            subject: subject.to_string(),
-            headers,
-            payload,
-            msg_id: None,
-            expect: Some(expect),
-        };
-        let ack = self.bus.append(streams::INCIDENTS, message).await?;
-        for violation in invariant::check_next(&loaded.incident, &recorded) {
+    /// Appends the events of one decision, all or none.
+    async fn append(
+        &self,
+        loaded: &mut Loaded,
+        events: Vec<Event>,
+        now: Timestamp,
+        causation: Option<&EventId>,
+    ) -> Result<Vec<Envelope>, LogError> {
+        let mut after = loaded.incident.clone();
+        let mut messages = Vec::with_capacity(events.len());
+        let mut envelopes = Vec::with_capacity(events.len());
+        let mut violations = Vec::new();
+        for event in events {
+            let envelope = after.next_envelope(event, now, causation.cloned());
+            let payload = paramedic_wire::encode(&envelope);
+            let recorded = paramedic_wire::decode(&payload).map_err(|problem| {
+                Error::Invalid(format!(
+                    "{} of {} does not encode: {problem}",
+                    envelope.event.kind(),
+                    envelope.incident
+                ))
+            })?;
+            let expect = messages.is_empty().then(|| Expect {
+                filter: subject::incident_filter(&envelope.cluster, &envelope.incident),
+                last: loaded.last,
+            });
+            messages.push(message(&after, &envelope, payload, expect));
+            violations.extend(invariant::check_next(&after, &recorded));
+            Arc::make_mut(&mut after).apply(&recorded)?;
+            envelopes.push(envelope);
+        }
+        let ack = self.bus.append_all(streams::INCIDENTS, messages).await?;
+        for violation in violations {
             // Deciders make this impossible; if one has a defect, people must know before it spreads.
             metrics::counter!("paramedic_invariant_violations_total", "invariant" => violation.id).increment(1);
-            tracing::error!(incident = %envelope.incident, %violation, "invariant violated");
+            tracing::error!(incident = %after.id, %violation, "invariant violated");
         }
-        Arc::make_mut(&mut loaded.incident).apply(&recorded)?;
+        loaded.incident = after;
         loaded.last = ack.seq;
-        metrics::counter!("paramedic_events_appended_total", "kind" => envelope.event.kind()).increment(1);
-        tracing::info!(incident = %envelope.incident, seq = envelope.seq, event = envelope.event.kind(), "appended");
-        Ok(())
+        for envelope in &envelopes {
+            metrics::counter!("paramedic_events_appended_total", "kind" => envelope.event.kind()).increment(1);
+            tracing::info!(incident = %envelope.incident, seq = envelope.seq, event = envelope.event.kind(), "appended");
+        }
+        Ok(envelopes)
     }
 
     async fn read_with_positions(&self, cluster: &ClusterId, id: &IncidentId, start: Start) -> Result<Vec<(u64, Recorded)>, LogError> {
@@ -319,5 +323,24 @@ impl IncidentLog {
             }),
         };
         messages.into_iter().map(decode).collect()
+    }
+}
+
+fn message(before: &Incident, envelope: &Envelope, payload: bytes::Bytes, expect: Option<Expect>) -> Append {
+    let mut headers = Headers::new();
+    headers.insert(paramedic_wire::headers::EVENT_ID.into(), envelope.id.to_string());
+    headers.insert(paramedic_wire::headers::SCHEMA.into(), envelope.schema.to_string());
+    trace::for_incident(&mut headers, before.traceparent.as_deref());
+    let subject = Subject::Incident {
+        cluster: envelope.cluster.clone(),
+        incident: envelope.incident.clone(),
+        kind: envelope.event.kind(),
+    };
+    Append {
+        subject: subject.to_string(),
+        headers,
+        payload,
+        msg_id: None,
+        expect,
     }
 }

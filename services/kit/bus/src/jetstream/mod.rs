@@ -1,10 +1,10 @@
 //! The JetStream backend: the port on a NATS server or cluster (>= 2.12).
 //!
-//! - An append is one publish with `Nats-Expected-Last-Subject-Sequence` and its `-Subject` filter; older servers ignore the
-//!   latter silently, therefore the version is checked on connecting.
-//! - A consumer is a durable pull consumer that asks for one message at a time, so that a message waits in the server, where
-//!   any competing consumer can get it, and never in the memory of one that is busy.
-//! - Acks, naks and terms are confirmed by the server before they return.
+//! - An append is one publish with `Nats-Expected-Last-Subject-Sequence` and its `-Subject` filter, or an atomic batch whose
+//!   first message has them; older servers ignore the latter silently, therefore the version is checked on connecting.
+//! - A consumer is a durable pull consumer that asks for as many messages as its owner can take now, so that the others wait in
+//!   the server, where any competing consumer can get them, and never in the memory of one that is busy.
+//! - Naks and terms are confirmed by the server before they return; an ack that gets lost only means another delivery.
 //! - The client reconnects for ever; meanwhile requests answer [`Error::Unavailable`] and a waiting `next()` keeps waiting.
 
 mod blobs;
@@ -32,7 +32,10 @@ use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 
 pub use self::connect::{Credentials, Options, Tls};
-use self::errors::{create_stream_error, get_stream_error};
+use self::{
+    errors::{create_stream_error, get_stream_error},
+    publish::Publisher,
+};
 use crate::{Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Error, Kv, Start, Stored, StreamSpec, limits, subject};
 
 /// A bus on NATS JetStream. Cheap to clone; all clones share one connection.
@@ -40,6 +43,7 @@ use crate::{Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Error, Kv, Start, S
 pub struct JetStreamBus {
     client: Client,
     context: Context,
+    publisher: Publisher,
     options: Arc<Options>,
     /// Counts connections, so that whoever waits on the old one can ask again on the new one.
     connections: Receiver<u64>,
@@ -58,6 +62,7 @@ impl JetStreamBus {
             .build(client.clone());
         let bus = Self {
             client,
+            publisher: Publisher::new(context.clone(), options.timeout),
             context,
             options: Arc::new(options),
             connections,
@@ -114,11 +119,12 @@ impl Bus for JetStreamBus {
                 spec.name
             )));
         }
-        if existing.duplicate_window != spec.duplicate_window || existing.num_replicas != spec.replicas.max(1) || !existing.allow_direct {
+        if existing.duplicate_window != spec.duplicate_window || existing.num_replicas != spec.replicas.max(1) || !existing.allow_direct || !existing.allow_atomic_publish {
             let changed = jetstream::stream::Config {
                 duplicate_window: spec.duplicate_window,
                 num_replicas: spec.replicas.max(1),
                 allow_direct: true,
+                allow_atomic_publish: true,
                 ..existing
             };
             self.context
@@ -130,13 +136,14 @@ impl Bus for JetStreamBus {
         Ok(())
     }
 
-    async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error> {
-        limits::check_append(&message)?;
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error> {
+        limits::check_appends(&messages)?;
         let owned = self.subjects(stream).await?;
-        if !owned.iter().any(|filter| subject::matches(filter, &message.subject)) {
-            return Err(Error::Invalid(format!("subject {} is outside of stream {stream}", message.subject)));
+        let ours = |message: &&Append| owned.iter().any(|filter| subject::matches(filter, &message.subject));
+        if let Some(stranger) = messages.iter().find(|message| !ours(message)) {
+            return Err(Error::Invalid(format!("subject {} is outside of stream {stream}", stranger.subject)));
         }
-        publish::append(&self.context, self.options.timeout, stream, message).await
+        self.publisher.append(stream, messages).await
     }
 
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error> {
