@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use paramedic_bus::{
-    consume::{self, Handler},
-    lease::Leases,
-};
+use paramedic_bus::consume::{self, Handler};
 use paramedic_catalogue::{Action, Catalogue};
 use paramedic_domain::id::WorkerId;
 use paramedic_proto::v1::executor_service_server::ExecutorServiceServer;
@@ -16,18 +13,14 @@ use crate::{
     config::Config,
     metrics,
     shell::{
-        advance::{Advancer, KINDS, NoCluster, StepThenAdvance},
         calls::Outside,
-        expiry::Expiry,
+        engine::{Engine, KINDS, NoCluster},
         kubernetes::Cluster,
         limits::Ledgers,
         prepare::Service,
         worker::Worker,
     },
 };
-
-/// Workflows moved on at the same time; each move is one or two appends.
-const ADVANCING: usize = 64;
 
 /// Builds the role.
 ///
@@ -44,34 +37,14 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let registered = registered.into_iter().map(|action| Arc::new(action) as Arc<dyn Action>).collect();
     let catalogue = Catalogue::new(registered).map_err(|problem| Invalid::new("executor.actions", problem))?;
     let outside = Outside::new(&config);
-    let leases = Leases::open(&kit.bus).await.context("cannot open the leases")?;
-    let ledgers = Ledgers::open(&kit.bus, config.cluster_limits(), config.namespace_limits())
-        .await
-        .context("cannot open the limits")?;
-    let worker = async |cluster: Cluster| {
-        Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
-            .await
-            .context("cannot open leases and artifacts")
-    };
-    let expiry = match cluster.clone() {
-        Some(cluster) => Some(Expiry {
-            worker: worker(cluster).await?,
-        }),
-        None => None,
-    };
-    let advancer = Advancer {
-        kit: kit.clone(),
-        leases,
-        ledgers: ledgers.clone(),
-        rules: config.rules(kit.cluster.mode),
-        expiry,
-    };
-    let steps: Arc<dyn Handler> = match cluster.clone() {
-        Some(cluster) => Arc::new(StepThenAdvance {
-            worker: worker(cluster).await?,
-            ledgers,
-            kit: kit.clone(),
-            rules: config.rules(kit.cluster.mode),
+    let engine: Arc<dyn Handler> = match cluster.clone() {
+        Some(cluster) => Arc::new(Engine {
+            worker: Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
+                .await
+                .context("cannot open leases and artifacts")?,
+            ledgers: Ledgers::open(&kit.bus, config.cluster_limits(), config.namespace_limits())
+                .await
+                .context("cannot open the limits")?,
         }),
         None => Arc::new(NoCluster),
     };
@@ -81,18 +54,12 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         catalogue,
         outside,
     };
-    let advancing = kit.clone();
     Ok(Role::new("executor")
         .grpc(ExecutorServiceServer::new(service))
-        .task("advance", async move {
-            let spec = consume::on_cluster_events("executor-advance", &advancing.cluster.name, &KINDS);
-            let clock = Arc::new(advancing.clock.clone());
-            Ok(consume::run(advancing.bus, spec, ADVANCING, clock, advancing.drain, Arc::new(advancer)).await?)
-        })
-        .task("steps", async move {
-            let spec = consume::on_cluster_events("executor-steps", &kit.cluster.name, &["step_scheduled"]);
+        .task("engine", async move {
+            let spec = consume::on_cluster_events("executor", &kit.cluster.name, &KINDS);
             let clock = Arc::new(kit.clock.clone());
-            Ok(consume::run(kit.bus, spec, config.workers, clock, kit.drain, steps).await?)
+            Ok(consume::run(kit.bus, spec, config.workers, clock, kit.drain, engine).await?)
         }))
 }
 

@@ -24,7 +24,7 @@ pub const DEFAULTS: &str = include_str!("../defaults.toml");
 pub struct Config {
     /// Steps of one workflow that may run at the same time.
     pub parallel_steps: usize,
-    /// Steps of all workflows that this process runs at the same time.
+    /// Workflows that this process works on at the same time.
     pub workers: usize,
     /// Steps that change something in one namespace at the same time, over all workflows and executors.
     pub namespace_steps: usize,
@@ -59,7 +59,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             parallel_steps: 4,
-            workers: 16,
+            workers: 256,
             namespace_steps: 4,
             cluster_steps: 16,
             namespace_changes_per_hour: 60,

@@ -164,12 +164,13 @@ pub fn event(event: &Event) -> String {
         ),
         Event::ApprovalExpired { gate, .. } => format!("approval expired: {gate}"),
         Event::ApprovalEscalated { gate, to, .. } => format!("approval escalated: {gate} to {to}"),
-        Event::StepScheduled {
-            step, direction, attempt, ..
-        } => format!("step {step} {}scheduled{}", undo(*direction), again(*attempt)),
         Event::StepStarted {
-            step, direction, worker, ..
-        } => format!("step {step} {}started by {worker}", undo(*direction)),
+            step,
+            direction,
+            attempt,
+            worker,
+            ..
+        } => format!("step {step} {}started by {worker}{}", undo(*direction), again(*attempt)),
         Event::StepSucceeded { step, summary, .. } => format!("step {step} succeeded: {summary}"),
         Event::StepFailed {
             step,
@@ -181,6 +182,7 @@ pub fn event(event: &Event) -> String {
         Event::StepSkipped { step, by, reason, .. } => format!("step {step} skipped by {by}: {reason}"),
         Event::StepUndone { step, summary, .. } => format!("step {step} undone: {summary}"),
         Event::StepProgressed { step, message, .. } => format!("step {step}: {message}"),
+        Event::ExpirySet { step, due, .. } => format!("what step {step} did stays until {due}"),
         Event::StepExpired { step, summary, .. } => format!("what step {step} did was put back in time: {summary}"),
         Event::StepExpiryFailed { step, message, .. } => format!("what step {step} did could NOT be put back: {message}"),
         Event::PlanRevised { option, by, reason, .. } => format!("{by} asked for option {} instead: {reason}", option + 1),

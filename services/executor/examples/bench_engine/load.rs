@@ -10,12 +10,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use paramedic_bus::consume::{self, Handler, Verdict};
 use paramedic_domain::{
     alert::Severity,
     envelope::Envelope,
     event::{Event, WorkflowOutcome},
-    id::IncidentId,
+    id::{IncidentId, StepId},
 };
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -29,9 +30,10 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// What was measured.
 pub(crate) struct Measured {
-    /// From the append of the plan to the end's delivery.
+    /// From the first append, which has the plan, to the end's delivery.
     pub(crate) workflows: Vec<Duration>,
-    /// From a step's schedule to its success, of a sample of the logs.
+    /// From the moment at which a step could begin (the last success that it waited for, or the plan) to its success, of a
+    /// sample of the logs.
     pub(crate) steps: Vec<Duration>,
     /// Events in the logs of the sample after the plan, per step.
     pub(crate) events_per_step: f64,
@@ -90,19 +92,14 @@ pub(crate) async fn run(stage: &Stage, in_flight: usize, seconds: u64, workflows
                 alerts: Vec::new(),
                 traceparent: None,
             };
+            let proposed = Event::PlanProposed { plan: Box::new(plan(&id)) };
             let cluster = kit.cluster.name.clone();
-            let mut first = vec![opened];
-            kit.log
-                .decide(&cluster, &id, None, &kit.clock, |_, _| std::mem::take(&mut first))
-                .await
-                .unwrap();
             let (tell, ended) = oneshot::channel();
             ends.waiting.lock().unwrap().insert(id.clone(), tell);
-            let proposed = Event::PlanProposed { plan: Box::new(plan(&id)) };
             let began = Instant::now();
-            let mut then = vec![proposed];
+            let mut first = vec![opened, proposed];
             kit.log
-                .decide(&cluster, &id, None, &kit.clock, |_, _| std::mem::take(&mut then))
+                .decide(&cluster, &id, None, &kit.clock, |_, _| std::mem::take(&mut first))
                 .await
                 .unwrap();
             if ended.await.unwrap() != WorkflowOutcome::Succeeded {
@@ -137,15 +134,18 @@ async fn sample(stage: &Stage, times: &[(IncidentId, Duration)]) -> (Vec<Duratio
     for (id, _) in &chosen {
         let log = stage.kit.log.read(&stage.kit.cluster.name, id).await.unwrap();
         events += log.len() - 2;
-        let mut scheduled = HashMap::new();
+        let mut done: HashMap<StepId, Timestamp> = HashMap::new();
+        let mut proposed = None;
         for recorded in &log {
             match &recorded.envelope.event {
-                Event::StepScheduled { step, .. } => {
-                    scheduled.insert(step.clone(), recorded.envelope.time);
-                }
+                Event::PlanProposed { plan } => proposed = Some((plan, recorded.envelope.time)),
                 Event::StepSucceeded { step, .. } => {
-                    let took = recorded.envelope.time.duration_since(scheduled[step]);
+                    let (plan, since) = proposed.as_ref().unwrap();
+                    let before = plan.step(step).unwrap().depends_on.iter().map(|before| done[before]);
+                    let could_begin = before.max().unwrap_or(*since);
+                    let took = recorded.envelope.time.duration_since(could_begin);
                     steps.push(Duration::try_from(took).unwrap_or_default());
+                    done.insert(step.clone(), recorded.envelope.time);
                 }
                 _ => {}
             }

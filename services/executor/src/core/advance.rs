@@ -3,28 +3,107 @@
 
 mod stop;
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     event::{Direction, Event, WorkflowOutcome},
     fault::{Effect, FailureKind},
-    id::StepId,
+    id::{EventId, StepId, WorkerId},
     incident::Incident,
     plan::{Plan, Rollback, Step},
     workflow::{RollbackState, Run, StepRun, StepState},
 };
 
-use crate::core::rules::{Clearance, Rules, clearance};
+use crate::core::{
+    permit::Attempt,
+    rules::{Clearance, Rules, clearance},
+};
 
 pub use stop::{Stop, stop};
 
-/// Events that the workflow of `incident` needs now; empty while it waits for workers, people or a retry delay.
+/// Who asks: one handling of one event.
+#[derive(Debug, Clone, Copy)]
+pub struct Hand<'a> {
+    /// The name under which it works; no other handling has it.
+    pub worker: &'a WorkerId,
+    /// The event. Attempts that an earlier handling of it began are this one's now.
+    pub cause: &'a EventId,
+    /// Steps for which there is room (INV-15). What changes nothing needs none.
+    pub room: &'a BTreeSet<StepId>,
+}
+
+/// Events that the workflow of `incident` needs now; empty while it waits for workers, people or a retry delay. Whoever
+/// appends a [`Event::StepStarted`] of these has to do the work.
 #[must_use]
-pub fn advance(incident: &Incident, rules: &Rules, now: Timestamp) -> Vec<Event> {
+pub fn advance(incident: &Incident, rules: &Rules, hand: Hand<'_>, now: Timestamp) -> Vec<Event> {
     let Some((plan, run)) = active(incident) else { return Vec::new() };
-    match stop(incident, rules, now) {
-        Some(stop) => wind_down(plan, run, rules, &stop, now),
-        None => go_on(incident, plan, run, rules, now),
+    let taken_over = take_over(plan, run, hand);
+    let further = match stop(incident, rules, now) {
+        Some(stop) => wind_down(plan, run, rules, &stop, hand, now),
+        None => go_on(incident, plan, run, rules, hand, now),
+    };
+    taken_over.chain(further).collect()
+}
+
+/// Steps that could begin now if there were room for what they change.
+#[must_use]
+pub fn wanting_room<'a>(incident: &'a Incident, rules: &Rules, now: Timestamp) -> Vec<&'a Step> {
+    let Some((plan, run)) = active(incident) else { return Vec::new() };
+    if stop(incident, rules, now).is_some() {
+        return Vec::new();
     }
+    startable(incident, plan, run, rules, now, |_| true)
+        .into_iter()
+        .filter(|step| step.change.mutates())
+        .collect()
+}
+
+/// Attempts that the log says are this worker's.
+#[must_use]
+pub fn in_hand(incident: &Incident, me: &WorkerId) -> Vec<Attempt> {
+    let Some((plan, run)) = active(incident) else { return Vec::new() };
+    let mine = |(id, state): (&StepId, &StepRun)| {
+        let (direction, number) = match &state.state {
+            StepState::Running { worker } if worker == me => (Direction::Forward, state.attempts),
+            StepState::Undoing { worker } if worker == me => (Direction::Undo, state.undo_attempts),
+            StepState::Waiting
+            | StepState::Running { .. }
+            | StepState::Succeeded
+            | StepState::Failed { .. }
+            | StepState::Skipped
+            | StepState::Undoing { .. }
+            | StepState::Undone
+            | StepState::UndoFailed { .. } => return None,
+        };
+        Some(Attempt {
+            plan: plan.id.clone(),
+            step: id.clone(),
+            direction,
+            number,
+            worker: me.clone(),
+        })
+    };
+    run.steps.iter().filter_map(mine).collect()
+}
+
+/// What an earlier handling of the same event began and did not bring to an end: it is dead, or taken for dead.
+fn take_over<'a>(plan: &'a Plan, run: &'a Run, hand: Hand<'a>) -> impl Iterator<Item = Event> + 'a {
+    plan.steps.iter().filter_map(move |step| {
+        let state = run.steps.get(&step.id).filter(|state| state.cause.as_ref() == Some(hand.cause))?;
+        match &state.state {
+            StepState::Running { worker } if worker != hand.worker => Some(started(plan, step, Direction::Forward, state.attempts, hand)),
+            StepState::Undoing { worker } if worker != hand.worker => Some(started(plan, step, Direction::Undo, state.undo_attempts, hand)),
+            StepState::Waiting
+            | StepState::Running { .. }
+            | StepState::Succeeded
+            | StepState::Failed { .. }
+            | StepState::Skipped
+            | StepState::Undoing { .. }
+            | StepState::Undone
+            | StepState::UndoFailed { .. } => None,
+        }
+    })
 }
 
 /// When [`advance`] has to be asked again although no event will come, for whoever handles `event`: the earliest end of a
@@ -76,11 +155,9 @@ pub(crate) fn try_again(step: &StepRun, rules: &Rules) -> bool {
             FailureKind::Permanent | FailureKind::Drift | FailureKind::Timeout | FailureKind::Forbidden => false,
         },
         StepState::Waiting
-        | StepState::Scheduled
         | StepState::Running { .. }
         | StepState::Succeeded
         | StepState::Skipped
-        | StepState::UndoScheduled
         | StepState::Undoing { .. }
         | StepState::Undone
         | StepState::UndoFailed { .. } => false,
@@ -95,12 +172,10 @@ fn undo_again(step: &StepRun, rules: &Rules) -> bool {
             FailureKind::Permanent | FailureKind::Drift | FailureKind::Timeout | FailureKind::Forbidden => false,
         },
         StepState::Waiting
-        | StepState::Scheduled
         | StepState::Running { .. }
         | StepState::Succeeded
         | StepState::Failed { .. }
         | StepState::Skipped
-        | StepState::UndoScheduled
         | StepState::Undoing { .. }
         | StepState::Undone => false,
     };
@@ -114,21 +189,38 @@ fn due_at(step: &StepRun, attempts: u32, rules: &Rules) -> Timestamp {
     since.checked_add(delay).unwrap_or(Timestamp::MAX)
 }
 
-// Waiting | Failed(transient) => Scheduled, as many as the limit allows; all satisfied => Succeeded
-fn go_on(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules, now: Timestamp) -> Vec<Event> {
+// Waiting | Failed(transient) => Running, as many as the limit allows; all satisfied => Succeeded
+fn go_on(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules, hand: Hand<'_>, now: Timestamp) -> Vec<Event> {
     if plan.steps.iter().all(|step| run.satisfied(&step.id)) {
         return vec![finished(plan, WorkflowOutcome::Succeeded, None)];
     }
+    let room = |step: &Step| !step.change.mutates() || hand.room.contains(&step.id);
+    let begin = |step: &Step| {
+        let attempts = run.steps.get(&step.id).map_or(0, |state| state.attempts);
+        started(plan, step, Direction::Forward, attempts + 1, hand)
+    };
+    startable(incident, plan, run, rules, now, room).into_iter().map(begin).collect()
+}
+
+/// Steps that may begin now, beside those under way.
+fn startable<'a>(
+    incident: &Incident,
+    plan: &'a Plan,
+    run: &Run,
+    rules: &Rules,
+    now: Timestamp,
+    room: impl Fn(&Step) -> bool,
+) -> Vec<&'a Step> {
     if run.paused.is_some() {
         return Vec::new();
     }
     let busy = |step: &&Step| {
         run.steps
             .get(&step.id)
-            .is_some_and(|state| matches!(state.state, StepState::Scheduled | StepState::Running { .. }))
+            .is_some_and(|state| matches!(state.state, StepState::Running { .. }))
     };
     let mut under_way: Vec<&Step> = plan.steps.iter().filter(busy).collect();
-    let mut events = Vec::new();
+    let mut startable = Vec::new();
     for step in &plan.steps {
         if under_way.len() >= rules.parallel_steps.max(1) {
             break;
@@ -136,15 +228,14 @@ fn go_on(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules, now: Timest
         if !runnable(plan, run, step, rules, now)
             || clearance(incident, plan, step, rules.mode) != Clearance::Clear
             || under_way.iter().any(|other| share_a_target(step, other))
+            || !room(step)
         {
             continue;
         }
-        if let Some(state) = run.steps.get(&step.id) {
-            events.push(scheduled(plan, step, Direction::Forward, state.attempts + 1));
-            under_way.push(step);
-        }
+        startable.push(step);
+        under_way.push(step);
     }
-    events
+    startable
 }
 
 /// Whether both change the same object (or workload): such steps run one after the other.
@@ -161,11 +252,9 @@ fn runnable(plan: &Plan, run: &Run, step: &Step, rules: &Rules, now: Timestamp) 
     let ready = match state.state {
         StepState::Waiting => true,
         StepState::Failed { .. } => try_again(state, rules) && due_at(state, state.attempts, rules) <= now,
-        StepState::Scheduled
-        | StepState::Running { .. }
+        StepState::Running { .. }
         | StepState::Succeeded
         | StepState::Skipped
-        | StepState::UndoScheduled
         | StepState::Undoing { .. }
         | StepState::Undone
         | StepState::UndoFailed { .. } => false,
@@ -173,8 +262,8 @@ fn runnable(plan: &Plan, run: &Run, step: &Step, rules: &Rules, now: Timestamp) 
     ready && step.depends_on.iter().all(|id| plan.step(id).is_some() && run.satisfied(id))
 }
 
-// nothing busy: no effect left => RolledBack | Cancelled; effects kept => Failed; else the latest effect => UndoScheduled
-fn wind_down(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, now: Timestamp) -> Vec<Event> {
+// nothing busy: no effect left => RolledBack | Cancelled; effects kept => Failed; else the latest effect => Undoing
+fn wind_down(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, hand: Hand<'_>, now: Timestamp) -> Vec<Event> {
     if run.busy() {
         return Vec::new();
     }
@@ -187,7 +276,7 @@ fn wind_down(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, now: Timestamp)
         });
     };
     match fate(plan, run, stop, now) {
-        Fate::Undo => undo(plan, run, rules, stop, latest, now),
+        Fate::Undo => undo(plan, run, rules, stop, latest, hand, now),
         Fate::Keep => end(WorkflowOutcome::Failed),
         Fate::Ask => vec![Event::RollbackAsked {
             plan: plan.id.clone(),
@@ -219,8 +308,8 @@ fn fate(plan: &Plan, run: &Run, stop: &Stop, now: Timestamp) -> Fate {
     }
 }
 
-// the latest effect => UndoScheduled; its undo failed for good => Stuck
-fn undo(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, latest: &StepId, now: Timestamp) -> Vec<Event> {
+// the latest effect => Undoing; its undo failed for good => Stuck
+fn undo(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, latest: &StepId, hand: Hand<'_>, now: Timestamp) -> Vec<Event> {
     let stuck = || vec![finished(plan, WorkflowOutcome::Stuck, Some(stop.cause.clone()))];
     let (Some(step), Some(state)) = (plan.step(latest), run.steps.get(latest)) else {
         return stuck();
@@ -229,25 +318,24 @@ fn undo(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, latest: &StepId, now
         StepState::UndoFailed { .. } if !undo_again(state, rules) => stuck(),
         StepState::UndoFailed { .. } if due_at(state, state.undo_attempts, rules) > now => Vec::new(),
         StepState::UndoFailed { .. } | StepState::Succeeded | StepState::Failed { .. } => {
-            vec![scheduled(plan, step, Direction::Undo, state.undo_attempts + 1)]
+            vec![started(plan, step, Direction::Undo, state.undo_attempts + 1, hand)]
         }
-        // An effect of a step in one of these states cannot be scheduled for undo: a person must look.
+        // The effect of a step in one of these states cannot be undone: a person must look.
         StepState::Waiting
-        | StepState::Scheduled
         | StepState::Running { .. }
         | StepState::Skipped
-        | StepState::UndoScheduled
         | StepState::Undoing { .. }
         | StepState::Undone => stuck(),
     }
 }
 
-fn scheduled(plan: &Plan, step: &Step, direction: Direction, attempt: u32) -> Event {
-    Event::StepScheduled {
+fn started(plan: &Plan, step: &Step, direction: Direction, attempt: u32, hand: Hand<'_>) -> Event {
+    Event::StepStarted {
         plan: plan.id.clone(),
         step: step.id.clone(),
         direction,
         attempt,
+        worker: hand.worker.clone(),
     }
 }
 

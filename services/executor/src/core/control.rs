@@ -69,10 +69,8 @@ pub fn decide(incident: &Incident, command: &Command, by: &str, reason: &str, no
                     return refuse(format!("{step} may have changed something: it is undone, not skipped"));
                 }
                 state @ (StepState::Waiting
-                | StepState::Scheduled
                 | StepState::Running { .. }
                 | StepState::Succeeded
-                | StepState::UndoScheduled
                 | StepState::Undoing { .. }
                 | StepState::Undone
                 | StepState::UndoFailed { .. }) => {
@@ -118,11 +116,11 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, Refused> {
 fn word(state: &StepState) -> &'static str {
     match state {
         StepState::Waiting => "it waits",
-        StepState::Scheduled | StepState::Running { .. } => "it runs",
+        StepState::Running { .. } => "it runs",
         StepState::Succeeded => "it has succeeded",
         StepState::Failed { .. } => "it has failed",
         StepState::Skipped => "it is skipped",
-        StepState::UndoScheduled | StepState::Undoing { .. } => "it is being undone",
+        StepState::Undoing { .. } => "it is being undone",
         StepState::Undone => "it was undone",
         StepState::UndoFailed { .. } => "its undo failed",
     }

@@ -43,12 +43,15 @@ pub fn temporary(log: &[Recorded]) -> Vec<Temporary> {
                 }));
             }
             Event::StepSucceeded { plan, step, .. } => {
-                if let Some((temporary, since)) = found.iter_mut().find(|(found, _)| same(found, plan, step)) {
+                if let Some((_, since)) = found.iter_mut().find(|(found, _)| same(found, plan, step)) {
                     *since = Some(time);
-                    // A part of another step's patch stays until the workflow has ended: till then that patch may be undone whole.
-                    if !carried(&temporary.step) {
-                        temporary.due = elapsed(temporary.step.lasts, time);
-                    }
+                }
+            }
+            // A part of another step's patch has no timer: it stays until the workflow has ended, since till then that patch may
+            // be undone whole.
+            Event::ExpirySet { plan, step, due } => {
+                if let Some((temporary, _)) = found.iter_mut().find(|(found, _)| same(found, plan, step)) {
+                    temporary.due = Some(*due);
                 }
             }
             Event::StepUndone { plan, step, .. } | Event::StepExpired { plan, step, .. } | Event::StepExpiryFailed { plan, step, .. } => {
@@ -81,8 +84,8 @@ pub fn temporary(log: &[Recorded]) -> Vec<Temporary> {
         .collect()
 }
 
-/// When the time of an effect that began then is over.
-fn elapsed(lasts: Option<Lasts>, since: Timestamp) -> Option<Timestamp> {
+/// When the time of an effect that began then is over; `None`: it is not counted in time.
+pub(crate) fn elapsed(lasts: Option<Lasts>, since: Timestamp) -> Option<Timestamp> {
     match lasts? {
         Lasts::For { duration } => {
             let duration = SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX);
@@ -92,7 +95,8 @@ fn elapsed(lasts: Option<Lasts>, since: Timestamp) -> Option<Timestamp> {
     }
 }
 
-fn carried(step: &Step) -> bool {
+/// Whether the effect is a part of another step's patch.
+pub(crate) fn carried(step: &Step) -> bool {
     matches!(step.change, Change::Carried { .. })
 }
 
@@ -234,7 +238,12 @@ mod tests {
         let hour = Lasts::For {
             duration: Duration::from_secs(3600),
         };
-        assert_eq!(due(hour, vec![succeeded()]), Some(Some(3601)));
+        let set = Event::ExpirySet {
+            plan: "plan_a".parse().unwrap(),
+            step: "s".parse().unwrap(),
+            due: at(3601),
+        };
+        assert_eq!(due(hour, vec![succeeded(), set]), Some(Some(3601)));
         assert_eq!(due(Lasts::Workflow, vec![succeeded()]), Some(None));
         let done = || finished(WorkflowOutcome::Succeeded);
         assert_eq!(due(Lasts::Workflow, vec![succeeded(), done()]), Some(Some(2)));

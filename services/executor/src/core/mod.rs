@@ -1,4 +1,4 @@
-//! Decisions: what to schedule, and whether a worker may change something now.
+//! Decisions: which steps begin, and whether a worker may change something now.
 
 pub mod advance;
 pub mod control;

@@ -1,50 +1,22 @@
 //! What a worker writes about its attempt: only while the log says that the attempt is its own.
 
+use jiff::Timestamp;
 use paramedic_domain::{
     event::{Artifact, Direction, Event},
     fault::{Effect, FailureKind},
     incident::Incident,
-    workflow::StepState,
 };
 
-use crate::core::permit::{Attempt, current};
-
-/// The start of the attempt, if it is still to be done: scheduled, or in the hands of a worker that has gone silent.
-#[must_use]
-pub fn take(incident: &Incident, attempt: &Attempt) -> Vec<Event> {
-    let (Some(plan), Some(run)) = (&incident.plan, &incident.run) else {
-        return Vec::new();
-    };
-    let Some(state) = run.steps.get(&attempt.step) else {
-        return Vec::new();
-    };
-    if plan.id != attempt.plan || run.ended.is_some() {
-        return Vec::new();
-    }
-    let open = match (attempt.direction, &state.state) {
-        (Direction::Forward, StepState::Scheduled | StepState::Running { .. }) => state.attempts == attempt.number,
-        (Direction::Undo, StepState::UndoScheduled | StepState::Undoing { .. }) => state.undo_attempts == attempt.number,
-        _ => false,
-    };
-    if !open || current(incident, attempt).is_ok() {
-        return Vec::new();
-    }
-    vec![Event::StepStarted {
-        plan: attempt.plan.clone(),
-        step: attempt.step.clone(),
-        direction: attempt.direction,
-        attempt: attempt.number,
-        worker: attempt.worker.clone(),
-    }]
-}
+use crate::core::{
+    expiry::{carried, elapsed},
+    permit::{Attempt, current},
+};
 
 /// The good end of the attempt.
 #[must_use]
-pub fn succeeded(incident: &Incident, attempt: &Attempt, summary: &str, artifacts: &[Artifact]) -> Vec<Event> {
-    if current(incident, attempt).is_err() {
-        return Vec::new();
-    }
-    vec![match attempt.direction {
+pub fn succeeded(incident: &Incident, attempt: &Attempt, summary: &str, artifacts: &[Artifact], now: Timestamp) -> Vec<Event> {
+    let Ok(step) = current(incident, attempt) else { return Vec::new() };
+    let ended = match attempt.direction {
         Direction::Forward => Event::StepSucceeded {
             plan: attempt.plan.clone(),
             step: attempt.step.clone(),
@@ -58,7 +30,14 @@ pub fn succeeded(incident: &Incident, attempt: &Attempt, summary: &str, artifact
             attempt: attempt.number,
             summary: summary.to_owned(),
         },
-    }]
+    };
+    let due = elapsed(step.lasts, now).filter(|_| attempt.direction == Direction::Forward && !carried(step));
+    let timer = due.map(|due| Event::ExpirySet {
+        plan: attempt.plan.clone(),
+        step: attempt.step.clone(),
+        due,
+    });
+    std::iter::once(ended).chain(timer).collect()
 }
 
 /// The bad end of the attempt.

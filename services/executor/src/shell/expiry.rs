@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use paramedic_bus::{LogError, consume::Verdict};
+use paramedic_bus::LogError;
 use paramedic_domain::{
     change::Change,
     envelope::Envelope,
@@ -20,49 +20,39 @@ use crate::core::{
 const TRIES: u32 = 40;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Undoes the effects that are due.
-pub(crate) struct Expiry {
-    pub(crate) worker: Worker,
-}
-
-impl Expiry {
-    /// Undoes what is due; says when to come again.
-    pub(crate) async fn expire(&self, event: &Envelope, delivery: u32) -> Result<Verdict, LogError> {
-        let kit = &self.worker.kit;
+impl Worker {
+    /// Undoes the effects that are due; says when to come again, and why.
+    pub(crate) async fn expire_due(&self, event: &Envelope, delivery: u32) -> Result<Option<(Duration, String)>, LogError> {
+        let kit = &self.kit;
         let log = kit.log.read(&event.cluster, &event.incident).await?;
-        let mut verdict = Verdict::Done;
+        let mut again: Vec<(Duration, String)> = Vec::new();
         for found in temporary(&log) {
             let now = kit.clock.now();
             match found.due {
                 Some(due) if due <= now => {
-                    if let Some(later) = self.put_back(event, &found, delivery).await? {
-                        verdict = later;
-                    }
+                    again.extend(self.put_back(event, &found, delivery).await?);
                 }
-                // The timer is the event that began it.
-                Some(due) if began(event, &found) => {
-                    verdict = Verdict::Retry {
-                        after: Duration::try_from(due.duration_since(now)).unwrap_or(LONGEST_PAUSE),
-                        reason: "its effect must go then".into(),
-                    };
+                Some(due) if is_timer(event, &found) => {
+                    let after = Duration::try_from(due.duration_since(now)).unwrap_or(LONGEST_PAUSE);
+                    again.push((after, "its effect must go then".into()));
                 }
                 Some(_) | None => {}
             }
         }
-        Ok(verdict)
+        Ok(again.into_iter().min_by_key(|(after, _)| *after))
     }
 
     /// Undoes one effect and records it; or says when to try again.
-    async fn put_back(&self, event: &Envelope, found: &Temporary, delivery: u32) -> Result<Option<Verdict>, LogError> {
+    async fn put_back(&self, event: &Envelope, found: &Temporary, delivery: u32) -> Result<Option<(Duration, String)>, LogError> {
         let attempt = Attempt {
             plan: found.plan.clone(),
             step: found.step.id.clone(),
             direction: Direction::Undo,
             number: 0,
-            worker: self.worker.name().clone(),
+            worker: self.name().clone(),
         };
         let (plan, step) = (found.plan.clone(), found.step.id.clone());
-        let outcome = match self.worker.expire(event, &attempt, &found.step).await {
+        let outcome = match self.expire(event, &attempt, &found.step).await {
             Ok(summary) => Event::StepExpired { plan, step, summary },
             Err(Halt::Abandoned(why)) => {
                 tracing::debug!(why, "nothing to put back");
@@ -76,10 +66,7 @@ impl Expiry {
                 };
                 if again {
                     let pause = Duration::from_secs(1 << delivery.min(6)).min(LONGEST_PAUSE);
-                    return Ok(Some(Verdict::Retry {
-                        after: pause,
-                        reason: failure.message,
-                    }));
+                    return Ok(Some((pause, failure.message)));
                 }
                 Event::StepExpiryFailed {
                     plan,
@@ -89,25 +76,23 @@ impl Expiry {
             }
         };
         let key = key(&found.plan, &found.step.id);
-        self.worker
-            .append(event, |incident| {
-                if incident.expired.contains(&key) {
-                    Vec::new()
-                } else {
-                    vec![outcome.clone()]
-                }
-            })
-            .await?;
+        self.append(event, |incident, _| {
+            if incident.expired.contains(&key) {
+                Vec::new()
+            } else {
+                vec![outcome.clone()]
+            }
+        })
+        .await?;
         Ok(None)
     }
 }
 
-/// Whether `event` is what began the time of the effect: its success, or, where it is part of another step's patch, the end
-/// of the workflow.
-fn began(event: &Envelope, found: &Temporary) -> bool {
+/// Whether `event` is the timer of the effect: its own, or, where it is part of another step's patch, the end of the workflow.
+fn is_timer(event: &Envelope, found: &Temporary) -> bool {
     let carried = matches!(found.step.change, Change::Carried { .. });
     match &event.event {
-        Event::StepSucceeded { plan, step, .. } => !carried && *plan == found.plan && *step == found.step.id,
+        Event::ExpirySet { plan, step, .. } => !carried && *plan == found.plan && *step == found.step.id,
         Event::WorkflowFinished { plan, .. } => carried && *plan == found.plan,
         _ => false,
     }

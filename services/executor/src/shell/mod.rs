@@ -1,6 +1,5 @@
 //! Everything that talks to somebody.
 
-pub mod advance;
 mod artifacts;
 pub mod calls;
 mod confirm;
@@ -8,6 +7,7 @@ mod control;
 mod correlate;
 mod crash;
 mod diagnostics;
+pub mod engine;
 mod exec;
 pub(crate) mod expiry;
 mod failure;

@@ -51,7 +51,7 @@ impl Run<'_> {
             message: message.to_owned(),
         };
         self.worker
-            .append(self.event, |incident| {
+            .append(self.event, |incident, _| {
                 if crate::core::permit::current(incident, self.attempt).is_ok() {
                     vec![event.clone()]
                 } else {

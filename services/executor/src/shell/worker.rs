@@ -1,26 +1,27 @@
-//! Work items: one attempt at one step, from the intent in the log to the outcome in the log.
+//! One attempt at one step, from its start in the log to an outcome for the log.
 
-use std::{sync::Arc, time::Duration};
-
-use async_trait::async_trait;
-use paramedic_bus::{
-    Blobs, LogError,
-    consume::{Handler, Verdict},
-    lease::Leases,
-    streams,
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
+
+use jiff::Timestamp;
+use paramedic_bus::{Blobs, LogError, consume::Verdict, lease::Leases, streams};
 use paramedic_catalogue::Catalogue;
 use paramedic_domain::{
     change::Change, envelope::Envelope, event::Event, fault::FailureKind, id::WorkerId, incident::Incident, plan::Step,
 };
 use paramedic_runtime::Kit;
+use tracing::Instrument;
 
 use super::{
     calls::Outside,
-    crash::{self, Moment},
     failure::{Failure, Halt},
     kubernetes::Cluster,
-    run::{Purpose, Run},
+    run::{Purpose, Report, Run},
 };
 use crate::{
     config::Config,
@@ -45,31 +46,27 @@ pub struct Worker {
     pub(crate) outside: Outside,
     pub(crate) blobs: Arc<dyn Blobs>,
     id: WorkerId,
+    hands: AtomicU64,
 }
 
-#[async_trait]
-impl Handler for Worker {
-    async fn handle(&self, event: &Envelope, _delivery: u32) -> Verdict {
-        let Event::StepScheduled {
-            plan,
-            step,
-            direction,
-            attempt,
-        } = &event.event
-        else {
-            return Verdict::Done;
-        };
-        let attempt = Attempt {
-            plan: plan.clone(),
-            step: step.clone(),
-            direction: *direction,
-            number: *attempt,
-            worker: self.id.clone(),
-        };
-        match self.work(event, &attempt).await {
-            Ok(()) => Verdict::Done,
-            Err(error) => error.verdict(),
+/// An attempt that has ended, and how.
+pub(crate) struct Attempted {
+    attempt: Attempt,
+    ended: Result<Report, Halt>,
+}
+
+impl Attempted {
+    /// What the log has to say of it; nothing if the attempt is somebody else's by now.
+    pub(crate) fn events(&self, incident: &Incident, now: Timestamp) -> Vec<Event> {
+        match &self.ended {
+            Ok(report) => outcome::succeeded(incident, &self.attempt, &report.summary, &report.artifacts, now),
+            Err(Halt::Failed(Failure { kind, effect, message })) => outcome::failed(incident, &self.attempt, *kind, *effect, message),
+            Err(Halt::Abandoned(_) | Halt::Bus(_)) => Vec::new(),
         }
+    }
+
+    pub(crate) fn into_attempt(self) -> Attempt {
+        self.attempt
     }
 }
 
@@ -94,6 +91,7 @@ impl Worker {
             cluster,
             catalogue,
             id,
+            hands: AtomicU64::new(1),
         })
     }
 
@@ -101,38 +99,50 @@ impl Worker {
         self.config.rules(self.kit.cluster.mode)
     }
 
-    async fn work(&self, event: &Envelope, attempt: &Attempt) -> Result<(), LogError> {
-        let taken = self.append(event, |incident| outcome::take(incident, attempt)).await?;
-        let Ok(step) = current(&taken, attempt) else { return Ok(()) };
-        let state = taken.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
+    /// A name for one handling of one event: of two handlings of the same event, even in one process, the later one's attempts
+    /// are told from the earlier one's.
+    pub(crate) fn hand(&self) -> WorkerId {
+        let number = self.hands.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{number}", self.id).parse().unwrap_or_else(|_| self.id.clone())
+    }
+
+    /// Makes an attempt whose start is in the log. The outcome is for the caller to append.
+    ///
+    /// # Errors
+    /// When the bus failed, so that nothing can be appended.
+    pub(crate) async fn attempt(&self, event: &Envelope, incident: Arc<Incident>, attempt: Attempt) -> Result<Attempted, LogError> {
+        let span = tracing::info_span!("step", step = %attempt.step, direction = ?attempt.direction, attempt = attempt.number);
+        let ended = self.make(event, &incident, &attempt).instrument(span).await;
+        match ended {
+            Err(Halt::Bus(problem)) => Err(LogError::Bus(paramedic_bus::Error::Unavailable(problem))),
+            ended => Ok(Attempted { attempt, ended }),
+        }
+    }
+
+    async fn make(&self, event: &Envelope, incident: &Incident, attempt: &Attempt) -> Result<Report, Halt> {
+        let step = current(incident, attempt).map_err(|denied| Halt::Abandoned(denied.to_string()))?;
+        let state = incident.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
         let started = state.and_then(|state| state.began).unwrap_or(event.time);
-        let run = Run::new(self, event, &taken, attempt, step, started, Purpose::Workflow);
+        let run = Run::new(self, event, incident, attempt, step, started, Purpose::Workflow);
         let began = self.kit.clock.now();
         let ended = run.to_the_deadline().await;
         let seconds = self.kit.clock.now().duration_since(began).as_secs_f64();
-        match ended {
+        match &ended {
             Ok(report) => {
                 metrics::step(&step.action, attempt.direction, "succeeded", seconds);
-                tracing::info!(step = %step.id, direction = ?attempt.direction, summary = report.summary, "step done");
-                self.append(event, |incident| {
-                    outcome::succeeded(incident, attempt, &report.summary, &report.artifacts)
-                })
-                .await?;
-                crash::point(&step.id, Moment::BeforeAck);
+                tracing::info!(summary = report.summary, "step done");
             }
             Err(Halt::Failed(Failure { kind, effect, message })) => {
-                metrics::step(&step.action, attempt.direction, word(kind), seconds);
-                tracing::warn!(step = %step.id, direction = ?attempt.direction, ?kind, ?effect, message, "step failed");
-                self.append(event, |incident| outcome::failed(incident, attempt, kind, effect, &message))
-                    .await?;
+                metrics::step(&step.action, attempt.direction, word(*kind), seconds);
+                tracing::warn!(?kind, ?effect, message, "step failed");
             }
             Err(Halt::Abandoned(why)) => {
                 metrics::refusal("stale");
-                tracing::info!(step = %step.id, why, "left to another worker");
+                tracing::info!(why, "left to another worker");
             }
-            Err(Halt::Bus(problem)) => return Err(LogError::Bus(paramedic_bus::Error::Unavailable(problem))),
+            Err(Halt::Bus(problem)) => tracing::warn!(problem, "the bus failed; the attempt is taken over when it is back"),
         }
-        Ok(())
+        ended
     }
 
     /// This worker's name.
@@ -165,13 +175,9 @@ impl Worker {
     pub(crate) async fn append(
         &self,
         event: &Envelope,
-        mut decide: impl FnMut(&Incident) -> Vec<Event> + Send,
+        decide: impl FnMut(&Incident, Timestamp) -> Vec<Event> + Send,
     ) -> Result<Arc<Incident>, LogError> {
-        let decided = self
-            .kit
-            .log
-            .decide_on(event, &self.kit.clock, |incident, _| decide(incident))
-            .await?;
+        let decided = self.kit.log.decide_on(event, &self.kit.clock, decide).await?;
         Ok(decided.incident)
     }
 }

@@ -156,14 +156,8 @@ pub enum Event {
     /// The next people were asked.
     ApprovalEscalated { plan: PlanId, gate: GateId, to: String },
 
-    /// A step may run now; the message is the work item.
-    StepScheduled {
-        plan: PlanId,
-        step: StepId,
-        direction: Direction,
-        attempt: u32,
-    },
-    /// A worker took it: written before anything is done.
+    /// A worker took a step that may run now: written before anything is done. Whoever handles the event that caused it is
+    /// who does the work, so that event is delivered again if the worker dies.
     StepStarted {
         plan: PlanId,
         step: StepId,
@@ -211,6 +205,8 @@ pub enum Event {
         attempt: u32,
         message: String,
     },
+    /// What a step did must be gone by then; the message is the timer.
+    ExpirySet { plan: PlanId, step: StepId, due: Timestamp },
     /// The effect of a step that must not stay was put back in time.
     StepExpired { plan: PlanId, step: StepId, summary: String },
     /// It could not be put back: a person must.
@@ -287,13 +283,13 @@ impl Event {
             Self::ApprovalDenied { .. } => "approval_denied",
             Self::ApprovalExpired { .. } => "approval_expired",
             Self::ApprovalEscalated { .. } => "approval_escalated",
-            Self::StepScheduled { .. } => "step_scheduled",
             Self::StepStarted { .. } => "step_started",
             Self::StepSucceeded { .. } => "step_succeeded",
             Self::StepFailed { .. } => "step_failed",
             Self::StepSkipped { .. } => "step_skipped",
             Self::StepUndone { .. } => "step_undone",
             Self::StepProgressed { .. } => "step_progressed",
+            Self::ExpirySet { .. } => "expiry_set",
             Self::StepExpired { .. } => "step_expired",
             Self::StepExpiryFailed { .. } => "step_expiry_failed",
             Self::WorkflowPaused { .. } => "workflow_paused",

@@ -17,7 +17,7 @@ use crate::{
     approval::GateState,
     diagnosis::Diagnosis,
     digest::Digest,
-    envelope::Envelope,
+    envelope::{Envelope, Recorded},
     event::{Event, Receipt, WorkflowOutcome},
     id::{ClusterId, EventId, GateId, IncidentId, PlanId},
     plan::{Plan, PlanOption, Recommendation, Refusal},
@@ -180,6 +180,19 @@ impl Incident {
             previous: self.head,
             event,
         }
+    }
+    /// The incident as it will stand once these events, decided together at `time`, are in its log. It is for deciding what
+    /// follows from them: its head is not that of a log.
+    #[must_use]
+    pub fn foresee(&self, events: &[Event], time: Timestamp, causation: Option<&EventId>) -> Self {
+        let mut after = self.clone();
+        for event in events {
+            let envelope = after.next_envelope(event.clone(), time, causation.cloned());
+            let digest = Digest::of(&envelope.seq.to_be_bytes());
+            // An event made from this very state is its next one.
+            after.apply(&Recorded { envelope, digest }).ok();
+        }
+        after
     }
     /// Where the incident stands.
     #[must_use]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::{Artifact, FailureCause, WorkflowOutcome},
     fault::{Effect, FailureKind},
-    id::{StepId, WorkerId},
+    id::{EventId, StepId, WorkerId},
     plan::{Plan, Step},
 };
 
@@ -20,8 +20,6 @@ use crate::{
 pub enum StepState {
     /// Not yet allowed to run.
     Waiting,
-    /// Handed to the workers.
-    Scheduled,
     /// A worker said it began.
     Running {
         /// Which.
@@ -29,7 +27,7 @@ pub enum StepState {
     },
     /// Done and observed.
     Succeeded,
-    /// Failed; may be scheduled again when the kind is transient.
+    /// Failed; may be tried again when the kind is transient.
     Failed {
         /// Why.
         kind: FailureKind,
@@ -38,8 +36,6 @@ pub enum StepState {
     },
     /// Taken out by a person.
     Skipped,
-    /// Its undo was handed to the workers.
-    UndoScheduled,
     /// A worker began to undo it.
     Undoing {
         /// Which.
@@ -72,15 +68,18 @@ pub struct StepFailure {
 pub struct StepRun {
     /// Where it stands.
     pub state: StepState,
-    /// Forward attempts scheduled so far.
+    /// Forward attempts so far.
     pub attempts: u32,
-    /// Undo attempts scheduled so far.
+    /// Undo attempts so far.
     pub undo_attempts: u32,
     /// When a worker first began.
     pub started: Option<Timestamp>,
     /// When a worker first began the latest attempt, forward or undo.
     #[serde(default)]
     pub began: Option<Timestamp>,
+    /// The event whose handling the latest attempt is part of: who handles it again takes the attempt over.
+    #[serde(default)]
+    pub cause: Option<EventId>,
     /// When it succeeded, failed, was skipped or undone.
     pub finished: Option<Timestamp>,
     /// What is known of its effect.
@@ -174,6 +173,7 @@ impl Run {
             undo_attempts: 0,
             started: None,
             began: None,
+            cause: None,
             finished: None,
             effect: Effect::None,
             failure: None,
@@ -216,7 +216,7 @@ impl Run {
     #[must_use]
     pub fn busy(&self) -> bool {
         self.steps.values().any(|run| match run.state {
-            StepState::Scheduled | StepState::Running { .. } | StepState::UndoScheduled | StepState::Undoing { .. } => true,
+            StepState::Running { .. } | StepState::Undoing { .. } => true,
             StepState::Waiting
             | StepState::Succeeded
             | StepState::Failed { .. }

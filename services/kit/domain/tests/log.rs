@@ -158,15 +158,6 @@ fn started() -> Event {
     }
 }
 
-fn scheduled() -> Event {
-    Event::StepScheduled {
-        plan: plan().id,
-        step: "scale".parse().unwrap(),
-        direction: Direction::Forward,
-        attempt: 1,
-    }
-}
-
 #[test]
 fn folding_twice_gives_the_same_state() {
     let log = asked();
@@ -215,7 +206,7 @@ fn an_approval_after_the_expiry_opens_nothing() {
 #[test]
 fn a_step_that_starts_without_its_approval_is_a_violation() {
     let mut log = asked();
-    log.push(3, scheduled()).push(4, started());
+    log.push(3, started());
     assert_eq!(
         check_log(&log.recorded).iter().map(|violation| violation.id).collect::<Vec<_>>(),
         ["INV-04"]
@@ -228,8 +219,7 @@ fn an_end_that_leaves_an_effect_behind_is_a_violation() {
     let mut log = asked();
     log.push(3, granted("ann", digest))
         .push(4, granted("bob", digest))
-        .push(5, scheduled())
-        .push(6, started());
+        .push(5, started());
     let step = "scale".parse().unwrap();
     log.push(
         7,

@@ -95,7 +95,6 @@ events! {
     ApprovalDenied => ApprovalDenied { plan, decision }
     ApprovalExpired => ApprovalExpired { plan, gate }
     ApprovalEscalated => ApprovalEscalated { plan, gate, to }
-    StepScheduled => StepScheduled { plan, step, direction, attempt }
     StepStarted => StepStarted { plan, step, direction, attempt, worker }
     StepSucceeded => StepSucceeded { plan, step, attempt, summary, artifacts }
     StepFailed => StepFailed { plan, step, direction, attempt, kind, effect, message }
@@ -112,6 +111,7 @@ events! {
     NotificationFailed => NotificationFailed { key, channel, error, next_try_in }
     PlanRevised => PlanRevised { plan, option, edits, by, reason }
     StepProgressed => StepProgressed { plan, step, direction, attempt, message }
+    ExpirySet => ExpirySet { plan, step, due }
     StepExpired => StepExpired { plan, step, summary }
     StepExpiryFailed => StepExpiryFailed { plan, step, message }
     WorkflowPaused => WorkflowPaused { plan, by, reason }

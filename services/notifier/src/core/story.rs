@@ -139,7 +139,7 @@ fn worth_telling(incident: &Incident, event: &Event) -> bool {
         | Event::AlertsResolved { .. }
         | Event::AnalysisStarted { .. }
         | Event::ApprovalEscalated { .. }
-        | Event::StepScheduled { .. }
+        | Event::ExpirySet { .. }
         | Event::StepStarted { .. }
         | Event::StepFailed { .. }
         | Event::StepSkipped { .. }

@@ -131,6 +131,7 @@ fn sentence(event: &Event) -> Option<String> {
         Event::StepSkipped { step, by, reason, .. } => format!("{step} skipped by {by}: {reason}"),
         Event::StepUndone { step, summary, .. } => format!("{step} undone: {summary}"),
         Event::PlanRevised { by, reason, .. } => format!("{by} asked for another plan: {reason}"),
+        Event::ExpirySet { step, due, .. } => format!("what {step} did stays until {due}"),
         Event::StepExpired { step, summary, .. } => format!("what {step} did was put back in time: {summary}"),
         Event::StepExpiryFailed { step, message, .. } => format!("what {step} did could NOT be put back: {message}"),
         Event::WorkflowPaused { by, reason, .. } => format!("paused by {by}: {reason}"),
@@ -155,8 +156,7 @@ fn sentence(event: &Event) -> Option<String> {
         Event::IncidentResolved { reason } => format!("resolved: {reason}"),
         Event::IncidentEscalated { reason } => format!("escalated: {reason}"),
         Event::IncidentCancelled { by, reason } => format!("cancelled by {by}: {reason}"),
-        Event::StepScheduled { .. }
-        | Event::StepProgressed { .. }
+        Event::StepProgressed { .. }
         | Event::StepStarted {
             direction: Direction::Forward,
             ..

@@ -265,12 +265,10 @@ pub fn effect(effect: Effect) -> &'static str {
 pub fn step_state(state: &StepState) -> &'static str {
     match state {
         StepState::Waiting => "did not run",
-        StepState::Scheduled => "scheduled",
         StepState::Running { .. } => "running",
         StepState::Succeeded => "succeeded",
         StepState::Failed { .. } => "failed",
         StepState::Skipped => "skipped",
-        StepState::UndoScheduled => "undo scheduled",
         StepState::Undoing { .. } => "being undone",
         StepState::Undone => "undone",
         StepState::UndoFailed { .. } => "UNDO FAILED",

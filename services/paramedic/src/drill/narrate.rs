@@ -52,6 +52,7 @@ impl Narrator {
             | Event::StepSkipped { .. }
             | Event::StepUndone { .. }
             | Event::StepProgressed { .. }
+            | Event::ExpirySet { .. }
             | Event::StepExpired { .. }
             | Event::StepExpiryFailed { .. }
             | Event::WorkflowPaused { .. }
@@ -66,8 +67,8 @@ impl Narrator {
             | Event::IncidentCancelled { .. }
             | Event::IncidentMerged { .. } => "incident",
             Event::NotificationFailed { .. } => "notify",
-            // The sinks show the messages themselves, and a scheduled step starts at once.
-            Event::NotificationSent { .. } | Event::StepScheduled { .. } => return,
+            // The sinks show the messages themselves.
+            Event::NotificationSent { .. } => return,
         };
         self.line(envelope.time, label, &text::event(&envelope.event));
         match &envelope.event {

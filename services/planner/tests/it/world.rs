@@ -179,12 +179,6 @@ impl Running {
         let plan = self.log.load(&cluster(), id).await.unwrap().plan.unwrap();
         for step in &plan.steps {
             let (plan, step) = (plan.id.clone(), step.id.clone());
-            let scheduled = Event::StepScheduled {
-                plan: plan.clone(),
-                step: step.clone(),
-                direction: Direction::Forward,
-                attempt: 1,
-            };
             let started = Event::StepStarted {
                 plan: plan.clone(),
                 step: step.clone(),
@@ -199,7 +193,7 @@ impl Running {
                 summary: "done".into(),
                 artifacts: Vec::new(),
             };
-            self.append(id, vec![scheduled, started, succeeded]).await;
+            self.append(id, vec![started, succeeded]).await;
         }
         let plan = plan.id.clone();
         self.append(id, vec![Event::WorkflowFinished { plan, outcome, cause }]).await;

@@ -106,7 +106,6 @@ fn failures<'a>(plan: &'a Plan, run: &'a Run, rules: &'a Rules) -> impl Iterator
             // Its undo moved the state on, but the failure that began it all is remembered.
             (
                 StepState::Failed { .. }
-                | StepState::UndoScheduled
                 | StepState::Undoing { .. }
                 | StepState::Undone
                 | StepState::UndoFailed { .. },
@@ -114,11 +113,11 @@ fn failures<'a>(plan: &'a Plan, run: &'a Run, rules: &'a Rules) -> impl Iterator
             ) => Some((failure.at, stop(failure.kind, &failure.message))),
             // An undo without any failure only follows something that is recorded elsewhere; if a person took that
             // away meanwhile, what was undone still keeps the workflow from going on.
-            (StepState::UndoScheduled | StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. }, None) => {
+            (StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. }, None) => {
                 Some((Timestamp::MAX, stop(FailureKind::Permanent, "its effect was put back")))
             }
             (StepState::Failed { kind, message }, None) => Some((Timestamp::MAX, stop(*kind, message))),
-            (StepState::Waiting | StepState::Scheduled | StepState::Running { .. } | StepState::Succeeded | StepState::Skipped, _) => None,
+            (StepState::Waiting | StepState::Running { .. } | StepState::Succeeded | StepState::Skipped, _) => None,
         }
     })
 }

@@ -82,6 +82,7 @@ impl Incident {
             incident,
             seq,
             time,
+            causation,
             previous,
             event,
             ..
@@ -114,12 +115,13 @@ impl Incident {
         self.head = recorded.digest;
         self.last_event = Some(id.clone());
         self.updated_at = Some(*time);
-        if !self.absorb(event, *time) {
+        if !self.absorb(event, *time, causation.as_ref()) {
             self.misfits += 1;
         }
         Ok(())
     }
-    fn absorb(&mut self, event: &Event, time: Timestamp) -> bool {
+
+    fn absorb(&mut self, event: &Event, time: Timestamp, cause: Option<&EventId>) -> bool {
         match event {
             Event::IncidentOpened {
                 title,
@@ -150,7 +152,7 @@ impl Incident {
                 }
                 true
             }
-            Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } => true,
+            Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } | Event::ExpirySet { .. } => true,
             // What a step did that must not stay outlives its plan, and the incident.
             Event::StepExpired { plan, step, .. } | Event::StepExpiryFailed { plan, step, .. } => {
                 self.expired.insert(format!("{plan}/{step}"))
@@ -185,8 +187,7 @@ impl Incident {
             | Event::ApprovalGranted { .. }
             | Event::ApprovalDenied { .. }
             | Event::ApprovalExpired { .. } => self.absorb_approval(event, time),
-            Event::StepScheduled { plan, .. }
-            | Event::StepStarted { plan, .. }
+            Event::StepStarted { plan, .. }
             | Event::StepSucceeded { plan, .. }
             | Event::StepFailed { plan, .. }
             | Event::StepSkipped { plan, .. }
@@ -198,7 +199,7 @@ impl Incident {
             | Event::RollbackAsked { plan, .. }
             | Event::RollbackDecided { plan, .. }
             | Event::WorkflowFinished { plan, .. } => match (&self.plan, &mut self.run) {
-                (Some(current), Some(run)) if current.id == *plan => run.apply(current, event, time),
+                (Some(current), Some(run)) if current.id == *plan => run.apply(current, event, time, cause),
                 _ => false,
             },
             Event::VerificationPassed { verification, .. }

@@ -6,28 +6,25 @@ use super::{RollbackState, Run, StepFailure, StepState, Word};
 use crate::{
     event::{Artifact, Direction, Event},
     fault::{Effect, FailureKind},
-    id::{StepId, WorkerId},
+    id::{EventId, StepId, WorkerId},
     plan::Plan,
 };
 
 impl Run {
     /// Applies an event of this plan. An event that does not fit the state changes nothing and returns `false`:
-    /// the log may hold it, the state never bends to it.
-    pub fn apply(&mut self, plan: &Plan, event: &Event, at: Timestamp) -> bool {
+    /// the log may hold it, the state never bends to it. `cause` is the event whose handling led to it.
+    pub fn apply(&mut self, plan: &Plan, event: &Event, at: Timestamp, cause: Option<&EventId>) -> bool {
         if self.ended.is_some() {
             return false;
         }
         match event {
-            Event::StepScheduled {
-                step, direction, attempt, ..
-            } => self.scheduled(step, *direction, *attempt),
             Event::StepStarted {
                 step,
                 direction,
                 attempt,
                 worker,
                 ..
-            } => self.started(step, *direction, *attempt, worker, at),
+            } => self.started(step, (*direction, *attempt), worker, cause, at),
             Event::StepSucceeded {
                 step,
                 attempt,
@@ -80,45 +77,31 @@ impl Run {
         }
     }
 
-    // Waiting | Failed => Scheduled; Succeeded | Failed => UndoScheduled; UndoFailed => UndoScheduled (tried again)
-    fn scheduled(&mut self, step: &StepId, direction: Direction, attempt: u32) -> bool {
+    // Waiting | Failed => Running; Succeeded | Failed | UndoFailed => Undoing, with the next number; the same number: a second
+    // worker took over
+    fn started(&mut self, step: &StepId, (direction, attempt): (Direction, u32), worker: &WorkerId, cause: Option<&EventId>, at: Timestamp) -> bool {
         let Some(run) = self.steps.get_mut(step) else { return false };
+        let worker = worker.clone();
         match (direction, &run.state) {
             (Direction::Forward, StepState::Waiting | StepState::Failed { .. }) if attempt == run.attempts + 1 => {
-                run.state = StepState::Scheduled;
+                run.state = StepState::Running { worker };
                 run.attempts = attempt;
-                run.began = None;
-                true
+                run.began = Some(at);
+                run.started.get_or_insert(at);
             }
+            (Direction::Forward, StepState::Running { .. }) if attempt == run.attempts => run.state = StepState::Running { worker },
             (Direction::Undo, StepState::Succeeded | StepState::Failed { .. } | StepState::UndoFailed { .. })
                 if attempt == run.undo_attempts + 1 =>
             {
-                run.state = StepState::UndoScheduled;
+                run.state = StepState::Undoing { worker };
                 run.undo_attempts = attempt;
-                run.began = None;
-                true
+                run.began = Some(at);
             }
-            _ => false,
+            (Direction::Undo, StepState::Undoing { .. }) if attempt == run.undo_attempts => run.state = StepState::Undoing { worker },
+            _ => return false,
         }
-    }
-
-    // Scheduled | Running => Running (a second worker took over); the same for undo
-    fn started(&mut self, step: &StepId, direction: Direction, attempt: u32, worker: &WorkerId, at: Timestamp) -> bool {
-        let Some(run) = self.steps.get_mut(step) else { return false };
-        match (direction, &run.state) {
-            (Direction::Forward, StepState::Scheduled | StepState::Running { .. }) if attempt == run.attempts => {
-                run.state = StepState::Running { worker: worker.clone() };
-                run.started.get_or_insert(at);
-                run.began.get_or_insert(at);
-                true
-            }
-            (Direction::Undo, StepState::UndoScheduled | StepState::Undoing { .. }) if attempt == run.undo_attempts => {
-                run.state = StepState::Undoing { worker: worker.clone() };
-                run.began.get_or_insert(at);
-                true
-            }
-            _ => false,
-        }
+        run.cause = cause.cloned();
+        true
     }
 
     // Running => Succeeded

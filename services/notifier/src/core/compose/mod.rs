@@ -110,7 +110,7 @@ fn draft(story: &Story<'_>, event: &Event) -> Option<Draft> {
         | Event::AlertsResolved { .. }
         | Event::AnalysisStarted { .. }
         | Event::ApprovalEscalated { .. }
-        | Event::StepScheduled { .. }
+        | Event::ExpirySet { .. }
         | Event::StepStarted { .. }
         | Event::StepFailed { .. }
         | Event::StepSkipped { .. }

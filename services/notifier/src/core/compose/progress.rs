@@ -89,11 +89,9 @@ fn said(run: &StepRun) -> &str {
     match &run.state {
         StepState::Failed { message, .. } | StepState::UndoFailed { message, .. } => message,
         StepState::Waiting
-        | StepState::Scheduled
         | StepState::Running { .. }
         | StepState::Succeeded
         | StepState::Skipped
-        | StepState::UndoScheduled
         | StepState::Undoing { .. }
         | StepState::Undone => &run.summary,
     }

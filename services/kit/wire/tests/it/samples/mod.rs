@@ -102,12 +102,6 @@ fn events() -> Vec<Event> {
             gate: gate.clone(),
             to: "platform-leads".into(),
         },
-        Event::StepScheduled {
-            plan: plan_id.clone(),
-            step: step.clone(),
-            direction: Direction::Forward,
-            attempt: 1,
-        },
         Event::StepStarted {
             plan: plan_id.clone(),
             step: step.clone(),
@@ -218,6 +212,11 @@ fn control() -> Vec<Event> {
             direction: Direction::Forward,
             attempt: 1,
             message: "2 of 3 pods are ready".into(),
+        },
+        Event::ExpirySet {
+            plan: plan.clone(),
+            step: step.clone(),
+            due: time("2026-03-02T11:45:00Z"),
         },
         Event::StepExpired {
             plan: plan.clone(),

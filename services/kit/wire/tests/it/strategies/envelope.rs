@@ -115,12 +115,6 @@ fn work() -> impl Strategy<Value = Event> {
         WorkflowOutcome::Failed,
     ]);
     prop_oneof![
-        (id("plan_"), id(""), direction(), any::<u32>()).prop_map(|(plan, step, direction, attempt)| Event::StepScheduled {
-            plan,
-            step,
-            direction,
-            attempt
-        }),
         (id("plan_"), id(""), direction(), any::<u32>(), id("")).prop_map(|(plan, step, direction, attempt, worker)| Event::StepStarted {
             plan,
             step,
@@ -180,6 +174,7 @@ fn control() -> impl Strategy<Value = Event> {
                 message,
             }
         }),
+        (id("plan_"), id(""), time()).prop_map(|(plan, step, due)| Event::ExpirySet { plan, step, due }),
         (id("plan_"), id(""), text()).prop_map(|(plan, step, summary)| Event::StepExpired { plan, step, summary }),
         (id("plan_"), id(""), text()).prop_map(|(plan, step, message)| Event::StepExpiryFailed { plan, step, message }),
         (id("plan_"), text(), text()).prop_map(|(plan, by, reason)| Event::WorkflowPaused { plan, by, reason }),

@@ -1,0 +1,289 @@
+//! Keeps workflows going: whoever handles an event that lets steps begin runs them, and what follows from them.
+//!
+//! The handling of an event begins what may begin, and from then on each outcome and what it lets begin are one append. It
+//! ends when nothing that it began is under way. If it dies, the event is delivered again and its attempts are taken over.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures::{StreamExt, stream::FuturesUnordered};
+use jiff::Timestamp;
+use paramedic_bus::{
+    LogError,
+    consume::{Handler, Verdict},
+};
+use paramedic_domain::{
+    change::Change,
+    envelope::Envelope,
+    event::{Direction, Event},
+    id::{PlanId, StepId, WorkerId},
+    incident::Incident,
+    plan::Plan,
+};
+
+use super::{
+    crash::{self, Moment},
+    limits::{Ledgers, Refusal},
+    worker::{Attempted, Worker, later},
+};
+use crate::core::{
+    advance::{Hand, advance, in_hand, wake, wanting_room},
+    limits::Full,
+    permit::Attempt,
+};
+
+/// Events after which a workflow may need something that nobody at work on it brings about.
+pub const KINDS: [&str; 17] = [
+    "plan_proposed",
+    "approval_granted",
+    "approval_denied",
+    "approval_expired",
+    "step_skipped",
+    "workflow_resumed",
+    "workflow_cancelled",
+    "rollback_asked",
+    "rollback_decided",
+    "plan_revised",
+    "expiry_set",
+    "verification_passed",
+    "incident_resolved",
+    "incident_merged",
+    "incident_cancelled",
+    "incident_escalated",
+    "workflow_finished",
+];
+
+/// Pause before a step is tried again that found a scope busy.
+const BUSY_PAUSE: Duration = Duration::from_secs(2);
+/// Longest pause of a step whose scope has used up its hour, so that a person who raises the limit is heard.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Runs workflows.
+pub struct Engine {
+    pub(crate) worker: Worker,
+    pub(crate) ledgers: Ledgers,
+}
+
+/// A time to look again, and why.
+type Again = (Duration, String);
+
+#[async_trait]
+impl Handler for Engine {
+    async fn handle(&self, event: &Envelope, delivery: u32) -> Verdict {
+        match self.go_on(event, delivery).await {
+            Ok(None) => Verdict::Done,
+            Ok(Some((after, reason))) => Verdict::Retry { after, reason },
+            Err(error) => error.verdict(),
+        }
+    }
+}
+
+impl Engine {
+    /// Does everything that the event leads to; says when to come again.
+    async fn go_on(&self, event: &Envelope, delivery: u32) -> Result<Option<Again>, LogError> {
+        let incident = self.worker.append(event, |_, _| Vec::new()).await?;
+        if let Event::WorkflowFinished { plan, .. } = &event.event {
+            self.release(event, &incident, plan).await?;
+        }
+        // What an earlier plan left behind goes before the next plan begins.
+        let expiry = if incident.temporary && may_end_an_effect(&event.event) {
+            self.worker.expire_due(event, delivery).await?
+        } else {
+            None
+        };
+        let workflow = self.run(event).await?;
+        Ok([workflow, expiry].into_iter().flatten().min_by_key(|(after, _)| *after))
+    }
+
+    /// Runs what the workflow needs until nothing begun here is under way.
+    async fn run(&self, event: &Envelope) -> Result<Option<Again>, LogError> {
+        let clock = &self.worker.kit.clock;
+        let rules = self.worker.rules();
+        let me = self.worker.hand();
+        let mut begun = BTreeSet::new();
+        let mut under_way = FuturesUnordered::new();
+        let mut ended: Option<Attempted> = None;
+        loop {
+            let (incident, refused) = self.advance(event, &me, ended.take()).await?;
+            let mine = in_hand(&incident, &me);
+            for attempt in &mine {
+                if begun.insert((attempt.step.clone(), attempt.direction, attempt.number)) {
+                    under_way.push(self.worker.attempt(event, incident.clone(), attempt.clone()));
+                }
+            }
+            let now = clock.now();
+            let due = wake(&incident, &event.event, &rules, now).map(|due| {
+                let after = Duration::try_from(due.duration_since(now)).unwrap_or(Duration::from_secs(1));
+                (after, "the workflow is looked at again then".to_owned())
+            });
+            let again = [due, refused.map(|refused| wait_for(&refused, now))]
+                .into_iter()
+                .flatten()
+                .min_by_key(|(after, _)| *after);
+            if under_way.is_empty() {
+                // Whatever is still in this handling's name is for the next one to take over, and so is all that follows from
+                // what was under way when this process was asked to end.
+                let left = !mine.is_empty() || (self.worker.kit.drain.is_cancelled() && !begun.is_empty());
+                return Ok(again.or_else(|| left.then(|| (Duration::ZERO, "its work goes on elsewhere".to_owned()))));
+            }
+            let pause = async {
+                match &again {
+                    Some((after, _)) => clock.sleep(*after).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                attempted = under_way.next() => ended = attempted.transpose()?,
+                () = pause => {}
+            }
+        }
+    }
+
+    /// Appends the outcome of what has ended together with what begins now.
+    async fn advance(
+        &self,
+        event: &Envelope,
+        me: &WorkerId,
+        ended: Option<Attempted>,
+    ) -> Result<(Arc<Incident>, Option<Refusal>), LogError> {
+        let draining = self.worker.kit.drain.is_cancelled();
+        let rules = self.worker.rules();
+        let begin = |incident: &Incident, room: &BTreeSet<StepId>, now| {
+            if draining {
+                return Vec::new();
+            }
+            let hand = Hand {
+                worker: me,
+                cause: &event.id,
+                room,
+            };
+            advance(incident, &rules, hand, now)
+        };
+        let none = BTreeSet::new();
+        let incident = self
+            .worker
+            .append(event, |incident, now| {
+                let mut events = ended.as_ref().map_or_else(Vec::new, |ended| ended.events(incident, now));
+                if events.is_empty() {
+                    return begin(incident, &none, now);
+                }
+                events.extend(begin(&incident.foresee(&events, now, Some(&event.id)), &none, now));
+                events
+            })
+            .await?;
+        if let Some(attempt) = ended.map(Attempted::into_attempt) {
+            crash::point(&attempt.step, Moment::BeforeAck);
+            self.leave(event, &incident, &attempt).await?;
+        }
+        if draining {
+            return Ok((incident, None));
+        }
+        let now = self.worker.kit.clock.now();
+        let (room, refused) = self.enter(event, &incident, now).await?;
+        if room.is_empty() {
+            return Ok((incident, refused));
+        }
+        let incident = self.worker.append(event, |incident, now| begin(incident, &room, now)).await?;
+        Ok((incident, refused))
+    }
+
+    /// Makes room for the steps that could begin and change something: those that found it, and why another did not.
+    async fn enter(&self, event: &Envelope, incident: &Incident, now: Timestamp) -> Result<(BTreeSet<StepId>, Option<Refusal>), LogError> {
+        let (mut room, mut refused) = (BTreeSet::new(), None);
+        let Some(plan) = &incident.plan else { return Ok((room, None)) };
+        for step in wanting_room(incident, &self.worker.rules(), now) {
+            let holder = holder(&plan.id, &step.id);
+            match self.ledgers.enter(&event.cluster, &step.change, &holder, now).await? {
+                Ok(()) => {
+                    room.insert(step.id.clone());
+                }
+                Err(full) => refused = Some(full),
+            }
+        }
+        Ok((room, refused))
+    }
+
+    /// An attempt that is over changes nothing any more.
+    async fn leave(&self, event: &Envelope, incident: &Incident, attempt: &Attempt) -> Result<(), LogError> {
+        let step = incident.plan.as_ref().and_then(|plan| plan.step(&attempt.step));
+        if let Some(step) = step.filter(|step| attempt.direction == Direction::Forward && step.change.mutates()) {
+            let holder = holder(&attempt.plan, &attempt.step);
+            self.ledgers.leave(&event.cluster, &step.change, &holder).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives back what the ended workflow held.
+    async fn release(&self, event: &Envelope, incident: &Incident, id: &PlanId) -> Result<(), LogError> {
+        if let Some(plan) = incident.plan.as_ref().filter(|plan| plan.id == *id) {
+            return self.release_plan(event, plan).await;
+        }
+        // The incident has a newer plan by now, so the log is asked.
+        let log = self.worker.kit.log.read(&event.cluster, &event.incident).await?;
+        let plan = log.iter().find_map(|recorded| match &recorded.envelope.event {
+            Event::PlanProposed { plan } if plan.id == *id => Some(&**plan),
+            _ => None,
+        });
+        match plan {
+            Some(plan) => self.release_plan(event, plan).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn release_plan(&self, event: &Envelope, plan: &Plan) -> Result<(), LogError> {
+        let changes = || plan.steps.iter().map(|step| &step.change);
+        for target in changes().flat_map(Change::lease_targets) {
+            self.worker
+                .leases
+                .release(&target.lease_key(&event.cluster), plan.id.as_str())
+                .await?;
+        }
+        self.ledgers.leave_all(&event.cluster, changes(), plan.id.as_str()).await?;
+        Ok(())
+    }
+}
+
+/// Whether an effect that must not stay may be due because of this event.
+fn may_end_an_effect(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::PlanProposed { .. }
+            | Event::ExpirySet { .. }
+            | Event::WorkflowFinished { .. }
+            | Event::VerificationPassed { .. }
+            | Event::IncidentResolved { .. }
+            | Event::IncidentMerged { .. }
+            | Event::IncidentCancelled { .. }
+            | Event::IncidentEscalated { .. }
+    )
+}
+
+/// The name under which a step counts in the ledgers.
+fn holder(plan: &PlanId, step: &StepId) -> String {
+    format!("{plan}/{step}")
+}
+
+/// A full scope is waited for: the step has not begun, so nothing has to be told or undone.
+fn wait_for(full: &Refusal, now: Timestamp) -> Again {
+    let (after, reason) = match &full.why {
+        Full::Busy => (BUSY_PAUSE, format!("as many steps as allowed change {} now", full.scope)),
+        Full::Spent { until } => (
+            Duration::try_from(until.duration_since(now))
+                .unwrap_or(BUSY_PAUSE)
+                .min(LONGEST_PAUSE),
+            format!("the changes that {} allows in an hour are used up until {until}", full.scope),
+        ),
+    };
+    tracing::warn!(reason, "a step waits");
+    (after, reason)
+}
+
+/// Consumes messages without a cluster to work on: keeps them for a process that has one.
+pub struct NoCluster;
+
+#[async_trait]
+impl Handler for NoCluster {
+    async fn handle(&self, _event: &Envelope, _delivery: u32) -> Verdict {
+        later("this executor has no cluster".into())
+    }
+}
