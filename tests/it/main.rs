@@ -4,9 +4,11 @@
 
 mod bad_days;
 mod cast;
+mod change_requests;
 mod crash_points;
 mod drift;
 mod drill_command;
+mod memory_limits;
 mod one_trace;
 mod role_kills;
 mod scaled_out;

@@ -2,9 +2,11 @@
 //!
 //! - [`Scenario`]: objects with their past, behaviours, alert rules, traces
 //! - [`behaviour`]: what healthy containers do
+//! - [`admission`]: what is not let into the cluster
 //! - [`fault`]: what goes wrong, and in which pods
 //! - `check`: what must hold before a scenario may start
 
+pub mod admission;
 pub mod behaviour;
 mod check;
 pub(crate) mod definitions;
@@ -28,6 +30,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("cascading-failure", include_str!("../../scenarios/cascading-failure.yaml")),
     ("redis-storm", include_str!("../../scenarios/redis-storm.yaml")),
     ("db-deadlock", include_str!("../../scenarios/db-deadlock.yaml")),
+    ("slow-release", include_str!("../../scenarios/slow-release.yaml")),
+    ("gateway-503", include_str!("../../scenarios/gateway-503.yaml")),
 ];
 
 /// Why a scenario cannot be used.
@@ -109,6 +113,9 @@ pub struct Scenario {
     /// Nodes that fail.
     #[serde(default)]
     pub node_failures: Vec<fault::NodeFailure>,
+    /// Policies that refuse objects, in dry runs too.
+    #[serde(default)]
+    pub admission: Vec<admission::Admission>,
     /// Labels by which alerts are grouped into notifications (default `alertname` and `namespace`).
     #[serde(default = "usual_groups")]
     pub group_by: Vec<String>,
