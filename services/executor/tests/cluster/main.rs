@@ -10,4 +10,5 @@ mod actions;
 mod drift;
 mod objects;
 mod once;
+mod room;
 mod story;
