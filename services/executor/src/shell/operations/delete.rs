@@ -21,6 +21,7 @@ impl Run<'_> {
         if self.is_gone(target).await? {
             self.know(Effect::Applied);
         } else {
+            self.know(Effect::None);
             self.permitted_with(leases).await?;
             self.know(Effect::Unknown);
             match self.worker.cluster.delete(target, false).await {
