@@ -16,7 +16,6 @@ use crate::{
         calls::Outside,
         engine::{Engine, KINDS, NoCluster},
         kubernetes::Cluster,
-        limits::Ledgers,
         prepare::Service,
         worker::Worker,
     },
@@ -41,10 +40,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         Some(cluster) => Arc::new(Engine {
             worker: Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
                 .await
-                .context("cannot open leases and artifacts")?,
-            ledgers: Ledgers::open(&kit.bus, config.cluster_limits(), config.namespace_limits())
-                .await
-                .context("cannot open the limits")?,
+                .context("cannot open leases, limits and artifacts")?,
         }),
         None => Arc::new(NoCluster),
     };

@@ -87,19 +87,21 @@ pub fn in_hand(incident: &Incident, me: &WorkerId) -> Vec<Attempt> {
     run.steps.iter().filter_map(mine).collect()
 }
 
-/// What an earlier handling of the same event began and did not bring to an end: it is dead, or taken for dead.
+/// What an earlier handling of the same event began and did not bring to an end: it is dead, or taken for dead. Who had an
+/// attempt and lost it does not take it back, so of several that live the latest keeps it.
 fn take_over<'a>(plan: &'a Plan, run: &'a Run, hand: Hand<'a>) -> impl Iterator<Item = Event> + 'a {
     plan.steps.iter().filter_map(move |step| {
-        let state = run.steps.get(&step.id).filter(|state| state.cause.as_ref() == Some(hand.cause))?;
+        let state = run.steps.get(&step.id)?;
+        if state.cause.as_ref() != Some(hand.cause) || state.workers.contains(hand.worker) {
+            return None;
+        }
         match &state.state {
-            StepState::Running { worker } if worker != hand.worker => Some(started(plan, step, Direction::Forward, state.attempts, hand)),
-            StepState::Undoing { worker } if worker != hand.worker => Some(started(plan, step, Direction::Undo, state.undo_attempts, hand)),
+            StepState::Running { .. } => Some(started(plan, step, Direction::Forward, state.attempts, hand)),
+            StepState::Undoing { .. } => Some(started(plan, step, Direction::Undo, state.undo_attempts, hand)),
             StepState::Waiting
-            | StepState::Running { .. }
             | StepState::Succeeded
             | StepState::Failed { .. }
             | StepState::Skipped
-            | StepState::Undoing { .. }
             | StepState::Undone
             | StepState::UndoFailed { .. } => None,
         }
@@ -321,11 +323,7 @@ fn undo(plan: &Plan, run: &Run, rules: &Rules, stop: &Stop, latest: &StepId, han
             vec![started(plan, step, Direction::Undo, state.undo_attempts + 1, hand)]
         }
         // The effect of a step in one of these states cannot be undone: a person must look.
-        StepState::Waiting
-        | StepState::Running { .. }
-        | StepState::Skipped
-        | StepState::Undoing { .. }
-        | StepState::Undone => stuck(),
+        StepState::Waiting | StepState::Running { .. } | StepState::Skipped | StepState::Undoing { .. } | StepState::Undone => stuck(),
     }
 }
 

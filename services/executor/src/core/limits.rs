@@ -3,6 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use paramedic_domain::{
+    id::{StepId, WorkerId},
+    incident::Incident,
+    workflow::StepState,
+};
 use serde::{Deserialize, Serialize};
 
 /// The window in which changes are counted.
@@ -18,9 +23,12 @@ pub struct Limits {
 }
 
 /// Who is at work in a scope, and who was within the last hour.
+///
+/// A place is a step's, since the step goes on when its worker dies; it has an owner, so that a worker that leaves late does not
+/// take away what another one needs by now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
-    at_work: BTreeSet<String>,
+    at_work: BTreeMap<String, WorkerId>,
     begun: BTreeMap<String, Timestamp>,
 }
 
@@ -37,20 +45,20 @@ pub enum Full {
 }
 
 impl Ledger {
-    /// Lets a step begin, or finds that it has: whoever enters twice is counted once.
+    /// Makes a place for a step that is to begin, or finds that it has one: whoever enters twice is counted once.
     ///
     /// # Errors
     /// When a limit is reached.
-    pub fn enter(&mut self, holder: &str, limits: Limits, now: Timestamp) -> Result<(), Full> {
+    pub fn enter(&mut self, step: &str, worker: &WorkerId, limits: Limits, now: Timestamp) -> Result<(), Full> {
         self.begun.retain(|_, at| now.duration_since(*at) < WINDOW);
-        if self.at_work.contains(holder) {
+        if self.at_work.contains_key(step) {
             return Ok(());
         }
         if self.at_work.len() >= limits.at_once {
             return Err(Full::Busy);
         }
         if let Some(per_hour) = limits.per_hour
-            && !self.begun.contains_key(holder)
+            && !self.begun.contains_key(step)
             && self.begun.len() >= per_hour
         {
             let oldest = self.begun.values().min().copied().unwrap_or(now);
@@ -58,22 +66,56 @@ impl Ledger {
                 until: oldest.checked_add(WINDOW).unwrap_or(Timestamp::MAX),
             });
         }
-        self.at_work.insert(holder.to_owned());
-        self.begun.entry(holder.to_owned()).or_insert(now);
+        self.at_work.insert(step.to_owned(), worker.clone());
+        self.begun.entry(step.to_owned()).or_insert(now);
         Ok(())
     }
 
-    /// Takes a step out that is not at work any more; says whether it was.
-    pub fn leave(&mut self, holder: &str) -> bool {
-        self.at_work.remove(holder)
+    /// Makes the step's place that of the worker who has the step in hand, right before it changes something: only that one
+    /// can take it away again.
+    ///
+    /// # Errors
+    /// When the step has lost its place and a limit is reached.
+    pub fn own(&mut self, step: &str, worker: &WorkerId, limits: Limits, now: Timestamp) -> Result<(), Full> {
+        self.enter(step, worker, limits, now)?;
+        self.at_work.insert(step.to_owned(), worker.clone());
+        Ok(())
+    }
+
+    /// Takes out a step that is not at work any more, if its place is this worker's; says whether it was.
+    pub fn leave(&mut self, step: &str, worker: &WorkerId) -> bool {
+        let mine = self.at_work.get(step) == Some(worker);
+        if mine {
+            self.at_work.remove(step);
+        }
+        mine
+    }
+
+    /// Takes out the workflow's steps that are not at work, `kept` apart: what was made for them by workers that died before
+    /// they began. One that lives finds that its place is gone before it changes anything.
+    pub fn tidy(&mut self, plan: &str, kept: &BTreeSet<StepId>) {
+        self.at_work.retain(|step, _| match step.split_once('/') {
+            Some((owner, step)) if owner == plan => kept.iter().any(|kept| kept.as_str() == step),
+            Some(_) | None => true,
+        });
     }
 
     /// Takes out every step of a workflow that has ended.
     pub fn leave_all(&mut self, plan: &str) -> bool {
         let before = self.at_work.len();
-        self.at_work.retain(|holder| holder.split('/').next() != Some(plan));
+        self.at_work.retain(|step, _| step.split('/').next() != Some(plan));
         self.at_work.len() != before
     }
+}
+
+/// Steps that are at work forward.
+#[must_use]
+pub fn at_work(incident: &Incident) -> BTreeSet<StepId> {
+    let steps = incident.run.iter().flat_map(|run| &run.steps);
+    steps
+        .filter(|(_, run)| matches!(run.state, StepState::Running { .. }))
+        .map(|(id, _)| id.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -89,28 +131,43 @@ mod tests {
         per_hour: Some(3),
     };
 
+    fn worker(name: &str) -> WorkerId {
+        name.parse().unwrap()
+    }
+
     #[test]
     fn no_more_than_allowed_are_at_work_and_who_is_may_come_again() {
-        let mut ledger = Ledger::default();
-        ledger.enter("p/a", LIMITS, at(0)).unwrap();
-        ledger.enter("p/b", LIMITS, at(0)).unwrap();
-        assert_eq!(ledger.enter("q/a", LIMITS, at(0)), Err(Full::Busy));
-        assert_eq!(ledger.enter("p/a", LIMITS, at(1)), Ok(()));
-        assert!(ledger.leave("p/a") && !ledger.leave("p/a"));
-        assert_eq!(ledger.enter("q/a", LIMITS, at(1)), Ok(()));
+        let (mut ledger, w) = (Ledger::default(), worker("w"));
+        ledger.enter("p/a", &w, LIMITS, at(0)).unwrap();
+        ledger.enter("p/b", &w, LIMITS, at(0)).unwrap();
+        assert_eq!(ledger.enter("q/a", &w, LIMITS, at(0)), Err(Full::Busy));
+        assert_eq!(ledger.enter("p/a", &w, LIMITS, at(1)), Ok(()));
+        assert!(ledger.leave("p/a", &w) && !ledger.leave("p/a", &w));
+        assert_eq!(ledger.enter("q/a", &w, LIMITS, at(1)), Ok(()));
         assert!(ledger.leave_all("q"));
     }
 
     #[test]
     fn the_hour_is_counted_from_each_beginning() {
-        let mut ledger = Ledger::default();
-        for (minute, holder) in [(0, "p/a"), (10, "p/b"), (20, "p/c")] {
-            ledger.enter(holder, LIMITS, at(minute)).unwrap();
-            ledger.leave(holder);
+        let (mut ledger, w) = (Ledger::default(), worker("w"));
+        for (minute, step) in [(0, "p/a"), (10, "p/b"), (20, "p/c")] {
+            ledger.enter(step, &w, LIMITS, at(minute)).unwrap();
+            ledger.leave(step, &w);
         }
-        assert_eq!(ledger.enter("p/d", LIMITS, at(30)), Err(Full::Spent { until: at(60) }));
+        assert_eq!(ledger.enter("p/d", &w, LIMITS, at(30)), Err(Full::Spent { until: at(60) }));
         // A second attempt of a step is the same change.
-        assert_eq!(ledger.enter("p/c", LIMITS, at(30)), Ok(()));
-        assert_eq!(ledger.enter("p/d", LIMITS, at(61)), Ok(()));
+        assert_eq!(ledger.enter("p/c", &w, LIMITS, at(30)), Ok(()));
+        assert_eq!(ledger.enter("p/d", &w, LIMITS, at(61)), Ok(()));
+    }
+
+    #[test]
+    fn only_the_owner_of_a_place_takes_it_away() {
+        let (mut ledger, dead, alive) = (Ledger::default(), worker("dead"), worker("alive"));
+        ledger.enter("p/a", &dead, LIMITS, at(0)).unwrap();
+        ledger.enter("p/a", &alive, LIMITS, at(0)).unwrap();
+        assert!(!ledger.leave("p/a", &alive), "it only looked in");
+        ledger.own("p/a", &alive, LIMITS, at(0)).unwrap();
+        assert!(!ledger.leave("p/a", &dead), "it comes late");
+        assert!(ledger.leave("p/a", &alive));
     }
 }

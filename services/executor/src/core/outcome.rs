@@ -12,6 +12,19 @@ use crate::core::{
     permit::{Attempt, current},
 };
 
+/// What is known of the effect of an attempt before its worker has looked: nothing has happened, unless another worker had the
+/// attempt in hand before and may have gone as far as the change.
+#[must_use]
+pub fn known(incident: &Incident, attempt: &Attempt) -> Effect {
+    let mutates = current(incident, attempt).is_ok_and(|step| step.change.mutates());
+    let state = incident.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
+    if mutates && state.is_some_and(|state| state.workers.len() > 1) {
+        Effect::Unknown
+    } else {
+        Effect::None
+    }
+}
+
 /// The good end of the attempt.
 #[must_use]
 pub fn succeeded(incident: &Incident, attempt: &Attempt, summary: &str, artifacts: &[Artifact], now: Timestamp) -> Vec<Event> {

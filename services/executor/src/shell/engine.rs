@@ -1,6 +1,6 @@
 //! Keeps workflows going: whoever handles an event that lets steps begin runs them, and what follows from them.
 //!
-//! The handling of an event begins what may begin, and from then on each outcome and what it lets begin are one append. It
+//! The handling of an event begins what may begin, and from then on appends each outcome together with what it lets begin. It
 //! ends when nothing that it began is under way. If it dies, the event is delivered again and its attempts are taken over.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -23,13 +23,12 @@ use paramedic_domain::{
 
 use super::{
     crash::{self, Moment},
-    limits::{Ledgers, Refusal},
+    limits::{Placed, Refusal},
     worker::{Attempted, Worker, later},
 };
 use crate::core::{
     advance::{Hand, advance, in_hand, wake, wanting_room},
-    limits::Full,
-    permit::Attempt,
+    limits::{Full, at_work},
 };
 
 /// Events after which a workflow may need something that nobody at work on it brings about.
@@ -61,7 +60,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Runs workflows.
 pub struct Engine {
     pub(crate) worker: Worker,
-    pub(crate) ledgers: Ledgers,
 }
 
 /// A time to look again, and why.
@@ -104,6 +102,8 @@ impl Engine {
         let mut under_way = FuturesUnordered::new();
         let mut ended: Option<Attempted> = None;
         loop {
+            // What becomes due between this moment and the decision is looked at again rather than missed.
+            let asked = clock.now();
             let (incident, refused) = self.advance(event, &me, ended.take()).await?;
             let mine = in_hand(&incident, &me);
             for attempt in &mine {
@@ -112,8 +112,8 @@ impl Engine {
                 }
             }
             let now = clock.now();
-            let due = wake(&incident, &event.event, &rules, now).map(|due| {
-                let after = Duration::try_from(due.duration_since(now)).unwrap_or(Duration::from_secs(1));
+            let due = wake(&incident, &event.event, &rules, asked).map(|due| {
+                let after = Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO);
                 (after, "the workflow is looked at again then".to_owned())
             });
             let again = [due, refused.map(|refused| wait_for(&refused, now))]
@@ -173,27 +173,47 @@ impl Engine {
             .await?;
         if let Some(attempt) = ended.map(Attempted::into_attempt) {
             crash::point(&attempt.step, Moment::BeforeAck);
-            self.leave(event, &incident, &attempt).await?;
+            if attempt.direction == Direction::Forward {
+                self.leave(event, &incident, &attempt.step, me).await?;
+            }
         }
         if draining {
             return Ok((incident, None));
         }
         let now = self.worker.kit.clock.now();
-        let (room, refused) = self.enter(event, &incident, now).await?;
+        let (room, refused) = self.enter(event, &incident, me, now).await?;
         if room.is_empty() {
             return Ok((incident, refused));
         }
         let incident = self.worker.append(event, |incident, now| begin(incident, &room, now)).await?;
+        // What was not begun after all, because somebody said something meanwhile, needs no room.
+        let mine = in_hand(&incident, me);
+        for step in room.iter().filter(|step| !mine.iter().any(|attempt| attempt.step == **step)) {
+            self.leave(event, &incident, step, me).await?;
+        }
         Ok((incident, refused))
     }
 
     /// Makes room for the steps that could begin and change something: those that found it, and why another did not.
-    async fn enter(&self, event: &Envelope, incident: &Incident, now: Timestamp) -> Result<(BTreeSet<StepId>, Option<Refusal>), LogError> {
+    async fn enter(
+        &self,
+        event: &Envelope,
+        incident: &Incident,
+        me: &WorkerId,
+        now: Timestamp,
+    ) -> Result<(BTreeSet<StepId>, Option<Refusal>), LogError> {
         let (mut room, mut refused) = (BTreeSet::new(), None);
         let Some(plan) = &incident.plan else { return Ok((room, None)) };
+        let mut kept = at_work(incident);
         for step in wanting_room(incident, &self.worker.rules(), now) {
-            let holder = holder(&plan.id, &step.id);
-            match self.ledgers.enter(&event.cluster, &step.change, &holder, now).await? {
+            kept.insert(step.id.clone());
+            let placed = Placed {
+                plan: &plan.id,
+                step: &step.id,
+                change: &step.change,
+                worker: me,
+            };
+            match self.worker.ledgers.enter(&event.cluster, placed, &kept, now).await? {
                 Ok(()) => {
                     room.insert(step.id.clone());
                 }
@@ -203,14 +223,18 @@ impl Engine {
         Ok((room, refused))
     }
 
-    /// An attempt that is over changes nothing any more.
-    async fn leave(&self, event: &Envelope, incident: &Incident, attempt: &Attempt) -> Result<(), LogError> {
-        let step = incident.plan.as_ref().and_then(|plan| plan.step(&attempt.step));
-        if let Some(step) = step.filter(|step| attempt.direction == Direction::Forward && step.change.mutates()) {
-            let holder = holder(&attempt.plan, &attempt.step);
-            self.ledgers.leave(&event.cluster, &step.change, &holder).await?;
-        }
-        Ok(())
+    /// The step changes nothing in this handling's name any more.
+    async fn leave(&self, event: &Envelope, incident: &Incident, step: &StepId, me: &WorkerId) -> Result<(), LogError> {
+        let Some((plan, step)) = incident.plan.as_ref().and_then(|plan| Some((plan, plan.step(step)?))) else {
+            return Ok(());
+        };
+        let placed = Placed {
+            plan: &plan.id,
+            step: &step.id,
+            change: &step.change,
+            worker: me,
+        };
+        Ok(self.worker.ledgers.leave(&event.cluster, placed).await?)
     }
 
     /// Gives back what the ended workflow held.
@@ -238,7 +262,7 @@ impl Engine {
                 .release(&target.lease_key(&event.cluster), plan.id.as_str())
                 .await?;
         }
-        self.ledgers.leave_all(&event.cluster, changes(), plan.id.as_str()).await?;
+        self.worker.ledgers.leave_all(&event.cluster, changes(), plan.id.as_str()).await?;
         Ok(())
     }
 }
@@ -256,11 +280,6 @@ fn may_end_an_effect(event: &Event) -> bool {
             | Event::IncidentCancelled { .. }
             | Event::IncidentEscalated { .. }
     )
-}
-
-/// The name under which a step counts in the ledgers.
-fn holder(plan: &PlanId, step: &StepId) -> String {
-    format!("{plan}/{step}")
 }
 
 /// A full scope is waited for: the step has not begun, so nothing has to be told or undone.

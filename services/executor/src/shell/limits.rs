@@ -1,11 +1,14 @@
 //! The ledgers of who is changing what, shared by every executor of the bus.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use paramedic_bus::{Error, Kv, SharedBus, streams};
-use paramedic_domain::{change::Change, id::ClusterId};
+use paramedic_domain::{
+    change::Change,
+    id::{ClusterId, PlanId, StepId, WorkerId},
+};
 
 use crate::core::limits::{Full, Ledger, Limits};
 
@@ -15,6 +18,22 @@ pub(crate) struct Ledgers {
     bucket: Arc<dyn Kv>,
     cluster: Limits,
     namespace: Limits,
+}
+
+/// A step and who has it in hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    pub(crate) plan: &'a PlanId,
+    pub(crate) step: &'a StepId,
+    pub(crate) change: &'a Change,
+    pub(crate) worker: &'a WorkerId,
+}
+
+impl Placed<'_> {
+    /// The name under which the step counts.
+    fn holder(&self) -> String {
+        format!("{}/{}", self.plan, self.step)
+    }
 }
 
 /// A scope that is full.
@@ -33,20 +52,49 @@ impl Ledgers {
         })
     }
 
-    /// Enters a step in every scope that its change touches. A scope that is full lets go of those entered before.
+    /// Makes a place for a step in every scope that its change touches. A scope that is full gives back those made before.
+    /// Of the other steps of its workflow only those `kept` still have theirs.
     pub(crate) async fn enter(
         &self,
         cluster: &ClusterId,
-        change: &Change,
-        holder: &str,
+        step: Placed<'_>,
+        kept: &BTreeSet<StepId>,
         now: Timestamp,
     ) -> Result<Result<(), Refusal>, Error> {
-        let scopes = self.scopes(cluster, change);
+        let enter = |ledger: &mut Ledger, limits| {
+            ledger.tidy(step.plan.as_str(), kept);
+            ledger.enter(&step.holder(), step.worker, limits, now)
+        };
+        self.make(cluster, step, enter).await
+    }
+
+    /// Makes sure right before a change that its step has its place everywhere and that it is this worker's. `kept` as above.
+    pub(crate) async fn own(
+        &self,
+        cluster: &ClusterId,
+        step: Placed<'_>,
+        kept: &BTreeSet<StepId>,
+        now: Timestamp,
+    ) -> Result<Result<(), Refusal>, Error> {
+        let own = |ledger: &mut Ledger, limits| {
+            ledger.tidy(step.plan.as_str(), kept);
+            ledger.own(&step.holder(), step.worker, limits, now)
+        };
+        self.make(cluster, step, own).await
+    }
+
+    async fn make(
+        &self,
+        cluster: &ClusterId,
+        step: Placed<'_>,
+        make: impl Fn(&mut Ledger, Limits) -> Result<(), Full>,
+    ) -> Result<Result<(), Refusal>, Error> {
+        let scopes = self.scopes(cluster, step.change);
         for (index, (key, limits)) in scopes.iter().enumerate() {
-            let entered = self.edit(key, |ledger| (ledger.enter(holder, *limits, now), true)).await?;
-            if let Err(why) = entered {
+            let made = self.edit(key, |ledger| (make(ledger, *limits), true)).await?;
+            if let Err(why) = made {
                 for (key, _) in &scopes[..index] {
-                    self.edit(key, |ledger| ((), ledger.leave(holder))).await?;
+                    self.edit(key, |ledger| ((), ledger.leave(&step.holder(), step.worker))).await?;
                 }
                 return Ok(Err(Refusal {
                     scope: key.replace('/', " "),
@@ -57,10 +105,10 @@ impl Ledgers {
         Ok(Ok(()))
     }
 
-    /// The step is not at work any more.
-    pub(crate) async fn leave(&self, cluster: &ClusterId, change: &Change, holder: &str) -> Result<(), Error> {
-        for (key, _) in self.scopes(cluster, change) {
-            self.edit(&key, |ledger| ((), ledger.leave(holder))).await?;
+    /// The step is not at work any more, as far as this worker knows.
+    pub(crate) async fn leave(&self, cluster: &ClusterId, step: Placed<'_>) -> Result<(), Error> {
+        for (key, _) in self.scopes(cluster, step.change) {
+            self.edit(&key, |ledger| ((), ledger.leave(&step.holder(), step.worker))).await?;
         }
         Ok(())
     }

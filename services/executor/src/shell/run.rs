@@ -18,10 +18,11 @@ use paramedic_domain::{
     plan::Step,
 };
 
-use super::{failure::Halt, observe::Reported, worker::Worker};
+use super::{failure::Halt, limits::Placed, observe::Reported, worker::Worker};
 use crate::{
     core::{
         expiry,
+        limits::at_work,
         permit::{Attempt, Denied, permit},
     },
     metrics,
@@ -213,8 +214,35 @@ impl Run<'_> {
         Ok(leases)
     }
 
-    /// The last question before anything is changed, asked of the log as it is now.
+    /// The last question before anything is changed, asked of the log as it is now. A step that has lost its place waits until
+    /// there is room again.
     pub(crate) async fn permitted(&self, leases: &[Lease]) -> Result<(), Halt> {
+        loop {
+            let incident = self.allowed(leases).await?;
+            if self.purpose == Purpose::Expiry || self.attempt.direction == Direction::Undo {
+                return Ok(());
+            }
+            let placed = Placed {
+                plan: &self.attempt.plan,
+                step: &self.step.id,
+                change: &self.step.change,
+                worker: &self.attempt.worker,
+            };
+            let now = self.worker.kit.clock.now();
+            match self
+                .worker
+                .ledgers
+                .own(&self.event.cluster, placed, &at_work(&incident), now)
+                .await?
+            {
+                Ok(()) => return Ok(()),
+                Err(full) => self.progress(&format!("waits for room: {} is full", full.scope)).await?,
+            }
+            self.pause().await;
+        }
+    }
+
+    async fn allowed(&self, leases: &[Lease]) -> Result<Incident, Halt> {
         let mut held = !leases.is_empty();
         for lease in leases {
             held &= self.worker.leases.still_held(lease).await?;
@@ -222,14 +250,14 @@ impl Run<'_> {
         let incident = self.worker.kit.log.load(&self.event.cluster, &self.event.incident).await?;
         if self.purpose == Purpose::Expiry {
             return if held || self.step.change.lease_targets().is_empty() {
-                self.permitted_to_expire(&incident)
+                self.permitted_to_expire(&incident).map(|()| incident)
             } else {
                 Err(Halt::denied(&Denied::NoLease, self.effect()))
             };
         }
         let now = self.worker.kit.clock.now();
         match permit(&incident, self.attempt, &self.worker.rules(), held, now) {
-            Ok(step) if step.change == self.step.change => Ok(()),
+            Ok(step) if step.change == self.step.change => Ok(incident),
             Ok(_) => Err(Halt::Abandoned("the plan changed".into())),
             Err(denied) => {
                 metrics::refusal("permit");

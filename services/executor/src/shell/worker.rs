@@ -21,6 +21,7 @@ use super::{
     calls::Outside,
     failure::{Failure, Halt},
     kubernetes::Cluster,
+    limits::Ledgers,
     run::{Purpose, Report, Run},
 };
 use crate::{
@@ -43,21 +44,24 @@ pub struct Worker {
     pub(crate) cluster: Cluster,
     pub(crate) catalogue: Catalogue,
     pub(crate) leases: Leases,
+    pub(crate) ledgers: Ledgers,
     pub(crate) outside: Outside,
     pub(crate) blobs: Arc<dyn Blobs>,
     id: WorkerId,
-    hands: AtomicU64,
+    /// Events handled so far.
+    events: AtomicU64,
 }
 
 /// An attempt that has ended, and how.
-pub(crate) struct Attempted {
+pub struct Attempted {
     attempt: Attempt,
     ended: Result<Report, Halt>,
 }
 
 impl Attempted {
     /// What the log has to say of it; nothing if the attempt is somebody else's by now.
-    pub(crate) fn events(&self, incident: &Incident, now: Timestamp) -> Vec<Event> {
+    #[must_use]
+    pub fn events(&self, incident: &Incident, now: Timestamp) -> Vec<Event> {
         match &self.ended {
             Ok(report) => outcome::succeeded(incident, &self.attempt, &report.summary, &report.artifacts, now),
             Err(Halt::Failed(Failure { kind, effect, message })) => outcome::failed(incident, &self.attempt, *kind, *effect, message),
@@ -84,6 +88,7 @@ impl Worker {
     ) -> Result<Self, paramedic_bus::Error> {
         Ok(Self {
             leases: Leases::open(&kit.bus).await?,
+            ledgers: Ledgers::open(&kit.bus, config.cluster_limits(), config.namespace_limits()).await?,
             blobs: kit.bus.blobs(streams::ARTIFACTS).await?,
             outside: Outside::new(&config),
             kit,
@@ -91,7 +96,7 @@ impl Worker {
             cluster,
             catalogue,
             id,
-            hands: AtomicU64::new(1),
+            events: AtomicU64::new(0),
         })
     }
 
@@ -99,18 +104,17 @@ impl Worker {
         self.config.rules(self.kit.cluster.mode)
     }
 
-    /// A name for one handling of one event: of two handlings of the same event, even in one process, the later one's attempts
-    /// are told from the earlier one's.
-    pub(crate) fn hand(&self) -> WorkerId {
-        let number = self.hands.fetch_add(1, Ordering::Relaxed);
-        format!("{}-{number}", self.id).parse().unwrap_or_else(|_| self.id.clone())
+    /// A name for the handling of one event: the same event in the same process again, because a sign of life was lost, is in
+    /// other hands and takes over.
+    pub fn hand(&self) -> WorkerId {
+        self.id.at(self.events.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Makes an attempt whose start is in the log. The outcome is for the caller to append.
     ///
     /// # Errors
     /// When the bus failed, so that nothing can be appended.
-    pub(crate) async fn attempt(&self, event: &Envelope, incident: Arc<Incident>, attempt: Attempt) -> Result<Attempted, LogError> {
+    pub async fn attempt(&self, event: &Envelope, incident: Arc<Incident>, attempt: Attempt) -> Result<Attempted, LogError> {
         let span = tracing::info_span!("step", step = %attempt.step, direction = ?attempt.direction, attempt = attempt.number);
         let ended = self.make(event, &incident, &attempt).instrument(span).await;
         match ended {
@@ -124,6 +128,7 @@ impl Worker {
         let state = incident.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
         let started = state.and_then(|state| state.began).unwrap_or(event.time);
         let run = Run::new(self, event, incident, attempt, step, started, Purpose::Workflow);
+        run.know(outcome::known(incident, attempt));
         let began = self.kit.clock.now();
         let ended = run.to_the_deadline().await;
         let seconds = self.kit.clock.now().duration_since(began).as_secs_f64();
@@ -139,6 +144,8 @@ impl Worker {
             Err(Halt::Abandoned(why)) => {
                 metrics::refusal("stale");
                 tracing::info!(why, "left to another worker");
+                let incident = self.kit.log.load(&event.cluster, &event.incident).await?;
+                self.release_if_over(event, &incident, attempt, step).await?;
             }
             Err(Halt::Bus(problem)) => tracing::warn!(problem, "the bus failed; the attempt is taken over when it is back"),
         }
@@ -157,19 +164,25 @@ impl Worker {
         let run = Run::new(self, event, &incident, attempt, step, self.kit.clock.now(), Purpose::Expiry);
         run.permitted_to_expire(&incident)?;
         let ended = run.to_the_deadline().await;
-        // The workflow gives its leases back when it ends; what ends after it does so itself.
-        let over = incident
-            .run
-            .as_ref()
-            .is_none_or(|run| run.ended.is_some() || incident.plan.as_ref().is_none_or(|plan| plan.id != attempt.plan));
-        if over {
-            for target in step.change.lease_targets() {
-                self.leases
-                    .release(&target.lease_key(&event.cluster), attempt.plan.as_str())
-                    .await?;
-            }
-        }
+        let incident = self.kit.log.load(&event.cluster, &event.incident).await?;
+        self.release_if_over(event, &incident, attempt, step).await?;
         ended.map(|report| report.summary)
+    }
+
+    /// Gives back the step's leases if its workflow is over. The workflow did so itself when it ended; who took one after that,
+    /// because it was too late or puts back what must not stay, is not waited for.
+    async fn release_if_over(&self, event: &Envelope, incident: &Incident, attempt: &Attempt, step: &Step) -> Result<(), LogError> {
+        let of_plan = incident.plan.as_ref().is_some_and(|plan| plan.id == attempt.plan);
+        let runs = of_plan && incident.run.as_ref().is_some_and(|run| run.ended.is_none());
+        if runs {
+            return Ok(());
+        }
+        for target in step.change.lease_targets() {
+            self.leases
+                .release(&target.lease_key(&event.cluster), attempt.plan.as_str())
+                .await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn append(

@@ -11,4 +11,5 @@ mod drift;
 mod every;
 mod once;
 mod prepared;
+mod room;
 mod seven_steps;

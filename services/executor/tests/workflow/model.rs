@@ -1,35 +1,45 @@
 //! The model: a log, an at-least-once queue, workers that may die between any two effects, a cluster with marks.
 
+mod attempt;
 mod broken;
+mod cluster;
+mod gates;
+mod hand;
 mod plan;
-mod worker;
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
-    approval::{Channel, Decision, GateState},
+    approval::GateState,
     digest::Digest,
     envelope::Recorded,
-    event::{Direction, Event},
-    id::{GateId, StepId},
+    event::Event,
+    id::{EventId, GateId, StepId, WorkerId},
     incident::Incident,
-    workflow::{RollbackState, StepState},
+    workflow::{RollbackState, StepRun, StepState},
 };
-use paramedic_executor::core::{
-    advance::{advance, wake},
-    control::{Command, decide},
-    rules::Rules,
+use paramedic_executor::{
+    core::{
+        advance::wake,
+        control::{Command, decide},
+        rules::Rules,
+    },
+    shell::engine::KINDS,
 };
 
-use self::worker::{Cluster, Worker};
-use crate::strategy::{Answer, GateStory, Story, Word};
+use self::{
+    cluster::Cluster,
+    hand::{Around, Hand, Move},
+};
+use crate::strategy::{Answer, Story, Word};
 
-/// A work item or a call to advance; delivered at least once, in any order.
+/// An event that the engine is given to handle: at least once, in any order.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Message {
-    Advance,
-    Work { step: StepId, direction: Direction, attempt: u32 },
+pub(crate) struct Message {
+    pub(crate) id: EventId,
+    /// Where it is in the log.
+    at: usize,
 }
 
 pub(crate) struct Model {
@@ -39,10 +49,17 @@ pub(crate) struct Model {
     rules: Rules,
     now: Timestamp,
     queue: Vec<Message>,
-    workers: Vec<Worker>,
-    next_worker: u32,
+    /// Messages that wait for a time.
+    sleeping: Vec<(Timestamp, Message)>,
+    hands: Vec<Hand>,
+    processes: [WorkerId; 2],
+    deliveries: u64,
     cluster: Cluster,
     crashes: u32,
+    /// Strangers took leases or room.
+    disturbed: bool,
+    /// Decided gates that a late word opened or closed again.
+    reopened: Vec<String>,
 }
 
 impl Model {
@@ -58,10 +75,14 @@ impl Model {
             },
             now,
             queue: Vec::new(),
-            workers: Vec::new(),
-            next_worker: 0,
-            cluster: Cluster::default(),
+            sleeping: Vec::new(),
+            hands: Vec::new(),
+            processes: [process(0), process(1)],
+            deliveries: 0,
+            cluster: Cluster::new(story.room),
             crashes: 0,
+            disturbed: false,
+            reopened: Vec::new(),
         };
         for event in plan::prologue(story, now) {
             model.append(event);
@@ -69,75 +90,93 @@ impl Model {
         model
     }
 
+    /// Appends what a person or another service decided.
     pub(crate) fn append(&mut self, event: Event) {
-        let advances = matches!(
-            event,
-            Event::PlanProposed { .. }
-                | Event::ApprovalGranted { .. }
-                | Event::ApprovalDenied { .. }
-                | Event::ApprovalExpired { .. }
-                | Event::StepSucceeded { .. }
-                | Event::StepFailed { .. }
-                | Event::StepUndone { .. }
-                | Event::StepSkipped { .. }
-                | Event::WorkflowResumed { .. }
-                | Event::WorkflowCancelled { .. }
-                | Event::RollbackAsked { .. }
-                | Event::RollbackDecided { .. }
-                | Event::PlanRevised { .. }
-                | Event::IncidentCancelled { .. }
-        );
-        if let Event::StepScheduled {
-            step, direction, attempt, ..
-        } = &event
-        {
-            self.queue.push(Message::Work {
-                step: step.clone(),
-                direction: *direction,
-                attempt: *attempt,
+        self.append_for(event, None);
+    }
+
+    fn append_for(&mut self, event: Event, cause: Option<&EventId>) {
+        let handled = KINDS.contains(&event.kind());
+        let envelope = self.incident.next_envelope(event, self.now, cause.cloned());
+        if handled {
+            self.queue.push(Message {
+                id: envelope.id.clone(),
+                at: self.log.len(),
             });
         }
-        if advances {
-            self.queue.push(Message::Advance);
-        }
-        let envelope = self.incident.next_envelope(event, self.now, None);
         // What the chain needs is a digest that differs; encoding every event would only cost time here.
         let digest = Digest::of(&envelope.seq.to_be_bytes());
         let recorded = Recorded { envelope, digest };
         self.incident.apply(&recorded).expect("the model appends in order");
         self.log.push(recorded);
+        let at_work = |run: &StepRun| matches!(run.state, StepState::Running { .. });
+        let at_once = self
+            .incident
+            .run
+            .iter()
+            .flat_map(|run| run.steps.values())
+            .filter(|run| at_work(run))
+            .count();
+        if at_once > self.rules.parallel_steps {
+            let limit = self.rules.parallel_steps;
+            self.cluster
+                .unpermitted
+                .push(format!("{at_once} steps were with the workers at once, {limit} may be"));
+        }
     }
 
     /// One random move.
     pub(crate) fn step(&mut self, choice: u16) {
         self.now += SignedDuration::from_secs(i64::from(choice % 7));
-        let pick = usize::from(choice / 8);
-        match choice % 8 {
+        let pick = usize::from(choice / 10);
+        self.wake_up();
+        match choice % 10 {
             0 | 1 if !self.queue.is_empty() => {
                 let message = self.queue.remove(pick % self.queue.len());
                 self.deliver(message);
             }
             // The same message twice: an ack was lost.
-            2 if !self.queue.is_empty() => {
+            2 if !self.queue.is_empty() && !self.crowded() => {
                 let message = self.queue[pick % self.queue.len()].clone();
                 self.deliver(message);
             }
-            3..=5 if !self.workers.is_empty() => self.run_worker(pick),
-            // Kill -9: what the worker held is delivered again.
-            6 if !self.workers.is_empty() && self.crashes < 20 => {
-                self.crashes += 1;
-                let worker = self.workers.remove(pick % self.workers.len());
-                self.queue.push(worker.message);
-            }
-            // A message is taken for lost although its worker lives: two workers hold it.
-            7 if !self.workers.is_empty() && pick.is_multiple_of(3) => {
-                let message = self.workers[pick % self.workers.len()].message.clone();
+            3..=5 if !self.hands.is_empty() => self.move_hand(pick),
+            6 if self.crashes < 20 => self.crash(pick),
+            // A message is taken for lost although its handling lives: two hands hold it.
+            7 if !self.hands.is_empty() && !self.crowded() && pick.is_multiple_of(3) => {
+                let message = self.hands[pick % self.hands.len()].message.clone();
                 self.queue.push(message);
             }
+            // Another workflow comes or goes.
+            8 => {
+                self.disturbed = true;
+                if pick.is_multiple_of(2) {
+                    self.cluster.disturb_lease(pick / 2);
+                } else {
+                    self.cluster.disturb_room(pick / 2, self.now);
+                }
+            }
+            // Somebody repeats a decision, or comes late with another.
+            9 => self.decide_late(pick),
             // People: gates, answers, and words on the workflow.
             _ if pick.is_multiple_of(4) => self.say(pick / 4),
             _ => self.decide_gate(pick),
         }
+    }
+
+    /// So many copies are about already that further ones only cost time.
+    fn crowded(&self) -> bool {
+        self.queue.len() + self.hands.len() + self.sleeping.len() > 20
+    }
+
+    /// Kill -9: what the process had in hand is delivered again, and another one starts.
+    fn crash(&mut self, pick: usize) {
+        let dead = pick % self.processes.len();
+        self.crashes += 1;
+        let (lost, left): (Vec<Hand>, Vec<Hand>) = std::mem::take(&mut self.hands).into_iter().partition(|hand| hand.process == dead);
+        self.hands = left;
+        self.queue.extend(lost.into_iter().map(|hand| hand.message));
+        self.processes[dead] = process(self.crashes + 1);
     }
 
     /// Somebody says one of the words that are left, or answers what is asked.
@@ -156,7 +195,12 @@ impl Model {
             Word::Cancel => self.command(&Command::Cancel, by),
             Word::Skip(step) => self.command(&Command::Skip(plan::step_id(step)), by),
             Word::Revise => {
-                if let Some(plan) = self.incident.plan.as_ref().filter(|_| !self.ended() && self.incident.end.is_none()) {
+                if let Some(plan) = self
+                    .incident
+                    .plan
+                    .as_ref()
+                    .filter(|_| !self.ended() && self.incident.end.is_none() && self.incident.revision.is_none())
+                {
                     let event = Event::PlanRevised {
                         plan: plan.id.clone(),
                         option: 0,
@@ -190,31 +234,27 @@ impl Model {
 
     /// Until nothing moves any more: fair delivery, everybody answers.
     pub(crate) fn settle(&mut self) {
-        for _ in 0..2_000 {
+        self.cluster.calm();
+        for turn in 0..10_000 {
             self.now += SignedDuration::from_secs(1);
+            self.wake_up();
             if let Some(message) = self.queue.pop() {
                 self.deliver(message);
-            } else if !self.workers.is_empty() {
-                self.run_worker(0);
+            } else if !self.hands.is_empty() {
+                self.move_hand(turn);
             } else if self.ended() {
                 return;
-            } else if let Some(due) = self.due() {
-                self.now = due;
-                self.deliver(Message::Advance);
             } else {
-                // Whoever paused it comes back; whoever is asked answers, or the question expires.
-                self.command(&Command::Resume, "bob@example.com");
-                self.answer();
-                for gate in 0..self.story.gates.len() {
-                    self.decide_gate(gate);
-                }
-                self.deliver(Message::Advance);
+                self.wait();
             }
         }
     }
 
-    /// The next moment at which a message that waits comes again, or a person answers before that.
-    fn due(&mut self) -> Option<Timestamp> {
+    /// Nothing is under way: people say what they are asked, or the time of a message comes.
+    fn wait(&mut self) {
+        let before = self.log.len();
+        // Whoever paused it comes back; whoever is asked answers, or the question expires.
+        self.command(&Command::Resume, "bob@example.com");
         if self
             .incident
             .run
@@ -223,12 +263,28 @@ impl Model {
         {
             self.answer();
         }
-        self.log
-            .iter()
-            .filter_map(|recorded| wake(&self.incident, &recorded.envelope.event, &self.rules, self.now))
-            .min()
-            // A deadline or a question is not waited for while people still have something to say.
-            .filter(|_| !self.waits_for_people())
+        // A deadline or a question is not waited for while people still have something to say.
+        if self.waits_for_people() {
+            for gate in 0..self.story.gates.len() {
+                self.decide_gate(gate);
+            }
+        }
+        let due = self.sleeping.iter().map(|(due, _)| *due).min();
+        if self.log.len() == before
+            && let Some(due) = due
+        {
+            self.now = self.now.max(due);
+        }
+    }
+
+    /// Messages whose time has come are delivered again.
+    fn wake_up(&mut self) {
+        let (due, later) = std::mem::take(&mut self.sleeping)
+            .into_iter()
+            .partition(|(due, _)| *due <= self.now);
+        self.sleeping = later;
+        let due: Vec<(Timestamp, Message)> = due;
+        self.queue.extend(due.into_iter().map(|(_, message)| message));
     }
 
     fn waits_for_people(&self) -> bool {
@@ -246,65 +302,39 @@ impl Model {
     }
 
     fn deliver(&mut self, message: Message) {
-        match message {
-            Message::Advance => {
-                for event in advance(&self.incident, &self.rules, self.now) {
-                    self.append(event);
+        if matches!(self.log[message.at].envelope.event, Event::WorkflowFinished { .. }) {
+            self.cluster.release();
+        }
+        self.deliveries += 1;
+        let process = usize::from(self.deliveries.is_multiple_of(2));
+        let me = self.processes[process].at(self.deliveries);
+        self.hands.push(Hand::new(process, me, message));
+    }
+
+    fn move_hand(&mut self, pick: usize) {
+        let at = pick % self.hands.len();
+        let mut hand = self.hands.remove(at);
+        let around = Around {
+            incident: &self.incident,
+            rules: &self.rules,
+            cluster: &mut self.cluster,
+            story: &self.story,
+            now: self.now,
+        };
+        match hand.go_on(pick, around) {
+            Move::On(events) => {
+                for event in events {
+                    self.append_for(event, Some(hand.cause()));
+                }
+                self.hands.push(hand);
+            }
+            Move::Over { again } => {
+                let event = &self.log[hand.message.at].envelope.event;
+                let due = wake(&self.incident, event, &self.rules, hand.asked);
+                if let Some(due) = due.into_iter().chain(again).min() {
+                    self.sleeping.push((due, hand.message));
                 }
             }
-            Message::Work { .. } => {
-                self.next_worker += 1;
-                self.workers.push(Worker::new(self.next_worker, message));
-            }
-        }
-    }
-
-    fn run_worker(&mut self, pick: usize) {
-        let at = pick % self.workers.len();
-        let mut worker = self.workers.swap_remove(at);
-        let outcome = worker.advance(&self.incident, &self.rules, &mut self.cluster, &self.story, self.now);
-        if let Some(event) = outcome.append {
-            self.append(event);
-        }
-        if !outcome.done {
-            self.workers.push(worker);
-        }
-    }
-
-    fn decide_gate(&mut self, pick: usize) {
-        if self.story.cancel && pick % 5 == 4 && self.incident.end.is_none() {
-            self.append(Event::IncidentCancelled {
-                by: "ada@example.com".into(),
-                reason: "changed her mind".into(),
-            });
-            return;
-        }
-        let Some(plan) = self.incident.plan.clone() else { return };
-        let index = pick % self.story.gates.len();
-        let id: GateId = plan::gate_id(index);
-        let Some(gate) = plan.gate(&id) else { return };
-        match self.incident.gates.get(&id) {
-            Some(GateState::Planned) => self.append(Event::ApprovalRequested {
-                plan: plan.id.clone(),
-                gate: id,
-                expires_at: self.now + SignedDuration::from_hours(24),
-            }),
-            Some(GateState::Waiting { .. }) => {
-                let decision = Decision {
-                    gate: id.clone(),
-                    digest: gate.digest,
-                    by: "ada@example.com".into(),
-                    channel: Channel::Cli,
-                    reason: String::new(),
-                };
-                let plan = plan.id.clone();
-                self.append(match self.story.gates[index] {
-                    GateStory::Grant => Event::ApprovalGranted { plan, decision },
-                    GateStory::Deny => Event::ApprovalDenied { plan, decision },
-                    GateStory::Expire => Event::ApprovalExpired { plan, gate: id },
-                });
-            }
-            _ => {}
         }
     }
 
@@ -320,6 +350,10 @@ impl Model {
             .collect();
         lines.join("\n")
     }
+}
+
+fn process(number: u32) -> WorkerId {
+    format!("process-{number}").parse().unwrap()
 }
 
 struct Brief<'a>(&'a Event);

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use paramedic_bus::{Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Entry, Error, Kv, SharedBus, Start, Stored, StreamSpec};
+use paramedic_bus::{Append, Appended, Blobs, Bus, Consumer, ConsumerSpec, Entry, Error, Kv, SharedBus, Start, Stored, StreamSpec};
 
 /// When it fails.
 #[derive(Default)]
@@ -68,11 +68,11 @@ impl Bus for Flaky {
     async fn ensure_stream(&self, spec: &StreamSpec) -> Result<(), Error> {
         self.bus.ensure_stream(spec).await
     }
-    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error> {
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Appended {
         if self.faults.down.load(Ordering::SeqCst) {
             self.faults.refused.fetch_add(1, Ordering::SeqCst);
         }
-        self.faults.write(self.bus.append_all(stream, messages)).await
+        Appended::one_by_one(messages, |message| self.faults.write(self.bus.append(stream, message))).await
     }
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error> {
         self.faults.check()?;

@@ -17,7 +17,8 @@
 //! - An append that failed with [`Error::Unavailable`] may have been stored: reload and decide again, never append again blindly.
 //! - A repeated `msg_id` within the stream's duplicate window is acknowledged with `duplicate = true` and the first sequence,
 //!   and stored once. With an expectation too, the repetition may be answered as a duplicate or as a conflict with itself.
-//! - Messages appended together are stored all or not at all, with consecutive sequences.
+//! - Of messages appended together the first ones are stored if not all are: a caller that dies, or is overtaken under the
+//!   expectation, leaves a beginning. The embedded bus stores them at once and flushes once.
 //! - A message is at most [`MAX_MESSAGE_BYTES`] with its headers. Header names starting with `Nats-` belong to the backend.
 //!
 //! **Reading.** [`Bus::replay`] and [`Consumer::next`] return only messages that are already as durable as an acknowledged append.
@@ -53,6 +54,6 @@ pub mod trace;
 pub use incident_log::{Decided, IncidentLog, LogError, Now};
 pub use limits::{MAX_MESSAGE_BYTES, MAX_VALUE_BYTES};
 pub use port::{
-    Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Delivery, Entry, Error, Expect, Headers, Kv, Settle, SharedBus, Start, Stored,
-    StreamSpec,
+    Ack, Append, Appended, Blobs, Bus, Consumer, ConsumerSpec, Delivery, Entry, Error, Expect, Headers, Kv, Settle, SharedBus, Start,
+    Stored, StreamSpec,
 };

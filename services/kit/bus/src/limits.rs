@@ -16,16 +16,10 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 /// Shortest life of a key-value entry: JetStream keeps the markers of expired ones in whole seconds.
 const SHORTEST_TTL: Duration = Duration::from_secs(1);
 
-/// Most messages that are appended together: what a NATS server takes in one batch.
-const MAX_TOGETHER: usize = 1000;
-
 /// Checks messages to append together.
 pub(crate) fn check_appends(messages: &[Append]) -> Result<(), Error> {
-    if messages.is_empty() || messages.len() > MAX_TOGETHER {
-        return Err(Error::Invalid(format!(
-            "{} messages to append together: at least 1, at most {MAX_TOGETHER}",
-            messages.len()
-        )));
+    if messages.is_empty() {
+        return Err(Error::Invalid("no messages to append".into()));
     }
     let guarded = |message: &Append| message.expect.is_some() || message.msg_id.is_some();
     if messages.len() > 1 && (messages[0].msg_id.is_some() || messages[1..].iter().any(guarded)) {

@@ -73,6 +73,51 @@ pub struct Ack {
     pub duplicate: bool,
 }
 
+/// How far several messages got.
+#[derive(Debug)]
+pub struct Appended {
+    /// Where those landed that are durable: the first ones of the messages.
+    pub acks: Vec<Ack>,
+    /// Why the next one is not; the others were not tried.
+    pub failure: Option<Error>,
+}
+
+impl Appended {
+    /// Appends the messages one after the other, each expecting the one before it: for a bus that appends one at a time.
+    pub async fn one_by_one<F>(messages: Vec<Append>, append: impl Fn(Append) -> F) -> Self
+    where
+        F: Future<Output = Result<Ack, Error>>,
+    {
+        let expected = messages.first().and_then(|message| message.expect.clone());
+        let mut acks: Vec<Ack> = Vec::with_capacity(messages.len());
+        for mut message in messages {
+            if let (Some(expect), Some(before)) = (&expected, acks.last()) {
+                message.expect = Some(Expect {
+                    filter: expect.filter.clone(),
+                    last: before.seq,
+                });
+            }
+            match append(message).await {
+                Ok(ack) => acks.push(ack),
+                Err(error) => {
+                    let failure = Some(error);
+                    return Self { acks, failure };
+                }
+            }
+        }
+        Self { acks, failure: None }
+    }
+}
+
+impl From<Error> for Appended {
+    fn from(error: Error) -> Self {
+        Self {
+            acks: Vec::new(),
+            failure: Some(error),
+        }
+    }
+}
+
 /// A stored message.
 #[derive(Debug, Clone)]
 pub struct Stored {
@@ -141,12 +186,16 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Appends one message; returns once it is durable (see the crate docs).
     async fn append(&self, stream: &str, message: Append) -> Result<Ack, Error> {
-        self.append_all(stream, vec![message]).await
+        let mut appended = self.append_all(stream, vec![message]).await;
+        match appended.failure {
+            None => Ok(appended.acks.remove(0)),
+            Some(error) => Err(error),
+        }
     }
 
-    /// Appends all of the messages or none, one right after the other; returns where the last one landed once all are
-    /// durable. Of several only the first may carry an expectation, and none a `msg_id`.
-    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error>;
+    /// Appends the messages in this order, as far as it gets. The expectation of the first one goes for all: under its filter
+    /// nothing comes in between. Of several only the first may carry one, and none a `msg_id`.
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Appended;
 
     /// All stored messages matching `filter` from `start`, oldest first, up to the end at the time of the call.
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error>;

@@ -80,6 +80,9 @@ pub struct StepRun {
     /// The event whose handling the latest attempt is part of: who handles it again takes the attempt over.
     #[serde(default)]
     pub cause: Option<EventId>,
+    /// Who had the latest attempt in hand, one after the other.
+    #[serde(default)]
+    pub workers: Vec<WorkerId>,
     /// When it succeeded, failed, was skipped or undone.
     pub finished: Option<Timestamp>,
     /// What is known of its effect.
@@ -174,6 +177,7 @@ impl Run {
             started: None,
             began: None,
             cause: None,
+            workers: Vec::new(),
             finished: None,
             effect: Effect::None,
             failure: None,

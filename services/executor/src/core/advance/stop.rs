@@ -104,13 +104,9 @@ fn failures<'a>(plan: &'a Plan, run: &'a Run, rules: &'a Rules) -> impl Iterator
         match (&state.state, &state.failure) {
             (StepState::Failed { .. }, Some(_)) if try_again(state, rules) => None,
             // Its undo moved the state on, but the failure that began it all is remembered.
-            (
-                StepState::Failed { .. }
-                | StepState::Undoing { .. }
-                | StepState::Undone
-                | StepState::UndoFailed { .. },
-                Some(failure),
-            ) => Some((failure.at, stop(failure.kind, &failure.message))),
+            (StepState::Failed { .. } | StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. }, Some(failure)) => {
+                Some((failure.at, stop(failure.kind, &failure.message)))
+            }
             // An undo without any failure only follows something that is recorded elsewhere; if a person took that
             // away meanwhile, what was undone still keeps the workflow from going on.
             (StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. }, None) => {

@@ -37,10 +37,7 @@ use self::{
     store::Store,
     stream::Stream,
 };
-use crate::{
-    Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Error, Kv, Start, Stored, StreamSpec, limits,
-    subject,
-};
+use crate::{Append, Appended, Blobs, Bus, Consumer, ConsumerSpec, Error, Kv, Start, Stored, StreamSpec, limits, subject};
 
 /// A bus inside this process, kept in one directory. Cheap to clone; the directory is released with the last clone and the
 /// last consumer, bucket or watch opened from it.
@@ -115,12 +112,17 @@ impl Bus for EmbeddedBus {
         durable.wait().await
     }
 
-    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error> {
-        limits::check_appends(&messages)?;
-        let stream = self.stream(stream)?;
-        let (ack, durable) = stream.append(&messages)?;
-        durable.wait().await?;
-        Ok(ack)
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Appended {
+        let appended = limits::check_appends(&messages)
+            .and_then(|()| self.stream(stream))
+            .and_then(|stream| stream.append(&messages));
+        match appended {
+            Err(error) => error.into(),
+            Ok((acks, durable)) => match durable.wait().await {
+                Ok(()) => Appended { acks, failure: None },
+                Err(error) => error.into(),
+            },
+        }
     }
 
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error> {

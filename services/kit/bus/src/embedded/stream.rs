@@ -169,9 +169,12 @@ impl Stream {
         }
     }
 
-    /// Appends the messages as one atomic batch; answers where the last one landed.
-    pub(super) fn append(&self, messages: &[Append]) -> Result<(Ack, Durable), Error> {
-        let subjects = messages.iter().map(|message| self.owned(&message.subject)).collect::<Result<Vec<_>, _>>()?;
+    /// Appends the messages as one atomic batch.
+    pub(super) fn append(&self, messages: &[Append]) -> Result<(Vec<Ack>, Durable), Error> {
+        let subjects = messages
+            .iter()
+            .map(|message| self.owned(&message.subject))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
         self.store.check_open()?;
         let now = clock::nanos().max(head.last_time);
@@ -181,7 +184,7 @@ impl Stream {
             if let Some(id) = &message.msg_id
                 && let Some(seq) = self.seen(id, now)?
             {
-                return Ok((Ack { seq, duplicate: true }, self.store.barrier()));
+                return Ok((vec![Ack { seq, duplicate: true }], self.store.barrier()));
             }
             if let Some(expect) = &message.expect
                 && self.last_under(&mut head, &expect.filter)? != expect.last
@@ -207,6 +210,7 @@ impl Stream {
             batch.insert(index_key(subject.as_str(), seq), &[]);
         }
         self.tree.apply_batch(batch).map_err(broken)?;
+        let acks = (head.last + 1..=seq).map(|seq| Ack { seq, duplicate: false }).collect();
         for (subject, seq) in subjects.into_iter().zip(head.last + 1..) {
             head.heads.appended(subject, seq);
         }
@@ -217,7 +221,7 @@ impl Stream {
             tail.last.fetch_max(seq, Ordering::Release);
             tail.grown.notify_waiters();
         })));
-        Ok((Ack { seq, duplicate: false }, durable))
+        Ok((acks, durable))
     }
 
     fn owned<'a>(&self, subject: &'a str) -> Result<Subject<'a>, Error> {

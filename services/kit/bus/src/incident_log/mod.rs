@@ -16,7 +16,7 @@ use paramedic_domain::{
 };
 
 use self::cache::{Cache, Loaded};
-use crate::{Append, Error, Expect, Headers, SharedBus, Start, consume::Verdict, streams, trace};
+use crate::{Append, Appended, Error, Expect, Headers, SharedBus, Start, consume::Verdict, streams, trace};
 
 /// The clock as the bus needs it.
 pub trait Now: Send + Sync + 'static {
@@ -215,26 +215,30 @@ impl IncidentLog {
             let now = clock.now();
             let events = decide(&loaded.incident, now);
             if !events.is_empty() {
-                match self.append(&mut loaded, events, now, causation).await {
-                    Ok(envelopes) => appended = envelopes,
-                    Err(LogError::Bus(Error::Conflict { .. })) if conflicts < MAX_CONFLICTS => {
+                let (envelopes, failure) = self.append(&mut loaded, events, now, causation).await?;
+                appended.extend(envelopes);
+                match failure {
+                    None => {}
+                    Some(Error::Conflict { .. }) if conflicts < MAX_CONFLICTS => {
                         conflicts += 1;
                         *kept = Some(loaded);
                         continue;
                     }
-                    Err(LogError::Bus(Error::Conflict { .. })) => {
+                    Some(Error::Conflict { .. }) => {
                         return Err(LogError::Contended {
                             incident: id.clone(),
                             tries: conflicts,
                         });
                     }
-                    Err(error @ LogError::Bus(Error::Unavailable(_))) => {
-                        let Some(pause) = pauses.next_backoff() else { return Err(error) };
+                    Some(error @ Error::Unavailable(_)) => {
+                        let Some(pause) = pauses.next_backoff() else {
+                            return Err(error.into());
+                        };
                         tokio::time::sleep(pause).await;
                         *kept = Some(loaded);
                         continue;
                     }
-                    Err(error) => return Err(error),
+                    Some(error) => return Err(error.into()),
                 }
             }
             *kept = Some(loaded.clone());
@@ -265,18 +269,17 @@ impl IncidentLog {
         Ok(loaded)
     }
 
-    /// Appends the events of one decision, all or none.
+    /// Appends the events of one decision: those that got into the log, and why others did not.
     async fn append(
         &self,
         loaded: &mut Loaded,
         events: Vec<Event>,
         now: Timestamp,
         causation: Option<&EventId>,
-    ) -> Result<Vec<Envelope>, LogError> {
-        let mut after = loaded.incident.clone();
+    ) -> Result<(Vec<Envelope>, Option<Error>), LogError> {
+        let mut states = Vec::with_capacity(events.len());
         let mut messages = Vec::with_capacity(events.len());
-        let mut envelopes = Vec::with_capacity(events.len());
-        let mut violations = Vec::new();
+        let mut after = loaded.incident.clone();
         for event in events {
             let envelope = after.next_envelope(event, now, causation.cloned());
             let payload = paramedic_wire::encode(&envelope);
@@ -292,23 +295,31 @@ impl IncidentLog {
                 last: loaded.last,
             });
             messages.push(message(&after, &envelope, payload, expect));
-            violations.extend(invariant::check_next(&after, &recorded));
+            let violations = invariant::check_next(&after, &recorded);
             Arc::make_mut(&mut after).apply(&recorded)?;
-            envelopes.push(envelope);
+            states.push((envelope, recorded, violations));
         }
-        let ack = self.bus.append_all(streams::INCIDENTS, messages).await?;
-        for violation in violations {
-            // Deciders make this impossible; if one has a defect, people must know before it spreads.
-            metrics::counter!("paramedic_invariant_violations_total", "invariant" => violation.id).increment(1);
-            tracing::error!(incident = %after.id, %violation, "invariant violated");
-        }
-        loaded.incident = after;
-        loaded.last = ack.seq;
-        for envelope in &envelopes {
+        let Appended { acks, failure } = self.bus.append_all(streams::INCIDENTS, messages).await;
+        let whole = failure.is_none();
+        let mut envelopes = Vec::with_capacity(acks.len());
+        for (ack, (envelope, recorded, violations)) in acks.into_iter().zip(states) {
+            for violation in violations {
+                // Deciders make this impossible; if one has a defect, people must know before it spreads.
+                metrics::counter!("paramedic_invariant_violations_total", "invariant" => violation.id).increment(1);
+                tracing::error!(incident = %envelope.incident, %violation, "invariant violated");
+            }
+            if !whole {
+                Arc::make_mut(&mut loaded.incident).apply(&recorded)?;
+            }
+            loaded.last = ack.seq;
             metrics::counter!("paramedic_events_appended_total", "kind" => envelope.event.kind()).increment(1);
             tracing::info!(incident = %envelope.incident, seq = envelope.seq, event = envelope.event.kind(), "appended");
+            envelopes.push(envelope);
         }
-        Ok(envelopes)
+        if whole {
+            loaded.incident = after;
+        }
+        Ok((envelopes, failure))
     }
 
     async fn read_with_positions(&self, cluster: &ClusterId, id: &IncidentId, start: Start) -> Result<Vec<(u64, Recorded)>, LogError> {

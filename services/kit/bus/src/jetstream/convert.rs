@@ -26,7 +26,6 @@ pub(super) fn stream_config(spec: &StreamSpec) -> stream::Config {
         deny_delete: true,
         deny_purge: true,
         allow_direct: true,
-        allow_atomic_publish: true,
         ..stream::Config::default()
     }
 }

@@ -1,7 +1,8 @@
 //! The JetStream backend: the port on a NATS server or cluster (>= 2.12).
 //!
-//! - An append is one publish with `Nats-Expected-Last-Subject-Sequence` and its `-Subject` filter, or an atomic batch whose
-//!   first message has them; older servers ignore the latter silently, therefore the version is checked on connecting.
+//! - An append is one publish with `Nats-Expected-Last-Subject-Sequence` and its `-Subject` filter; older servers ignore the
+//!   latter silently, therefore the version is checked on connecting. Several are published one after the other: the server's
+//!   atomic batches make a directory and sync it for each, which takes a hundred times as long (2.15, one replica, file storage).
 //! - A consumer is a durable pull consumer that asks for as many messages as its owner can take now, so that the others wait in
 //!   the server, where any competing consumer can get them, and never in the memory of one that is busy.
 //! - Naks and terms are confirmed by the server before they return; an ack that gets lost only means another delivery.
@@ -32,18 +33,14 @@ use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 
 pub use self::connect::{Credentials, Options, Tls};
-use self::{
-    errors::{create_stream_error, get_stream_error},
-    publish::Publisher,
-};
-use crate::{Ack, Append, Blobs, Bus, Consumer, ConsumerSpec, Error, Kv, Start, Stored, StreamSpec, limits, subject};
+use self::errors::{create_stream_error, get_stream_error};
+use crate::{Append, Appended, Blobs, Bus, Consumer, ConsumerSpec, Error, Kv, Start, Stored, StreamSpec, limits, subject};
 
 /// A bus on NATS JetStream. Cheap to clone; all clones share one connection.
 #[derive(Clone, Debug)]
 pub struct JetStreamBus {
     client: Client,
     context: Context,
-    publisher: Publisher,
     options: Arc<Options>,
     /// Counts connections, so that whoever waits on the old one can ask again on the new one.
     connections: Receiver<u64>,
@@ -62,7 +59,6 @@ impl JetStreamBus {
             .build(client.clone());
         let bus = Self {
             client,
-            publisher: Publisher::new(context.clone(), options.timeout),
             context,
             options: Arc::new(options),
             connections,
@@ -86,6 +82,19 @@ impl JetStreamBus {
         let subjects: Arc<[String]> = subjects.into();
         self.known().insert(stream.to_owned(), subjects.clone());
         subjects
+    }
+
+    async fn check_appends(&self, stream: &str, messages: &[Append]) -> Result<(), Error> {
+        limits::check_appends(messages)?;
+        let owned = self.subjects(stream).await?;
+        let ours = |message: &&Append| owned.iter().any(|filter| subject::matches(filter, &message.subject));
+        match messages.iter().find(|message| !ours(message)) {
+            Some(stranger) => Err(Error::Invalid(format!(
+                "subject {} is outside of stream {stream}",
+                stranger.subject
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<[String]>>> {
@@ -119,12 +128,11 @@ impl Bus for JetStreamBus {
                 spec.name
             )));
         }
-        if existing.duplicate_window != spec.duplicate_window || existing.num_replicas != spec.replicas.max(1) || !existing.allow_direct || !existing.allow_atomic_publish {
+        if existing.duplicate_window != spec.duplicate_window || existing.num_replicas != spec.replicas.max(1) || !existing.allow_direct {
             let changed = jetstream::stream::Config {
                 duplicate_window: spec.duplicate_window,
                 num_replicas: spec.replicas.max(1),
                 allow_direct: true,
-                allow_atomic_publish: true,
                 ..existing
             };
             self.context
@@ -136,14 +144,14 @@ impl Bus for JetStreamBus {
         Ok(())
     }
 
-    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error> {
-        limits::check_appends(&messages)?;
-        let owned = self.subjects(stream).await?;
-        let ours = |message: &&Append| owned.iter().any(|filter| subject::matches(filter, &message.subject));
-        if let Some(stranger) = messages.iter().find(|message| !ours(message)) {
-            return Err(Error::Invalid(format!("subject {} is outside of stream {stream}", stranger.subject)));
+    async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Appended {
+        if let Err(error) = self.check_appends(stream, &messages).await {
+            return error.into();
         }
-        self.publisher.append(stream, messages).await
+        Appended::one_by_one(messages, |message| {
+            publish::append(&self.context, self.options.timeout, stream, message)
+        })
+        .await
     }
 
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error> {

@@ -1,8 +1,6 @@
-//! Publishing and its acknowledgement: the way every append and every key-value write goes.
-//!
-//! Messages that are appended together are an atomic batch (ADR-50 of NATS): the acknowledgement of the last is that of all.
+//! One publish and its acknowledgement: the way every append and every key-value write goes.
 
-use std::{error::Error as StdError, sync::Arc, time::Duration};
+use std::{error::Error as StdError, time::Duration};
 
 use async_nats::{
     HeaderMap, header,
@@ -14,7 +12,7 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 use super::{convert, errors::answered};
 use crate::{Ack, Append, Error};
@@ -31,93 +29,8 @@ pub(super) enum Refusal {
     Other(Error),
 }
 
-/// The way of appends to the server.
-#[derive(Clone, Debug)]
-pub(super) struct Publisher {
-    context: Context,
-    patience: Duration,
-    /// Held while a batch is handed to the connection: a server takes only some dozens of begun batches at a time.
-    batches: Arc<Mutex<()>>,
-}
-
-impl Publisher {
-    pub(super) fn new(context: Context, patience: Duration) -> Self {
-        Self {
-            context,
-            patience,
-            batches: Arc::default(),
-        }
-    }
-
-    /// Appends one message, or several as one atomic batch.
-    pub(super) async fn append(&self, stream: &str, messages: Vec<Append>) -> Result<Ack, Error> {
-        let acknowledged = match messages.as_slice() {
-            [message] => publish(&self.context, self.patience, &message.subject, headers(stream, message), &message.payload).await,
-            several => self.publish_all(stream, several).await,
-        };
-        match acknowledged {
-            Ok(ack) => Ok(Ack {
-                seq: ack.sequence,
-                duplicate: ack.duplicate,
-            }),
-            Err(Refusal::Other(error)) => Err(error),
-            Err(Refusal::WrongLast) => {
-                let expect = messages.into_iter().next().and_then(|message| message.expect);
-                let expect = expect.unwrap_or(crate::Expect {
-                    filter: stream.to_owned(),
-                    last: 0,
-                });
-                Err(Error::Conflict {
-                    filter: expect.filter,
-                    expected: expect.last,
-                })
-            }
-        }
-    }
-
-    /// Publishes a batch and waits for its acknowledgement; tried again as [`publish`] does.
-    async fn publish_all(&self, stream: &str, messages: &[Append]) -> Result<PublishAck, Refusal> {
-        let deadline = Instant::now() + self.patience;
-        let subject = &messages[0].subject;
-        loop {
-            match self.publish_batch(stream, messages).await {
-                Ok(ack) => return Ok(ack),
-                Err(error) if error.kind() == PublishErrorKind::StreamNotFound && Instant::now() < deadline => {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Err(error) => return Err(refusal(subject, &error)),
-            }
-        }
-    }
-
-    async fn publish_batch(&self, stream: &str, messages: &[Append]) -> Result<PublishAck, PublishError> {
-        // As unique as an inbox, of which the client makes the same kind of names.
-        let id = self.context.client().new_inbox();
-        let one_at_a_time = self.batches.lock().await;
-        let mut acknowledgement = None;
-        for (number, message) in (1..).zip(messages) {
-            let mut headers = headers(stream, message);
-            headers.insert(header::NATS_BATCH_ID, id.as_str());
-            headers.insert(header::NATS_BATCH_SEQUENCE, number.to_string());
-            let (subject, payload) = (message.subject.clone(), message.payload.clone());
-            if number == messages.len() {
-                headers.insert(header::NATS_BATCH_COMMIT, header::NATS_BATCH_COMMIT_FINAL);
-                let commit = PublishMessage::build().headers(headers).payload(payload);
-                acknowledgement = Some(self.context.send_publish(subject, commit).await?);
-            } else {
-                let sent = self.context.client().publish_with_headers(subject, headers, payload).await;
-                sent.map_err(|error| PublishError::with_source(PublishErrorKind::Other, error))?;
-            }
-        }
-        drop(one_at_a_time);
-        match acknowledgement {
-            Some(acknowledgement) => acknowledgement.await,
-            None => Err(PublishError::new(PublishErrorKind::Other)),
-        }
-    }
-}
-
-fn headers(stream: &str, message: &Append) -> HeaderMap {
+/// Appends one message.
+pub(super) async fn append(context: &Context, patience: Duration, stream: &str, message: Append) -> Result<Ack, Error> {
     let mut headers = convert::header_map(&message.headers);
     headers.insert(header::NATS_EXPECTED_STREAM, stream);
     if let Some(id) = &message.msg_id {
@@ -127,7 +40,23 @@ fn headers(stream: &str, message: &Append) -> HeaderMap {
         headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expect.last.to_string());
         headers.insert(EXPECTED_SUBJECT, expect.filter.as_str());
     }
-    headers
+    match publish(context, patience, &message.subject, headers, &message.payload).await {
+        Ok(ack) => Ok(Ack {
+            seq: ack.sequence,
+            duplicate: ack.duplicate,
+        }),
+        Err(Refusal::Other(error)) => Err(error),
+        Err(Refusal::WrongLast) => {
+            let expect = message.expect.unwrap_or(crate::Expect {
+                filter: message.subject,
+                last: 0,
+            });
+            Err(Error::Conflict {
+                filter: expect.filter,
+                expected: expect.last,
+            })
+        }
+    }
 }
 
 /// Publishes and waits for the acknowledgement. Tried again only while nobody is there to receive it (an election): then it

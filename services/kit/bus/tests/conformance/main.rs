@@ -9,7 +9,7 @@ macro_rules! suite {
         suite!(@cases $module, $backend,
             append: [
                 sequences_start_at_one_and_have_no_gaps,
-                messages_appended_together_are_stored_all_or_not_at_all,
+                messages_appended_together_come_one_after_the_other,
                 of_many_that_append_together_on_one_expectation_one_wins,
                 what_cannot_be_appended_together_is_refused,
                 what_was_appended_is_read_back,

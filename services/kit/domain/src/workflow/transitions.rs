@@ -81,24 +81,33 @@ impl Run {
     // worker took over
     fn started(&mut self, step: &StepId, (direction, attempt): (Direction, u32), worker: &WorkerId, cause: Option<&EventId>, at: Timestamp) -> bool {
         let Some(run) = self.steps.get_mut(step) else { return false };
-        let worker = worker.clone();
-        match (direction, &run.state) {
-            (Direction::Forward, StepState::Waiting | StepState::Failed { .. }) if attempt == run.attempts + 1 => {
-                run.state = StepState::Running { worker };
-                run.attempts = attempt;
-                run.began = Some(at);
-                run.started.get_or_insert(at);
-            }
-            (Direction::Forward, StepState::Running { .. }) if attempt == run.attempts => run.state = StepState::Running { worker },
+        let again = match (direction, &run.state) {
+            (Direction::Forward, StepState::Waiting | StepState::Failed { .. }) if attempt == run.attempts + 1 => false,
+            (Direction::Forward, StepState::Running { .. }) if attempt == run.attempts => true,
             (Direction::Undo, StepState::Succeeded | StepState::Failed { .. } | StepState::UndoFailed { .. })
                 if attempt == run.undo_attempts + 1 =>
             {
+                false
+            }
+            (Direction::Undo, StepState::Undoing { .. }) if attempt == run.undo_attempts => true,
+            _ => return false,
+        };
+        if !again {
+            run.began = Some(at);
+            run.workers.clear();
+        }
+        run.workers.push(worker.clone());
+        let worker = worker.clone();
+        match direction {
+            Direction::Forward => {
+                run.state = StepState::Running { worker };
+                run.attempts = attempt;
+                run.started.get_or_insert(at);
+            }
+            Direction::Undo => {
                 run.state = StepState::Undoing { worker };
                 run.undo_attempts = attempt;
-                run.began = Some(at);
             }
-            (Direction::Undo, StepState::Undoing { .. }) if attempt == run.undo_attempts => run.state = StepState::Undoing { worker },
-            _ => return false,
         }
         run.cause = cause.cloned();
         true

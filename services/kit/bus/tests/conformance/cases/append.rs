@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
-use paramedic_bus::{Ack, Append, Error, Headers, MAX_MESSAGE_BYTES, Start, StreamSpec};
+use paramedic_bus::{Ack, Append, Appended, Error, Headers, MAX_MESSAGE_BYTES, Start, StreamSpec};
 use paramedic_testkit::eventually;
 
 use super::*;
@@ -21,27 +21,36 @@ pub(crate) async fn sequences_start_at_one_and_have_no_gaps(b: &mut impl Backend
     assert_eq!(append(&bus, message("inc.b.x", "")).await.seq, 4, "a refused append leaves no gap");
 }
 
-pub(crate) async fn messages_appended_together_are_stored_all_or_not_at_all(b: &mut impl Backend) {
+pub(crate) async fn messages_appended_together_come_one_after_the_other(b: &mut impl Backend) {
     let bus = with_stream(b).await;
     append(&bus, message("inc.a.x", "")).await;
     let together = |last| {
         vec![
             expecting("inc.a.x", "inc.a.>", last),
             message("inc.a.y", "second"),
-            message("inc.b.x", "third"),
+            message("inc.a.z", "third"),
         ]
     };
-    let ack = bus.append_all(STREAM, together(1)).await.expect("append");
-    assert_eq!(ack, Ack { seq: 4, duplicate: false }, "where the last one landed");
+    let appended = bus.append_all(STREAM, together(1)).await;
+    assert!(appended.failure.is_none(), "{appended:?}");
+    let seqs: Vec<u64> = appended.acks.iter().map(|ack| ack.seq).collect();
+    assert_eq!(seqs, [2, 3, 4]);
     let refused = bus.append_all(STREAM, together(1)).await;
-    assert!(is_conflict(&refused), "{refused:?}");
+    assert!(
+        matches!(refused.failure, Some(Error::Conflict { .. })) && refused.acks.is_empty(),
+        "{refused:?}"
+    );
     let stored = bus.replay(STREAM, ">", Start::Beginning).await.expect("replay");
     let subjects: Vec<_> = stored.iter().map(|m| (m.seq, m.subject.as_str())).collect();
-    assert_eq!(subjects, [(1, "inc.a.x"), (2, "inc.a.x"), (3, "inc.a.y"), (4, "inc.b.x")]);
+    assert_eq!(subjects, [(1, "inc.a.x"), (2, "inc.a.x"), (3, "inc.a.y"), (4, "inc.a.z")]);
     assert_eq!(stored[2].payload.as_ref(), b"second");
-    assert!(stored[3].headers.is_empty(), "only the headers of the caller: {:?}", stored[3].headers);
+    assert!(
+        stored[3].headers.is_empty(),
+        "only the headers of the caller: {:?}",
+        stored[3].headers
+    );
     // The next expectation sees the whole of it.
-    assert_eq!(bus.append(STREAM, expecting("inc.a.z", "inc.a.>", 3)).await.expect("append").seq, 5);
+    assert_eq!(bus.append(STREAM, expecting("inc.a.z", "inc.a.>", 4)).await.expect("append").seq, 5);
 }
 
 pub(crate) async fn of_many_that_append_together_on_one_expectation_one_wins(b: &mut impl Backend) {
@@ -53,8 +62,10 @@ pub(crate) async fn of_many_that_append_together_on_one_expectation_one_wins(b: 
         async move { bus.append_all(STREAM, both).await }
     });
     let results = join_all(rivals).await;
-    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-    assert!(results.iter().filter(|result| result.is_err()).all(is_conflict), "{results:?}");
+    let (won, lost): (Vec<_>, Vec<_>) = results.into_iter().partition(|result| result.failure.is_none());
+    assert!(won.len() == 1 && won[0].acks.len() == 2, "{won:?}");
+    let beaten = |result: &Appended| matches!(result.failure, Some(Error::Conflict { .. })) && result.acks.is_empty();
+    assert!(lost.iter().all(beaten), "{lost:?}");
     assert_eq!(bus.replay(STREAM, ">", Start::Beginning).await.expect("replay").len(), 2);
 }
 
@@ -71,7 +82,7 @@ pub(crate) async fn what_cannot_be_appended_together_is_refused(b: &mut impl Bac
     let strange = vec![message("inc.a.x", ""), message("other.a.y", "")];
     for wrong in [Vec::new(), second_guarded, named, strange] {
         let refused = bus.append_all(STREAM, wrong).await;
-        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+        assert!(matches!(refused.failure, Some(Error::Invalid(_))), "{refused:?}");
     }
     assert!(bus.replay(STREAM, ">", Start::Beginning).await.expect("replay").is_empty());
 }
