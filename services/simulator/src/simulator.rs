@@ -92,6 +92,7 @@ impl Simulator {
             usage: world.clone(),
             audit: audit.clone(),
             token: token.clone(),
+            admission: scenario.admission,
         });
         let silences = Silences::default();
         let routes = Router::new()

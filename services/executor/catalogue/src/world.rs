@@ -97,6 +97,11 @@ impl Kind {
         }
     }
 
+    /// Whether whoever knows all of these knows all of the other kind.
+    fn covers(&self, other: &Self) -> bool {
+        (self.api_version, self.kind) == (other.api_version, other.kind) && (self.namespace.is_none() || self.namespace == other.namespace)
+    }
+
     fn holds(&self, object: &ObjectRef) -> bool {
         object.kind == self.kind
             && object.api_version == self.api_version
@@ -177,7 +182,7 @@ impl World {
     /// Every object of a kind; `None` when that is not known.
     #[must_use]
     pub fn all(&self, kind: &Kind) -> Option<Vec<(&ObjectRef, &Value)>> {
-        self.kinds.contains(kind).then(|| {
+        self.kinds.iter().any(|known| known.covers(kind)).then(|| {
             self.objects
                 .iter()
                 .filter(|(object, _)| kind.holds(object))

@@ -78,6 +78,7 @@ impl Stage {
             usage: world.clone(),
             audit: audit.clone(),
             token: TOKEN.to_owned(),
+            admission: scenario.admission,
         };
         let server = Server::start("127.0.0.1:0".parse().unwrap(), Arc::new(api), Router::new())
             .await

@@ -188,10 +188,12 @@ fn from_step(step: v1::PreparedStep) -> Result<Step, paramedic_wire::Invalid> {
         .parse()
         .map_err(|error: paramedic_domain::id::InvalidId| paramedic_wire::Invalid::new("step_id", error))?;
     if !step.refusal.is_empty() {
-        let reason = if step.refusal_path.is_empty() || step.refusal.contains(&step.refusal_path) {
+        // The executor's own sentences name the place already.
+        let place = format!("parameters{}", step.refusal_path.replace('/', "."));
+        let reason = if step.refusal_path.is_empty() || step.refusal.contains(&place) {
             step.refusal
         } else {
-            format!("parameters{}: {}", step.refusal_path, step.refusal)
+            format!("{place}: {}", step.refusal)
         };
         return Ok((id, Err(reason)));
     }

@@ -55,7 +55,7 @@ async fn a_preview_names_everything_that_is_wrong_at_once() {
             vec![
                 "action \"restart_pods\" is not in the catalogue; near: restart_pod",
                 "unknown dependency nobody",
-                "parameters/memory: 3 is not of type \"string\"",
+                "parameters.memory: 3 is not of type \"string\"",
                 "c -> c",
             ],
         ),

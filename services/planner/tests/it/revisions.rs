@@ -188,7 +188,7 @@ async fn a_wish_that_cannot_be_granted_changes_nothing_and_says_why() {
             "sam",
             "why",
             Code::FailedPrecondition,
-            "parameters/memory: 4 is not of type",
+            "parameters.memory: 4 is not of type",
         ),
     ];
     for (option, edits, by, reason, code, expected) in table {

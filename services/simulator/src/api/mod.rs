@@ -3,10 +3,11 @@
 //! - seams: [`backend`] (logs and commands), [`metrics`] (current use)
 //! - the request: [`request`], [`auth`], [`catalog`] and [`custom`] (what is served), `dispatch`
 //! - objects: [`decode`], [`convert`], [`defaults`], [`validate`], [`schema`], [`protobuf`], [`quantity`],
-//!   [`quota`], [`limits`]
+//!   [`quota`], [`limits`], `admission`
 //! - verbs: `read`, `watch`, `write` (with [`patch`] and [`managed`]), `delete`, `scale`, `evict`, `review`, `logs`, `exec`
 //! - what clients learn about the server: [`discovery`], [`openapi`], [`table`]
 
+mod admission;
 pub mod auth;
 pub mod backend;
 pub mod catalog;
@@ -44,7 +45,7 @@ mod write;
 use std::sync::Arc;
 
 use self::{backend::Kubelets, metrics::UsageSource, request::Target};
-use crate::{audit::Audit, store::Store};
+use crate::{audit::Audit, scenario::admission::Admission, store::Store};
 
 /// The API server: the store, and whom to ask about running containers.
 pub struct Api {
@@ -58,6 +59,8 @@ pub struct Api {
     pub audit: Audit,
     /// The one bearer token that is let in.
     pub token: String,
+    /// Policies that refuse objects.
+    pub admission: Vec<Admission>,
 }
 
 /// Who sends a request.

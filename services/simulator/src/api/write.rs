@@ -81,6 +81,7 @@ impl Api {
             stored["status"] = status;
         }
         validate::object(resource, &stored, None)?;
+        self.admitted(target, &stored)?;
         if target.stored() == Gvr::jobs() {
             name_job(&mut stored);
             defaults::job(&mut stored);
@@ -192,6 +193,7 @@ impl Api {
             defaults::fill(resource, &mut stored);
             if target.sub().is_empty() {
                 validate::object(resource, &stored, Some(current))?;
+                self.admitted(target, &stored)?;
                 if claims {
                     validate::may_grow(current, &stored, &growing)?;
                 }

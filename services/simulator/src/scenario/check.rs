@@ -130,7 +130,8 @@ fn check_workload(path: &str, workload: &Workload, scenario: &Scenario) -> Check
             || fault.liveness_fails.is_some()
             || fault.image_missing.is_some()
             || fault.cpu_millicores.is_some()
-            || fault.memory_base_mib.is_some();
+            || fault.memory_base_mib.is_some()
+            || fault.memory_peaks.is_some();
         if bound && lasting {
             return problem(
                 &path,
@@ -142,6 +143,11 @@ fn check_workload(path: &str, workload: &Workload, scenario: &Scenario) -> Check
             && leak.rate_mib_per_hour <= 0.0
         {
             return problem(format!("{path}.memory_leak.rate_mib_per_hour"), "must be greater than 0");
+        }
+        if let Some(peaks) = &fault.memory_peaks
+            && (peaks.lasts.0.is_zero() || peaks.lasts >= peaks.every || peaks.mib <= 0.0)
+        {
+            return problem(format!("{path}.memory_peaks"), "needs mib > 0 and 0s < lasts < every");
         }
         if let Some(latency) = &fault.latency
             && (latency.p50_ms <= 0.0 || latency.p99_ms < latency.p50_ms)

@@ -5,9 +5,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{behaviour::Latency, span::Span};
+use crate::world::obj;
 
 /// One thing that is wrong. A fault may have several effects.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -53,6 +55,9 @@ pub struct Fault {
     /// Working set is this instead of the healthy base, MiB.
     #[serde(default)]
     pub memory_base_mib: Option<f64>,
+    /// Memory that is needed for a while, again and again: a batch job inside of a server.
+    #[serde(default)]
+    pub memory_peaks: Option<MemoryPeaks>,
     /// Lines logged again and again while the fault bites.
     #[serde(default)]
     pub logs: Vec<super::behaviour::PeriodicLog>,
@@ -83,6 +88,12 @@ pub struct When {
     /// Name of the pod starts with this.
     #[serde(default)]
     pub pod_prefix: Option<String>,
+    /// Bites only in containers with a memory limit below this, MiB.
+    #[serde(default)]
+    pub memory_limit_below_mib: Option<f64>,
+    /// Bites only in pods that were created before the scenario began: a pod that takes the place of one is well.
+    #[serde(default)]
+    pub first_pods: bool,
     /// Bites only in containers started this long after the scenario began.
     #[serde(default)]
     pub after: Option<Span>,
@@ -100,6 +111,18 @@ pub struct MemoryLeak {
     /// Working set at container start, MiB; the workload's own base if absent.
     #[serde(default)]
     pub base_mib: Option<f64>,
+}
+
+/// Memory that is taken and given back at intervals since container start.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemoryPeaks {
+    /// Time from container start to the first peak, and from one to the next.
+    pub every: Span,
+    /// How long a peak lasts.
+    pub lasts: Span,
+    /// Working set during a peak, MiB.
+    pub mib: f64,
 }
 
 /// A process that does not live.
@@ -143,15 +166,27 @@ pub struct NodeFailure {
     /// When the kubelet falls silent, after the scenario's beginning.
     #[serde(default)]
     pub after: Span,
+    /// How long before the scenario's beginning it fell silent; then `after` is not used.
+    #[serde(default)]
+    pub ago: Option<Span>,
     /// How long it stays silent; for ever if absent.
     #[serde(default)]
     pub lasts: Option<Span>,
 }
 
 impl NodeFailure {
-    /// True while the kubelet is silent; `since_origin` is the time since the scenario's beginning.
-    pub fn holds(&self, since_origin: Duration) -> bool {
-        since_origin >= self.after.0 && self.lasts.is_none_or(|lasts| since_origin < self.after.0 + lasts.0)
+    /// When the kubelet falls silent, where the scenario begins at `origin`.
+    pub fn begins(&self, origin: Timestamp) -> Timestamp {
+        match self.ago {
+            Some(ago) => obj::before(origin, ago.0),
+            None => obj::after(origin, self.after.0),
+        }
+    }
+
+    /// True while the kubelet is silent.
+    pub fn holds(&self, origin: Timestamp, now: Timestamp) -> bool {
+        let begins = self.begins(origin);
+        now >= begins && self.lasts.is_none_or(|lasts| now < obj::after(begins, lasts.0))
     }
 }
 
@@ -177,6 +212,10 @@ pub struct Subject<'a> {
     pub node: &'a str,
     /// Pod name.
     pub pod: &'a str,
+    /// The pod was created before the scenario began.
+    pub first: bool,
+    /// Memory limit of the container, MiB.
+    pub memory_limit_mib: Option<f64>,
     /// Container start relative to the scenario's beginning; zero for anything older.
     pub since_origin: Duration,
 }
@@ -191,6 +230,10 @@ impl When {
             && self.without_arg.as_ref().is_none_or(|arg| subject.args.iter().all(|a| a != arg))
             && self.node.as_deref().is_none_or(|node| node == subject.node)
             && self.pod_prefix.as_deref().is_none_or(|prefix| subject.pod.starts_with(prefix))
+            && (!self.first_pods || subject.first)
+            && self
+                .memory_limit_below_mib
+                .is_none_or(|below| subject.memory_limit_mib.is_some_and(|limit| limit < below))
             && self.after.is_none_or(|after| subject.since_origin >= after.0)
             && self.before.is_none_or(|before| subject.since_origin < before.0)
     }

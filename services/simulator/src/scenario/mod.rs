@@ -2,9 +2,11 @@
 //!
 //! - [`Scenario`]: objects with their past, behaviours, alert rules, traces
 //! - [`behaviour`]: what healthy containers do
+//! - [`admission`]: what is not let into the cluster
 //! - [`fault`]: what goes wrong, and in which pods
 //! - `check`: what must hold before a scenario may start
 
+pub mod admission;
 pub mod behaviour;
 mod check;
 pub(crate) mod definitions;
@@ -109,6 +111,9 @@ pub struct Scenario {
     /// Nodes that fail.
     #[serde(default)]
     pub node_failures: Vec<fault::NodeFailure>,
+    /// Policies that refuse objects, in dry runs too.
+    #[serde(default)]
+    pub admission: Vec<admission::Admission>,
     /// Labels by which alerts are grouped into notifications (default `alertname` and `namespace`).
     #[serde(default = "usual_groups")]
     pub group_by: Vec<String>,

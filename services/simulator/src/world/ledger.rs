@@ -31,6 +31,8 @@ pub(crate) struct PodRecord {
     pub(crate) owner: (String, String),
     pub(crate) workload: WorkloadKey,
     pub(crate) created: Timestamp,
+    /// Created before the scenario's beginning.
+    pub(crate) first: bool,
     pub(crate) deleted: Option<Timestamp>,
     pub(crate) containers: Vec<ContainerRecord>,
     /// Changes of readiness.

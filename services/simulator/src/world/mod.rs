@@ -266,12 +266,11 @@ impl World {
     /// When the next kubelet falls silent or is heard of again.
     fn next_silence(&self, now: Timestamp) -> Option<Timestamp> {
         let failures = self.scenario.node_failures.iter();
-        let times = failures.flat_map(|failure| [Some(failure.after.0), failure.lasts.map(|lasts| failure.after.0 + lasts.0)]);
-        times
-            .flatten()
-            .map(|time| obj::after(self.origin, time))
-            .filter(|at| *at > now)
-            .min()
+        let times = failures.flat_map(|failure| {
+            let begins = failure.begins(self.origin);
+            [Some(begins), failure.lasts.map(|lasts| obj::after(begins, lasts.0))]
+        });
+        times.flatten().filter(|at| *at > now).min()
     }
 
     /// Current use of one pod, in base units of the resource.

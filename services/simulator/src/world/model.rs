@@ -11,7 +11,7 @@ use super::{
 use crate::scenario::{
     Scenario,
     behaviour::{Latency, Workload},
-    fault::{Fault, Subject},
+    fault::{Fault, MemoryPeaks, Subject},
 };
 
 const MIB: f64 = 1_048_576.0;
@@ -70,9 +70,14 @@ impl<'a> Run<'a> {
         let warm = self.behaviour().map_or(3.0, |behaviour| behaviour.startup.as_secs_f64()).max(0.1);
         let age = (t - secs(self.instance.started)).max(0.0);
         let base = self.base_mib() * (FRESH_SHARE + (1.0 - FRESH_SHARE) * (age / warm).min(1.0));
+        let base = self.peaks().map(|peaks| peaks.at(age, base)).fold(base, f64::max);
         let load = self.behaviour().map_or(0.0, |behaviour| behaviour.memory.mib_per_rps * rps);
         let bytes = (base + load + self.leaked_mib(t)) * MIB;
         self.limit().map_or(bytes, |limit| bytes.min(limit))
+    }
+
+    fn peaks(&self) -> impl Iterator<Item = &'a MemoryPeaks> + use<'a> {
+        self.faults().filter_map(|fault| fault.memory_peaks.as_ref())
     }
 
     /// When the working set reaches the limit, if it ever does.
@@ -89,7 +94,10 @@ impl<'a> Run<'a> {
             .filter_map(|f| f.memory_leak.as_ref())
             .map(|leak| leak.rate_mib_per_hour)
             .sum();
-        (rate > 0.0).then(|| after(started, Duration::from_secs_f64((room / rate * 3600.0).min(3e9))))
+        let leak = (rate > 0.0).then(|| room / rate * 3600.0);
+        let peak = self.peaks().filter_map(|peaks| peaks.reaches(self.base_mib(), room));
+        let seconds = leak.into_iter().chain(peak).min_by(f64::total_cmp)?;
+        Some(after(started, Duration::from_secs_f64(seconds.min(3e9))))
     }
 
     /// CPU use in cores when the pod serves `rps`.
@@ -118,6 +126,24 @@ impl<'a> Run<'a> {
     pub(crate) fn error_rate(&self, biting: &[&Fault]) -> f64 {
         let healthy = self.behaviour().map_or(0.0, |behaviour| behaviour.error_rate);
         biting.iter().filter_map(|fault| fault.error_rate).fold(healthy, |_, rate| rate)
+    }
+}
+
+impl MemoryPeaks {
+    /// Working set, MiB, of a container of this age whose working set between peaks is `base`. It rises for half of a peak.
+    fn at(&self, age: f64, base: f64) -> f64 {
+        let (every, lasts) = (self.every.as_secs_f64(), self.lasts.as_secs_f64());
+        let within = age % every;
+        if age < every || within > lasts {
+            return base;
+        }
+        base + (self.mib - base) * (within / (lasts / 2.0)).min(1.0)
+    }
+
+    /// Age in seconds at which a container has used up the `room` above its `base`, MiB; `None` if a peak is lower.
+    fn reaches(&self, base: f64, room: f64) -> Option<f64> {
+        let rise = self.mib - base;
+        (rise >= room).then(|| self.every.as_secs_f64() + room / rise * self.lasts.as_secs_f64() / 2.0)
     }
 }
 
@@ -186,6 +212,8 @@ pub(crate) fn subject<'a>(pod: &'a PodRecord, container: &'a ContainerRecord, si
         args: &container.args,
         node: &pod.node,
         pod: &pod.name,
+        first: pod.first,
+        memory_limit_mib: container.limits.get("memory").map(|bytes| bytes / MIB),
         since_origin,
     }
 }

@@ -96,6 +96,7 @@ impl Cluster {
             usage: Arc::new(Fixed),
             audit: audit.clone(),
             token: TOKEN.to_owned(),
+            admission: Vec::new(),
         };
         for name in ["default", "golden"] {
             let object = json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": name}, "status": {"phase": "Active"}});

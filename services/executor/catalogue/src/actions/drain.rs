@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     BuiltIn,
-    node::{cordoned, cordoning, last, reference},
+    node::{cordoned, cordoning, is_ready, last, reference},
     parse, refuse, schema_of,
 };
 use crate::{
@@ -77,12 +77,19 @@ struct Sorted<'a> {
     stay: Vec<String>,
     alone: Vec<String>,
     local: Vec<String>,
+    /// Deleted already, and still there.
+    going: Vec<String>,
 }
 
 fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
     let params: Drain = parse(params)?;
     let target = reference(&params.node);
     let object = world.object(&target)?;
+    if let Some(lost) = lost(world, &target) {
+        return refuse(format!(
+            "{lost} is not ready and its pods need places elsewhere: emptying {target} as well takes away more room; mend {lost} first, or cordon {target}"
+        ));
+    }
     let mut pods = sorted(world, &target);
     if !pods.alone.is_empty() {
         return refuse(format!(
@@ -121,6 +128,12 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
         "{} pods of {target} are evicted one after the other, the least important first",
         pods.go.len()
     ));
+    if !pods.going.is_empty() && !is_ready(object) {
+        draft = draft.note(format!(
+            "{target} is not ready: {} are being deleted already and stay Terminating until it answers again, or until people have switched it off for certain; nothing is forced away",
+            pods.going.join(", ")
+        ));
+    }
     if !pods.stay.is_empty() {
         draft = draft.note(format!("on {target} stay: {}", pods.stay.join(", ")));
     }
@@ -136,6 +149,20 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
     })
 }
 
+/// Another node that is not ready, if the one to be emptied is.
+fn lost(world: &World, target: &ObjectRef) -> Option<ObjectRef> {
+    let name = |node: &Value| {
+        node.pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (own, others): (Vec<&Value>, Vec<&Value>) = world.nodes.iter().partition(|node| name(node) == target.name);
+    let sound = own.iter().all(|node| is_ready(node));
+    let lost = others.into_iter().find(|node| !is_ready(node))?;
+    sound.then(|| reference(&name(lost)))
+}
+
 fn sorted<'a>(world: &'a World, node: &ObjectRef) -> Sorted<'a> {
     let mut found = Sorted::default();
     for (name, pod) in world.pods_of(node) {
@@ -144,7 +171,11 @@ fn sorted<'a>(world: &'a World, node: &ObjectRef) -> Sorted<'a> {
         let mirror = pod.pointer("/metadata/annotations/kubernetes.io~1config.mirror").is_some();
         let going = pod.pointer("/metadata/deletionTimestamp").is_some();
         // Ended pods need no place elsewhere, and those that are going need no eviction.
-        if matches!(phase, Some("Succeeded" | "Failed")) || going {
+        if matches!(phase, Some("Succeeded" | "Failed")) {
+            continue;
+        }
+        if going {
+            found.going.push(shown);
             continue;
         }
         if mirror {

@@ -49,6 +49,7 @@ mod workload;
 
 use std::{sync::Arc, time::Duration};
 
+use jsonschema::{ValidationError, error::ValidationErrorKind};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -222,12 +223,7 @@ pub fn violation(action: &dyn Action, params: &Params) -> Option<Refused> {
         Ok(validator) => validator
             .iter_errors(&json!(params))
             .take(3)
-            .map(|error| {
-                (
-                    error.instance_path().to_string(),
-                    format!("parameters{}: {error}", error.instance_path()),
-                )
-            })
+            .map(|error| (error.instance_path().to_string(), sentence(action, &error)))
             .collect(),
         Err(_) => Vec::new(),
     };
@@ -236,6 +232,25 @@ pub fn violation(action: &dyn Action, params: &Params) -> Option<Refused> {
         path: Some(path.clone()),
         reason: found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("; "),
     })
+}
+
+/// One violation for people. What the action does not know is the error that is made most.
+fn sentence(action: &dyn Action, error: &ValidationError<'_>) -> String {
+    let path = error.instance_path();
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } if path.as_str().is_empty() => {
+            let schema = action.schema();
+            let known = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+            let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
+            format!(
+                "parameters: {} has no parameter {}; it has {}",
+                action.name(),
+                unexpected.join(" or "),
+                known.join(", ")
+            )
+        }
+        _ => format!("parameters{}: {error}", path.as_str().replace('/', ".")),
+    }
 }
 
 fn schema_of<T: JsonSchema>() -> Value {

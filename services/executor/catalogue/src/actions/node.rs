@@ -12,6 +12,9 @@ use crate::{
     world::{Need, World, with_uid},
 };
 
+/// The taint by which people say that a node is switched off.
+const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
+
 const DRY_RUN: &str = "server-side dry run of the patch";
 
 const fn action(
@@ -213,14 +216,16 @@ fn taint(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
             format!("{:?} and {:?} are not key and value of a taint", params.key, params.value),
         ));
     }
-    if own(&params.key) {
+    if params.key == OUT_OF_SERVICE {
         return Err(Refused::parameter(
             "/key",
             format!(
-                "{} is set by Kubernetes itself; out-of-service needs proof that the node is off, which only people have",
-                params.key
+                "{OUT_OF_SERVICE} makes Kubernetes force the pods of {target} away and detach their volumes: if it still runs, two of each pod run. Only somebody who knows that the machine is off may set it"
             ),
         ));
+    }
+    if own(&params.key) {
+        return Err(Refused::parameter("/key", format!("{} is set by Kubernetes itself", params.key)));
     }
     let mut taints = taints(object);
     let is = |taint: &Value| is(taint, &params.key, Some(params.effect));
@@ -301,7 +306,8 @@ pub(super) fn last(world: &World, target: &ObjectRef) -> Option<String> {
         .then(|| format!("no other node is ready and takes pods: those of {target} would have no place"))
 }
 
-fn is_ready(node: &Value) -> bool {
+/// Whether its kubelet answers and it can run pods.
+pub(super) fn is_ready(node: &Value) -> bool {
     super::one_by_one::ready(node)
 }
 

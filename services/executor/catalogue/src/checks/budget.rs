@@ -47,8 +47,8 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
     }
     for (item, draft) in scene.drafts.iter().enumerate() {
         let Ok(draft) = draft else { continue };
-        for (target, owner) in deletions(&draft.work) {
-            deleted(scene, item, target, owner, found);
+        for gone in leaving(&draft.work) {
+            left(scene, item, &gone, found);
         }
     }
 }
@@ -65,16 +65,39 @@ fn replaced(scene: &Scene<'_>, workload: &Workload<'_>, found: &mut Findings) {
     }
 }
 
-fn deleted(scene: &Scene<'_>, item: usize, target: &ObjectRef, owner: Option<&ObjectRef>, found: &mut Findings) {
+/// A pod that goes.
+struct Leaving<'a> {
+    target: &'a ObjectRef,
+    owner: Option<&'a ObjectRef>,
+    /// Its budgets are asked, and waited for.
+    asks: bool,
+}
+
+fn left(scene: &Scene<'_>, item: usize, gone: &Leaving<'_>, found: &mut Findings) {
+    let target = gone.target;
     let Ok(pod) = scene.before.object(target) else { return };
-    if let Some((name, 0)) = tightest(scene, target.namespace.as_deref(), pod) {
-        found.concern(
+    let text = |pointer: &str| pod.pointer(pointer).and_then(Value::as_str);
+    if let Some(since) = text("/metadata/deletionTimestamp") {
+        let node = text("/spec/nodeName").unwrap_or("its node");
+        found.refuse(
             item,
-            RiskLevel::High,
-            format!("{name} lets no pod go now, and a deletion does not ask it: {target}"),
+            format!(
+                "{target} is being deleted already (deletionTimestamp {since}) and goes when {node} confirms that it has stopped: \
+                 another deletion changes nothing, and forcing it away could leave two of it running; repair {node}, or switch it off for certain"
+            ),
         );
     }
-    let single = owner.filter(|owner| scene.after.object(owner).is_ok_and(|owner| replicas(owner) == 1));
+    if let Some((name, 0)) = tightest(scene, target.namespace.as_deref(), pod) {
+        let what = if gone.asks {
+            "an eviction waits until it does, perhaps in vain"
+        } else {
+            "a deletion does not ask it"
+        };
+        found.concern(item, RiskLevel::High, format!("{name} lets no pod go now, and {what}: {target}"));
+    }
+    let single = gone
+        .owner
+        .filter(|owner| scene.after.object(owner).is_ok_and(|owner| replicas(owner) == 1));
     if let Some(owner) = single {
         found.concern(
             item,
@@ -84,7 +107,7 @@ fn deleted(scene: &Scene<'_>, item: usize, target: &ObjectRef, owner: Option<&Ob
     }
 }
 
-fn deletions(work: &Work) -> impl Iterator<Item = (&ObjectRef, Option<&ObjectRef>)> {
+fn leaving(work: &Work) -> impl Iterator<Item = Leaving<'_>> {
     let requests: &[Request] = match work {
         Work::One(request) => std::slice::from_ref(request),
         Work::Several(requests) => requests,
@@ -96,8 +119,17 @@ fn deletions(work: &Work) -> impl Iterator<Item = (&ObjectRef, Option<&ObjectRef
             owner,
             ended: None,
             ..
-        } if target.kind == "Pod" => Some((target, owner.as_ref())),
-        Request::Delete { .. } | Request::Edit(_) | Request::Create { .. } | Request::Evict { .. } => None,
+        } if target.kind == "Pod" => Some(Leaving {
+            target,
+            owner: owner.as_ref(),
+            asks: false,
+        }),
+        Request::Evict { target, owner } => Some(Leaving {
+            target,
+            owner: owner.as_ref(),
+            asks: true,
+        }),
+        Request::Delete { .. } | Request::Edit(_) | Request::Create { .. } => None,
     })
 }
 

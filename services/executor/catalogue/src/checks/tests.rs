@@ -271,12 +271,42 @@ fn pods_that_a_budget_does_not_spare_are_a_high_risk_where_it_is_not_asked() {
     let mut none = budget;
     none["status"]["disruptionsAllowed"] = json!(0);
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "fraud-1", "namespace": "shop", "uid": "u-8", "labels": {"app": "fraud"}}});
-    let mut world = world(vec![none, pod]);
+    let delete = [("delete_pod", json!({"pod": "fraud-1", "namespace": "shop"}))];
+    let merged = run(&delete, owned(vec![none, pod.clone()]));
+    let text = concerns(&merged, 0);
+    assert!(text.contains("lets no pod go now, and a deletion does not ask it"), "{text}");
+    let mut going = pod;
+    going["metadata"]["deletionTimestamp"] = json!("2026-03-10T12:00:00Z");
+    going["spec"]["nodeName"] = json!("worker-3");
+    let merged = run(&delete, owned(vec![going]));
+    let refused = merged.outcomes[0].pending.as_ref().unwrap_err().reason.clone();
+    assert!(refused.contains("goes when worker-3 confirms"), "{refused}");
+}
+
+/// With a pod `fraud-1` of the Deployment.
+fn owned(objects: Vec<Value>) -> World {
+    let mut world = world(objects);
     world.owners.push((
         ObjectRef::new("v1", "Pod", Some("shop"), "fraud-1"),
         ObjectRef::new("apps/v1", "Deployment", Some("shop"), "fraud"),
     ));
-    let merged = run(&[("delete_pod", json!({"pod": "fraud-1", "namespace": "shop"}))], world);
-    let text = concerns(&merged, 0);
-    assert!(text.contains("lets no pod go now"), "{text}");
+    world
+}
+
+#[test]
+fn an_eviction_that_would_wait_for_a_budget_is_a_high_risk() {
+    let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "fraud", "namespace": "shop", "uid": "u-7"},
+        "spec": {"selector": {"matchLabels": {"app": "fraud"}}}, "status": {"disruptionsAllowed": 0}});
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "one", "uid": "u-9"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "fraud-1", "namespace": "shop", "uid": "u-8", "labels": {"app": "fraud"}}, "spec": {"nodeName": "one"}});
+    let mut world = owned(vec![budget, node.clone(), pod]);
+    world.kinds.retain(|kind| kind.kind != "PodDisruptionBudget");
+    world.kinds.push(Kind::everywhere("policy/v1", "PodDisruptionBudget"));
+    let on = ObjectRef::new("v1", "Node", None, "one");
+    world.pods.push((on, vec![ObjectRef::new("v1", "Pod", Some("shop"), "fraud-1")]));
+    let text = concerns(&run(&[("drain", json!({"node": "one"}))], world), 0);
+    assert!(
+        text.contains("High: PodDisruptionBudget shop/fraud lets no pod go now, and an eviction waits"),
+        "{text}"
+    );
 }

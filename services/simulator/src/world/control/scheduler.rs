@@ -36,7 +36,8 @@ pub(crate) fn step(store: &Store, now: Timestamp) {
     let mut rooms = rooms(store, &all);
     for pod in waiting {
         let unbound = volumes::obstacle(store, pod).map(|why| format!("0/{} nodes are available: {why}.", rooms.len()));
-        match unbound.map_or_else(|| choose(&mut rooms, pod), Err) {
+        let volumes = volumes::affinities(store, pod);
+        match unbound.map_or_else(|| choose(&mut rooms, pod, &volumes), Err) {
             Ok(node) => bind(store, pod, &node, now),
             Err(why) => refuse(store, pod, &why, now),
         }
@@ -95,13 +96,14 @@ pub(crate) fn request(pod: &Value, resource: &str) -> f64 {
     containers.iter().filter_map(of).sum()
 }
 
-fn choose(rooms: &mut [Room], pod: &Value) -> Result<String, String> {
+fn choose(rooms: &mut [Room], pod: &Value, volumes: &[Value]) -> Result<String, String> {
     let (cpu, memory) = (request(pod, "cpu"), request(pod, "memory"));
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut best: Option<usize> = None;
     let owner = owner(pod);
     for (i, room) in rooms.iter().enumerate() {
-        let why = obstacle(room, pod, cpu, memory);
+        let away = volumes.iter().any(|required| !terms_fit(required, &room.node));
+        let why = obstacle(room, pod, cpu, memory).or_else(|| away.then(|| "node(s) had volume node affinity conflict".to_owned()));
         if let Some(why) = why {
             *reasons.entry(why).or_default() += 1;
             continue;
@@ -115,7 +117,8 @@ fn choose(rooms: &mut [Room], pod: &Value) -> Result<String, String> {
         rooms[i].take(pod);
         return Ok(obj::name(&rooms[i].node).to_owned());
     }
-    let reasons: Vec<String> = reasons.into_iter().map(|(why, count)| format!("{count} {why}")).collect();
+    let mut reasons: Vec<String> = reasons.into_iter().map(|(why, count)| format!("{count} {why}")).collect();
+    reasons.sort();
     Err(format!("0/{} nodes are available: {}.", rooms.len(), reasons.join(", ")))
 }
 
@@ -150,7 +153,14 @@ fn obstacle(room: &Room, pod: &Value, cpu: f64, memory: f64) -> Option<String> {
 
 /// The required node affinity: one of its terms must hold.
 pub(crate) fn affinity_fits(pod: &Value, node: &Value) -> bool {
-    let required = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    terms_fit(
+        &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"],
+        node,
+    )
+}
+
+/// One of the terms of a node selector holds; all nodes fit where there is none.
+fn terms_fit(required: &Value, node: &Value) -> bool {
     let Some(terms) = required["nodeSelectorTerms"].as_array() else {
         return true;
     };

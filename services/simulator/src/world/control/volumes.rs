@@ -69,6 +69,14 @@ pub(crate) fn obstacle(store: &Store, pod: &Value) -> Option<String> {
     )
 }
 
+/// The node affinities of the volumes that a pod mounts: a local volume is on one node only.
+pub(crate) fn affinities(store: &Store, pod: &Value) -> Vec<Value> {
+    let claims = claims_of(pod).filter_map(|name| store.get_shared(&Gvr::persistent_volume_claims(), Some(obj::namespace(pod)), name));
+    let volumes = claims.filter_map(|claim| store.get_shared(&Gvr::persistent_volumes(), None, obj::text(&claim, "/spec/volumeName")));
+    let required = volumes.map(|volume| volume["spec"]["nodeAffinity"]["required"].clone());
+    required.filter(|required| !required.is_null()).collect()
+}
+
 /// Names of the classes whose volumes may grow.
 pub(crate) fn growing_classes(store: &Store) -> Vec<String> {
     let classes = store.list_shared(&Gvr::storage_classes(), None).0;

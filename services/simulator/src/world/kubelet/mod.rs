@@ -59,7 +59,7 @@ impl Context<'_> {
     /// True while the kubelet of a node is silent.
     pub(crate) fn silent(&self, node: &str, now: Timestamp) -> bool {
         let mut failures = self.scenario.node_failures.iter().filter(|failure| failure.node == node);
-        now >= self.origin && failures.any(|failure| failure.holds(since(self.origin, now)))
+        failures.any(|failure| failure.holds(self.origin, now))
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn of(ctx: &Context<'_>, pod: &Value, ip: &str) -> PodRecord {
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
+    let created = obj::time(pod, "/metadata/creationTimestamp").unwrap_or(ctx.origin);
     PodRecord {
         uid: obj::uid(pod).to_owned(),
         namespace: obj::namespace(pod).to_owned(),
@@ -43,7 +44,8 @@ pub(crate) fn of(ctx: &Context<'_>, pod: &Value, ip: &str) -> PodRecord {
         labels,
         owner,
         workload,
-        created: obj::time(pod, "/metadata/creationTimestamp").unwrap_or(ctx.origin),
+        created,
+        first: created < ctx.origin,
         deleted: None,
         containers: containers.collect(),
         ready: Vec::new(),

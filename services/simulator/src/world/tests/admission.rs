@@ -134,3 +134,20 @@ async fn containers_see_what_their_config_map_holds_when_they_start() {
         (&json!("CreateContainerConfigError"), &json!("configmap \"web\" not found"))
     );
 }
+
+#[tokio::test]
+async fn an_admission_policy_refuses_an_image_in_a_dry_run_too_and_says_its_name() {
+    let rest = "admission:\n  - {policy: no-candidates, binding: shops, resources: [deployments], namespaces: [shop], image_contains: \"-rc\", message: release candidates stay in staging}\n";
+    let cluster = Cluster::new(&[deployment("web", 1)], rest);
+    let other = json!({"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "example/app:2-rc1"}]}}}});
+    for path in [format!("{WEB}?dryRun=All"), WEB.to_owned()] {
+        let refused = cluster.send("PATCH", &path, "application/strategic-merge-patch+json", &other).await;
+        assert_eq!((refused.code.as_u16(), &refused.body["reason"]), (422, &json!("Invalid")));
+        let why = "ValidatingAdmissionPolicy 'no-candidates' with binding 'shops' denied request: release candidates stay in staging";
+        assert_eq!(refused.body["message"], format!("deployments.apps \"web\" is forbidden: {why}"));
+        assert_eq!(refused.body["details"]["causes"], json!([{"message": why}]));
+    }
+    let fine = json!({"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "example/app:2"}]}}}});
+    let taken = cluster.send("PATCH", WEB, "application/strategic-merge-patch+json", &fine).await;
+    assert_eq!(taken.code, 200, "{}", taken.body);
+}

@@ -216,3 +216,58 @@ fn a_limit_below_the_working_set_kills_again_and_again() {
     assert!(status["restartCount"].as_i64().unwrap() >= 3, "{status}");
     assert_eq!(status["state"]["waiting"]["reason"], "CrashLoopBackOff");
 }
+
+/// A deployment whose limit is 256 MiB, and what is wrong with it.
+fn limited(faults: &str) -> (Value, String) {
+    let mut web = super::rest::deployment("web", 2);
+    web["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"limits": {"memory": "256Mi"}});
+    (
+        web,
+        format!("workloads:\n  - {{namespace: shop, name: web, startup: 5s, memory: {{base_mib: 200}}, faults: [{faults}]}}\n"),
+    )
+}
+
+#[tokio::test]
+async fn memory_that_is_needed_now_and_then_kills_only_below_a_limit_that_is_large_enough() {
+    let (web, rest) = limited("{memory_peaks: {every: 3m, lasts: 40s, mib: 300}}");
+    let cluster = super::rest::Cluster::new(&[web], &rest);
+    let restarts = async || {
+        let pods = cluster.items("/api/v1/namespaces/shop/pods").await;
+        pods.iter().map(|pod| status_of(pod)["restartCount"].as_i64().unwrap()).sum::<i64>()
+    };
+    cluster.live(180);
+    assert_eq!(restarts().await, 0);
+    cluster.live(20);
+    assert_eq!(restarts().await, 2, "56 of 100 MiB of the rise fit: the kernel kills at 11 of 20 s");
+    let killed = cluster.items("/api/v1/namespaces/shop/pods").await;
+    assert_eq!(status_of(&killed[0])["lastState"]["terminated"]["reason"], "OOMKilled");
+    let larger = json!({"spec": {"template": {"spec": {"containers": [{"name": "app", "resources": {"limits": {"memory": "512Mi"}}}]}}}});
+    let path = "/apis/apps/v1/namespaces/shop/deployments/web";
+    cluster.send("PATCH", path, "application/strategic-merge-patch+json", &larger).await;
+    let mut most = 0;
+    cluster.watch(600, |world| {
+        let usage = pods(world, "web")
+            .iter()
+            .filter_map(|pod| world.pod_usage("shop", obj::name(pod)))
+            .flatten()
+            .map(|usage| usage.memory_bytes)
+            .max();
+        most = most.max(usage.unwrap_or(0) / 1_048_576);
+    });
+    assert_eq!(restarts().await, 0);
+    assert!((200..=300).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn a_fault_of_the_first_pods_ends_with_them() {
+    let (web, rest) = limited("{when: {first_pods: true}, memory_base_mib: 400}");
+    let cluster = super::rest::Cluster::old(&[web], &format!("warmup: 2m\n{rest}"));
+    let all = cluster.items("/api/v1/namespaces/shop/pods").await;
+    assert!(all.iter().all(|pod| status_of(pod)["restartCount"].as_i64().unwrap() > 1));
+    for pod in &all {
+        cluster.delete(&format!("/api/v1/namespaces/shop/pods/{}", obj::name(pod))).await;
+    }
+    cluster.live(60);
+    let all = cluster.items("/api/v1/namespaces/shop/pods").await;
+    assert_eq!((all.len(), ready(&all)), (2, 2));
+}

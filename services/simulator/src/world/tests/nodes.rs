@@ -191,3 +191,22 @@ async fn an_unready_pod_may_be_evicted_when_the_others_are_enough() {
         assert_eq!(answer.code, code, "{policy}: {}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn a_node_can_have_been_lost_before_the_beginning() {
+    let cluster = Cluster::old(
+        &[deployment("web", 3)],
+        "warmup: 20m\nnode_failures:\n  - {node: node-3, ago: 16m, lasts: 20m}\n",
+    );
+    let node = cluster.get("/api/v1/nodes/node-3").await;
+    let ready = obj::condition(&node, "Ready").unwrap();
+    assert_eq!(
+        (&ready["status"], &ready["lastTransitionTime"]),
+        (&json!("Unknown"), &json!("2026-03-10T11:44:30Z"))
+    );
+    let pods = cluster.items(PODS).await;
+    let stuck = pods.iter().filter(|pod| obj::deleting(pod)).count();
+    assert_eq!((pods.len(), stuck), (4, 1), "its pod is replaced and cannot go");
+    cluster.live(300);
+    assert_eq!(cluster.items(PODS).await.len(), 3, "the kubelet is back after twenty minutes");
+}

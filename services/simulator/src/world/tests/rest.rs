@@ -51,13 +51,29 @@ impl Cluster {
             text.push_str(&format!("  - object: {object}\n"));
         }
         text.push_str(rest);
-        let world = boot(&Scenario::parse("bench.yaml", &text).unwrap());
+        Self::of(&text)
+    }
+
+    /// The same, a day old at the end of its warm-up.
+    pub(crate) fn old(objects: &[Value], rest: &str) -> Self {
+        let mut text = BASE.to_owned();
+        for object in objects {
+            text.push_str(&format!("  - object: {object}\n"));
+        }
+        let text = text.replace("\n  - object: ", "\n  - age: 1d\n    object: ");
+        Self::of(&(text + rest))
+    }
+
+    fn of(text: &str) -> Self {
+        let scenario = Scenario::parse("bench.yaml", text).unwrap();
+        let world = boot(&scenario);
         let api = Arc::new(Api {
             store: world.store().clone(),
             kubelets: world.clone(),
             usage: world.clone(),
             audit: Audit::default(),
             token: TOKEN.to_owned(),
+            admission: scenario.admission,
         });
         Self { world, api }
     }

@@ -136,3 +136,28 @@ async fn a_claim_of_a_class_that_does_not_grow_is_refused() {
         "the volume goes with its claim"
     );
 }
+
+#[tokio::test]
+async fn a_pod_goes_where_its_local_volume_is_or_nowhere() {
+    let disk = json!({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "disk"}, "status": {"phase": "Available"}, "spec": {
+        "capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "local", "local": {"path": "/mnt/disk"},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+            {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node-1"]}]}]}}}});
+    let cluster = Cluster::new(&[class("local", false, "WaitForFirstConsumer"), disk, claim("local")], "");
+    cluster
+        .merge("/api/v1/nodes/node-1", &json!({"spec": {"unschedulable": true}}))
+        .await;
+    cluster.post("/api/v1/namespaces/shop/pods", &user()).await;
+    cluster.live(5);
+    let pod = cluster.get("/api/v1/namespaces/shop/pods/db").await;
+    let why = obj::condition(&pod, "PodScheduled").unwrap()["message"].as_str().unwrap();
+    assert_eq!(
+        why,
+        "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) had volume node affinity conflict."
+    );
+    cluster
+        .merge("/api/v1/nodes/node-1", &json!({"spec": {"unschedulable": null}}))
+        .await;
+    cluster.live(5);
+    assert_eq!(cluster.get("/api/v1/namespaces/shop/pods/db").await["spec"]["nodeName"], "node-1");
+}

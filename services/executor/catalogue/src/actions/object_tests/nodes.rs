@@ -39,6 +39,8 @@ fn a_node_is_cordoned_and_tainted_once_and_not_with_what_kubernetes_sets_itself(
     );
     assert!(concerns(&taint).contains("without asking a budget"));
     let own = json!({"node": "one", "key": "node.kubernetes.io/out-of-service", "effect": "NoExecute"});
+    assert!(stage.refusal("taint", own).contains("knows that the machine is off"));
+    let own = json!({"node": "one", "key": "node.kubernetes.io/not-ready", "effect": "NoExecute"});
     assert!(stage.refusal("taint", own).contains("Kubernetes itself"));
     assert_eq!(
         values(&stage.draft("untaint", json!({"node": "one", "key": "gpu"})).unwrap()),
@@ -106,6 +108,38 @@ fn a_drain_evicts_the_least_important_first_and_refuses_what_would_be_lost() {
         stage
             .refusal("drain", json!({"node": "one", "ignoreDaemonSets": false}))
             .contains("always stay")
+    );
+}
+
+#[test]
+fn a_lost_node_is_emptied_alone_and_the_others_stay_as_they_are_meanwhile() {
+    let mut stage = busy(json!([]), false);
+    let silent = |name: &str| json!({"metadata": {"name": name}, "status": {"conditions": [{"type": "Ready", "status": "Unknown"}]}});
+    stage.0.nodes = vec![node("one", json!({})), silent("two")];
+    let refused = stage.refusal("drain", json!({"node": "one"}));
+    assert!(
+        refused.contains("Node two is not ready") && refused.contains("or cordon Node one"),
+        "{refused}"
+    );
+    let reference = ObjectRef::new("v1", "Node", None, "one");
+    stage.0.objects.retain(|(object, _)| *object != reference);
+    let mut lost = node("one", json!({}));
+    lost["status"] = silent("one")["status"].clone();
+    stage.0.nodes[0] = lost.clone();
+    let mut stage = stage.with(lost);
+    for (name, pod) in &mut stage.0.objects {
+        if name.name == "cache" {
+            pod["metadata"]["deletionTimestamp"] = json!("2026-03-10T12:00:00Z");
+        }
+    }
+    let draft = stage.draft("drain", json!({"node": "one"})).unwrap();
+    assert!(
+        draft
+            .notes
+            .iter()
+            .any(|note| note.contains("shop/cache are being deleted already") && note.contains("nothing is forced")),
+        "{:?}",
+        draft.notes
     );
 }
 
