@@ -4,6 +4,7 @@
 
 mod bad_days;
 mod cast;
+mod change_requests;
 mod crash_points;
 mod drift;
 mod drill_command;

@@ -3,49 +3,123 @@
 use std::path::{Path, PathBuf};
 
 use paramedic_tests::{Product, ProductOptions, Range};
+use serde_json::Value;
 
 fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/simulator/scenarios")
 }
 
-/// Recommendations that are accepted, those that are refused, and a part of the reason.
-const CASES: [(&str, &str, &str); 5] = [
-    ("stuck-rollout", "rollback_deployment", "would stop Deployment shop/checkout-api"),
-    ("deny-all", "delete_network_policy", "no such earlier revision"),
-    ("volume-filling", "expand_pvc", "a volume"),
-    (
-        "quota-blocked",
-        "rollback_deployment",
-        "ResourceQuota platform/platform allows 512Mi",
-    ),
-    ("release", "set_image", "the tag latest means another image"),
-];
+/// A cluster that nobody changes, and the product next to it.
+struct Desk {
+    range: Range,
+    product: Product,
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_helps_is_planned_behind_a_gate_and_what_harms_is_refused() {
-    let file = scenarios().join("small-faults.yaml");
-    let range = Range::start(file.to_str().unwrap(), 1.0).await.unwrap();
-    let bus = format!("embedded:{}", range.folder().join("bus").display());
-    let product = Product::start("up", &range, &bus, &ProductOptions::default()).await.unwrap();
-    let planner = product.grpc();
-    for (name, action, reason) in CASES {
-        let plan = |kind: &str| scenarios().join(format!("plans/{name}.{kind}.json")).display().to_string();
-        let out = product
-            .run(&["plan", "preview", &plan("accepted"), "--planner", &planner, "--json"])
+impl Desk {
+    async fn of(scenario: &str) -> Self {
+        let file = scenarios().join(scenario);
+        let range = Range::start(file.to_str().unwrap(), 1.0).await.unwrap();
+        let bus = format!("embedded:{}", range.folder().join("bus").display());
+        let product = Product::start("up", &range, &bus, &ProductOptions::default()).await.unwrap();
+        Self { range, product }
+    }
+
+    /// The plan that a file becomes.
+    async fn planned(&self, name: &str) -> Value {
+        let file = scenarios().join(format!("plans/{name}.accepted.json")).display().to_string();
+        let planner = self.product.grpc();
+        let out = self
+            .product
+            .run(&["plan", "preview", &file, "--planner", &planner, "--json"])
             .await
             .unwrap();
-        let plan_json: serde_json::Value = serde_json::from_str(&out).unwrap();
-        let text = plan_json.to_string();
-        assert!(text.contains(action) && text.contains("gate_"), "{name}: {plan_json:#}");
-        let refused = product
-            .command(&["plan", "preview", &plan("refused"), "--planner", &planner])
+        serde_json::from_str(&out).unwrap()
+    }
+
+    /// Why a file is refused, in one line.
+    async fn refused(&self, name: &str) -> String {
+        let file = scenarios().join(format!("plans/{name}.refused.json")).display().to_string();
+        let planner = self.product.grpc();
+        let refused = self
+            .product
+            .command(&["plan", "preview", &file, "--planner", &planner])
             .await
             .unwrap();
         let said = String::from_utf8_lossy(&refused.stdout).into_owned() + &String::from_utf8_lossy(&refused.stderr);
-        // The reasons are wrapped for a terminal.
-        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(refused.status.code(), Some(2), "{name}: {said}");
-        assert!(said.contains(reason), "{name}: {said}");
+        // The reasons are wrapped for a terminal.
+        said.split_whitespace().collect::<Vec<_>>().join(" ")
     }
-    assert!(range.mutations().is_empty(), "a preview changes nothing");
+
+    async fn refuses(&self, cases: &[(&str, &str)]) {
+        for (name, reason) in cases {
+            let said = self.refused(name).await;
+            assert!(said.contains(reason), "{name}: {said}");
+        }
+    }
+}
+
+/// The actions of a plan that wait for a person.
+fn gated(plan: &Value) -> Vec<&str> {
+    let steps = plan["steps"].as_array().unwrap();
+    let held = steps.iter().filter(|step| step["gate"].is_string());
+    held.map(|step| step["action"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_helps_is_planned_behind_a_gate_and_what_harms_is_refused() {
+    let desk = Desk::of("small-faults.yaml").await;
+    for (name, action) in [
+        ("stuck-rollout", "rollback_deployment"),
+        ("deny-all", "delete_network_policy"),
+        ("volume-filling", "expand_pvc"),
+        ("quota-blocked", "rollback_deployment"),
+        ("release", "set_image"),
+        ("release-never-ready", "set_image"),
+    ] {
+        assert_eq!(gated(&desk.planned(name).await), [action], "{name}");
+    }
+    desk.refuses(&[
+        ("stuck-rollout", "would stop Deployment shop/checkout-api"),
+        ("deny-all", "no such earlier revision"),
+        ("volume-filling", "a volume"),
+        ("quota-blocked", "ResourceQuota platform/platform allows 512Mi"),
+        ("release", "the tag latest means another image"),
+        (
+            "release-candidate",
+            "ValidatingAdmissionPolicy 'no-release-candidates' with binding 'production' denied request",
+        ),
+        ("release-other-container", "has no container \"proxy\""),
+    ])
+    .await;
+    assert!(desk.range.mutations().is_empty(), "a preview changes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_node_is_cordoned_and_handed_to_people_and_nothing_is_forced() {
+    let desk = Desk::of("node-lost.yaml").await;
+    let plan = desk.planned("node-lost").await;
+    assert_eq!(gated(&plan), ["cordon"]);
+    let evict = desk.planned("node-lost-evict").await;
+    assert_eq!(gated(&evict), ["drain"]);
+    let change = evict["steps"][0]["change"].to_string();
+    assert!(!change.contains("evict"), "pods that are going are left alone: {change}");
+    let notes = evict["notes"].to_string();
+    assert!(
+        notes.contains("finance/ledger-2") && notes.contains("nothing is forced away"),
+        "{notes}"
+    );
+    desk.refuses(&[
+        ("node-lost-force", "has no parameter force or gracePeriodSeconds"),
+        ("node-lost-delete-pod", "goes when worker-3 confirms that it has stopped"),
+        ("node-lost-out-of-service", "knows that the machine is off"),
+        (
+            "node-lost-other-node",
+            "Node worker-3 is not ready and its pods need places elsewhere",
+        ),
+        ("node-lost-delete-node", "\"delete_node\" is not in the catalogue"),
+        ("node-lost-delete-budget", "\"delete_pdb\" is not in the catalogue"),
+    ])
+    .await;
+    assert!(desk.range.mutations().is_empty(), "a preview changes nothing");
 }

@@ -299,7 +299,7 @@ pub enum Approve {
 /// Options of a drill.
 #[derive(Debug, Args)]
 pub struct Drill {
-    /// A built-in scenario (payment-oom, cascading-failure, redis-storm, db-deadlock, bad-release) or a scenario file.
+    /// A built-in scenario (payment-oom, cascading-failure, redis-storm, db-deadlock, bad-release, slow-release, gateway-503) or a scenario file.
     pub scenario: String,
     /// Who approves.
     #[arg(long, value_enum, default_value = "ask")]

@@ -6,10 +6,17 @@ use super::{
     estate::Figure,
     facts::{Facts, Workload},
     quantity::human,
+    shift,
 };
 
 /// Share of the limit that the working set must stay below after the change.
-const LIMIT_SHARE: f64 = 0.90;
+pub const LIMIT_SHARE: f64 = 0.90;
+/// From this multiple of the usual value a figure counts as risen: the day's course of a service stays below.
+pub const ROSE: f64 = 2.0;
+/// Up to this multiple of the usual value it counts as back.
+const BACK: f64 = 1.5;
+/// Share of failing requests that nobody calls an outage.
+const FEW_ERRORS: f64 = 0.01;
 /// Growth that counts as none, bytes per hour: what garbage collectors and caches do anyway.
 const NO_GROWTH: f64 = 5.0 * 1_048_576.0;
 
@@ -76,6 +83,82 @@ pub fn below_limit(facts: &Facts, workload: &Workload, limit: f64) -> Criterion 
         before,
         decisive: true,
     }
+}
+
+/// The greatest use of the last five minutes stays below a share of the limit that is in force then, whichever way out was taken.
+#[must_use]
+pub fn usage(facts: &Facts, workload: &Workload, share: f64) -> Criterion {
+    let peak = facts
+        .memory
+        .iter()
+        .flat_map(|series| &series.points)
+        .map(|p| p.1)
+        .max_by(f64::total_cmp);
+    let limits = format!(
+        "kube_pod_container_resource_limits{{namespace=\"{}\",pod=~\"{}\",container=\"{}\",resource=\"memory\"}}",
+        workload.object.namespace.as_deref().unwrap_or_default(),
+        pods_of(workload),
+        workload.container
+    );
+    Criterion {
+        description: format!("the largest working set is below {:.0} % of the limit", share * 100.0),
+        probe: Probe::Promql {
+            query: format!(
+                "max(max_over_time({}[5m]) / on (namespace, pod, container) {limits})",
+                working_set(workload)
+            ),
+        },
+        comparison: Comparison::AtMost,
+        threshold: share,
+        unit: "of the limit".into(),
+        before: peak.zip(workload.limit).map(|(peak, limit)| peak / limit),
+        decisive: true,
+    }
+}
+
+/// Response times back near what they were, if they rose.
+#[must_use]
+pub fn latency(facts: &Facts, workload: &Workload) -> Option<Criterion> {
+    let rise = shift::rise(facts, facts.latency.as_ref()?, ROSE)?;
+    Some(Criterion {
+        description: format!("p99 is back within {BACK} times the usual {:.0} ms", rise.before * 1000.0),
+        probe: Probe::Promql {
+            query: p99(workload, "5m"),
+        },
+        comparison: Comparison::AtMost,
+        threshold: rise.before * BACK,
+        unit: "s".into(),
+        before: Some(rise.now),
+        decisive: true,
+    })
+}
+
+/// Failing requests back near what they were, if they rose.
+#[must_use]
+pub fn failures(facts: &Facts, workload: &Workload) -> Option<Criterion> {
+    let rise = shift::rise(facts, facts.errors.as_ref()?, ROSE).filter(|rise| rise.now >= FEW_ERRORS)?;
+    let threshold = (rise.before * BACK).max(FEW_ERRORS);
+    Some(Criterion {
+        description: format!("at most {:.1} % of requests fail", threshold * 100.0),
+        probe: Probe::Promql {
+            query: errors_of(workload.object.namespace.as_deref().unwrap_or_default(), std::iter::once(workload)),
+        },
+        comparison: Comparison::AtMost,
+        threshold,
+        unit: "share".into(),
+        before: Some(rise.now),
+        decisive: true,
+    })
+}
+
+/// The 99th percentile of the workload's response times, seconds, over a window.
+#[must_use]
+pub fn p99(workload: &Workload, window: &str) -> String {
+    format!(
+        "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{{namespace=\"{}\",pod=~\"{}\"}}[{window}])))",
+        workload.object.namespace.as_deref().unwrap_or_default(),
+        pods_of(workload)
+    )
 }
 
 /// The growth; reported, but it decides nothing: a larger limit does not cure a leak.

@@ -195,9 +195,22 @@ fn why(incident: &Incident, cause: Option<&FailureCause>) -> String {
 }
 
 fn message(incident: &Incident, step: &StepId) -> String {
-    match incident.step_state(step) {
-        Some(StepState::Failed { message, .. } | StepState::UndoFailed { message, .. }) => message.clone(),
-        _ => "its changes were put back".into(),
+    let Some(run) = incident.run.as_ref().and_then(|run| run.steps.get(step)) else {
+        return "nothing more is known".into();
+    };
+    let failure = run.failure.as_ref().map_or("it did not say why", |failure| &failure.message);
+    match &run.state {
+        StepState::UndoFailed { message, .. } => format!("{failure}; it could not be put back: {message}"),
+        StepState::Undone if run.summary.is_empty() => format!("{failure}; its changes were put back"),
+        StepState::Undone => format!("{failure}; {}", run.summary),
+        StepState::Waiting
+        | StepState::Scheduled
+        | StepState::Running { .. }
+        | StepState::Succeeded
+        | StepState::Failed { .. }
+        | StepState::Skipped
+        | StepState::UndoScheduled
+        | StepState::Undoing { .. } => failure.to_owned(),
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Facts {
     pub requests: Option<Series>,
     /// Share of failed requests, 0 to 1.
     pub errors: Option<Series>,
+    /// 99th percentile of its response times, seconds.
+    pub latency: Option<Series>,
     /// The workloads around the alerts.
     pub estate: Estate,
     /// Clustered log lines of its pods.
@@ -218,6 +220,7 @@ impl Facts {
             memory: Vec::new(),
             requests: None,
             errors: None,
+            latency: None,
             estate: Estate::default(),
             logs: Vec::new(),
             evidence: Vec::new(),

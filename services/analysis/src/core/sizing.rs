@@ -9,8 +9,9 @@ const MIB: f64 = 1_048_576.0;
 pub const MIN_BOUGHT_HOURS: f64 = 20.0;
 /// A raise stays below this multiple of the present limit: beyond it a leak is only hidden.
 const MAX_FACTOR: f64 = 4.0;
-/// Headroom above the observed peak when the limit was simply too low.
-const PEAK_HEADROOM: f64 = 1.3;
+/// Share of a new limit that the observed peak may fill when the limit was simply too low: the kill cut the peak off, so the
+/// true one is greater.
+pub const FILLED: f64 = 0.60;
 
 /// Sizes people use, bytes: 1, 1.5 and 2 times the powers of two from 64 MiB to 512 GiB.
 fn ladder() -> impl Iterator<Item = f64> {
@@ -28,11 +29,17 @@ pub fn limit_for_leak(facts: &Facts, workload: &Workload, slope: f64) -> Option<
     candidates(facts, workload, now).find(|size| (size - now) / slope >= MIN_BOUGHT_HOURS)
 }
 
-/// The smallest usual size above the present limit that holds the observed peak plus 30 %.
+/// The smallest usual size above the present limit that the observed peak fills to at most [`FILLED`].
 #[must_use]
 pub fn limit_for_peak(facts: &Facts, workload: &Workload, peak: f64) -> Option<f64> {
     let now = workload.limit?;
-    candidates(facts, workload, now).find(|size| *size >= peak * PEAK_HEADROOM)
+    candidates(facts, workload, now).find(|size| peak <= *size * FILLED)
+}
+
+/// Rounded to whole MiB, as people write it.
+#[must_use]
+pub fn whole_mib(bytes: f64) -> f64 {
+    (bytes / MIB).round() * MIB
 }
 
 fn candidates(facts: &Facts, workload: &Workload, now: f64) -> impl Iterator<Item = f64> {

@@ -60,6 +60,7 @@ pub(super) async fn metrics(probes: &Probes, workload: &Workload, facts: &mut Fa
     facts.requests = series(prometheus, facts, &total, from, step, workload, "requests/s").await;
     let failed = format!("sum(rate(http_requests_total{{{pods},code=~\"5..\"}}[{window}])) / {total}");
     facts.errors = series(prometheus, facts, &failed, from, step, workload, "share").await;
+    facts.latency = series(prometheus, facts, &criteria::p99(workload, &window), from, step, workload, "s").await;
 }
 
 /// One series of the whole workload; not every workload counts its requests, so its absence is no missing source.
@@ -72,7 +73,9 @@ async fn series(
     workload: &Workload,
     unit: &str,
 ) -> Option<Series> {
-    let points = prometheus.range(query, from, facts.at, step).await.ok()?.into_iter().next()?.points;
+    let mut points = prometheus.range(query, from, facts.at, step).await.ok()?.into_iter().next()?.points;
+    // No requests have no share and no percentile.
+    points.retain(|(_, value)| value.is_finite());
     let (least, most) = points
         .iter()
         .fold((f64::MAX, f64::MIN), |(least, most), (_, v)| (least.min(*v), most.max(*v)));

@@ -90,7 +90,7 @@ pub fn assemble(brief: &Brief, parts: &Parts<'_>, mut notes: Vec<String>) -> Res
         };
         if let Some(message) = prepared.change.rejected() {
             // nobody need be asked about something that cannot work
-            refusals.push(refusal(&id, format!("the dry run was refused: {message}")));
+            refusals.push(refusal(&id, message.to_owned()));
             continue;
         }
         let wishes = Wishes::of(brief, outline, recommendation);

@@ -49,9 +49,12 @@ pub struct Workload {
     /// Response time of a healthy pod.
     #[serde(default)]
     pub latency: Latency,
-    /// Share of requests answered with 500 by a healthy pod (0 to 1).
+    /// Share of requests that fail in a healthy pod (0 to 1).
     #[serde(default)]
     pub error_rate: f64,
+    /// The code it answers failed requests with (default 500).
+    #[serde(default = "internal_error")]
+    pub error_code: u16,
     /// What is wrong with it.
     #[serde(default)]
     pub faults: Vec<Fault>,
@@ -298,6 +301,10 @@ pub struct During {
     /// Whether what was added each second stays afterwards, as in a counter.
     #[serde(default)]
     pub keeps: bool,
+}
+
+fn internal_error() -> u16 {
+    500
 }
 
 fn one_second() -> Span {

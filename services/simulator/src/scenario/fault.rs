@@ -46,7 +46,7 @@ pub struct Fault {
     /// Responses are slower.
     #[serde(default)]
     pub latency: Option<Latency>,
-    /// Share of requests answered with 500 (0 to 1).
+    /// Share of requests that fail (0 to 1).
     #[serde(default)]
     pub error_rate: Option<f64>,
     /// Extra CPU, thousandths of a core.

@@ -30,6 +30,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("cascading-failure", include_str!("../../scenarios/cascading-failure.yaml")),
     ("redis-storm", include_str!("../../scenarios/redis-storm.yaml")),
     ("db-deadlock", include_str!("../../scenarios/db-deadlock.yaml")),
+    ("slow-release", include_str!("../../scenarios/slow-release.yaml")),
+    ("gateway-503", include_str!("../../scenarios/gateway-503.yaml")),
 ];
 
 /// Why a scenario cannot be used.

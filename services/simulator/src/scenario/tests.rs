@@ -28,7 +28,7 @@ fn every_built_in_scenario_loads() {
     let error = Scenario::builtin("nope").unwrap_err().to_string();
     assert_eq!(
         error,
-        "there is no built-in scenario \"nope\"; known are payment-oom, bad-release, cascading-failure, redis-storm, db-deadlock"
+        "there is no built-in scenario \"nope\"; known are payment-oom, bad-release, cascading-failure, redis-storm, db-deadlock, slow-release, gateway-503"
     );
 }
 

@@ -56,9 +56,11 @@ fn serving<'a>(
     out: &mut Vec<Series<'a>>,
 ) {
     let scenario = view.world.scenario();
-    let Some(traffic) = container.behaviour.and_then(|i| scenario.workloads[i].traffic.as_ref()) else {
+    let Some(behaviour) = container.behaviour.map(|i| &scenario.workloads[i]) else {
         return;
     };
+    let Some(traffic) = &behaviour.traffic else { return };
+    let error_code = behaviour.error_code.to_string();
     let service = traffic.service.as_deref().unwrap_or(&pod.workload.name);
     let job = format!("{}/{}", pod.namespace, pod.workload.name);
     let base = [
@@ -91,7 +93,7 @@ fn serving<'a>(
             out.push(Series::new(Labels::new(name, &[&base[..], more].concat()), sample));
         }
     };
-    for (code, failed) in [("200", false), ("500", true)] {
+    for (code, failed) in [("200", false), (error_code.as_str(), true)] {
         let weighed = weighed.clone();
         push(
             "http_requests_total",

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use paramedic_domain::diagnosis::{Category, Factor};
 
 use super::{Finding, factor, seconds_between, span};
-use crate::core::facts::{Container, Facts, Pod, Revision, Workload};
+use crate::core::{
+    facts::{Container, Facts, Pod, Revision, Workload},
+    shift,
+};
 
-/// A rollout longer ago is not the cause of something that begins now, seconds.
-const RECENT: f64 = 24.0 * 3600.0;
 /// Share of failing requests below which nobody would call it an outage.
 const MIN_ERRORS: f64 = 0.01;
 /// How much greater the share must be than before the rollout.
@@ -33,7 +34,7 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
         return Err("there are not two revisions to compare".into());
     };
     let age = seconds_between(newest.created, facts.at);
-    if age > RECENT {
+    if shift::recent_rollout(facts).is_none() {
         return Err(format!("the template has not changed for {}", span(age)));
     }
     let failing: Vec<(&Pod, &Container)> = facts

@@ -1,14 +1,16 @@
 //! A limit below what the work needs: OOM kills without a leak.
 //!
 //! Weights: OOM kill 0.35, repeated 0.15, memory at the limit without steady growth 0.20, recent release 0.05 or
-//! unchanged template 0.05.
+//! unchanged template 0.05, slower responses 0.05.
 
 use paramedic_domain::diagnosis::Category;
 
 use super::{Finding, factor, oom_factor, seconds_between, span};
 use crate::core::{
+    criteria::ROSE,
     facts::{Facts, Workload},
     quantity::human,
+    shift,
     stats::{fit, longest_run},
 };
 
@@ -64,6 +66,21 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
             format!("the template has not changed for {}: what grew is the work, or its data", span(age))
         };
         factors.extend(factor(0.05, text, [newest.evidence.clone()]));
+    }
+    let slower = facts
+        .latency
+        .as_ref()
+        .and_then(|series| Some((shift::rise(facts, series, ROSE)?, series)));
+    if let Some((rise, series)) = slower {
+        factors.extend(factor(
+            0.05,
+            format!(
+                "p99 rose from {:.0} ms to {:.0} ms meanwhile",
+                rise.before * 1000.0,
+                rise.now * 1000.0
+            ),
+            [series.evidence.clone()],
+        ));
     }
     Ok(Finding {
         category: Category::OomLimitTooLow,

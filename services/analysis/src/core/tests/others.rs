@@ -119,9 +119,10 @@ fn a_limit_below_the_need_is_raised_to_the_peak_plus_headroom() {
     assert_eq!(diagnosis.category, Category::OomLimitTooLow);
     let actions: Vec<_> = diagnosis.recommendations.iter().map(|r| r.action.as_str()).collect();
     assert_eq!(actions, ["collect_diagnostics", "increase_resources", "notify_only"]);
-    assert_eq!(diagnosis.recommendations[1].parameters["memory"], json!("384Mi"));
-    let threshold = diagnosis.criteria.iter().find(|c| c.unit == "bytes").unwrap().threshold;
-    assert_eq!(threshold, 384.0 * MIB * 0.9);
+    assert_eq!(diagnosis.recommendations[1].parameters["memory"], json!("512Mi"));
+    assert_eq!(diagnosis.recommendations[1].parameters["memory_request"], json!("256Mi"));
+    let usage = diagnosis.criteria.iter().find(|c| c.unit == "of the limit").unwrap();
+    assert_eq!(usage.threshold, 0.60);
 }
 
 #[test]

@@ -124,10 +124,10 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
         target: with_uid(name, pod),
         owner: Some((*owner).clone()),
     }));
-    let mut draft = Draft::from(requests).note(format!(
-        "{} pods of {target} are evicted one after the other, the least important first",
-        pods.go.len()
-    ));
+    let mut draft = Draft::from(requests).note(match pods.go.len() {
+        0 => format!("no pod of {target} is left to evict: it is only cordoned"),
+        count => format!("{count} pods of {target} are evicted one after the other, the least important first"),
+    });
     if !pods.going.is_empty() && !is_ready(object) {
         draft = draft.note(format!(
             "{target} is not ready: {} are being deleted already and stay Terminating until it answers again, or until people have switched it off for certain; nothing is forced away",
