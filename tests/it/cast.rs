@@ -1,12 +1,12 @@
 //! What stories share: the alert of the leaking payment service and the answers of people.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Command};
 
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
 use kube::{Api, api::ListParams};
 use paramedic_domain::{approval::GateState, change::Change, event::Event, incident::Incident};
-use paramedic_tests::{Product, Range};
-use serde_json::json;
+use paramedic_tests::{Product, Range, paramedic};
+use serde_json::{Value, json};
 
 /// How much faster than the wall clock ranges run here.
 pub(crate) const SPEED: f64 = 30.0;
@@ -148,4 +148,31 @@ pub(crate) fn patching_steps(incident: &Incident) -> Vec<String> {
 /// Undoes quoted-printable far enough to search for words.
 pub(crate) fn plain(body: &str) -> String {
     body.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
+}
+
+/// Runs a drill with nobody at the keyboard and reads its report.
+pub(crate) fn drill(scenario: &str) -> Value {
+    let arguments = ["drill", scenario, "--approve", "auto", "--speed", "60", "--json"];
+    let output = Command::new(paramedic()).args(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let report: Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(report["verdict"], "PASSED", "{report:#}");
+    assert_eq!(output.status.code(), Some(0));
+    report
+}
+
+/// The actions of its steps, all of which succeeded.
+pub(crate) fn actions(report: &Value) -> Vec<&str> {
+    let steps = report["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["status"] == "succeeded"), "{steps:#?}");
+    steps.iter().map(|step| step["action"].as_str().unwrap()).collect()
+}
+
+/// What the cluster itself noted as changed: verb and path.
+pub(crate) fn mutations(report: &Value) -> Vec<(&str, &str)> {
+    let all = report["mutations"].as_array().unwrap();
+    all.iter()
+        .map(|one| (one["verb"].as_str().unwrap(), one["path"].as_str().unwrap()))
+        .collect()
 }

@@ -1,35 +1,6 @@
 //! The workflows people know from their runbooks, from the first alert to the measured end, each in a simulated cluster.
 
-use std::process::Command;
-
-use paramedic_tests::paramedic;
-use serde_json::Value;
-
-/// Runs a drill with nobody at the keyboard and reads its report.
-fn drill(scenario: &str) -> Value {
-    let arguments = ["drill", scenario, "--approve", "auto", "--speed", "60", "--json"];
-    let output = Command::new(paramedic()).args(arguments).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let report: Value =
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
-    assert_eq!(report["verdict"], "PASSED", "{report:#}");
-    assert_eq!(output.status.code(), Some(0));
-    report
-}
-
-fn actions(report: &Value) -> Vec<&str> {
-    let steps = report["steps"].as_array().unwrap();
-    assert!(steps.iter().all(|step| step["status"] == "succeeded"), "{steps:#?}");
-    steps.iter().map(|step| step["action"].as_str().unwrap()).collect()
-}
-
-/// What the cluster itself noted as changed: verb and path.
-fn mutations(report: &Value) -> Vec<(&str, &str)> {
-    let all = report["mutations"].as_array().unwrap();
-    all.iter()
-        .map(|one| (one["verb"].as_str().unwrap(), one["path"].as_str().unwrap()))
-        .collect()
-}
+use crate::cast::{actions, drill, mutations};
 
 #[test]
 fn a_cascade_is_ended_at_its_root_and_then_its_callers_are_restarted() {

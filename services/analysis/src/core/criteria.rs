@@ -16,7 +16,7 @@ pub const ROSE: f64 = 2.0;
 /// Up to this multiple of the usual value it counts as back.
 const BACK: f64 = 1.5;
 /// Share of failing requests that nobody calls an outage.
-const FEW_ERRORS: f64 = 0.01;
+pub const FEW_ERRORS: f64 = 0.01;
 /// Growth that counts as none, bytes per hour: what garbage collectors and caches do anyway.
 const NO_GROWTH: f64 = 5.0 * 1_048_576.0;
 

@@ -29,7 +29,7 @@ pub(crate) struct Phase<'a> {
 impl<'a> Sight<'a> {
     /// The spells in which a fault bites in a run.
     pub(crate) fn spells(&self, fault: &Fault, instance: &Instance) -> Vec<Spell> {
-        let own = self.own(fault, instance, None);
+        let own = self.own(fault, instance);
         if fault.during.is_empty() {
             return vec![own];
         }
@@ -56,13 +56,14 @@ impl<'a> Sight<'a> {
                 let Some(behaviour) = container.behaviour.map(|i| &self.scenario.workloads[i]) else {
                     continue;
                 };
-                for instance in &container.instances {
+                let next = container.instances.iter().skip(1).map(|next| Some(next.started)).chain([None]);
+                for (instance, next) in container.instances.iter().zip(next) {
                     let faults = instance.faults.iter().map(|&i| &behaviour.faults[i]);
-                    found.extend(
-                        faults
-                            .filter(|fault| fault.during.is_empty())
-                            .map(|fault| self.own(fault, instance, Some(pod))),
-                    );
+                    found.extend(faults.filter(|fault| fault.during.is_empty()).map(|fault| {
+                        // Whoever needs it misses it until it runs again, or until its pod is gone.
+                        let until = next.into_iter().chain(pod.deleted).min().map_or(f64::INFINITY, secs);
+                        (self.from(fault, instance), until)
+                    }));
                 }
             }
         }
@@ -103,12 +104,14 @@ impl<'a> Sight<'a> {
     }
 
     /// The life of a fault in a run, whatever goes on elsewhere.
-    fn own(&self, fault: &Fault, instance: &Instance, pod: Option<&PodRecord>) -> Spell {
+    fn own(&self, fault: &Fault, instance: &Instance) -> Spell {
+        let until = instance.end.as_ref().map_or(f64::INFINITY, |end| secs(end.at));
+        (self.from(fault, instance), until)
+    }
+
+    fn from(&self, fault: &Fault, instance: &Instance) -> f64 {
         let began = fault.began.map_or(f64::MIN, |ago| self.origin - ago.as_secs_f64());
-        let ended = instance.end.as_ref().map(|end| end.at);
-        let gone = pod.and_then(|pod| pod.deleted);
-        let until = ended.into_iter().chain(gone).min().map_or(f64::INFINITY, secs);
-        (secs(instance.started).max(began), until)
+        secs(instance.started).max(began)
     }
 }
 

@@ -15,6 +15,7 @@ use paramedic_domain::{
 
 #[cfg(test)]
 pub(super) use self::db_pool::wanted as pool_and_replicas;
+pub(crate) use self::oom_limit::{Outlier, outlier};
 use self::roots::Root;
 use super::facts::{Facts, Workload};
 

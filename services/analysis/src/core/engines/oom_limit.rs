@@ -1,14 +1,18 @@
 //! A limit below what the work needs: OOM kills without a leak.
 //!
 //! Weights: OOM kill 0.35, repeated 0.15, memory at the limit without steady growth 0.20, recent release 0.05 or
-//! unchanged template 0.05, slower responses 0.05.
+//! unchanged template 0.05, the containers say so themselves 0.10, a single pod of many 0.10, slower responses 0.05, failing
+//! requests 0.10.
 
-use paramedic_domain::diagnosis::Category;
+use paramedic_domain::{
+    diagnosis::{Category, Factor},
+    id::EvidenceId,
+};
 
 use super::{Finding, factor, oom_factor, seconds_between, span};
 use crate::core::{
-    criteria::ROSE,
-    facts::{Facts, Workload},
+    criteria::{FEW_ERRORS, ROSE},
+    facts::{Facts, Series, Workload},
     quantity::human,
     shift,
     stats::{fit, longest_run},
@@ -67,35 +71,39 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
         };
         factors.extend(factor(0.05, text, [newest.evidence.clone()]));
     }
-    let slower = facts
-        .latency
-        .as_ref()
-        .and_then(|series| Some((shift::rise(facts, series, ROSE)?, series)));
-    if let Some((rise, series)) = slower {
+    factors.extend(own_words(facts));
+    factors.extend(felt(facts));
+    let alone = outlier(facts, workload);
+    if let Some(Outlier { pod, peak, evidence }) = &alone {
         factors.extend(factor(
-            0.05,
+            0.10,
             format!(
-                "p99 rose from {:.0} ms to {:.0} ms meanwhile",
-                rise.before * 1000.0,
-                rise.now * 1000.0
-            ),
-            [series.evidence.clone()],
-        ));
-    }
-    Ok(Finding {
-        category: Category::OomLimitTooLow,
-        summary: format!(
-            "the memory limit of {} is below what container {} of {} needs: it is killed at the limit, and memory does not grow steadily",
-            human(limit),
-            workload.container,
-            workload.object
-        ),
-        chain: vec![
-            format!(
-                "the work of container {} needs more than its limit of {}",
-                workload.container,
+                "only {pod} of {} pods is concerned; the others run the same template and peak at {} of {}",
+                facts.pods.len(),
+                human(*peak),
                 human(limit)
             ),
+            evidence.iter().cloned(),
+        ));
+    }
+    let (container, object) = (&workload.container, &workload.object);
+    Ok(Finding {
+        category: Category::OomLimitTooLow,
+        summary: match &alone {
+            None => format!(
+                "the memory limit of {} is below what container {container} of {object} needs: it is killed at the limit, and memory does not grow steadily",
+                human(limit)
+            ),
+            Some(Outlier { pod, .. }) => format!(
+                "pod {pod} of {object} needs more memory than the limit of {} and is killed at it (exit code 137: by the kernel, not by its runtime); the other pods need less",
+                human(limit)
+            ),
+        },
+        chain: vec![
+            match &alone {
+                None => format!("the work of container {container} needs more than its limit of {}", human(limit)),
+                Some(Outlier { pod, .. }) => format!("pod {pod} has more to do, or keeps more, than the others"),
+            },
             "the kernel kills the container (OOMKilled, exit code 137) and the kubelet restarts it".into(),
         ],
         factors,
@@ -104,8 +112,89 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
     })
 }
 
+/// What the killed containers themselves say of their memory: never proof, and never more than the exit code.
+fn own_words(facts: &Facts) -> Option<Factor> {
+    let killed: Vec<&str> = facts.oom_killed().map(|(pod, ..)| pod.name.as_str()).collect();
+    let pattern = facts.logs.iter().find(|pattern| {
+        let speaks = ["OutOfMemory", "out of memory", "Cannot allocate memory"]
+            .iter()
+            .any(|words| pattern.latest.contains(words));
+        speaks && pattern.pods.iter().all(|pod| killed.contains(&pod.as_str()))
+    })?;
+    factor(
+        0.10,
+        format!(
+            "only killed pods log {:?} ({} times); exit code 137 says that the kernel was first",
+            pattern.latest, pattern.count
+        ),
+        [pattern.evidence.clone()],
+    )
+}
+
+/// What callers notice of it.
+fn felt(facts: &Facts) -> Vec<Factor> {
+    let risen = |series: &Option<Series>| {
+        let series = series.as_ref()?;
+        Some((shift::rise(facts, series, ROSE)?, [series.evidence.clone()]))
+    };
+    let slower = risen(&facts.latency).and_then(|(rise, cited)| {
+        let text = format!(
+            "p99 rose from {:.0} ms to {:.0} ms meanwhile",
+            rise.before * 1000.0,
+            rise.now * 1000.0
+        );
+        factor(0.05, text, cited)
+    });
+    let failing = risen(&facts.errors).filter(|(rise, _)| rise.now >= FEW_ERRORS);
+    let failing = failing.and_then(|(rise, cited)| {
+        let text = format!(
+            "{:.0} % of the requests fail, {:.2} % before",
+            rise.now * 100.0,
+            rise.before * 100.0
+        );
+        factor(0.10, text, cited)
+    });
+    slower.into_iter().chain(failing).collect()
+}
+
+/// A single pod of many that is killed at its limit.
+pub(crate) struct Outlier<'f> {
+    /// Its name.
+    pub(crate) pod: &'f str,
+    /// The greatest working set of the others, bytes.
+    pub(crate) peak: f64,
+    /// Where that was measured.
+    pub(crate) evidence: Vec<EvidenceId>,
+}
+
+/// The only pod that was killed, where the others are ready on the same template, well below the limit, and nothing was
+/// rolled out lately.
+pub(crate) fn outlier<'f>(facts: &'f Facts, workload: &Workload) -> Option<Outlier<'f>> {
+    let mut killed = facts.oom_killed();
+    let (pod, ..) = killed.next()?;
+    if killed.next().is_some() || shift::recent_rollout(facts).is_some() {
+        return None;
+    }
+    let others: Vec<_> = facts.pods.iter().filter(|other| other.name != pod.name).collect();
+    let series: Vec<&Series> = others
+        .iter()
+        .map(|other| facts.memory.iter().find(|series| series.of == other.name))
+        .collect::<Option<_>>()?;
+    let peak = series
+        .iter()
+        .flat_map(|series| &series.points)
+        .map(|p| p.1)
+        .max_by(f64::total_cmp)?;
+    let well = others.iter().all(|other| other.ready && other.owner == pod.owner) && peak < workload.limit? * AT_LIMIT;
+    well.then(|| Outlier {
+        pod: &pod.name,
+        peak,
+        evidence: series.iter().map(|series| series.evidence.clone()).collect(),
+    })
+}
+
 /// The greatest measured working set.
-pub(crate) fn peak(facts: &Facts) -> Option<(f64, paramedic_domain::id::EvidenceId)> {
+pub(crate) fn peak(facts: &Facts) -> Option<(f64, EvidenceId)> {
     facts
         .memory
         .iter()

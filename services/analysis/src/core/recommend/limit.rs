@@ -9,20 +9,17 @@ use serde_json::{Value, json};
 use super::{List, Remedy, options::option, report};
 use crate::core::{
     criteria,
-    engines::Finding,
+    engines::{Finding, Outlier, outlier},
     facts::{Facts, Workload},
     quantity::{human, memory},
     shift, sizing,
 };
 
-/// Share of its limit up to which the other pods count as well.
-const WELL: f64 = 0.85;
-
 /// The recommended steps and up to two other ways out.
 pub(super) fn remedy(facts: &Facts, workload: &Workload, finding: &Finding) -> Remedy {
     let mut criteria = criteria::healthy(facts, workload);
     let mut ways: Vec<PlanOption> = Vec::new();
-    if let Some(pod) = outlier(facts, workload) {
+    if let Some(Outlier { pod, .. }) = outlier(facts, workload) {
         ways.push(option(
             Approach::Mitigation,
             format!("replace pod {pod} alone"),
@@ -55,21 +52,6 @@ pub(super) fn remedy(facts: &Facts, workload: &Workload, finding: &Finding) -> R
         options: if ways.len() > 1 { ways } else { Vec::new() },
         criteria,
     }
-}
-
-/// The only pod that was killed, where the others run the same template well below the limit and nothing was rolled out.
-fn outlier<'f>(facts: &'f Facts, workload: &Workload) -> Option<&'f str> {
-    let mut killed = facts.oom_killed();
-    let (pod, ..) = killed.next()?;
-    let alone = killed.next().is_none() && workload.desired > 1 && shift::recent_rollout(facts).is_none();
-    let limit = workload.limit?;
-    let mut others = facts.pods.iter().filter(|other| other.name != pod.name);
-    let peak = |name: &str| {
-        let series = facts.memory.iter().find(|series| series.of == name)?;
-        series.points.iter().map(|p| p.1).max_by(f64::total_cmp)
-    };
-    let well = others.all(|other| other.ready && peak(&other.name).is_some_and(|peak| peak < limit * WELL));
-    (alone && well).then_some(pod.name.as_str())
 }
 
 fn replace(facts: &Facts, workload: &Workload, finding: &Finding, pod: &str) -> Vec<Recommendation> {

@@ -5,7 +5,11 @@ use paramedic_domain::{diagnosis::Category, evidence::Source};
 use serde_json::json;
 
 use super::fixtures::{GIB, MIB, ago, alert, exit_1, facts, knobs, leaking, memory, oom, pod, revision, room, samples};
-use crate::core::{engines::diagnose, facts::Facts, logs::Pattern};
+use crate::core::{
+    engines::diagnose,
+    facts::{Facts, Series},
+    logs::Pattern,
+};
 
 /// A new revision whose pods exit 1 while the old ones serve; the alert blames memory.
 fn released(claim: &str) -> Facts {
@@ -123,6 +127,65 @@ fn a_limit_below_the_need_is_raised_to_the_peak_plus_headroom() {
     assert_eq!(diagnosis.recommendations[1].parameters["memory_request"], json!("256Mi"));
     let usage = diagnosis.criteria.iter().find(|c| c.unit == "of the limit").unwrap();
     assert_eq!(usage.threshold, 0.60);
+}
+
+/// Three pods of two days, one of them killed again and again; what the others use.
+fn one_of_three(others: f64) -> Facts {
+    let mut facts = facts("edge", "gateway", "gateway", 512.0 * MIB);
+    facts.workload.as_mut().unwrap().desired = 3;
+    pod(&mut facts, "gateway-bad", "rs-2", 8, Some(oom(2)), Some("CrashLoopBackOff"));
+    for name in ["gateway-a", "gateway-b"] {
+        pod(&mut facts, name, "rs-2", 0, None, None);
+        memory(&mut facts, name, samples(24, |_| others * MIB));
+    }
+    revision(&mut facts, 2, SignedDuration::from_hours(48), 2, &[]);
+    revision(&mut facts, 1, SignedDuration::from_hours(700), 0, &[]);
+    let evidence = facts.cite(Source::Prometheus, "errors", "errors", None);
+    facts.errors = Some(Series {
+        of: "gateway".into(),
+        points: samples(24, |hour| if hour > 23.5 { 0.33 } else { 0.0005 }),
+        evidence,
+    });
+    room(&mut facts);
+    facts
+}
+
+#[test]
+fn a_single_pod_that_is_killed_is_replaced_first_and_a_larger_limit_comes_second() {
+    let diagnosis = diagnose(&one_of_three(300.0), &knobs()).unwrap();
+    assert!(diagnosis.summary.starts_with("pod gateway-bad of "), "{}", diagnosis.summary);
+    let ways: Vec<_> = diagnosis.options.iter().map(|way| way.title.as_str()).collect();
+    assert_eq!(ways, ["replace pod gateway-bad alone", "raise the memory limit"]);
+    let delete = &diagnosis.recommendations[1];
+    assert_eq!((delete.action.as_str(), delete.requires_approval), ("restart_pod", Some(true)));
+    assert_eq!(delete.parameters["pod"], json!("gateway-bad"));
+    let failing = diagnosis.criteria.iter().find(|c| c.unit == "share").unwrap();
+    assert_eq!((failing.before, failing.threshold), (Some(0.33), 0.01));
+    // Where the others are near their limit as well, one pod is not the matter.
+    let shared = diagnose(&one_of_three(480.0), &knobs()).unwrap();
+    assert_eq!(shared.recommendations[1].action, "increase_resources");
+}
+
+#[test]
+fn success_after_a_slow_release_is_a_p99_near_what_it_was_before_it() {
+    let mut facts = one_of_three(490.0);
+    facts.revisions[0].created = ago(SignedDuration::from_mins(25));
+    let evidence = facts.cite(Source::Prometheus, "p99", "p99", None);
+    let points = samples(24, |hour| if hour > 23.6 { 2.4 } else { 0.12 });
+    facts.latency = Some(Series {
+        of: "gateway".into(),
+        points,
+        evidence,
+    });
+    let diagnosis = diagnose(&facts, &knobs()).unwrap();
+    let p99 = diagnosis.criteria.iter().find(|c| c.unit == "s").unwrap();
+    assert_eq!((p99.before, p99.threshold), (Some(2.4), 0.12 * 1.5));
+    let ways: Vec<_> = diagnosis.options.iter().map(|way| way.title.as_str()).collect();
+    assert_eq!(ways, ["raise the memory limit", "roll back to revision 1"]);
+    // What was as slow before is not the rollout's.
+    facts.latency.as_mut().unwrap().points = samples(24, |_| 2.4);
+    let diagnosis = diagnose(&facts, &knobs()).unwrap();
+    assert!(diagnosis.criteria.iter().all(|c| c.unit != "s"));
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn changed(params: &Resources, world: &World, way: Way) -> Result<Draft, Refused
     let resources = base.join(["resources"]);
     let edits = edits(params, object, &resources, world, way)?;
     let mut draft = Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::InTemplate));
-    draft.notes = notes(object, &resources, &name, params.memory.as_deref());
+    draft.notes = notes(object, &resources, &name, params);
     Ok(match less_memory(params, object, &resources) {
         Some(text) => draft.concern(RiskLevel::High, format!("container {name} of {target}: {text}")),
         None => draft,
@@ -264,9 +264,13 @@ fn fits_a_node(world: &World, resource: &str, limit: &str) -> Result<(), Refused
     }
 }
 
-fn notes(object: &Value, resources: &Path, name: &str, memory: Option<&str>) -> Vec<String> {
-    let request = resources.join(["requests", "memory"]);
-    match (memory, request.read(object).and_then(Value::as_str)) {
+fn notes(object: &Value, resources: &Path, name: &str, params: &Resources) -> Vec<String> {
+    let present = resources.join(["requests", "memory"]);
+    let request = params
+        .memory_request
+        .as_deref()
+        .or_else(|| present.read(object).and_then(Value::as_str));
+    match (params.memory.as_deref(), request) {
         (Some(memory), Some(request)) if milli(memory) >= milli(request).map(|value| value * 4) => {
             vec![format!(
                 "container {name}: the limit {memory} is four times its request {request} or more, so nodes may run out of memory"
