@@ -35,7 +35,7 @@ use paramedic_simulator::{
     world::World,
 };
 use serde_json::Value;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 const TOKEN: &str = "stage-token";
@@ -121,13 +121,13 @@ impl Stage {
         }
     }
 
-    /// Starts the whole role.
-    pub(crate) async fn run_executor(&mut self) {
+    /// Starts the whole role; aborting it is a death without a farewell.
+    pub(crate) async fn run_executor(&mut self) -> AbortHandle {
         let role = paramedic_executor::build(self.config.clone(), self.kit.clone()).await.unwrap();
         let stop = self.stop.clone();
         self.running.spawn(async move {
             tasks::run(role.tasks, stop).await.unwrap();
-        });
+        })
     }
 
     pub(crate) fn cluster(&self) -> Cluster {

@@ -227,7 +227,7 @@ fn rule(params: &Rule) -> Result<(Value, bool), Refused> {
         if selected {
             return Err(Refused::parameter("/cidr", "addresses and labels cannot be in one rule: give two"));
         }
-        if !cidr.parse::<Network>().is_ok() {
+        if cidr.parse::<Network>().is_err() {
             return Err(Refused::parameter("/cidr", format!("{cidr:?} is not a range like 10.0.0.0/8")));
         }
         peer["ipBlock"] = json!({"cidr": cidr});
