@@ -140,11 +140,24 @@ impl Product {
                 self.variables.insert((*name).to_owned(), (*value).to_owned())
             };
         }
-        self.child = spawn(&self.role, &self.variables, &self.log)?;
+        self.spawn_again()?;
         self.wait_until_ready().await
     }
 
-    async fn wait_until_ready(&mut self) -> Result<()> {
+    /// Starts it again after its end and does not wait for it.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn spawn_again(&mut self) -> Result<()> {
+        self.child = spawn(&self.role, &self.variables, &self.log)?;
+        Ok(())
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// When it ends or is not ready in time, with the end of its log.
+    pub async fn wait_until_ready(&mut self) -> Result<()> {
         let client = reqwest::Client::new();
         let mut backoff = Backoff::new(READY);
         loop {

@@ -90,6 +90,12 @@ impl Range {
         )?)
     }
 
+    /// How many requests its API server has answered.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.simulator.answered()
+    }
+
     /// The cluster's own record of what the product changed: accepted, not dry-run, with the product's field manager
     /// (patches) or user agent (the rest).
     #[must_use]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
 mod bad_days;
+mod campaign;
 mod cast;
 mod change_requests;
 mod crash_points;

@@ -6,7 +6,7 @@ use paramedic_testkit::{
     eventually,
     servers::{NatsServer, SmtpSink},
 };
-use paramedic_tests::{OtlpReceiver, Product, ProductOptions, Range, SpanRecord, wait_for_end, wait_for_event};
+use paramedic_tests::{Installation, OtlpReceiver, Range, Setup, SpanRecord, wait_for_end, wait_for_event};
 
 use crate::cast;
 
@@ -15,51 +15,16 @@ async fn one_incident_is_one_trace_across_all_roles() {
     let nats = NatsServer::start().await.unwrap();
     let collector = OtlpReceiver::start().await.unwrap();
     let range = Range::start("payment-oom", cast::SPEED).await.unwrap();
-    let traced = ProductOptions::default().with("PARAMEDIC_TELEMETRY__OTLP_ENDPOINT", collector.url());
-    let executor = Product::start("executor", &range, &nats.url(), &traced).await.unwrap();
-    let people = Product::start("console", &range, &nats.url(), &traced).await.unwrap();
-    let approval = Product::start("approval", &range, &nats.url(), &traced).await.unwrap();
-    let _planner = Product::start(
-        "planner",
-        &range,
-        &nats.url(),
-        &traced.clone().with("PARAMEDIC_PLANNER__EXECUTOR_URL", executor.grpc()),
-    )
-    .await
-    .unwrap();
     let smtp = SmtpSink::start().await.unwrap();
-    let (host, port) = smtp.address();
-    let mail = traced
-        .clone()
-        .with("PARAMEDIC_NOTIFIER__APPROVAL_URL", approval.grpc())
-        .with("PARAMEDIC_NOTIFIER__EMAIL__URL", format!("smtp://{host}:{port}"))
-        .with("PARAMEDIC_NOTIFIER__EMAIL__FROM", "paramedic@example.com")
-        .with("PARAMEDIC_NOTIFIER__EMAIL__TO", "oncall@example.com");
-    let _notifier = Product::start("notifier", &range, &nats.url(), &mail).await.unwrap();
-    let _analysis = Product::start("analysis", &range, &nats.url(), &traced).await.unwrap();
-    let gateway = Product::start("gateway", &range, &nats.url(), &traced).await.unwrap();
-    gateway
-        .post_alerts(&cast::oom_webhook(&range).await)
-        .await
-        .unwrap()
-        .error_for_status()
-        .unwrap();
-    let (asked, _) = wait_for_event(&people.grpc(), |incident, _| cast::asked(incident)).await.unwrap();
-    let digest = asked.plan.as_ref().unwrap().gates[0].digest.to_string();
-    people
-        .run(&[
-            "approve",
-            asked.id.as_str(),
-            "--digest",
-            &digest,
-            "--by",
-            "ann",
-            "--approval-server",
-            &approval.grpc(),
-        ])
-        .await
-        .unwrap();
-    let (ended, _) = wait_for_end(&people.grpc()).await.unwrap();
+    let traced = Setup::default().with("PARAMEDIC_TELEMETRY__OTLP_ENDPOINT", collector.url());
+    let product = Installation::start(&range, &nats.url(), &traced.mail(&smtp)).await.unwrap();
+    let webhook = cast::oom_webhook(&range).await;
+    let answer = product.of("gateway").post_alerts(&webhook).await.unwrap();
+    answer.error_for_status().unwrap();
+    let console = product.of("console").grpc();
+    let (asked, _) = wait_for_event(&console, |incident, _| cast::asked(incident)).await.unwrap();
+    product.approve(&asked).await.unwrap();
+    let (ended, _) = wait_for_end(&console).await.unwrap();
 
     let trace = ended
         .traceparent

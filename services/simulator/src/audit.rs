@@ -79,6 +79,18 @@ impl Audit {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// How many there are so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether no request was answered yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Everything so far as JSON lines.
     pub fn lines(&self) -> String {
         let one = |entry: &Entry| serde_json::to_string(entry).unwrap_or_default() + "\n";

@@ -181,6 +181,11 @@ impl Simulator {
         self.audit.entries()
     }
 
+    /// How many requests the API server answered so far.
+    pub fn answered(&self) -> usize {
+        self.audit.len()
+    }
+
     /// The objects.
     pub fn store(&self) -> Store {
         self.world.store().clone()

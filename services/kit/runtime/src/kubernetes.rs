@@ -1,9 +1,13 @@
 //! The Kubernetes client of a configured cluster.
 
 use anyhow::Context;
+use http::{HeaderValue, header::USER_AGENT};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use crate::config::Cluster;
+
+/// Who the API server's audit says it was: deletions carry no field manager that would tell.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("paramedic/", env!("CARGO_PKG_VERSION")));
 
 /// A client for the cluster: the given kubeconfig, else the default one, else the pod's service account.
 ///
@@ -32,5 +36,6 @@ pub async fn client(cluster: &Cluster) -> anyhow::Result<kube::Client> {
     };
     // A step decides itself what to try again, by the log's deadline; retries below it would hide drift and refusals.
     config.default_retry = false;
+    config.headers.push((USER_AGENT, AGENT));
     kube::Client::try_from(config).context("cannot build a Kubernetes client from this kubeconfig")
 }
