@@ -39,7 +39,7 @@ struct Wanted {
 /// What is judged: the cluster's record, and the keys under which the outside system did something, in its order.
 pub(crate) struct Judge {
     entries: Vec<(AuditEntry, bool)>,
-    outside: Vec<String>,
+    outside: Vec<(String, bool)>,
     verdict: Verdict,
 }
 
@@ -47,7 +47,7 @@ impl Judge {
     pub(crate) fn of(entries: Vec<AuditEntry>, outside: Vec<String>) -> Self {
         Self {
             entries: entries.into_iter().map(|entry| (entry, false)).collect(),
-            outside,
+            outside: outside.into_iter().map(|key| (key, false)).collect(),
             verdict: Verdict::default(),
         }
     }
@@ -199,7 +199,11 @@ impl Judge {
 
     fn outside(&mut self, at: &str, plan: &Plan, step: &Step, state: &StepState) {
         let key = format!("{}/{}", plan.id, step.id);
-        let place = |key: &str| self.outside.iter().position(|known| known == key);
+        let mut place = |key: &str| {
+            let found = self.outside.iter().position(|(known, _)| known == key)?;
+            self.outside[found].1 = true;
+            Some(found)
+        };
         let (applied, undone) = (place(&key), place(&format!("{key}/undo")));
         self.verdict.outside += usize::from(applied.is_some()) + usize::from(undone.is_some());
         let right = match state {
@@ -245,6 +249,9 @@ impl Judge {
             })
             .collect();
         self.verdict.violations.extend(unexplained);
+        let strange = self.outside.iter().filter(|(_, explained)| !explained);
+        let strange = strange.map(|(key, _)| format!("no step asked the outside system for {key}"));
+        self.verdict.violations.extend(strange);
         self.verdict
     }
 

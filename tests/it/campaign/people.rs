@@ -83,21 +83,23 @@ impl People<'_> {
     }
 
     async fn diagnose(&self, incident: &Incident, tale: &Tale) {
-        if incident.attempt > 0 {
+        let lacks = |incident: &Incident| {
+            incident.attempt <= 1 && incident.diagnosis.is_none() && incident.plan.is_none() && incident.end.is_none()
+        };
+        if !lacks(incident) {
             return;
         }
         let clock = Clock::scaled(self.range.epoch(), self.range.speed);
         let missing = |incident: &Incident, _| {
-            if incident.attempt > 0 {
-                return Vec::new();
+            let reached = Event::DiagnosisReached {
+                attempt: 1,
+                diagnosis: Box::new(tale.diagnosis()),
+            };
+            match (lacks(incident), incident.attempt) {
+                (false, _) => Vec::new(),
+                (true, 0) => vec![Event::AnalysisStarted { attempt: 1 }, reached],
+                (true, _) => vec![reached],
             }
-            vec![
-                Event::AnalysisStarted { attempt: 1 },
-                Event::DiagnosisReached {
-                    attempt: 1,
-                    diagnosis: Box::new(tale.diagnosis()),
-                },
-            ]
         };
         self.log
             .decide(&incident.cluster, &incident.id, None, &clock, missing)

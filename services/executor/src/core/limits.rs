@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use paramedic_domain::{id::StepId, incident::Incident, workflow::StepState};
 use serde::{Deserialize, Serialize};
 
 /// The window in which changes are counted.
@@ -74,6 +75,22 @@ impl Ledger {
         self.at_work.retain(|holder| holder.split('/').next() != Some(plan));
         self.at_work.len() != before
     }
+}
+
+/// Whether the step keeps its place although one of its workers goes: another one has it in hand, or is about to.
+#[must_use]
+pub fn keeps_its_place(incident: &Incident, step: &StepId) -> bool {
+    incident.step_state(step).is_some_and(|state| match state {
+        StepState::Scheduled | StepState::Running { .. } => true,
+        StepState::Waiting
+        | StepState::Succeeded
+        | StepState::Failed { .. }
+        | StepState::Skipped
+        | StepState::UndoScheduled
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => false,
+    })
 }
 
 #[cfg(test)]

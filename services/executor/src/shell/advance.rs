@@ -26,7 +26,7 @@ use super::{
 };
 use crate::core::{
     advance::{advance, stop, wake},
-    limits::Full,
+    limits::{Full, keeps_its_place},
     rules::Rules,
 };
 
@@ -171,13 +171,17 @@ impl StepThenAdvance {
         if verdict != Verdict::Done {
             return Ok(verdict);
         }
-        if let Some((holder, change)) = entered {
-            self.ledgers.leave(&event.cluster, change, &holder).await?;
-        }
-        self.kit
+        let after = self
+            .kit
             .log
             .decide_on(event, &self.kit.clock, |incident, now| advance(incident, &self.rules, now))
-            .await?;
+            .await?
+            .incident;
+        if let (Some((holder, change)), Event::StepScheduled { plan, step, .. }) = (entered, &event.event)
+            && !(runs(&after, plan) && keeps_its_place(&after, step))
+        {
+            self.ledgers.leave(&event.cluster, change, &holder).await?;
+        }
         Ok(Verdict::Done)
     }
 }
@@ -188,6 +192,11 @@ impl StepThenAdvance {
         let incident = self.kit.log.load(&event.cluster, &event.incident).await?;
         Ok(stop(&incident, &self.rules, self.kit.clock.now()).is_some())
     }
+}
+
+/// Whether this plan is the one that runs.
+fn runs(incident: &Incident, plan: &PlanId) -> bool {
+    incident.plan.as_ref().is_some_and(|current| current.id == *plan) && incident.run.as_ref().is_some_and(|run| run.ended.is_none())
 }
 
 /// The change that a work item is about to make, and the name under which it counts. Undoing is never held up.

@@ -103,7 +103,12 @@ impl Worker {
 
     async fn work(&self, event: &Envelope, attempt: &Attempt) -> Result<(), LogError> {
         let taken = self.append(event, |incident| outcome::take(incident, attempt)).await?;
-        let Ok(step) = current(&taken, attempt) else { return Ok(()) };
+        let Ok(step) = current(&taken, attempt) else {
+            if let Some(step) = taken.plan.as_ref().and_then(|plan| plan.step(&attempt.step)) {
+                self.release_if_over(event, &taken, attempt, step).await?;
+            }
+            return Ok(());
+        };
         let state = taken.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
         let started = state.and_then(|state| state.began).unwrap_or(event.time);
         let run = Run::new(self, event, &taken, attempt, step, started, Purpose::Workflow);
@@ -129,6 +134,8 @@ impl Worker {
             Err(Halt::Abandoned(why)) => {
                 metrics::refusal("stale");
                 tracing::info!(step = %step.id, why, "left to another worker");
+                let incident = self.kit.log.load(&event.cluster, &event.incident).await?;
+                self.release_if_over(event, &incident, attempt, step).await?;
             }
             Err(Halt::Bus(problem)) => return Err(LogError::Bus(paramedic_bus::Error::Unavailable(problem))),
         }
@@ -147,19 +154,25 @@ impl Worker {
         let run = Run::new(self, event, &incident, attempt, step, self.kit.clock.now(), Purpose::Expiry);
         run.permitted_to_expire(&incident)?;
         let ended = run.to_the_deadline().await;
-        // The workflow gives its leases back when it ends; what ends after it does so itself.
-        let over = incident
-            .run
-            .as_ref()
-            .is_none_or(|run| run.ended.is_some() || incident.plan.as_ref().is_none_or(|plan| plan.id != attempt.plan));
-        if over {
-            for target in step.change.lease_targets() {
-                self.leases
-                    .release(&target.lease_key(&event.cluster), attempt.plan.as_str())
-                    .await?;
-            }
-        }
+        let incident = self.kit.log.load(&event.cluster, &event.incident).await?;
+        self.release_if_over(event, &incident, attempt, step).await?;
         ended.map(|report| report.summary)
+    }
+
+    /// Gives back the step's leases if its workflow is over. The workflow did so itself when it ended; who took one after that,
+    /// because it was too late or puts back what must not stay, is not waited for.
+    async fn release_if_over(&self, event: &Envelope, incident: &Incident, attempt: &Attempt, step: &Step) -> Result<(), LogError> {
+        let of_plan = incident.plan.as_ref().is_some_and(|plan| plan.id == attempt.plan);
+        let runs = of_plan && incident.run.as_ref().is_some_and(|run| run.ended.is_none());
+        if runs {
+            return Ok(());
+        }
+        for target in step.change.lease_targets() {
+            self.leases
+                .release(&target.lease_key(&event.cluster), attempt.plan.as_str())
+                .await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn append(

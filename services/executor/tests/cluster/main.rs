@@ -12,4 +12,5 @@ mod every;
 mod expiry;
 mod once;
 mod prepared;
+mod room;
 mod seven_steps;

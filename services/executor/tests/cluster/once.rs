@@ -3,7 +3,7 @@
 use paramedic_bus::consume::{Handler, Verdict};
 use paramedic_domain::{
     envelope::Envelope,
-    event::{Direction, Event},
+    event::{Direction, Event, WorkflowOutcome},
     plan::Plan,
     workflow::StepState,
 };
@@ -138,6 +138,30 @@ async fn a_target_that_another_workflow_remediates_is_left_alone() {
         panic!("{incident:?}")
     };
     assert!(message.contains("plan_other"), "{message}");
+    assert!(stage.mutations().is_empty());
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_was_taken_after_the_end_is_given_back_when_the_message_comes_again() {
+    let stage = Stage::start().await;
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    stage
+        .append(vec![Event::WorkflowFinished {
+            plan: plan.id.clone(),
+            outcome: WorkflowOutcome::RolledBack,
+            cause: None,
+        }])
+        .await;
+    // What a worker did that stood still meanwhile, before it died.
+    let leases = paramedic_bus::lease::Leases::open(&stage.kit.bus).await.unwrap();
+    let key = plan.steps[0].change.lease_targets()[0].lease_key(&stage.kit.cluster.name);
+    leases.acquire(&key, plan.id.as_str()).await.unwrap().unwrap();
+    let worker = stage.worker(&stage.kit, "one").await;
+    assert_eq!(worker.handle(&work, 2).await, Verdict::Done);
+    assert!(leases.acquire(&key, "plan_other").await.unwrap().is_ok());
     assert!(stage.mutations().is_empty());
     stage.end().await;
 }

@@ -1,6 +1,8 @@
 //! The model: a log, an at-least-once queue, workers that may die between any two effects, a cluster with marks.
 
 mod broken;
+mod cluster;
+mod gates;
 mod plan;
 mod worker;
 
@@ -8,13 +10,13 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
-    approval::{Channel, Decision, GateState},
+    approval::GateState,
     digest::Digest,
     envelope::Recorded,
     event::{Direction, Event},
     id::{GateId, StepId},
     incident::Incident,
-    workflow::{RollbackState, StepState},
+    workflow::{RollbackState, StepRun, StepState},
 };
 use paramedic_executor::core::{
     advance::{advance, wake},
@@ -22,14 +24,23 @@ use paramedic_executor::core::{
     rules::Rules,
 };
 
-use self::worker::{Cluster, Worker};
-use crate::strategy::{Answer, GateStory, Story, Word};
+use self::{
+    cluster::Cluster,
+    worker::{Move, Worker},
+};
+use crate::strategy::{Answer, Story, Word};
 
 /// A work item or a call to advance; delivered at least once, in any order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Message {
     Advance,
-    Work { step: StepId, direction: Direction, attempt: u32 },
+    /// Gives back what the ended workflow held.
+    Release,
+    Work {
+        step: StepId,
+        direction: Direction,
+        attempt: u32,
+    },
 }
 
 pub(crate) struct Model {
@@ -43,6 +54,10 @@ pub(crate) struct Model {
     next_worker: u32,
     cluster: Cluster,
     crashes: u32,
+    /// Strangers took leases or room.
+    disturbed: bool,
+    /// Decided gates that a late word opened or closed again.
+    reopened: Vec<String>,
 }
 
 impl Model {
@@ -60,8 +75,10 @@ impl Model {
             queue: Vec::new(),
             workers: Vec::new(),
             next_worker: 0,
-            cluster: Cluster::default(),
+            cluster: Cluster::new(story.room),
             crashes: 0,
+            disturbed: false,
+            reopened: Vec::new(),
         };
         for event in plan::prologue(story, now) {
             model.append(event);
@@ -100,19 +117,36 @@ impl Model {
         if advances {
             self.queue.push(Message::Advance);
         }
+        if matches!(event, Event::WorkflowFinished { .. }) {
+            self.queue.push(Message::Release);
+        }
         let envelope = self.incident.next_envelope(event, self.now, None);
         // What the chain needs is a digest that differs; encoding every event would only cost time here.
         let digest = Digest::of(&envelope.seq.to_be_bytes());
         let recorded = Recorded { envelope, digest };
         self.incident.apply(&recorded).expect("the model appends in order");
         self.log.push(recorded);
+        let at_work = |run: &StepRun| matches!(run.state, StepState::Scheduled | StepState::Running { .. });
+        let at_once = self
+            .incident
+            .run
+            .iter()
+            .flat_map(|run| run.steps.values())
+            .filter(|run| at_work(run))
+            .count();
+        if at_once > self.rules.parallel_steps {
+            let limit = self.rules.parallel_steps;
+            self.cluster
+                .unpermitted
+                .push(format!("{at_once} steps were with the workers at once, {limit} may be"));
+        }
     }
 
     /// One random move.
     pub(crate) fn step(&mut self, choice: u16) {
         self.now += SignedDuration::from_secs(i64::from(choice % 7));
-        let pick = usize::from(choice / 8);
-        match choice % 8 {
+        let pick = usize::from(choice / 10);
+        match choice % 10 {
             0 | 1 if !self.queue.is_empty() => {
                 let message = self.queue.remove(pick % self.queue.len());
                 self.deliver(message);
@@ -134,6 +168,17 @@ impl Model {
                 let message = self.workers[pick % self.workers.len()].message.clone();
                 self.queue.push(message);
             }
+            // Another workflow comes or goes.
+            8 => {
+                self.disturbed = true;
+                if pick.is_multiple_of(2) {
+                    self.cluster.disturb_lease(pick / 2);
+                } else {
+                    self.cluster.disturb_room(pick / 2, self.now);
+                }
+            }
+            // Somebody repeats a decision, or comes late with another.
+            9 => self.decide_late(pick),
             // People: gates, answers, and words on the workflow.
             _ if pick.is_multiple_of(4) => self.say(pick / 4),
             _ => self.decide_gate(pick),
@@ -190,6 +235,7 @@ impl Model {
 
     /// Until nothing moves any more: fair delivery, everybody answers.
     pub(crate) fn settle(&mut self) {
+        self.cluster.calm();
         for _ in 0..2_000 {
             self.now += SignedDuration::from_secs(1);
             if let Some(message) = self.queue.pop() {
@@ -252,6 +298,7 @@ impl Model {
                     self.append(event);
                 }
             }
+            Message::Release => self.cluster.release(),
             Message::Work { .. } => {
                 self.next_worker += 1;
                 self.workers.push(Worker::new(self.next_worker, message));
@@ -261,50 +308,20 @@ impl Model {
 
     fn run_worker(&mut self, pick: usize) {
         let at = pick % self.workers.len();
-        let mut worker = self.workers.swap_remove(at);
-        let outcome = worker.advance(&self.incident, &self.rules, &mut self.cluster, &self.story, self.now);
-        if let Some(event) = outcome.append {
-            self.append(event);
-        }
-        if !outcome.done {
-            self.workers.push(worker);
-        }
-    }
-
-    fn decide_gate(&mut self, pick: usize) {
-        if self.story.cancel && pick % 5 == 4 && self.incident.end.is_none() {
-            self.append(Event::IncidentCancelled {
-                by: "ada@example.com".into(),
-                reason: "changed her mind".into(),
-            });
-            return;
-        }
-        let Some(plan) = self.incident.plan.clone() else { return };
-        let index = pick % self.story.gates.len();
-        let id: GateId = plan::gate_id(index);
-        let Some(gate) = plan.gate(&id) else { return };
-        match self.incident.gates.get(&id) {
-            Some(GateState::Planned) => self.append(Event::ApprovalRequested {
-                plan: plan.id.clone(),
-                gate: id,
-                expires_at: self.now + SignedDuration::from_hours(24),
-            }),
-            Some(GateState::Waiting { .. }) => {
-                let decision = Decision {
-                    gate: id.clone(),
-                    digest: gate.digest,
-                    by: "ada@example.com".into(),
-                    channel: Channel::Cli,
-                    reason: String::new(),
-                };
-                let plan = plan.id.clone();
-                self.append(match self.story.gates[index] {
-                    GateStory::Grant => Event::ApprovalGranted { plan, decision },
-                    GateStory::Deny => Event::ApprovalDenied { plan, decision },
-                    GateStory::Expire => Event::ApprovalExpired { plan, gate: id },
-                });
+        let mut worker = self.workers.remove(at);
+        match worker.advance(&self.incident, &self.rules, &mut self.cluster, &self.story, self.now) {
+            Move::On(event) => {
+                if let Some(event) = event {
+                    self.append(event);
+                }
+                self.workers.push(worker);
             }
-            _ => {}
+            Move::Done => {}
+            Move::Later => {
+                // Its pause passes before it comes again; nobody else's message waits for it.
+                self.now += SignedDuration::from_secs(60);
+                self.queue.insert(0, worker.message);
+            }
         }
     }
 

@@ -30,10 +30,26 @@ pub(crate) struct StepStory {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GateStory {
+pub(crate) enum GateAnswer {
     Grant,
     Deny,
     Expire,
+}
+
+/// A gate: how it is answered, and by how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GateStory {
+    pub(crate) answer: GateAnswer,
+    pub(crate) quorum: u32,
+    /// The changes behind it are not those whose digest it shows.
+    pub(crate) tampered: bool,
+}
+
+/// What all workflows together may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) at_once: usize,
+    pub(crate) per_hour: Option<usize>,
 }
 
 /// What people say when they are asked what becomes of the effects.
@@ -63,6 +79,7 @@ pub(crate) struct Story {
     /// Seconds from the proposal.
     pub(crate) deadline: Option<u64>,
     pub(crate) parallel: usize,
+    pub(crate) room: Room,
     pub(crate) cancel: bool,
     pub(crate) choices: Vec<u16>,
 }
@@ -127,21 +144,30 @@ fn word() -> impl Strategy<Value = Word> {
     ]
 }
 
+fn gate() -> impl Strategy<Value = GateStory> {
+    let answer = prop_oneof![5 => Just(GateAnswer::Grant), 1 => Just(GateAnswer::Deny), 1 => Just(GateAnswer::Expire)];
+    (answer, 1..3_u32, proptest::bool::weighted(0.05)).prop_map(|(answer, quorum, tampered)| GateStory { answer, quorum, tampered })
+}
+
+fn room() -> impl Strategy<Value = Room> {
+    (1..4_usize, proptest::option::weighted(0.3, 1..5_usize)).prop_map(|(at_once, per_hour)| Room { at_once, per_hour })
+}
+
 pub(crate) fn story() -> impl Strategy<Value = Story> {
-    let gate = prop_oneof![5 => Just(GateStory::Grant), 1 => Just(GateStory::Deny), 1 => Just(GateStory::Expire)];
     (
         (1..6_usize).prop_flat_map(|count| (0..count).map(step).collect::<Vec<_>>()),
-        vec(gate, 3),
+        vec(gate(), 3),
         prop_oneof![8 => Just(Rollback::Automatic), 2 => Just(Rollback::Ask), 1 => Just(Rollback::None)],
         prop_oneof![Just(Answer::Undo), Just(Answer::Keep), Just(Answer::Silence)],
         vec(word(), 0..3),
         proptest::option::weighted(0.15, 1..600_u64),
         1..4_usize,
+        room(),
         proptest::bool::weighted(0.1),
-        vec(any::<u16>(), 0..120),
+        vec(any::<u16>(), 0..160),
     )
         .prop_map(
-            |(steps, gates, rollback, answer, words, deadline, parallel, cancel, choices)| Story {
+            |(steps, gates, rollback, answer, words, deadline, parallel, room, cancel, choices)| Story {
                 steps,
                 gates,
                 rollback,
@@ -149,6 +175,7 @@ pub(crate) fn story() -> impl Strategy<Value = Story> {
                 words,
                 deadline,
                 parallel,
+                room,
                 cancel,
                 choices,
             },

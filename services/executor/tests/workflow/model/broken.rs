@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use paramedic_domain::{event::WorkflowOutcome, fault::FailureKind, id::StepId, plan::Rollback, workflow::StepState};
 
 use super::Model;
-use crate::strategy::{Fate, GateStory};
+use crate::strategy::{Fate, GateAnswer};
 
 impl Model {
     /// What the log alone cannot show.
@@ -13,7 +13,7 @@ impl Model {
         let mut broken = Vec::new();
         let run = self.incident.run.as_ref().expect("there is a plan");
         let Some((outcome, _)) = &run.ended else {
-            return vec!["INV-11: the workflow did not end".into()];
+            return vec![format!("INV-11: the workflow did not end: {}", self.cluster)];
         };
         // INV-05: no attempt of a step applied its change twice, whatever was delivered how often.
         for (step, (applied, undone)) in &self.cluster.counts {
@@ -36,7 +36,12 @@ impl Model {
         let untouched = run.cancelled.is_none() && self.incident.revision.is_none() && self.story.deadline.is_none();
         let smooth = untouched
             && self.incident.end.is_none()
-            && self.story.gates.iter().all(|gate| *gate == GateStory::Grant)
+            && self
+                .story
+                .gates
+                .iter()
+                .all(|gate| gate.answer == GateAnswer::Grant && !gate.tampered)
+            && !self.disturbed
             && self
                 .story
                 .steps
@@ -46,7 +51,11 @@ impl Model {
             broken.push(format!("nothing went wrong, but it ended {outcome:?}"));
         }
         broken.extend(self.cluster.unpermitted.iter().cloned());
-        let left: BTreeSet<&StepId> = self.cluster.marks.keys().collect();
+        broken.extend(self.reopened.iter().cloned());
+        if let Some(held) = self.cluster.left_held() {
+            broken.push(format!("INV-07: {held} is still held after the end"));
+        }
+        let left: BTreeSet<&StepId> = self.cluster.marks.iter().collect();
         let known: BTreeSet<&StepId> = run.effects.iter().collect();
         match outcome {
             WorkflowOutcome::Succeeded => {}

@@ -7,6 +7,7 @@ use paramedic_domain::{
     alert::Severity,
     change::{Change, DryRun, ObjectPatch, Wait},
     diagnosis::{Category, Diagnosis},
+    digest::Digest,
     event::Event,
     id::{GateId, PlanId, StepId},
     object::ObjectRef,
@@ -112,10 +113,14 @@ fn plan(story: &Story) -> Plan {
             (!held.is_empty()).then(|| Gate {
                 id: gate_id(index),
                 steps: held.iter().map(|step| step.id.clone()).collect(),
-                digest: gate_digest(&id, &held),
+                digest: if story.gates[index].tampered {
+                    Digest::of(b"other changes")
+                } else {
+                    gate_digest(&id, &held)
+                },
                 risk: RiskLevel::Low,
                 reason: String::new(),
-                quorum: 1,
+                quorum: story.gates[index].quorum,
                 expires_after: Duration::from_secs(1800),
             })
         })

@@ -1,53 +1,51 @@
 //! A worker as the shell has it: one effect per call, so that the model can kill it between any two.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
+    approval::GateState,
     event::{Direction, Event},
     fault::{Effect, FailureKind},
-    id::{StepId, WorkerId},
+    id::WorkerId,
     incident::Incident,
     plan::Step,
-    workflow::{Run, StepState},
+    workflow::{Run, StepRun, StepState},
 };
 use paramedic_executor::core::{
     advance::stop,
+    limits::keeps_its_place,
     outcome,
     permit::{Attempt, Denied, permit},
     rules::Rules,
 };
 
-use super::Message;
+use super::{Message, cluster::Cluster};
 use crate::strategy::{Fate, Story};
-
-/// Which changes are in the cluster, by the marks they left.
-#[derive(Default)]
-pub(crate) struct Cluster {
-    /// Steps whose change is there.
-    pub(crate) marks: BTreeMap<StepId, ()>,
-    /// How often each was applied and undone.
-    pub(crate) counts: BTreeMap<StepId, (u32, u32)>,
-    /// Mutations that the log did not allow at that moment.
-    pub(crate) unpermitted: Vec<String>,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    Enter,
     Take,
+    Lease,
     Act,
     Report(Result<(), (FailureKind, Effect)>),
+    Leave,
 }
 
 pub(crate) struct Worker {
     id: WorkerId,
     pub(crate) message: Message,
     phase: Phase,
+    entered: bool,
 }
 
-pub(crate) struct Outcome {
-    pub(crate) append: Option<Event>,
-    pub(crate) done: bool,
+/// What one move of a worker leads to.
+pub(crate) enum Move {
+    /// It goes on, after an event perhaps.
+    On(Option<Event>),
+    /// It is done with its message.
+    Done,
+    /// There is no room: its message comes again.
+    Later,
 }
 
 impl Worker {
@@ -55,97 +53,134 @@ impl Worker {
         Self {
             id: format!("w{number}").parse().unwrap(),
             message,
-            phase: Phase::Take,
+            phase: Phase::Enter,
+            entered: false,
         }
     }
 
-    pub(crate) fn advance(&mut self, incident: &Incident, rules: &Rules, cluster: &mut Cluster, story: &Story, now: Timestamp) -> Outcome {
+    pub(crate) fn advance(&mut self, incident: &Incident, rules: &Rules, cluster: &mut Cluster, story: &Story, now: Timestamp) -> Move {
         let Message::Work { step, direction, attempt } = self.message.clone() else {
             unreachable!("workers only hold work")
         };
+        let plan = incident.plan.as_ref().unwrap();
+        let step = plan.step(&step).unwrap();
         let attempt = Attempt {
-            plan: incident.plan.as_ref().unwrap().id.clone(),
-            step,
+            plan: plan.id.clone(),
+            step: step.id.clone(),
             direction,
             number: attempt,
             worker: self.id.clone(),
         };
+        let mutates = step.change.mutates();
+        // A mutating change that may be there already must not be reported as "nothing happened".
+        let effect = |cluster: &Cluster| {
+            if cluster.marks.contains(&step.id) {
+                Effect::Applied
+            } else {
+                Effect::None
+            }
+        };
         match self.phase {
-            Phase::Take => match outcome::take(incident, &attempt).as_slice() {
-                [] => Outcome { append: None, done: true },
-                [event] => {
-                    self.phase = Phase::Act;
-                    Outcome {
-                        append: Some(event.clone()),
-                        done: false,
+            Phase::Enter => {
+                if mutates && direction == Direction::Forward {
+                    match cluster.enter(&step.id, now) {
+                        Ok(()) => self.entered = true,
+                        Err(_) if stop(incident, rules, now).is_some() => {}
+                        Err(_) => return Move::Later,
                     }
+                }
+                self.phase = Phase::Take;
+                Move::On(None)
+            }
+            Phase::Take => match outcome::take(incident, &attempt).as_slice() {
+                [] => self.too_late(incident, cluster),
+                [event] => {
+                    self.phase = if mutates { Phase::Lease } else { Phase::Act };
+                    Move::On(Some(event.clone()))
                 }
                 more => panic!("one event at most: {more:?}"),
             },
-            Phase::Act => match permit(incident, &attempt, rules, true, now) {
+            Phase::Lease => {
+                self.phase = if cluster.lease(step) {
+                    Phase::Act
+                } else {
+                    Phase::Report(Err((FailureKind::LeaseLost, effect(cluster))))
+                };
+                Move::On(None)
+            }
+            Phase::Act => match permit(incident, &attempt, rules, cluster.held(step), now) {
                 Ok(step) => {
-                    let mutates = step.change.mutates();
-                    if attempt.direction == Direction::Forward {
-                        if let Some(stop) = stop(incident, rules, now) {
-                            cluster.unpermitted.push(format!("step {} acted although {}", step.id, stop.reason));
-                        }
-                        if incident.run.as_ref().is_some_and(|run| others_at_work(incident, run, step)) {
-                            cluster
-                                .unpermitted
-                                .push(format!("two steps worked on the object of {} at once", step.id));
-                        }
-                        if !incident.gate_open(step) {
-                            cluster.unpermitted.push(format!("INV-04: step {} acted before its gate", step.id));
-                        }
+                    if direction == Direction::Forward {
+                        check_forward(incident, step, rules, cluster, now);
                     }
-                    self.phase = Phase::Report(self.act(&attempt, mutates, cluster, story));
-                    Outcome { append: None, done: false }
+                    self.phase = Phase::Report(self.act(&attempt, step, cluster, story, now));
+                    Move::On(None)
                 }
-                Err(Denied::Stale { .. }) => Outcome { append: None, done: true },
+                Err(Denied::Stale { .. }) => self.too_late(incident, cluster),
                 Err(Denied::Stopping(_) | Denied::Forbidden(_)) => {
-                    // A mutating change that may be there already must not be reported as "nothing happened".
-                    let effect = if cluster.marks.contains_key(&attempt.step) {
-                        Effect::Applied
-                    } else {
-                        Effect::None
-                    };
-                    self.phase = Phase::Report(Err((FailureKind::Forbidden, effect)));
-                    Outcome { append: None, done: false }
+                    self.phase = Phase::Report(Err((FailureKind::Forbidden, effect(cluster))));
+                    Move::On(None)
                 }
-                Err(Denied::NoLease) => panic!("the model holds every lease"),
+                Err(Denied::NoLease) => {
+                    self.phase = Phase::Report(Err((FailureKind::LeaseLost, effect(cluster))));
+                    Move::On(None)
+                }
             },
             Phase::Report(result) => {
                 let events = match result {
                     Ok(()) => outcome::succeeded(incident, &attempt, "", &[]),
                     Err((kind, effect)) => outcome::failed(incident, &attempt, kind, effect, "model"),
                 };
-                Outcome {
-                    append: events.into_iter().next(),
-                    done: true,
+                self.phase = Phase::Leave;
+                Move::On(events.into_iter().next())
+            }
+            Phase::Leave => {
+                let ended = incident.run.as_ref().is_some_and(|run| run.ended.is_some());
+                if self.entered && (ended || !keeps_its_place(incident, &step.id)) {
+                    cluster.leave(&step.id);
                 }
+                Move::Done
             }
         }
     }
 
-    fn act(&self, attempt: &Attempt, mutates: bool, cluster: &mut Cluster, story: &Story) -> Result<(), (FailureKind, Effect)> {
+    /// The attempt is another worker's, or over. What it took when nobody needed it any more is given back.
+    fn too_late(&mut self, incident: &Incident, cluster: &mut Cluster) -> Move {
+        if incident.run.as_ref().is_some_and(|run| run.ended.is_some()) {
+            cluster.release();
+        }
+        self.phase = Phase::Leave;
+        Move::On(None)
+    }
+
+    fn act(
+        &self,
+        attempt: &Attempt,
+        step: &Step,
+        cluster: &mut Cluster,
+        story: &Story,
+        now: Timestamp,
+    ) -> Result<(), (FailureKind, Effect)> {
         let index: usize = attempt.step.as_str()[1..].parse().unwrap();
         let fates = match attempt.direction {
             Direction::Forward => &story.steps[index].fates,
             Direction::Undo => &story.steps[index].undo_fates,
         };
         let fate = fates[(attempt.number as usize - 1).min(fates.len() - 1)];
+        let mutates = step.change.mutates();
         // Looks first: the mark says whether it is already there (forward) or already gone (undo).
-        let there = cluster.marks.contains_key(&attempt.step);
+        let there = cluster.marks.contains(&attempt.step);
         let needed = mutates && (there == (attempt.direction == Direction::Undo));
         let apply = |cluster: &mut Cluster| {
             if !needed {
                 return;
             }
+            cluster.check(step, attempt.direction == Direction::Forward, now);
             let counts = cluster.counts.entry(attempt.step.clone()).or_default();
             match attempt.direction {
                 Direction::Forward => {
                     counts.0 += 1;
-                    cluster.marks.insert(attempt.step.clone(), ());
+                    cluster.marks.insert(attempt.step.clone());
                 }
                 Direction::Undo => {
                     counts.1 += 1;
@@ -165,6 +200,51 @@ impl Worker {
             }
         }
     }
+}
+
+/// What must hold when a step goes forward, asked of the log alone.
+fn check_forward(incident: &Incident, step: &Step, rules: &Rules, cluster: &mut Cluster, now: Timestamp) {
+    if let Some(why) = over(incident, rules, now) {
+        cluster.unpermitted.push(format!("step {} acted although {why}", step.id));
+    }
+    if incident.run.as_ref().is_some_and(|run| others_at_work(incident, run, step)) {
+        cluster
+            .unpermitted
+            .push(format!("two steps worked on the object of {} at once", step.id));
+    }
+    if !incident.gate_open(step) {
+        cluster.unpermitted.push(format!("INV-04: step {} acted before its gate", step.id));
+    }
+}
+
+/// Why nothing may go forward, told without the code under test.
+fn over(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<&'static str> {
+    let (plan, run) = (incident.plan.as_ref()?, incident.run.as_ref()?);
+    let deadline = plan
+        .deadline
+        .map(|limit| run.since + SignedDuration::try_from(limit).unwrap() + run.paused_for);
+    let closed = |gate: &GateState| matches!(gate, GateState::Denied { .. } | GateState::Expired { .. });
+    let for_good = |step: &StepRun| match &step.state {
+        StepState::Failed { kind, .. } => {
+            let again = matches!(kind, FailureKind::Transient | FailureKind::LeaseLost);
+            !again || step.attempts >= rules.attempts || step.effect == Effect::Applied
+        }
+        StepState::UndoScheduled | StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. } => true,
+        StepState::Waiting | StepState::Scheduled | StepState::Running { .. } | StepState::Succeeded | StepState::Skipped => false,
+    };
+    let reasons = [
+        (run.ended.is_some(), "the workflow had ended"),
+        (run.cancelled.is_some(), "a person stopped it"),
+        (incident.revision.is_some(), "a person wanted another plan"),
+        (incident.end.is_some(), "the incident had ended"),
+        (
+            run.paused.is_none() && deadline.is_some_and(|deadline| deadline <= now),
+            "its time was over",
+        ),
+        (incident.gates.values().any(closed), "a gate was closed"),
+        (run.steps.values().any(for_good), "a step had failed for good"),
+    ];
+    reasons.into_iter().find_map(|(holds, why)| holds.then_some(why))
 }
 
 /// Whether another step that changes the same object is with the workers.
