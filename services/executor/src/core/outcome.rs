@@ -38,6 +38,30 @@ pub fn take(incident: &Incident, attempt: &Attempt) -> Vec<Event> {
     }]
 }
 
+/// What is known of the effect of an attempt before its worker has looked: nothing has happened, unless another worker had the
+/// attempt in hand before and may have gone as far as the change.
+#[must_use]
+pub fn known(incident: &Incident, attempt: &Attempt) -> Effect {
+    let step = incident.plan.as_ref().and_then(|plan| plan.step(&attempt.step));
+    if step.is_none_or(|step| !step.change.mutates()) {
+        return Effect::None;
+    }
+    match incident.step_state(&attempt.step) {
+        Some(StepState::Running { .. } | StepState::Undoing { .. }) => Effect::Unknown,
+        Some(
+            StepState::Waiting
+            | StepState::Scheduled
+            | StepState::Succeeded
+            | StepState::Failed { .. }
+            | StepState::Skipped
+            | StepState::UndoScheduled
+            | StepState::Undone
+            | StepState::UndoFailed { .. },
+        )
+        | None => Effect::None,
+    }
+}
+
 /// The good end of the attempt.
 #[must_use]
 pub fn succeeded(incident: &Incident, attempt: &Attempt, summary: &str, artifacts: &[Artifact]) -> Vec<Event> {

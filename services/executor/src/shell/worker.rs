@@ -1,6 +1,12 @@
 //! Work items: one attempt at one step, from the intent in the log to the outcome in the log.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use paramedic_bus::{
@@ -11,7 +17,13 @@ use paramedic_bus::{
 };
 use paramedic_catalogue::Catalogue;
 use paramedic_domain::{
-    change::Change, envelope::Envelope, event::Event, fault::FailureKind, id::WorkerId, incident::Incident, plan::Step,
+    change::Change,
+    envelope::Envelope,
+    event::Event,
+    fault::{Effect, FailureKind},
+    id::WorkerId,
+    incident::Incident,
+    plan::Step,
 };
 use paramedic_runtime::Kit;
 
@@ -45,6 +57,8 @@ pub struct Worker {
     pub(crate) outside: Outside,
     pub(crate) blobs: Arc<dyn Blobs>,
     id: WorkerId,
+    /// Messages taken in hand so far.
+    messages: AtomicU64,
 }
 
 #[async_trait]
@@ -64,7 +78,7 @@ impl Handler for Worker {
             step: step.clone(),
             direction: *direction,
             number: *attempt,
-            worker: self.id.clone(),
+            worker: self.id.at(self.messages.fetch_add(1, Ordering::Relaxed)),
         };
         match self.work(event, &attempt).await {
             Ok(()) => Verdict::Done,
@@ -94,6 +108,7 @@ impl Worker {
             cluster,
             catalogue,
             id,
+            messages: AtomicU64::new(0),
         })
     }
 
@@ -102,7 +117,13 @@ impl Worker {
     }
 
     async fn work(&self, event: &Envelope, attempt: &Attempt) -> Result<(), LogError> {
-        let taken = self.append(event, |incident| outcome::take(incident, attempt)).await?;
+        let mut known = Effect::None;
+        let taken = self
+            .append(event, |incident| {
+                known = outcome::known(incident, attempt);
+                outcome::take(incident, attempt)
+            })
+            .await?;
         let Ok(step) = current(&taken, attempt) else {
             if let Some(step) = taken.plan.as_ref().and_then(|plan| plan.step(&attempt.step)) {
                 self.release_if_over(event, &taken, attempt, step).await?;
@@ -112,6 +133,7 @@ impl Worker {
         let state = taken.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
         let started = state.and_then(|state| state.began).unwrap_or(event.time);
         let run = Run::new(self, event, &taken, attempt, step, started, Purpose::Workflow);
+        run.know(known);
         let began = self.kit.clock.now();
         let ended = run.to_the_deadline().await;
         let seconds = self.kit.clock.now().duration_since(began).as_secs_f64();

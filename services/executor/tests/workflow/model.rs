@@ -14,7 +14,7 @@ use paramedic_domain::{
     digest::Digest,
     envelope::Recorded,
     event::{Direction, Event},
-    id::{GateId, StepId},
+    id::{GateId, StepId, WorkerId},
     incident::Incident,
     workflow::{RollbackState, StepRun, StepState},
 };
@@ -51,7 +51,8 @@ pub(crate) struct Model {
     now: Timestamp,
     queue: Vec<Message>,
     workers: Vec<Worker>,
-    next_worker: u32,
+    processes: [WorkerId; 2],
+    deliveries: u64,
     cluster: Cluster,
     crashes: u32,
     /// Strangers took leases or room.
@@ -74,7 +75,8 @@ impl Model {
             now,
             queue: Vec::new(),
             workers: Vec::new(),
-            next_worker: 0,
+            processes: [process(0), process(1)],
+            deliveries: 0,
             cluster: Cluster::new(story.room),
             crashes: 0,
             disturbed: false,
@@ -157,12 +159,7 @@ impl Model {
                 self.deliver(message);
             }
             3..=5 if !self.workers.is_empty() => self.run_worker(pick),
-            // Kill -9: what the worker held is delivered again.
-            6 if !self.workers.is_empty() && self.crashes < 20 => {
-                self.crashes += 1;
-                let worker = self.workers.remove(pick % self.workers.len());
-                self.queue.push(worker.message);
-            }
+            6 if self.crashes < 20 => self.crash(pick),
             // A message is taken for lost although its worker lives: two workers hold it.
             7 if !self.workers.is_empty() && pick.is_multiple_of(3) => {
                 let message = self.workers[pick % self.workers.len()].message.clone();
@@ -185,6 +182,18 @@ impl Model {
         }
     }
 
+    /// Kill -9: what the process had in hand is delivered again, and another one starts.
+    fn crash(&mut self, pick: usize) {
+        let dead = pick % self.processes.len();
+        self.crashes += 1;
+        let (lost, left): (Vec<Worker>, Vec<Worker>) = std::mem::take(&mut self.workers)
+            .into_iter()
+            .partition(|worker| worker.process == dead);
+        self.workers = left;
+        self.queue.extend(lost.into_iter().map(|worker| worker.message));
+        self.processes[dead] = process(self.crashes + 1);
+    }
+
     /// Somebody says one of the words that are left, or answers what is asked.
     fn say(&mut self, pick: usize) {
         let by = "bob@example.com";
@@ -201,7 +210,12 @@ impl Model {
             Word::Cancel => self.command(&Command::Cancel, by),
             Word::Skip(step) => self.command(&Command::Skip(plan::step_id(step)), by),
             Word::Revise => {
-                if let Some(plan) = self.incident.plan.as_ref().filter(|_| !self.ended() && self.incident.end.is_none()) {
+                if let Some(plan) = self
+                    .incident
+                    .plan
+                    .as_ref()
+                    .filter(|_| !self.ended() && self.incident.end.is_none() && self.incident.revision.is_none())
+                {
                     let event = Event::PlanRevised {
                         plan: plan.id.clone(),
                         option: 0,
@@ -300,8 +314,10 @@ impl Model {
             }
             Message::Release => self.cluster.release(),
             Message::Work { .. } => {
-                self.next_worker += 1;
-                self.workers.push(Worker::new(self.next_worker, message));
+                self.deliveries += 1;
+                let process = usize::from(self.deliveries.is_multiple_of(2));
+                let id = self.processes[process].at(self.deliveries);
+                self.workers.push(Worker::new(process, id, message));
             }
         }
     }
@@ -337,6 +353,10 @@ impl Model {
             .collect();
         lines.join("\n")
     }
+}
+
+fn process(number: u32) -> WorkerId {
+    format!("process-{number}").parse().unwrap()
 }
 
 struct Brief<'a>(&'a Event);

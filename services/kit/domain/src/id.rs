@@ -110,12 +110,31 @@ id!(/// One step of a plan, as its recommendation named it.
     StepId, "step id", token);
 id!(/// One piece of evidence within an incident.
     EvidenceId, "evidence id", token);
-id!(/// One process that does work; fences late writes of a predecessor.
+id!(/// Whoever has an attempt in hand: one process, at one of its messages. Fences late writes of a predecessor.
     WorkerId, "worker id", token);
+
+impl WorkerId {
+    /// This process at its `number`th message. A message that comes again while the process still works on it, because a sign of
+    /// life was lost, finds another worker there than itself and takes over.
+    #[must_use]
+    pub fn at(&self, number: u64) -> Self {
+        // 63 characters at most: a dash, and the 20 digits of the largest number.
+        let process: String = self.0.chars().take(63 - 21).collect();
+        Self(format!("{process}-{number}"))
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_is_another_one_at_each_message_and_its_name_stays_an_id() {
+        let process: WorkerId = "w".repeat(63).parse().unwrap();
+        let (one, two) = (process.at(1), process.at(u64::MAX));
+        assert_ne!(one, two);
+        assert_eq!(two.as_str().parse::<WorkerId>().unwrap(), two);
+    }
 
     #[test]
     fn a_derived_id_is_stable_parses_and_depends_on_part_borders() {

@@ -65,6 +65,9 @@ fn check_event(before: &Incident, recorded: &Recorded, violations: &mut Vec<Viol
             if let Some(detail) = started_too_early(before, step) {
                 broken("INV-06", detail);
             }
+            if let Some(state) = before.step_state(step).filter(|state| over(state)) {
+                broken("INV-05", format!("step {step} started again although it is {state:?}"));
+            }
         }
         Event::StepSucceeded { step, .. } => {
             if matches!(before.step_state(step), Some(StepState::Succeeded)) {
@@ -120,6 +123,19 @@ fn started_too_early(before: &Incident, step: &crate::id::StepId) -> Option<Stri
     let (plan, run) = (before.plan.as_ref()?, before.run.as_ref()?);
     let missing = plan.step(step)?.depends_on.iter().find(|dependency| !run.satisfied(dependency))?;
     Some(format!("step {step} started before {missing} succeeded"))
+}
+
+/// INV-05: a step that no worker may begin (again).
+fn over(state: &StepState) -> bool {
+    match state {
+        StepState::Succeeded
+        | StepState::Skipped
+        | StepState::UndoScheduled
+        | StepState::Undoing { .. }
+        | StepState::Undone
+        | StepState::UndoFailed { .. } => true,
+        StepState::Waiting | StepState::Scheduled | StepState::Running { .. } | StepState::Failed { .. } => false,
+    }
 }
 
 /// INV-08: the undo of an effect that is not the latest one left.

@@ -37,6 +37,7 @@ impl Run<'_> {
                 "was pushed already"
             }
             None => {
+                self.know(Effect::None);
                 self.push(&git, commit).await?;
                 "was pushed"
             }

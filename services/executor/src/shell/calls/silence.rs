@@ -30,6 +30,7 @@ impl Run<'_> {
             if marked(&there, &mark).next().is_some() {
                 self.know(Effect::Applied);
             } else {
+                self.know(Effect::None);
                 self.silence_one(&api, silence, matchers, &mark).await?;
                 made += 1;
             }

@@ -28,8 +28,12 @@ impl Run<'_> {
                 self.know(Effect::Applied);
                 "was created already"
             }
-            Place::Taken(by) => return Err(drifted(target, &[by], self.effect())),
+            Place::Taken(by) => {
+                self.know(Effect::None);
+                return Err(drifted(target, &[by], self.effect()));
+            }
             Place::Free => {
+                self.know(Effect::None);
                 self.permitted_with(leases).await?;
                 self.know(Effect::Unknown);
                 match self.worker.cluster.create(target, &creation.object, false).await {

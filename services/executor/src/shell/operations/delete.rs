@@ -20,6 +20,7 @@ impl Run<'_> {
     pub(super) async fn delete(&self, deletion: &Deletion, leases: &[Lease]) -> Result<String, Halt> {
         let target = &deletion.target;
         if self.stays(target).await? == Stays::There {
+            self.know(Effect::None);
             self.permitted_with(leases).await?;
             self.know(Effect::Unknown);
             match self.worker.cluster.delete(target, false).await {

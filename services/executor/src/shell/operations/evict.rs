@@ -17,6 +17,7 @@ impl Run<'_> {
     pub(super) async fn evict(&self, eviction: &Eviction, leases: &[Lease]) -> Result<String, Halt> {
         let target = &eviction.target;
         while self.stays(target).await? == Stays::There {
+            self.know(Effect::None);
             self.permitted_with(leases).await?;
             self.know(Effect::Unknown);
             match self.worker.cluster.evict(target, false).await {

@@ -25,8 +25,12 @@ impl Run<'_> {
                 self.know(Effect::Applied);
                 "was changed already"
             }
-            Presence::Drifted(differences) => return Err(drifted(target, &differences, self.effect())),
+            Presence::Drifted(differences) => {
+                self.know(Effect::None);
+                return Err(drifted(target, &differences, self.effect()));
+            }
             Presence::Absent => {
+                self.know(Effect::None);
                 self.permitted_with(leases).await?;
                 self.send(patch).await?;
                 crash::point(&self.step.id, Moment::AfterApply);

@@ -15,6 +15,9 @@ impl Model {
         let Some((outcome, _)) = &run.ended else {
             return vec![format!("INV-11: the workflow did not end: {}", self.cluster)];
         };
+        if self.incident.misfits > 0 {
+            broken.push(format!("INV-03: {} events did not fit the state they met", self.incident.misfits));
+        }
         // INV-05: no attempt of a step applied its change twice, whatever was delivered how often.
         for (step, (applied, undone)) in &self.cluster.counts {
             if *applied > 1 || *undone > 1 {

@@ -33,9 +33,12 @@ enum Phase {
 
 pub(crate) struct Worker {
     id: WorkerId,
+    /// Which of the processes it is a part of.
+    pub(crate) process: usize,
     pub(crate) message: Message,
     phase: Phase,
     entered: bool,
+    known: Effect,
 }
 
 /// What one move of a worker leads to.
@@ -49,12 +52,14 @@ pub(crate) enum Move {
 }
 
 impl Worker {
-    pub(crate) fn new(number: u32, message: Message) -> Self {
+    pub(crate) fn new(process: usize, id: WorkerId, message: Message) -> Self {
         Self {
-            id: format!("w{number}").parse().unwrap(),
+            id,
+            process,
             message,
             phase: Phase::Enter,
             entered: false,
+            known: Effect::None,
         }
     }
 
@@ -72,14 +77,6 @@ impl Worker {
             worker: self.id.clone(),
         };
         let mutates = step.change.mutates();
-        // A mutating change that may be there already must not be reported as "nothing happened".
-        let effect = |cluster: &Cluster| {
-            if cluster.marks.contains(&step.id) {
-                Effect::Applied
-            } else {
-                Effect::None
-            }
-        };
         match self.phase {
             Phase::Enter => {
                 if mutates && direction == Direction::Forward {
@@ -92,19 +89,20 @@ impl Worker {
                 self.phase = Phase::Take;
                 Move::On(None)
             }
-            Phase::Take => match outcome::take(incident, &attempt).as_slice() {
-                [] => self.too_late(incident, cluster),
-                [event] => {
-                    self.phase = if mutates { Phase::Lease } else { Phase::Act };
-                    Move::On(Some(event.clone()))
+            Phase::Take => {
+                self.known = outcome::known(incident, &attempt);
+                let events = outcome::take(incident, &attempt);
+                if events.is_empty() {
+                    return self.too_late(incident, cluster);
                 }
-                more => panic!("one event at most: {more:?}"),
-            },
+                self.phase = if mutates { Phase::Lease } else { Phase::Act };
+                Move::On(events.into_iter().next())
+            }
             Phase::Lease => {
                 self.phase = if cluster.lease(step) {
                     Phase::Act
                 } else {
-                    Phase::Report(Err((FailureKind::LeaseLost, effect(cluster))))
+                    Phase::Report(Err((FailureKind::LeaseLost, self.known)))
                 };
                 Move::On(None)
             }
@@ -118,11 +116,11 @@ impl Worker {
                 }
                 Err(Denied::Stale { .. }) => self.too_late(incident, cluster),
                 Err(Denied::Stopping(_) | Denied::Forbidden(_)) => {
-                    self.phase = Phase::Report(Err((FailureKind::Forbidden, effect(cluster))));
+                    self.phase = Phase::Report(Err((FailureKind::Forbidden, self.known)));
                     Move::On(None)
                 }
                 Err(Denied::NoLease) => {
-                    self.phase = Phase::Report(Err((FailureKind::LeaseLost, effect(cluster))));
+                    self.phase = Phase::Report(Err((FailureKind::LeaseLost, self.known)));
                     Move::On(None)
                 }
             },
@@ -193,7 +191,8 @@ impl Worker {
                 apply(cluster);
                 Ok(())
             }
-            Fate::Refused(kind) => Err((kind, if mutates && there { Effect::Applied } else { Effect::None })),
+            // It could not even look.
+            Fate::Refused(kind) => Err((kind, self.known)),
             Fate::AppliedThen(kind, effect) => {
                 apply(cluster);
                 Err((kind, if mutates { effect } else { Effect::None }))
