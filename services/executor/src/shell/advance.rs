@@ -155,19 +155,27 @@ impl Handler for StepThenAdvance {
 impl StepThenAdvance {
     async fn step(&self, event: &Envelope, delivery: u32) -> Result<Verdict, LogError> {
         let seen = self.kit.log.decide_on(event, &self.kit.clock, |_, _| Vec::new()).await?.incident;
+        let mut place = true;
         let entered = match change_of(&seen, event) {
             Some((holder, change)) => {
                 let now = self.kit.clock.now();
                 match self.ledgers.enter(&event.cluster, change, &holder, now).await? {
                     Ok(()) => Some((holder, change)),
                     // A workflow that stops must not wait for room: the worker is refused before it changes anything.
-                    Err(_) if self.stops(event).await? => None,
+                    Err(_) if self.stops(event).await? => {
+                        place = false;
+                        None
+                    }
                     Err(full) => return Ok(wait_for(&full, now)),
                 }
             }
             None => None,
         };
-        let verdict = self.worker.handle(event, delivery).await;
+        let verdict = if place {
+            self.worker.handle(event, delivery).await
+        } else {
+            self.worker.handle_without_place(event).await
+        };
         if verdict != Verdict::Done {
             return Ok(verdict);
         }

@@ -39,6 +39,8 @@ pub(crate) struct Run<'a> {
     pub(crate) step: &'a Step,
     /// When the attempt was first started, by the log.
     pub(crate) started: Timestamp,
+    /// Whether there is room for what it changes.
+    pub(crate) place: bool,
     /// Why something is undone: because the workflow winds down, or because its time is over.
     purpose: Purpose,
     /// What is known of the effect so far; read when the time is over.
@@ -98,6 +100,7 @@ impl<'a> Run<'a> {
             attempt,
             step,
             started,
+            place: true,
             purpose,
             effect: Mutex::new(Known {
                 settled: false,
@@ -229,6 +232,12 @@ impl Run<'_> {
         }
         let now = self.worker.kit.clock.now();
         match permit(&incident, self.attempt, &self.worker.rules(), held, now) {
+            // It was let in to be refused, and meanwhile a person has let the workflow go on.
+            Ok(_) if !self.place => Err(Halt::failed(
+                FailureKind::Transient,
+                self.effect(),
+                "there was no room for it while the workflow was stopping",
+            )),
             Ok(step) if step.change == self.step.change => Ok(()),
             Ok(_) => Err(Halt::Abandoned("the plan changed".into())),
             Err(denied) => {

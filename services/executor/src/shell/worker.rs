@@ -64,26 +64,7 @@ pub struct Worker {
 #[async_trait]
 impl Handler for Worker {
     async fn handle(&self, event: &Envelope, _delivery: u32) -> Verdict {
-        let Event::StepScheduled {
-            plan,
-            step,
-            direction,
-            attempt,
-        } = &event.event
-        else {
-            return Verdict::Done;
-        };
-        let attempt = Attempt {
-            plan: plan.clone(),
-            step: step.clone(),
-            direction: *direction,
-            number: *attempt,
-            worker: self.id.at(self.messages.fetch_add(1, Ordering::Relaxed)),
-        };
-        match self.work(event, &attempt).await {
-            Ok(()) => Verdict::Done,
-            Err(error) => error.verdict(),
-        }
+        self.begin(event, true).await
     }
 }
 
@@ -116,7 +97,35 @@ impl Worker {
         self.config.rules(self.kit.cluster.mode)
     }
 
-    async fn work(&self, event: &Envelope, attempt: &Attempt) -> Result<(), LogError> {
+    /// Handles a work item for which there is no room, because its workflow stops: whatever becomes of that, nothing is changed.
+    pub(crate) async fn handle_without_place(&self, event: &Envelope) -> Verdict {
+        self.begin(event, false).await
+    }
+
+    async fn begin(&self, event: &Envelope, place: bool) -> Verdict {
+        let Event::StepScheduled {
+            plan,
+            step,
+            direction,
+            attempt,
+        } = &event.event
+        else {
+            return Verdict::Done;
+        };
+        let attempt = Attempt {
+            plan: plan.clone(),
+            step: step.clone(),
+            direction: *direction,
+            number: *attempt,
+            worker: self.id.at(self.messages.fetch_add(1, Ordering::Relaxed)),
+        };
+        match self.work(event, &attempt, place).await {
+            Ok(()) => Verdict::Done,
+            Err(error) => error.verdict(),
+        }
+    }
+
+    async fn work(&self, event: &Envelope, attempt: &Attempt, place: bool) -> Result<(), LogError> {
         let mut known = Effect::None;
         let taken = self
             .append(event, |incident| {
@@ -132,7 +141,8 @@ impl Worker {
         };
         let state = taken.run.as_ref().and_then(|run| run.steps.get(&attempt.step));
         let started = state.and_then(|state| state.began).unwrap_or(event.time);
-        let run = Run::new(self, event, &taken, attempt, step, started, Purpose::Workflow);
+        let mut run = Run::new(self, event, &taken, attempt, step, started, Purpose::Workflow);
+        run.place = place;
         run.know(known);
         let began = self.kit.clock.now();
         let ended = run.to_the_deadline().await;

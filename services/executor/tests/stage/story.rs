@@ -101,16 +101,7 @@ impl Story {
         let item = self.scheduled(step, direction, 1).await;
         for _ in 0..2 {
             self.deaths += 1;
-            let doomed = self
-                .stage
-                .worker(&losing(&self.stage.kit, lost), &format!("doomed-{}", self.deaths))
-                .await;
-            let verdict = doomed.handle(&item, 1).await;
-            assert!(
-                matches!(verdict, Verdict::Reject { .. }),
-                "{verdict:?}\n{}",
-                self.stage.transcript().await
-            );
+            self.dies(&item, lost).await;
         }
         for delivery in 1..3 {
             let state = self.work(&item, &format!("survivor-{}-{delivery}", self.deaths)).await;
@@ -118,6 +109,18 @@ impl Story {
         }
         let id = &self.plan.steps[step].id;
         self.stage.incident().await.run.unwrap().steps[id].summary.clone()
+    }
+
+    /// A worker dies between the effect and the event that tells of it.
+    pub(crate) async fn dies(&self, item: &Envelope, lost: &'static str) {
+        let name = format!("doomed-{}", self.deaths);
+        let doomed = self.stage.worker(&losing(&self.stage.kit, lost), &name).await;
+        let verdict = doomed.handle(item, 1).await;
+        assert!(
+            matches!(verdict, Verdict::Reject { .. }),
+            "{verdict:?}\n{}",
+            self.stage.transcript().await
+        );
     }
 
     /// Somebody cancels, so that effects are undone.

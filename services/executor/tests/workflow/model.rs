@@ -4,6 +4,7 @@ mod broken;
 mod cluster;
 mod gates;
 mod plan;
+mod words;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -20,15 +21,16 @@ use paramedic_domain::{
 };
 use paramedic_executor::core::{
     advance::{advance, wake},
-    control::{Command, decide},
+    control::Command,
     rules::Rules,
 };
 
+pub(crate) use self::plan::step_id;
 use self::{
     cluster::Cluster,
     worker::{Move, Worker},
 };
-use crate::strategy::{Answer, Story, Word};
+use crate::strategy::Story;
 
 /// A work item or a call to advance; delivered at least once, in any order.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +49,8 @@ pub(crate) struct Model {
     story: Story,
     pub(crate) log: Vec<Recorded>,
     pub(crate) incident: Incident,
-    rules: Rules,
-    now: Timestamp,
+    pub(crate) rules: Rules,
+    pub(crate) now: Timestamp,
     queue: Vec<Message>,
     workers: Vec<Worker>,
     processes: [WorkerId; 2],
@@ -115,6 +117,18 @@ impl Model {
                 direction: *direction,
                 attempt: *attempt,
             });
+        }
+        let forward = matches!(
+            event,
+            Event::StepScheduled {
+                direction: Direction::Forward,
+                ..
+            }
+        );
+        if forward && self.incident.run.as_ref().is_some_and(|run| run.paused.is_some()) {
+            self.cluster
+                .unpermitted
+                .push("a step was scheduled although people paused it".into());
         }
         if advances {
             self.queue.push(Message::Advance);
@@ -192,59 +206,6 @@ impl Model {
         self.workers = left;
         self.queue.extend(lost.into_iter().map(|worker| worker.message));
         self.processes[dead] = process(self.crashes + 1);
-    }
-
-    /// Somebody says one of the words that are left, or answers what is asked.
-    fn say(&mut self, pick: usize) {
-        let by = "bob@example.com";
-        if self.incident.run.as_ref().is_some_and(|run| run.paused.is_some()) {
-            self.command(&Command::Resume, by);
-            return;
-        }
-        if self.story.words.is_empty() {
-            return;
-        }
-        let index = pick % self.story.words.len();
-        match self.story.words.remove(index) {
-            Word::Pause => self.command(&Command::Pause, by),
-            Word::Cancel => self.command(&Command::Cancel, by),
-            Word::Skip(step) => self.command(&Command::Skip(plan::step_id(step)), by),
-            Word::Revise => {
-                if let Some(plan) = self
-                    .incident
-                    .plan
-                    .as_ref()
-                    .filter(|_| !self.ended() && self.incident.end.is_none() && self.incident.revision.is_none())
-                {
-                    let event = Event::PlanRevised {
-                        plan: plan.id.clone(),
-                        option: 0,
-                        edits: Vec::new(),
-                        by: by.into(),
-                        reason: String::new(),
-                    };
-                    self.append(event);
-                }
-            }
-        }
-    }
-
-    fn command(&mut self, command: &Command, by: &str) {
-        if let Ok((events, _)) = decide(&self.incident, command, by, "said so", self.now) {
-            for event in events {
-                self.append(event);
-            }
-        }
-    }
-
-    /// The answer to the question what becomes of the effects; silence lets it expire.
-    fn answer(&mut self) {
-        let undo = match self.story.answer {
-            Answer::Undo => true,
-            Answer::Keep => false,
-            Answer::Silence => return,
-        };
-        self.command(&Command::Rollback { undo }, "bob@example.com");
     }
 
     /// Until nothing moves any more: fair delivery, everybody answers.

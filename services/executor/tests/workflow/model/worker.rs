@@ -107,6 +107,10 @@ impl Worker {
                 Move::On(None)
             }
             Phase::Act => match permit(incident, &attempt, rules, cluster.held(step), now) {
+                Ok(_) if mutates && direction == Direction::Forward && !self.entered => {
+                    self.phase = Phase::Report(Err((FailureKind::Transient, self.known)));
+                    Move::On(None)
+                }
                 Ok(step) => {
                     if direction == Direction::Forward {
                         check_forward(incident, step, rules, cluster, now);
