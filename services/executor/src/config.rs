@@ -5,6 +5,7 @@ mod systems;
 
 use std::time::Duration;
 
+use paramedic_catalogue::network::{Network, NoNetwork};
 use paramedic_domain::policy::Mode;
 use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub struct Config {
     pub poll_seconds: u64,
     /// Largest artifact that one step keeps, in MiB.
     pub artifact_megabytes: usize,
+    /// Networks of the cluster's pods and services that health checks may open TCP connections to.
+    pub tcp_networks: Vec<String>,
     /// Where tickets go.
     pub trackers: Vec<Tracker>,
     /// Where manifests live.
@@ -69,6 +72,7 @@ impl Default for Config {
             rollback_question_seconds: 1800,
             poll_seconds: 2,
             artifact_megabytes: 64,
+            tcp_networks: Vec::new(),
             trackers: Vec::new(),
             repositories: Vec::new(),
             actions: Vec::new(),
@@ -103,8 +107,20 @@ impl Config {
         ];
         match bounds.iter().find(|(_, value, least, most)| value < least || value > most) {
             Some((key, value, least, most)) => Err(Invalid::new(*key, format!("{value} is not between {least} and {most}"))),
-            None => self.validate_systems(),
+            None => {
+                self.networks()?;
+                self.validate_systems()
+            }
         }
+    }
+
+    /// The networks that TCP connections may be opened to.
+    pub(crate) fn networks(&self) -> Result<Vec<Network>, Invalid> {
+        let parse = |text: &String| {
+            text.parse()
+                .map_err(|error: NoNetwork| Invalid::new("executor.tcp_networks", error.to_string()))
+        };
+        self.tcp_networks.iter().map(parse).collect()
     }
 
     /// What a cluster allows over all workflows.

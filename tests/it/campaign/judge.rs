@@ -127,16 +127,21 @@ impl Judge {
         let state = &run.steps[&step.id].state;
         if matches!(
             state,
-            StepState::Scheduled
-                | StepState::Running { .. }
-                | StepState::UndoScheduled
-                | StepState::Undoing { .. }
-                | StepState::UndoFailed { .. }
+            StepState::Running { .. } | StepState::Undoing { .. } | StepState::UndoFailed { .. }
         ) {
             self.broken(format!("{at} was left as {state:?}"));
         }
         if let Change::Call(Call::Request(_)) = &step.change {
             self.outside(&at, plan, step, state);
+        }
+        // What travelled in another step's patch and must not stay is put back by itself.
+        if let Change::Carried { part: Some(part), .. } = &step.change {
+            let (_, undo) = requests(&Operation::Patch((**part).clone()));
+            let undone = undo.map(|undo| self.find(&undo).len()).unwrap_or_default();
+            self.verdict.undone += undone;
+            if undone > 1 {
+                self.broken(format!("{at} was put back {undone} times"));
+            }
         }
         let mut both = None;
         for operation in step.change.operations() {

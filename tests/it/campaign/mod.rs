@@ -123,7 +123,7 @@ async fn whoever_dies_when_every_effect_happens_once_or_is_put_back_and_every_wo
     );
 }
 
-/// One cluster, one bus, ten workflows.
+/// One cluster, one bus, eleven workflows.
 async fn day(chance: &mut Chance, kills: usize) -> (BTreeMap<&'static str, usize>, Verdict) {
     let tales = Tale::all();
     let folder = tempfile::tempdir().unwrap();

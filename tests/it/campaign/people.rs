@@ -141,7 +141,9 @@ impl People<'_> {
             return;
         };
         let begun = run.steps.values().any(|step| step.state == StepState::Succeeded);
+        let at_work = run.steps.values().any(|step| matches!(step.state, StepState::Running { .. }));
         let word = match tale.kind {
+            Kind::OutsideCancelled if (at_work || begun) && run.cancelled.is_none() => "cancel",
             Kind::Cancelled if begun && run.cancelled.is_none() => "cancel",
             Kind::Paused if run.paused.is_some() => "resume",
             Kind::Paused if begun && run.paused_for.is_zero() => "pause",

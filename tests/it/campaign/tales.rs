@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     OutsideUndone,
     /// A person stops it while it waits: what was changed is put back.
     Cancelled,
+    /// A person stops it while the outside system is being asked.
+    OutsideCancelled,
     /// A person says no: nothing is changed.
     Denied,
     /// Pods are deleted one by one, and a workload is restarted.
@@ -33,13 +35,14 @@ pub(crate) enum Kind {
     Paused,
 }
 
-pub(crate) const KINDS: [Kind; 9] = [
+pub(crate) const KINDS: [Kind; 10] = [
     Kind::Release,
     Kind::Tuning,
     Kind::BadRelease,
     Kind::Outside,
     Kind::OutsideUndone,
     Kind::Cancelled,
+    Kind::OutsideCancelled,
     Kind::Denied,
     Kind::Restarts,
     Kind::Paused,
@@ -67,7 +70,7 @@ impl Tale {
         match self.kind {
             Kind::Release | Kind::Tuning | Kind::Outside | Kind::Restarts | Kind::Paused => WorkflowOutcome::Succeeded,
             Kind::BadRelease | Kind::OutsideUndone | Kind::Denied => WorkflowOutcome::RolledBack,
-            Kind::Cancelled => WorkflowOutcome::Cancelled,
+            Kind::Cancelled | Kind::OutsideCancelled => WorkflowOutcome::Cancelled,
         }
     }
 
@@ -130,6 +133,7 @@ impl Tale {
             Kind::Outside => vec![(flush, &[]), (scale, &[0]), (wait("10s"), &[]), (healthy, &[1, 2])],
             Kind::OutsideUndone => vec![(flush, &[]), (autoscale, &[0]), (image(MISSING_IMAGE), &[1])],
             Kind::Cancelled => vec![(level, &[]), (wait("15m"), &[0]), (scale, &[1])],
+            Kind::OutsideCancelled => vec![(flush, &[]), (wait("15m"), &[0]), (scale, &[1])],
             Kind::Denied => vec![(level, &[]), (told, &[0])],
             Kind::Restarts => vec![
                 (

@@ -204,12 +204,10 @@ fn message(incident: &Incident, step: &StepId) -> String {
         StepState::Undone if run.summary.is_empty() => format!("{failure}; its changes were put back"),
         StepState::Undone => format!("{failure}; {}", run.summary),
         StepState::Waiting
-        | StepState::Scheduled
         | StepState::Running { .. }
         | StepState::Succeeded
         | StepState::Failed { .. }
         | StepState::Skipped
-        | StepState::UndoScheduled
         | StepState::Undoing { .. } => failure.to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! Secrets out of text before it is kept anywhere (INV-13). It rather removes too much than too little.
 
-const MASK: &str = "[redacted]";
+/// What stands in the place of what is not shown.
+pub const MASK: &str = "[redacted]";
 
 /// Names whose value is a secret, wherever they end a word: `DB_PASSWORD=`, `"apiToken":`.
 const NAMES: &[&str] = &[

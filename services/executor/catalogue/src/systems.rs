@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Systems {
     /// Whether there is an Alertmanager.
     pub alertmanager: bool,
+    /// Whether TCP connections may be opened to some network.
+    pub tcp: bool,
     /// Where tickets go.
     pub trackers: Vec<Tracker>,
     /// Where manifests live.

@@ -28,6 +28,8 @@ pub enum Need {
         /// Path in it.
         path: String,
     },
+    /// An object that a step kept as an artifact, by the artifact's name, and the object as it is now.
+    Recorded(String),
     /// The ReplicaSets that this Deployment controls.
     ReplicaSets(ObjectRef),
     /// The workload above this pod.
@@ -116,6 +118,8 @@ pub struct World {
     pub objects: Vec<(ObjectRef, Value)>,
     /// What was found by name.
     pub named: Vec<(Lookup, Vec<(ObjectRef, Value)>)>,
+    /// Objects that steps kept, by the name of the artifact; or why one cannot be had.
+    pub recorded: Vec<(String, Result<Value, String>)>,
     /// Files of repositories.
     pub files: Vec<RepositoryFile>,
     /// The incident that the steps are for, when that is known.
@@ -176,6 +180,19 @@ impl World {
         match self.objects.iter().find(|(object, _)| object.same_object(wanted)) {
             Some((_, value)) => Ok(value),
             None => Err(Refused::because(format!("{wanted} does not exist in the cluster"))),
+        }
+    }
+
+    /// An object as a step kept it.
+    ///
+    /// # Errors
+    /// When there is no such artifact, or it is not what the log says.
+    pub fn recorded(&self, artifact: &str) -> Result<&Value, Refused> {
+        let blame = |why: &str| Refused::parameter("/artifact", format!("{artifact:?} {why}"));
+        match self.recorded.iter().find(|(known, _)| known == artifact) {
+            Some((_, Ok(object))) => Ok(object),
+            Some((_, Err(why))) => Err(blame(why)),
+            None => Err(blame("was not fetched")),
         }
     }
 

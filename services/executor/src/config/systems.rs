@@ -93,6 +93,7 @@ impl super::Config {
     pub fn systems(&self) -> Systems {
         Systems {
             alertmanager: !self.alertmanager.url.is_empty(),
+            tcp: !self.tcp_networks.is_empty(),
             trackers: self
                 .trackers
                 .iter()
@@ -292,6 +293,7 @@ mod tests {
         let repository = |url: &str| format!("[[executor.repositories]]\nname = \"a\"\nurl = \"{url}\"\nbase = \"main\"\nforge = \"none\"");
         for (text, key) in [
             ("[executor.alertmanager]\nurl = \"am:9093\"".to_owned(), "executor.alertmanager.url"),
+            ("[executor]\ntcp_networks = [\"10.0.0.0\"]".to_owned(), "executor.tcp_networks"),
             (repository("ext::sh -c x"), "executor.repositories[0].url"),
             (repository("--upload-pack=x"), "executor.repositories[0].url"),
             (repository("https://me:secret@git.example/x"), "executor.repositories[0].url"),

@@ -1,6 +1,7 @@
 //! `health_check` and `verify_recovery`: waits until everything that was asked for holds, and goes on holding.
 
 mod endpoint;
+mod tcp;
 
 use std::time::Duration;
 
@@ -91,6 +92,12 @@ impl Run<'_> {
             }
             if let Some(endpoint) = conditions.endpoint() {
                 match self.answers(target, &endpoint).await? {
+                    Ok(state) => states.push(state),
+                    Err(state) => return Ok(Err(format!("{target}: {state}"))),
+                }
+            }
+            if let Some(port) = conditions.tcp() {
+                match self.accepts(target, port).await? {
                     Ok(state) => states.push(state),
                     Err(state) => return Ok(Err(format!("{target}: {state}"))),
                 }

@@ -143,8 +143,16 @@ impl Cluster {
     /// # Errors
     /// See [`Trouble`].
     pub async fn pods_of(&self, workload: &Value, namespace: &str) -> Result<Vec<Value>, Trouble> {
-        let labels = workload.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+        self.selected(workload.pointer("/spec/selector/matchLabels"), namespace).await
+    }
+
+    /// Pods with all of these labels; none when there are no labels.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn selected(&self, labels: Option<&Value>, namespace: &str) -> Result<Vec<Value>, Trouble> {
         let terms: Vec<String> = labels
+            .and_then(Value::as_object)
             .into_iter()
             .flatten()
             .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))

@@ -3,6 +3,7 @@
 mod connections;
 mod fetch;
 mod finish;
+mod recorded;
 
 use std::sync::Arc;
 

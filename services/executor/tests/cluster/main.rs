@@ -9,6 +9,7 @@ use stage::{faults, recommended, story};
 
 mod drift;
 mod every;
+mod expiry;
 mod once;
 mod prepared;
 mod room;

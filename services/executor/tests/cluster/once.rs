@@ -1,10 +1,8 @@
 //! Workers that die, are repeated, or come late.
 
-use paramedic_bus::consume::{Handler, Verdict};
+use paramedic_bus::consume::Verdict;
 use paramedic_domain::{
-    envelope::Envelope,
     event::{Direction, Event, WorkflowOutcome},
-    plan::Plan,
     workflow::StepState,
 };
 use serde_json::json;
@@ -16,35 +14,25 @@ fn limit() -> crate::recommended::Wanted {
     ("raise", "increase_resources", params, &[])
 }
 
-async fn scheduled(stage: &Stage, plan: &Plan, direction: Direction) -> Envelope {
-    let event = Event::StepScheduled {
-        plan: plan.id.clone(),
-        step: plan.steps[0].id.clone(),
-        direction,
-        attempt: 1,
-    };
-    stage.append(vec![event]).await.remove(0)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_dies_between_the_change_and_the_log_has_changed_it_once_forward_and_back() {
     let stage = Stage::start().await;
     let plan = propose(&stage, &[limit()]).await;
     stage.approve().await;
     let before = stage.deployment().pointer("/spec/template").cloned();
-    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
     // Dies twice: the change is there, the log never hears of it.
     for name in ["first", "second"] {
         let doomed = stage.worker(&losing(&stage.kit, "step_succeeded"), name).await;
-        assert!(matches!(doomed.handle(&work, 1).await, Verdict::Reject { .. }));
+        assert!(matches!(doomed.handle(&work).await, Verdict::Reject { .. }));
     }
     assert_eq!(stage.mutated(), ["patch payment-service"]);
     let survivor = stage.worker(&stage.kit, "third").await;
-    assert_eq!(survivor.handle(&work, 2).await, Verdict::Done);
+    assert_eq!(survivor.handle(&work).await, Verdict::Done);
     let step = |incident: &paramedic_domain::incident::Incident| incident.step_state(&plan.steps[0].id).cloned();
     assert_eq!(step(&stage.incident().await), Some(StepState::Succeeded));
     // The message comes again although its outcome is known.
-    assert_eq!(survivor.handle(&work, 3).await, Verdict::Done);
+    assert_eq!(survivor.handle(&work).await, Verdict::Done);
     assert_eq!(stage.mutated(), ["patch payment-service"]);
 
     // Somebody cancels: the effect is undone, and again its worker dies twice.
@@ -54,14 +42,14 @@ async fn a_worker_that_dies_between_the_change_and_the_log_has_changed_it_once_f
             reason: "not today".into(),
         }])
         .await;
-    let work = scheduled(&stage, &plan, Direction::Undo).await;
+    let work = stage.item(&plan, 0, Direction::Undo, 1).await;
     for name in ["fourth", "fifth"] {
         let doomed = stage.worker(&losing(&stage.kit, "step_undone"), name).await;
-        assert!(matches!(doomed.handle(&work, 1).await, Verdict::Reject { .. }));
+        assert!(matches!(doomed.handle(&work).await, Verdict::Reject { .. }));
     }
     let survivor = stage.worker(&stage.kit, "sixth").await;
-    assert_eq!(survivor.handle(&work, 2).await, Verdict::Done);
-    assert_eq!(survivor.handle(&work, 3).await, Verdict::Done);
+    assert_eq!(survivor.handle(&work).await, Verdict::Done);
+    assert_eq!(survivor.handle(&work).await, Verdict::Done);
     assert_eq!(step(&stage.incident().await), Some(StepState::Undone));
     assert_eq!(stage.mutated(), ["patch payment-service", "patch payment-service"]);
     assert_eq!(stage.deployment().pointer("/spec/template").cloned(), before);
@@ -73,9 +61,9 @@ async fn two_workers_with_the_same_message_change_it_once() {
     let stage = Stage::start().await;
     let plan = propose(&stage, &[limit()]).await;
     stage.approve().await;
-    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
     let (one, two) = (stage.worker(&stage.kit, "one").await, stage.worker(&stage.kit, "two").await);
-    let both = tokio::join!(one.handle(&work, 1), two.handle(&work, 2));
+    let both = tokio::join!(one.handle(&work), two.handle(&work));
     assert_eq!(both, (Verdict::Done, Verdict::Done));
     assert_eq!(stage.mutated(), ["patch payment-service"]);
     assert_eq!(stage.incident().await.step_state(&plan.steps[0].id), Some(&StepState::Succeeded));
@@ -87,7 +75,7 @@ async fn a_step_that_was_scheduled_before_a_cancellation_ends_without_an_effect(
     let stage = Stage::start().await;
     let plan = propose(&stage, &[limit()]).await;
     stage.approve().await;
-    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
     stage
         .append(vec![Event::IncidentCancelled {
             by: "ada@example.com".into(),
@@ -95,7 +83,7 @@ async fn a_step_that_was_scheduled_before_a_cancellation_ends_without_an_effect(
         }])
         .await;
     let worker = stage.worker(&stage.kit, "one").await;
-    assert_eq!(worker.handle(&work, 1).await, Verdict::Done);
+    assert_eq!(worker.handle(&work).await, Verdict::Done);
     let incident = stage.incident().await;
     let Some(StepState::Failed { message, .. }) = incident.step_state(&plan.steps[0].id) else {
         panic!("{incident:?}")
@@ -111,9 +99,9 @@ async fn in_observe_mode_not_even_an_approved_change_leaves_the_process() {
     let plan = propose(&stage, &[limit()]).await;
     stage.approve().await;
     stage.kit.cluster.mode = paramedic_domain::policy::Mode::Observe;
-    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
     let worker = stage.worker(&stage.kit, "one").await;
-    assert_eq!(worker.handle(&work, 1).await, Verdict::Done);
+    assert_eq!(worker.handle(&work).await, Verdict::Done);
     assert!(matches!(
         stage.incident().await.step_state(&plan.steps[0].id),
         Some(StepState::Failed { .. })
@@ -130,9 +118,9 @@ async fn a_target_that_another_workflow_remediates_is_left_alone() {
     let leases = paramedic_bus::lease::Leases::open(&stage.kit.bus).await.unwrap();
     let key = plan.steps[0].change.lease_targets()[0].lease_key(&stage.kit.cluster.name);
     leases.acquire(&key, "plan_other").await.unwrap().unwrap();
-    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
     let worker = stage.worker(&stage.kit, "one").await;
-    assert_eq!(worker.handle(&work, 1).await, Verdict::Done);
+    assert_eq!(worker.handle(&work).await, Verdict::Done);
     let incident = stage.incident().await;
     let Some(StepState::Failed { message, .. }) = incident.step_state(&plan.steps[0].id) else {
         panic!("{incident:?}")
@@ -147,7 +135,7 @@ async fn a_lease_that_was_taken_after_the_end_is_given_back_when_the_message_com
     let stage = Stage::start().await;
     let plan = propose(&stage, &[limit()]).await;
     stage.approve().await;
-    let work = scheduled(&stage, &plan, Direction::Forward).await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
     stage
         .append(vec![Event::WorkflowFinished {
             plan: plan.id.clone(),
@@ -160,7 +148,7 @@ async fn a_lease_that_was_taken_after_the_end_is_given_back_when_the_message_com
     let key = plan.steps[0].change.lease_targets()[0].lease_key(&stage.kit.cluster.name);
     leases.acquire(&key, plan.id.as_str()).await.unwrap().unwrap();
     let worker = stage.worker(&stage.kit, "one").await;
-    assert_eq!(worker.handle(&work, 2).await, Verdict::Done);
+    assert_eq!(worker.handle(&work).await, Verdict::Done);
     assert!(leases.acquire(&key, "plan_other").await.unwrap().is_ok());
     assert!(stage.mutations().is_empty());
     stage.end().await;

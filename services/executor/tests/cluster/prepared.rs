@@ -1,10 +1,7 @@
 //! What is found, counted and told around a change.
 
-use paramedic_bus::consume::{Handler, Verdict};
-use paramedic_domain::{
-    event::{Direction, Event},
-    workflow::StepState,
-};
+use paramedic_bus::consume::Verdict;
+use paramedic_domain::{event::Direction, workflow::StepState};
 use paramedic_simulator::store::Gvr;
 use paramedic_testkit::eventually;
 use serde_json::{Value, json};
@@ -13,6 +10,7 @@ use crate::{
     every::given,
     recommended::{Wanted, prepare, propose},
     stage::Stage,
+    story::Story,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,15 +86,9 @@ async fn a_job_that_failed_runs_again_under_another_name_and_fails_the_step_when
     let params = json!({"job": "import", "namespace": "production"});
     let plan = propose(&stage, &[("again", "rerun_job", params, &[])]).await;
     stage.approve().await;
-    let event = Event::StepScheduled {
-        plan: plan.id.clone(),
-        step: plan.steps[0].id.clone(),
-        direction: Direction::Forward,
-        attempt: 1,
-    };
-    let work = stage.append(vec![event]).await.remove(0);
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
     let worker = stage.worker(&stage.kit, "one").await;
-    assert_eq!(worker.handle(&work, 1).await, Verdict::Done);
+    assert_eq!(worker.handle(&work).await, Verdict::Done);
     let incident = stage.incident().await;
     let Some(StepState::Failed { message, .. }) = incident.step_state(&plan.steps[0].id) else {
         panic!("{}", stage.transcript().await)
@@ -104,4 +96,44 @@ async fn a_job_that_failed_runs_again_under_another_name_and_fails_the_step_when
     assert!(message.contains("BackoffLimitExceeded"), "{message}");
     assert_eq!(stage.mutated().split_off(earlier), ["create jobs"]);
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_goes_back_to_what_a_step_kept_of_it_and_the_plan_holds_it_all() {
+    let target = json!({"deployment": "checkout-api", "namespace": "production"});
+    let mut story = Story::of(Stage::start().await, &[("look", "collect_diagnostics", target, &[])]).await;
+    story.succeeds().await;
+    let artifact = "inc_stage/plan_stage/look/workload.json";
+    let mut stage = story.stage;
+    let deployments = Gvr::new("apps", "v1", "deployments");
+    let image = "/spec/template/spec/containers/0/image";
+    let before = stage.store.get(&deployments, Some("production"), "checkout-api").unwrap();
+    stage.somebody_changes(
+        &deployments,
+        "checkout-api",
+        image,
+        json!("registry.example.com/checkout/checkout-api:5.3.0"),
+    );
+    stage.incident_id = "inc_later".parse().unwrap();
+    stage.open().await;
+    // What the log does not know of, or has another digest, is not used.
+    let refusal = async |name: &str| {
+        let wanted: [Wanted; 1] = [("back", "restore_object", json!({"artifact": name}), &[])];
+        prepare(&stage, &wanted).await.steps.remove(0).refusal
+    };
+    let unknown = refusal("inc_stage/plan_stage/look/none.json").await;
+    assert!(unknown.contains("is not in the log"), "{unknown}");
+    let blobs = stage.kit.bus.blobs(paramedic_bus::streams::ARTIFACTS).await.unwrap();
+    let kept = blobs.get(artifact).await.unwrap().unwrap();
+    let mut forged: Value = serde_json::from_slice(&kept).unwrap();
+    *forged.pointer_mut(image).unwrap() = json!("registry.example.com/evil:1");
+    blobs.put(artifact, serde_json::to_vec(&forged).unwrap().into()).await.unwrap();
+    let forged = refusal(artifact).await;
+    assert!(forged.contains("digest differs"), "{forged}");
+    blobs.put(artifact, kept).await.unwrap();
+    story = Story::of(stage, &[("back", "restore_object", json!({"artifact": artifact}), &[])]).await;
+    story.succeeds().await;
+    let after = story.stage.store.get(&deployments, Some("production"), "checkout-api").unwrap();
+    assert_eq!(after["spec"], before["spec"]);
+    story.stage.end().await;
 }

@@ -12,6 +12,7 @@ use paramedic_domain::{
     event::Direction,
     fault::FailureKind,
     risk::RiskLevel,
+    workflow::StepState,
 };
 use paramedic_executor::config::{Action, ActionKind, DryRun};
 use paramedic_proto::v1::{
@@ -95,7 +96,7 @@ async fn an_http_endpoint_is_listed_tried_asked_once_and_asked_back_once() {
         paramedic_domain::fault::Effect::Unknown,
         "nobody knows: the undo must find out"
     );
-    let again = story.scheduled(0, Direction::Forward, 2).await;
+    let again = story.item(0, Direction::Forward, 2).await;
     story.work(&again, "two").await;
     assert_eq!(endpoint.effects().len(), 1);
     story.cancel().await;
@@ -120,6 +121,27 @@ async fn an_endpoint_that_dies_with_the_worker_has_done_it_once() {
     let mut story = Story::of(stage, &[("flush", "flush_queue", json!({"queueName": "mail"}), &[])]).await;
     story.despite_deaths(0, Direction::Forward).await;
     assert_eq!(endpoint.effects().len(), 1);
+    story.stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_worker_asked_for_is_taken_back_although_its_successor_was_stopped() {
+    let endpoint = EndpointStandIn::start("").await.unwrap();
+    let registered = http(&endpoint);
+    let stage = stage(|config| config.actions.push(registered), Vec::new()).await;
+    let story = Story::of(stage, &[("flush", "flush_queue", json!({"queueName": "mail"}), &[])]).await;
+    let item = story.item(0, Direction::Forward, 1).await;
+    story.dies(&item, "step_succeeded").await;
+    assert_eq!(endpoint.effects().len(), 1);
+    story.cancel().await;
+    // The successor may not ask the endpoint, which alone knows.
+    let state = story.work(&item, "successor").await;
+    assert!(matches!(state, StepState::Failed { .. }), "{state:?}");
+    assert_eq!(story.stage.incident().await.run.unwrap().effects, [story.plan.steps[0].id.clone()]);
+    let undo = story.item(0, Direction::Undo, 1).await;
+    assert_eq!(story.work(&undo, "three").await, StepState::Undone);
+    let keys: Vec<String> = endpoint.effects().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["plan_stage/flush", "plan_stage/flush/undo"]);
     story.stage.end().await;
 }
 

@@ -90,7 +90,7 @@ async fn a_condition_must_hold_without_a_break_for_its_whole_time() {
     stage.kit.cluster.prometheus = Some(figures.url.clone());
     let params = json!({"query": "rate(errors[5m])", "comparison": "<", "value": 0.1, "stableFor": "2s"});
     let story = Story::of(stage, &[("verify", "verify_recovery", params, &[])]).await;
-    let item = story.scheduled(0, Direction::Forward, 1).await;
+    let item = story.item(0, Direction::Forward, 1).await;
     let started = tokio::time::Instant::now();
     let (state, ()) = tokio::join!(story.work(&item, "one"), async {
         // Said once it was seen to be bad: only then it gets better.

@@ -93,7 +93,7 @@ async fn an_endpoint_is_asked_through_the_api_server_until_it_answers_as_expecte
     // Where it runs is not said; it is found.
     let params = json!({"service": "payment-service", "endpoint": "/health", "expectedStatus": 200, "port": 8080});
     let story = Story::of(stage, &[("check", "health_check", params, &[])]).await;
-    let item = story.scheduled(0, Direction::Forward, 1).await;
+    let item = story.item(0, Direction::Forward, 1).await;
     let (state, ()) = tokio::join!(story.work(&item, "one"), async {
         paramedic_testkit::eventually!(within std::time::Duration::from_secs(20),
             story.stage.transcript().await.contains("/health of payment-service answers 500"));
@@ -134,5 +134,70 @@ async fn a_cluster_that_does_not_proxy_is_a_failure_with_its_words() {
     let (kind, _, message) = story.fails().await;
     assert_eq!(kind, FailureKind::Permanent);
     assert!(message.contains("parameters.port"), "{message}");
+    story.stage.end().await;
+}
+
+/// A service in the cluster whose address is where the test listens.
+async fn listening(stage: &Stage, address: &str, port: u16) {
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db", "namespace": "production"},
+        "spec": {"clusterIP": address, "clusterIPs": [address], "selector": {"app": "checkout-api"},
+            "ports": [{"name": "sql", "port": port, "protocol": "TCP"}, {"name": "dns", "port": 53, "protocol": "UDP"}]}});
+    let target = paramedic_catalogue::prepare::reference(&service).unwrap();
+    stage.cluster().create(&target, &service, false).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tcp_port_is_well_when_it_accepts_connections_and_only_declared_ones_in_named_networks_are_tried() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let stage = stage(|config| config.tcp_networks = vec!["127.0.0.0/8".into()], Vec::new()).await;
+    listening(&stage, "127.0.0.1", port).await;
+    let check = |port: serde_json::Value| json!({"service": "db", "namespace": "production", "tcp": port});
+    for undeclared in [json!(port ^ 1), json!(53), json!("dns")] {
+        let answer = crate::recommended::prepare(&stage, &[("check", "health_check", check(undeclared), &[])]).await;
+        assert!(
+            answer.steps[0].refusal.contains("declares no TCP port"),
+            "{}",
+            answer.steps[0].refusal
+        );
+    }
+    let story = Story::of(stage, &[("check", "health_check", check(json!("sql")), &[])]).await;
+    let summary = story.succeeds().await;
+    assert!(summary.contains(&format!("port {port} of db accepts connections")), "{summary}");
+    listener.accept().await.unwrap();
+    story.stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tcp_port_that_nobody_serves_is_waited_for_and_an_address_elsewhere_is_never_tried() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let stage = stage(|config| config.tcp_networks = vec!["127.0.0.0/8".into()], Vec::new()).await;
+    listening(&stage, "127.0.0.1", port).await;
+    let params = json!({"service": "db", "namespace": "production", "tcp": port});
+    let mut story = Story::of(stage, &[("check", "health_check", params, &[])]).await;
+    let item = story.item(0, Direction::Forward, 1).await;
+    let waiting = story.work(&item, "one");
+    let served = async {
+        // Somebody serves it as soon as the log says that nobody does.
+        paramedic_testkit::eventually!(story.stage.transcript().await.contains("does not accept connections"));
+        TcpListener::bind(("127.0.0.1", port)).await.unwrap()
+    };
+    let (state, _listener) = tokio::join!(waiting, served);
+    assert_eq!(state, StepState::Succeeded);
+    // The operator names other networks: the same check is refused for good.
+    story.stage.config.tcp_networks = vec!["10.0.0.0/8".into()];
+    let mut other = story.stage;
+    other.incident_id = "inc_other".parse().unwrap();
+    other.open().await;
+    let params = json!({"service": "db", "namespace": "production", "tcp": port});
+    let story = Story::of(other, &[("again", "health_check", params, &[])]).await;
+    let (kind, _, message) = story.fails().await;
+    assert_eq!(kind, FailureKind::Permanent);
+    assert!(
+        message.contains("127.0.0.1") && message.contains("executor.tcp_networks"),
+        "{message}"
+    );
     story.stage.end().await;
 }

@@ -123,7 +123,7 @@ async fn a_branch_of_somebody_else_and_a_merged_request_are_left_alone() {
     merged.succeeds().await;
     server.merge_all();
     merged.cancel().await;
-    let item = merged.scheduled(0, Direction::Undo, 1).await;
+    let item = merged.item(0, Direction::Undo, 1).await;
     let StepState::UndoFailed { message, .. } = merged.work(&item, "two").await else {
         panic!("{}", merged.stage.transcript().await)
     };

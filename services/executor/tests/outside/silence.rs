@@ -82,12 +82,12 @@ async fn a_silence_that_a_person_ended_is_neither_made_again_nor_missed_by_the_u
     let stage = stage(|config| config.alertmanager.url = server.url(), vec![alert(ONE)]).await;
     let mut story = Story::of(stage, &[("quiet", "silence_alerts", json!({}), &[])]).await;
     // The first worker dies after the effect; then a person ends the silence.
-    let item = story.scheduled(0, Direction::Forward, 1).await;
+    let item = story.item(0, Direction::Forward, 1).await;
     let doomed = story
         .stage
         .worker(&crate::faults::losing(&story.stage.kit, "step_succeeded"), "doomed")
         .await;
-    paramedic_bus::consume::Handler::handle(&doomed, &item, 1).await;
+    doomed.handle(&item).await;
     let id = asked(&server, "silences").await[0]["id"].as_str().unwrap().to_owned();
     let ended = reqwest::Client::new()
         .delete(format!("{}/api/v2/silence/{id}", server.url()))
@@ -113,7 +113,7 @@ async fn an_alertmanager_that_is_away_leaves_the_step_to_be_tried_again() {
     assert_eq!(kind, paramedic_domain::fault::FailureKind::Transient, "{message}");
     assert_eq!(effect, paramedic_domain::fault::Effect::None, "{message}");
     server.start_again().await.unwrap();
-    let again = story.scheduled(0, Direction::Forward, 2).await;
+    let again = story.item(0, Direction::Forward, 2).await;
     let state = story.work(&again, "two").await;
     assert_eq!(state, paramedic_domain::workflow::StepState::Succeeded);
     assert_eq!(silences(&server).await, (1, 1));

@@ -111,7 +111,7 @@ async fn a_webhook_is_told_the_same_key_every_time() {
     let story = Story::of(stage, &wanted).await;
     let (kind, _, message) = story.fails().await;
     assert_eq!(kind, paramedic_domain::fault::FailureKind::Transient, "{message}");
-    let again = story.scheduled(0, Direction::Forward, 2).await;
+    let again = story.item(0, Direction::Forward, 2).await;
     story.work(&again, "two").await;
     let effects = hook.effects();
     assert_eq!(effects.len(), 1);

@@ -1,6 +1,7 @@
 //! A cluster, a bus and an executor in one process, and the events that other services would write.
 
 pub(crate) mod faults;
+pub(crate) mod hand;
 pub(crate) mod recommended;
 pub(crate) mod story;
 
@@ -14,10 +15,11 @@ use paramedic_domain::{
     alert::{Alert, Severity},
     approval::{Channel, Decision},
     envelope::Envelope,
-    event::{Event, WorkflowOutcome},
+    event::{Direction, Event, WorkflowOutcome},
     id::{ClusterId, IncidentId},
     incident::Incident,
     invariant::check_log,
+    plan::Plan,
     policy::Mode,
 };
 use paramedic_executor::{
@@ -35,8 +37,10 @@ use paramedic_simulator::{
     world::World,
 };
 use serde_json::Value;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+use self::hand::{Hand, Item};
 
 const TOKEN: &str = "stage-token";
 /// Simulated seconds per second.
@@ -121,13 +125,13 @@ impl Stage {
         }
     }
 
-    /// Starts the whole role.
-    pub(crate) async fn run_executor(&mut self) {
+    /// Starts the whole role; aborting it is a death without a farewell.
+    pub(crate) async fn run_executor(&mut self) -> AbortHandle {
         let role = paramedic_executor::build(self.config.clone(), self.kit.clone()).await.unwrap();
         let stop = self.stop.clone();
         self.running.spawn(async move {
             tasks::run(role.tasks, stop).await.unwrap();
-        });
+        })
     }
 
     pub(crate) fn cluster(&self) -> Cluster {
@@ -161,12 +165,25 @@ impl Stage {
     }
 
     /// A worker that is not fed by a consumer.
-    pub(crate) async fn worker(&self, kit: &Kit, name: &str) -> Worker {
+    pub(crate) async fn worker(&self, kit: &Kit, name: &str) -> Hand {
         let id = name.parse().unwrap();
         let cluster = Cluster::new(kit.cluster.client.clone().unwrap());
-        Worker::open(kit.clone(), self.config.clone(), cluster, self.catalogue(), id)
+        let worker = Worker::open(kit.clone(), self.config.clone(), cluster, self.catalogue(), id)
             .await
-            .unwrap()
+            .unwrap();
+        Hand { worker, kit: kit.clone() }
+    }
+
+    /// An attempt at a step of the plan, led to by what happened last.
+    pub(crate) async fn item(&self, plan: &Plan, step: usize, direction: Direction, number: u32) -> Item {
+        let (cluster, id) = self.name();
+        let log = self.kit.log.read(&cluster, &id).await.unwrap();
+        Item {
+            event: log.last().unwrap().envelope.clone(),
+            step: plan.steps[step].id.clone(),
+            direction,
+            number,
+        }
     }
 
     pub(crate) fn name(&self) -> (ClusterId, IncidentId) {

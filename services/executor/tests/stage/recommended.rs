@@ -83,10 +83,16 @@ pub(crate) async fn prepare(stage: &Stage, wanted: &[Wanted]) -> v1::PrepareResp
 
 /// Opens the incident and proposes the plan of these steps.
 pub(crate) async fn propose(stage: &Stage, wanted: &[Wanted]) -> Plan {
+    propose_changed(stage, wanted, |_| {}).await
+}
+
+/// The same, after a planner has changed the plan.
+pub(crate) async fn propose_changed(stage: &Stage, wanted: &[Wanted], change: impl FnOnce(&mut Plan)) -> Plan {
     if stage.incident().await.version == 0 {
         stage.open().await;
     }
-    let plan = plan(wanted, prepare(stage, wanted).await);
+    let mut plan = plan(wanted, prepare(stage, wanted).await);
+    change(&mut plan);
     stage
         .append(vec![
             Event::AnalysisStarted { attempt: 1 },

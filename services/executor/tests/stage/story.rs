@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, io::Write as _};
 
-use paramedic_bus::consume::{Handler, Verdict};
+use paramedic_bus::consume::Verdict;
 use paramedic_domain::{
     alert::{Alert, AlertStatus},
-    envelope::Envelope,
     event::{Direction, Event},
     plan::Plan,
     workflow::StepState,
@@ -18,6 +17,7 @@ use tempfile::NamedTempFile;
 use super::{
     Stage,
     faults::losing,
+    hand::Item,
     recommended::{Wanted, propose},
 };
 
@@ -69,27 +69,20 @@ impl Story {
         Self { stage, plan, deaths: 0 }
     }
 
-    /// One attempt at a step, as a work item.
-    pub(crate) async fn scheduled(&self, step: usize, direction: Direction, attempt: u32) -> Envelope {
-        let event = Event::StepScheduled {
-            plan: self.plan.id.clone(),
-            step: self.plan.steps[step].id.clone(),
-            direction,
-            attempt,
-        };
-        self.stage.append(vec![event]).await.remove(0)
+    /// One attempt at a step.
+    pub(crate) async fn item(&self, step: usize, direction: Direction, attempt: u32) -> Item {
+        self.stage.item(&self.plan, step, direction, attempt).await
     }
 
-    /// Handles a work item.
-    pub(crate) async fn work(&self, item: &Envelope, worker: &str) -> StepState {
+    /// Makes the attempt.
+    pub(crate) async fn work(&self, item: &Item, worker: &str) -> StepState {
         let worker = self.stage.worker(&self.stage.kit, worker).await;
-        assert_eq!(worker.handle(item, 1).await, Verdict::Done);
+        assert_eq!(worker.handle(item).await, Verdict::Done);
         self.state_of(item).await
     }
 
-    async fn state_of(&self, item: &Envelope) -> StepState {
-        let Event::StepScheduled { step, .. } = &item.event else { panic!() };
-        self.stage.incident().await.step_state(step).unwrap().clone()
+    async fn state_of(&self, item: &Item) -> StepState {
+        self.stage.incident().await.step_state(&item.step).unwrap().clone()
     }
 
     /// Runs a step: two workers die between the effect and the log, then one survives, and the message comes again.
@@ -98,19 +91,10 @@ impl Story {
             Direction::Forward => ("step_succeeded", StepState::Succeeded),
             Direction::Undo => ("step_undone", StepState::Undone),
         };
-        let item = self.scheduled(step, direction, 1).await;
+        let item = self.item(step, direction, 1).await;
         for _ in 0..2 {
             self.deaths += 1;
-            let doomed = self
-                .stage
-                .worker(&losing(&self.stage.kit, lost), &format!("doomed-{}", self.deaths))
-                .await;
-            let verdict = doomed.handle(&item, 1).await;
-            assert!(
-                matches!(verdict, Verdict::Reject { .. }),
-                "{verdict:?}\n{}",
-                self.stage.transcript().await
-            );
+            self.dies(&item, lost).await;
         }
         for delivery in 1..3 {
             let state = self.work(&item, &format!("survivor-{}-{delivery}", self.deaths)).await;
@@ -118,6 +102,18 @@ impl Story {
         }
         let id = &self.plan.steps[step].id;
         self.stage.incident().await.run.unwrap().steps[id].summary.clone()
+    }
+
+    /// A worker dies between the effect and the event that tells of it.
+    pub(crate) async fn dies(&self, item: &Item, lost: &'static str) {
+        let name = format!("doomed-{}", self.deaths);
+        let doomed = self.stage.worker(&losing(&self.stage.kit, lost), &name).await;
+        let verdict = doomed.handle(item).await;
+        assert!(
+            matches!(verdict, Verdict::Reject { .. }),
+            "{verdict:?}\n{}",
+            self.stage.transcript().await
+        );
     }
 
     /// Somebody cancels, so that effects are undone.
@@ -131,7 +127,7 @@ impl Story {
 
     /// Runs the first step to its success.
     pub(crate) async fn succeeds(&self) -> String {
-        let item = self.scheduled(0, Direction::Forward, 1).await;
+        let item = self.item(0, Direction::Forward, 1).await;
         let state = self.work(&item, "one").await;
         assert_eq!(state, StepState::Succeeded, "{}", self.stage.transcript().await);
         self.stage.incident().await.run.unwrap().steps[&self.plan.steps[0].id]
@@ -141,7 +137,7 @@ impl Story {
 
     /// Runs the first step and answers why it failed.
     pub(crate) async fn fails(&self) -> (paramedic_domain::fault::FailureKind, paramedic_domain::fault::Effect, String) {
-        let item = self.scheduled(0, Direction::Forward, 1).await;
+        let item = self.item(0, Direction::Forward, 1).await;
         match self.work(&item, "one").await {
             StepState::Failed { kind, message, .. } => {
                 let run = self.stage.incident().await.run.unwrap();

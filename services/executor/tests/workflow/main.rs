@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod model;
+mod permit;
 mod strategy;
 
 use paramedic_domain::invariant::check_log;

@@ -6,6 +6,7 @@ mod cluster;
 mod gates;
 mod hand;
 mod plan;
+mod words;
 
 use std::collections::BTreeMap;
 
@@ -14,25 +15,22 @@ use paramedic_domain::{
     approval::GateState,
     digest::Digest,
     envelope::Recorded,
-    event::Event,
+    event::{Direction, Event},
     id::{EventId, GateId, StepId, WorkerId},
     incident::Incident,
     workflow::{RollbackState, StepRun, StepState},
 };
 use paramedic_executor::{
-    core::{
-        advance::wake,
-        control::{Command, decide},
-        rules::Rules,
-    },
+    core::{advance::wake, control::Command, rules::Rules},
     shell::engine::KINDS,
 };
 
+pub(crate) use self::plan::step_id;
 use self::{
     cluster::Cluster,
     hand::{Around, Hand, Move},
 };
-use crate::strategy::{Answer, Story, Word};
+use crate::strategy::Story;
 
 /// An event that the engine is given to handle: at least once, in any order.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,8 +44,8 @@ pub(crate) struct Model {
     story: Story,
     pub(crate) log: Vec<Recorded>,
     pub(crate) incident: Incident,
-    rules: Rules,
-    now: Timestamp,
+    pub(crate) rules: Rules,
+    pub(crate) now: Timestamp,
     queue: Vec<Message>,
     /// Messages that wait for a time.
     sleeping: Vec<(Timestamp, Message)>,
@@ -97,6 +95,7 @@ impl Model {
 
     fn append_for(&mut self, event: Event, cause: Option<&EventId>) {
         let handled = KINDS.contains(&event.kind());
+        self.check_pause(&event);
         let envelope = self.incident.next_envelope(event, self.now, cause.cloned());
         if handled {
             self.queue.push(Message {
@@ -122,6 +121,21 @@ impl Model {
             self.cluster
                 .unpermitted
                 .push(format!("{at_once} steps were with the workers at once, {limit} may be"));
+        }
+    }
+
+    fn check_pause(&mut self, event: &Event) {
+        let (Event::StepStarted { step, direction, .. }, Some(run)) = (event, &self.incident.run) else {
+            return;
+        };
+        let begins = run
+            .steps
+            .get(step)
+            .is_some_and(|run| !matches!(run.state, StepState::Running { .. }));
+        if *direction == Direction::Forward && begins && run.paused.is_some() {
+            self.cluster
+                .unpermitted
+                .push(format!("step {step} began although people paused it"));
         }
     }
 
@@ -177,59 +191,6 @@ impl Model {
         self.hands = left;
         self.queue.extend(lost.into_iter().map(|hand| hand.message));
         self.processes[dead] = process(self.crashes + 1);
-    }
-
-    /// Somebody says one of the words that are left, or answers what is asked.
-    fn say(&mut self, pick: usize) {
-        let by = "bob@example.com";
-        if self.incident.run.as_ref().is_some_and(|run| run.paused.is_some()) {
-            self.command(&Command::Resume, by);
-            return;
-        }
-        if self.story.words.is_empty() {
-            return;
-        }
-        let index = pick % self.story.words.len();
-        match self.story.words.remove(index) {
-            Word::Pause => self.command(&Command::Pause, by),
-            Word::Cancel => self.command(&Command::Cancel, by),
-            Word::Skip(step) => self.command(&Command::Skip(plan::step_id(step)), by),
-            Word::Revise => {
-                if let Some(plan) = self
-                    .incident
-                    .plan
-                    .as_ref()
-                    .filter(|_| !self.ended() && self.incident.end.is_none() && self.incident.revision.is_none())
-                {
-                    let event = Event::PlanRevised {
-                        plan: plan.id.clone(),
-                        option: 0,
-                        edits: Vec::new(),
-                        by: by.into(),
-                        reason: String::new(),
-                    };
-                    self.append(event);
-                }
-            }
-        }
-    }
-
-    fn command(&mut self, command: &Command, by: &str) {
-        if let Ok((events, _)) = decide(&self.incident, command, by, "said so", self.now) {
-            for event in events {
-                self.append(event);
-            }
-        }
-    }
-
-    /// The answer to the question what becomes of the effects; silence lets it expire.
-    fn answer(&mut self) {
-        let undo = match self.story.answer {
-            Answer::Undo => true,
-            Answer::Keep => false,
-            Answer::Silence => return,
-        };
-        self.command(&Command::Rollback { undo }, "bob@example.com");
     }
 
     /// Until nothing moves any more: fair delivery, everybody answers.

@@ -128,11 +128,7 @@ fn started_too_early(before: &Incident, step: &crate::id::StepId) -> Option<Stri
 /// INV-05: a step that no worker may begin (again).
 fn over(state: &StepState) -> bool {
     match state {
-        StepState::Succeeded
-        | StepState::Skipped
-        | StepState::Undoing { .. }
-        | StepState::Undone
-        | StepState::UndoFailed { .. } => true,
+        StepState::Succeeded | StepState::Skipped | StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. } => true,
         StepState::Waiting | StepState::Running { .. } | StepState::Failed { .. } => false,
     }
 }

@@ -16,6 +16,7 @@ pub mod id;
 pub mod incident;
 pub mod invariant;
 pub mod object;
+pub mod phases;
 pub mod plan;
 pub mod policy;
 pub mod risk;

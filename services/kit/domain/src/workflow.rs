@@ -206,14 +206,14 @@ impl Run {
             .is_some_and(|run| matches!(run.state, StepState::Succeeded | StepState::Skipped))
     }
 
-    /// When the workflow has to be through with its forward steps; `None` while it is paused, and without a limit.
+    /// When the workflow has to be through with its forward steps; `None` without a limit, and while it is paused in time: a pause
+    /// that comes too late brings no time back.
     #[must_use]
     pub fn deadline(&self, plan: &Plan) -> Option<Timestamp> {
         let limit = SignedDuration::try_from(plan.deadline?).unwrap_or(SignedDuration::MAX);
-        if self.paused.is_some() {
-            return None;
-        }
-        self.since.checked_add(limit.checked_add(self.paused_for)?).ok()
+        let deadline = self.since.checked_add(limit.checked_add(self.paused_for)?).ok()?;
+        let in_time = self.paused.as_ref().is_some_and(|word| word.at < deadline);
+        (!in_time).then_some(deadline)
     }
 
     /// Whether a worker may be busy with the step.

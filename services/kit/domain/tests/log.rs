@@ -14,6 +14,7 @@ use paramedic_domain::{
     incident::{FoldError, Incident, Status},
     invariant::check_log,
     object::ObjectRef,
+    phases::phases,
     plan::{Gate, Plan, Rollback, Step, gate_digest},
     risk::{Risk, RiskLevel},
 };
@@ -253,4 +254,41 @@ fn a_resolution_without_a_measurement_is_a_violation() {
         },
     );
     assert_eq!(check_log(&log.recorded)[0].id, "INV-12");
+}
+
+#[test]
+fn phases_that_overlap_are_measured_each_from_its_own_beginning_and_others_are_missing() {
+    let mut log = asked();
+    let digest = log.incident.plan.as_ref().unwrap().gates[0].digest;
+    log.push(42, granted("ann", digest))
+        .push(43, granted("bob", digest))
+        .push(45, started());
+    let took = |log: &Log| -> Vec<(&str, Option<u64>)> {
+        let phases = phases(&log.incident, &log.recorded);
+        phases
+            .into_iter()
+            .map(|phase| (phase.name, phase.took.map(|took| took.as_secs())))
+            .collect()
+    };
+    let named = |name: &str, log: &Log| took(log).into_iter().find(|(known, _)| *known == name).unwrap().1;
+    assert_eq!(
+        (named("approve", &log), named("execute", &log), named("in all", &log)),
+        (Some(41), None, None)
+    );
+    let plan = plan().id;
+    log.push(
+        105,
+        Event::WorkflowFinished {
+            plan,
+            outcome: WorkflowOutcome::Failed,
+            cause: None,
+        },
+    )
+    .push(110, Event::IncidentEscalated { reason: "r".into() });
+    assert_eq!((named("execute", &log), named("in all", &log)), (Some(60), Some(110)));
+    assert_eq!(
+        (named("detect", &log), named("verify", &log)),
+        (None, None),
+        "nothing alerted, nothing was measured"
+    );
 }

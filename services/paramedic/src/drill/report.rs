@@ -2,14 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use paramedic_domain::{
-    envelope::Recorded,
-    event::{Direction, Event},
-    incident::Incident,
-};
+use paramedic_domain::{incident::Incident, phases::phases};
 use paramedic_simulator::AuditEntry;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Story;
 use crate::{cli::Drill, text};
@@ -28,7 +23,7 @@ pub fn all_told(incident: &Incident) -> bool {
     !incident.notifications.is_empty() && ["email", "slack"].into_iter().all(told)
 }
 
-/// The whole drill as one JSON object; phases and times are in the drill's time, milliseconds.
+/// The whole drill as one JSON object; phases are in the drill's time, milliseconds, `null` for one that was not reached.
 pub fn json(story: &Story, mutations: &[AuditEntry], arguments: &Drill, wall: Duration) -> Value {
     let incident = &story.incident;
     let verification = incident.verification.as_ref();
@@ -44,7 +39,7 @@ pub fn json(story: &Story, mutations: &[AuditEntry], arguments: &Drill, wall: Du
         "diagnosis": incident.diagnosis.as_ref().map(|d| json!({ "category": d.category, "target": d.target.to_string(), "confidence": d.confidence, "summary": d.summary })),
         "steps": steps(incident),
         "gates": incident.gates.iter().map(|(id, state)| json!({ "id": id, "state": state })).collect::<Vec<_>>(),
-        "phases": phases(&story.log),
+        "phases": phases(incident, &story.log).into_iter().map(|phase| (phase.name.replace(' ', "_"), json!(phase.took.map(millis)))).collect::<Map<_, _>>(),
         "notifications": incident.notifications.values().map(|r| json!({ "channel": r.channel, "recipient": r.recipient, "title": r.title, "message_id": r.message_id, "thread": r.thread })).collect::<Vec<_>>(),
         "mutations": mutations.iter().map(|entry| json!({ "verb": entry.verb, "path": entry.path, "code": entry.code })).collect::<Vec<_>>(),
         "events": story.log.len(),
@@ -70,63 +65,8 @@ fn steps(incident: &Incident) -> Vec<Value> {
         .collect()
 }
 
-/// Milliseconds (of the drill's time) per phase; `null` for a phase that was not reached.
-fn phases(log: &[Recorded]) -> Value {
-    let at = |wanted: fn(&Event) -> bool| {
-        log.iter()
-            .find(|recorded| wanted(&recorded.envelope.event))
-            .map(|recorded| recorded.envelope.time)
-    };
-    let last = |wanted: fn(&Event) -> bool| {
-        log.iter()
-            .rev()
-            .find(|recorded| wanted(&recorded.envelope.event))
-            .map(|recorded| recorded.envelope.time)
-    };
-    let span = |from: Option<Timestamp>, to: Option<Timestamp>| from.zip(to).map(|(from, to)| to.duration_since(from).as_millis().max(0));
-    let fired = log.iter().find_map(|recorded| match &recorded.envelope.event {
-        Event::IncidentOpened { alerts, .. } => alerts.iter().map(|alert| alert.starts_at).min(),
-        _ => None,
-    });
-    let opened = at(|event| matches!(event, Event::IncidentOpened { .. }));
-    let diagnosed = last(|event| matches!(event, Event::DiagnosisReached { .. } | Event::AnalysisInconclusive { .. }));
-    let planned = last(|event| matches!(event, Event::PlanProposed { .. } | Event::PlanRefused { .. }));
-    let asked = last(|event| matches!(event, Event::ApprovalRequested { .. }));
-    let granted = last(|event| {
-        matches!(
-            event,
-            Event::ApprovalGranted { .. } | Event::ApprovalDenied { .. } | Event::ApprovalExpired { .. }
-        )
-    });
-    let started = at(|event| {
-        matches!(
-            event,
-            Event::StepStarted {
-                direction: Direction::Forward,
-                ..
-            }
-        )
-    });
-    let finished = last(|event| matches!(event, Event::WorkflowFinished { .. }));
-    let verified = last(|event| {
-        matches!(
-            event,
-            Event::VerificationPassed { .. } | Event::VerificationFailed { .. } | Event::VerificationInconclusive { .. }
-        )
-    });
-    json!({
-        "detect": span(fired, opened),
-        "analyse": span(opened, diagnosed),
-        "plan": span(diagnosed, planned),
-        "approve": span(asked, granted),
-        "execute": span(started, finished),
-        "verify": span(finished, verified),
-    })
-}
-
 /// The end of the story.
 pub fn summary(story: &Story, mutations: &[AuditEntry], wall: Duration) -> String {
-    let phases = phases(&story.log);
     let mut lines = vec![
         String::new(),
         format!("{} {}", story.incident.id, text::word(&story.incident.status())),
@@ -134,15 +74,13 @@ pub fn summary(story: &Story, mutations: &[AuditEntry], wall: Duration) -> Strin
     if let Some(verification) = &story.incident.verification {
         lines.push(text::clean(&text::verdict(verification)));
     }
-    let words: Vec<String> = ["detect", "analyse", "plan", "approve", "execute", "verify"]
-        .iter()
+    let words: Vec<String> = phases(&story.incident, &story.log)
+        .into_iter()
         .map(|phase| {
-            format!(
-                "{phase} {}",
-                phases[*phase]
-                    .as_f64()
-                    .map_or_else(|| "-".to_owned(), |ms| format!("{:.1} s", ms / 1000.0))
-            )
+            let took = phase
+                .took
+                .map_or_else(|| "-".to_owned(), |took| format!("{:.1} s", took.as_secs_f64()));
+            format!("{} {took}", phase.name)
         })
         .collect();
     lines.push(format!("phases: {}", words.join(", ")));

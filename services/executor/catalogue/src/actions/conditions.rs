@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use paramedic_domain::object::ObjectRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     named::{DAEMON_SET, DEPLOYMENT, SERVICE, STATEFUL_SET, lookup, need, only},
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     action::{Params, Refused},
+    references::items,
     world::{Lookup, Need, World, with_uid},
 };
 
@@ -51,7 +53,9 @@ pub struct Conditions {
     expected_status: Option<u16>,
     /// Port of the endpoint, by name or number; left out: the only one, or the one named `http`.
     port: Option<Port>,
-    /// Not possible: the API server opens no bare TCP connections. Ask for readiness or an HTTP endpoint.
+    /// Port that must accept a TCP connection, by name or number, among those that the Service or the pods' containers declare; the
+    /// executor opens it itself, where its operator allows that (`executor.tcp_networks`).
+    #[serde(alias = "tcpPort", alias = "tcp_port")]
     tcp: Option<Port>,
     /// PromQL expression; every sample of its answer must compare as wanted, and there must be one.
     query: Option<String>,
@@ -148,6 +152,29 @@ impl Comparison {
     }
 }
 
+/// The number of the TCP port that a Service, a pod or a workload's template declares under that name or number; nobody is ever
+/// connected to at another one.
+#[must_use]
+pub fn declared(object: &Value, wanted: &Port) -> Option<u16> {
+    let service = object.get("kind").and_then(Value::as_str) == Some("Service");
+    let number = if service { "port" } else { "containerPort" };
+    let containers = ["/spec/containers", "/spec/template/spec/containers"];
+    let of_containers = containers
+        .into_iter()
+        .flat_map(|path| items(object, path))
+        .flat_map(|container| items(container, "/ports"));
+    let of_service = items(object, "/spec/ports").filter(|_| service);
+    of_service.chain(of_containers).find_map(|port| {
+        let own = port.get(number)?.as_u64().and_then(|number| u16::try_from(number).ok())?;
+        let protocol = port.get("protocol").and_then(Value::as_str).unwrap_or("TCP");
+        let meant = match wanted {
+            Port::Number(wanted) => *wanted == own,
+            Port::Name(name) => port.get("name").and_then(Value::as_str) == Some(name),
+        };
+        (meant && protocol == "TCP").then_some(own)
+    })
+}
+
 /// An HTTP endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
@@ -171,12 +198,6 @@ impl Conditions {
     }
 
     fn check(&self) -> Result<(), Refused> {
-        if let Some(port) = &self.tcp {
-            return refuse(format!(
-                "parameters.tcp: the API server opens no TCP connection to port {port} for a check; let the pod's readiness probe dial it and \
-                 check readiness, or give an HTTP endpoint"
-            ));
-        }
         if let Some(path) = &self.endpoint {
             let odd = |c: char| c.is_whitespace() || c.is_control() || c == '#';
             if !path.starts_with('/') || path.contains("..") || path.contains(odd) {
@@ -187,8 +208,8 @@ impl Conditions {
         }
         self.stable()?;
         let none = self.lookups().is_empty();
-        if none && self.endpoint.is_some() {
-            return refuse("parameters: an endpoint needs the service or workload that answers it");
+        if none && (self.endpoint.is_some() || self.tcp.is_some()) {
+            return refuse("parameters: an endpoint and a port need the service or workload that answers");
         }
         if none && self.queries()?.is_empty() {
             return refuse("parameters: at least one of deployment, statefulset, daemonset, service, services and query must be given");
@@ -226,10 +247,22 @@ impl Conditions {
 
     /// The objects that are meant, with UIDs.
     pub(super) fn targets(&self, world: &World) -> Result<Vec<ObjectRef>, Refused> {
-        self.lookups()
-            .iter()
-            .map(|wanted| only(world, wanted).map(|(object, value)| with_uid(&object, value)))
-            .collect()
+        if self.tcp.is_some() && !world.systems.tcp {
+            return Err(Refused::parameter(
+                "/tcp",
+                "this executor opens no TCP connections: name the networks of pods and services in executor.tcp_networks, or let a readiness \
+                 probe dial the port and check readiness",
+            ));
+        }
+        self.lookups().iter().map(|wanted| self.target(world, wanted)).collect()
+    }
+
+    fn target(&self, world: &World, wanted: &Lookup) -> Result<ObjectRef, Refused> {
+        let (object, value) = only(world, wanted)?;
+        if let Some(port) = self.tcp.as_ref().filter(|port| declared(value, port).is_none()) {
+            return Err(Refused::parameter("/tcp", format!("{object} declares no TCP port {port}")));
+        }
+        Ok(with_uid(&object, value))
     }
 
     /// What has to answer over HTTP.
@@ -240,6 +273,12 @@ impl Conditions {
             port: self.port.clone(),
             status: self.expected_status,
         })
+    }
+
+    /// The port that has to accept connections.
+    #[must_use]
+    pub fn tcp(&self) -> Option<&Port> {
+        self.tcp.as_ref()
     }
 
     /// The conditions on figures.
@@ -281,6 +320,9 @@ impl Conditions {
         if let Some(endpoint) = self.endpoint() {
             let status = endpoint.status.map_or("200 to 399".to_owned(), |status| status.to_string());
             parts.push(format!("whether {} answers {status}", endpoint.path));
+        }
+        if let Some(port) = &self.tcp {
+            parts.push(format!("whether port {port} accepts connections"));
         }
         parts.extend(self.queries()?.iter().map(|query| format!("whether {query}")));
         Ok(parts.join("; "))

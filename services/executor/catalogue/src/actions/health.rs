@@ -12,8 +12,8 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "health_check",
     aliases: &["check_health"],
     about: About {
-        description: "waits until workloads are rolled out with every pod ready, services have ready endpoints, HTTP endpoints answer and \
-                      PromQL conditions hold",
+        description: "waits until workloads are rolled out with every pod ready, services have ready endpoints, HTTP endpoints answer, TCP \
+                      ports accept connections and PromQL conditions hold",
         risk: "none: only reads",
         undo: "nothing to undo: only reads",
         dry_run: "nothing to try: only reads",

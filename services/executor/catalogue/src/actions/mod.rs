@@ -59,7 +59,7 @@ use crate::{
     world::{Need, World},
 };
 
-pub use conditions::{Comparison, Conditions, Endpoint, Port, Query};
+pub use conditions::{Comparison, Conditions, Endpoint, Port, Query, declared};
 pub use correlate::Correlation;
 pub use diagnostics::{Diagnostics, Wanted, heap_dump_command, thread_dump_command};
 pub use place::{placed, unplaced};

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{BuiltIn, parse, refuse, schema_of};
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused, Request},
+    network::Network,
     patch::{Edit, Path},
     world::{Need, World, with_uid},
 };
@@ -226,7 +227,7 @@ fn rule(params: &Rule) -> Result<(Value, bool), Refused> {
         if selected {
             return Err(Refused::parameter("/cidr", "addresses and labels cannot be in one rule: give two"));
         }
-        if !is_cidr(cidr) {
+        if cidr.parse::<Network>().is_err() {
             return Err(Refused::parameter("/cidr", format!("{cidr:?} is not a range like 10.0.0.0/8")));
         }
         peer["ipBlock"] = json!({"cidr": cidr});
@@ -257,18 +258,6 @@ fn rule(params: &Rule) -> Result<(Value, bool), Refused> {
     }
     let everyone = matches!(params.cidr.as_deref(), Some("0.0.0.0/0" | "::/0"));
     Ok((rule, everyone || nobody))
-}
-
-fn is_cidr(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else {
-        return false;
-    };
-    let most = match address.parse::<core::net::IpAddr>() {
-        Ok(core::net::IpAddr::V4(_)) => 32,
-        Ok(core::net::IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    bits.parse::<u8>().is_ok_and(|bits| bits <= most)
 }
 
 fn rules(object: &Value, direction: Direction) -> Vec<Value> {

@@ -321,7 +321,11 @@ fn a_recovery_is_of_what_was_repaired_and_what_depends_on_it_each_once() {
 fn checks_refuse_what_they_could_not_look_at() {
     for (arguments, expected) in [
         (json!({}), "at least one of"),
-        (json!({"service": "a", "tcp": 5432}), "readiness"),
+        (json!({"service": "a", "tcp": 5432}), "executor.tcp_networks"),
+        (
+            json!({"query": "up", "comparison": ">", "value": 0, "tcp": 5432}),
+            "need the service",
+        ),
         (json!({"service": "a", "endpoint": "health"}), "absolute path"),
         (json!({"service": "a", "endpoint": "/../secrets"}), "absolute path"),
         (json!({"service": "a", "expectedStatus": 200}), "endpoint"),
@@ -330,7 +334,7 @@ fn checks_refuse_what_they_could_not_look_at() {
         (json!({"service": "a", "stableFor": "2h"}), "longer than 1 h"),
         (
             json!({"endpoint": "/health", "query": "up", "comparison": ">", "value": 0}),
-            "needs the service",
+            "need the service",
         ),
     ] {
         for action in ["health_check", "verify_recovery"] {

@@ -14,6 +14,7 @@ use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused, Request},
     patch::{Edit, Path},
     prepare::reference,
+    redact::MASK,
     world::{Need, World, with_uid},
 };
 
@@ -59,39 +60,77 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     draft,
 };
 
-/// What was recorded.
+/// What was recorded; exactly one of object and artifact.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Restore {
     /// The whole object as it was: apiVersion, kind, metadata and spec or data.
-    object: Map<String, Value>,
+    object: Option<Map<String, Value>>,
+    /// Name of an artifact with the object as a step kept it: `inc_1/plan_1/rec-001/workload.json`, which `collect_diagnostics` keeps. It
+    /// must be in the log of that incident, and its content must have the digest that the log says.
+    artifact: Option<String>,
     /// Whether fields that the record does not have are removed; left out, they stay, since manifests leave out defaults.
     #[serde(default)]
     exact: bool,
 }
 
-fn target(params: &Restore) -> Result<(Value, ObjectRef), Refused> {
-    let recorded = Value::Object(params.object.clone());
-    let Some(target) = reference(&recorded) else {
-        return Err(Refused::parameter("/object", "it has no apiVersion, kind or metadata.name"));
+/// Where the record comes from.
+enum Source<'a> {
+    Given(Value),
+    Artifact(&'a str),
+}
+
+impl Restore {
+    fn source(&self) -> Result<Source<'_>, Refused> {
+        match (&self.object, &self.artifact) {
+            (Some(object), None) => Ok(Source::Given(Value::Object(object.clone()))),
+            (None, Some(artifact)) => Ok(Source::Artifact(artifact)),
+            (Some(_), Some(_)) | (None, None) => refuse("parameters: exactly one of object and artifact must be given"),
+        }
+    }
+}
+
+fn target(recorded: &Value, parameter: &str) -> Result<ObjectRef, Refused> {
+    let Some(target) = reference(recorded) else {
+        return Err(Refused::parameter(parameter, "it has no apiVersion, kind or metadata.name"));
     };
     if NEVER.contains(&target.kind.as_str()) {
         return Err(Refused::parameter(
-            "/object",
+            parameter,
             format!("a {} is not restored from a plan", target.kind),
         ));
     }
-    Ok((recorded, target))
+    Ok(target)
 }
 
 fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
-    let (_, target) = target(&parse(params)?)?;
-    Ok(vec![Need::Object(target)])
+    Ok(vec![match parse::<Restore>(params)?.source()? {
+        Source::Given(object) => Need::Object(target(&object, "/object")?),
+        Source::Artifact(artifact) => Need::Recorded(artifact.to_owned()),
+    }])
 }
 
 fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
     let params: Restore = parse(params)?;
-    let (recorded, target) = target(&params)?;
+    let (recorded, target) = match params.source()? {
+        Source::Given(object) => {
+            let target = target(&object, "/object")?;
+            (object, target)
+        }
+        Source::Artifact(artifact) => {
+            let kept = world.recorded(artifact)?;
+            let target = target(kept, "/artifact")?;
+            let hidden = |path: String| {
+                Refused::parameter(
+                    "/artifact",
+                    format!(
+                        "{path} of {target} was masked when it was kept, and the object has nothing there now: it cannot be put back exactly"
+                    ),
+                )
+            };
+            (unmasked(kept, world.object(&target).ok(), "").map_err(hidden)?, target)
+        }
+    };
     let Ok(object) = world.object(&target) else {
         return Ok(Draft::from(Request::Create {
             object: bare(recorded),
@@ -120,6 +159,36 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
         ObjectEdit::plain(exact, edits).wait(waits(&target))
     };
     Ok(Draft::from(edit).note(format!("of {target} these are put back: {}", names.join(", "))))
+}
+
+/// The record with what was masked in it as it is now: values of environment variables are kept nowhere, so they stay as they
+/// are. Items of lists are the same when their names are, and else when their places are.
+///
+/// # Errors
+/// The path of what was masked and is not there now.
+fn unmasked(kept: &Value, present: Option<&Value>, path: &str) -> Result<Value, String> {
+    match kept {
+        Value::String(text) if text.contains(MASK) => present.filter(|now| now.is_string()).cloned().ok_or_else(|| path.to_owned()),
+        Value::Array(items) => {
+            let now = present.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let same = |index: usize, item: &Value| match item.get("name") {
+                Some(name) => now.iter().find(|other| other.get("name") == Some(name)),
+                None => now.get(index),
+            };
+            let items = items.iter().enumerate();
+            items
+                .map(|(index, item)| unmasked(item, same(index, item), &format!("{path}[{index}]")))
+                .collect()
+        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| {
+                let now = present.and_then(|present| present.get(name));
+                Ok((name.clone(), unmasked(value, now, &format!("{path}.{name}"))?))
+            })
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(kept.clone()),
+    }
 }
 
 /// Members of one field that differ from the record.

@@ -57,7 +57,7 @@ impl Run<'_> {
     }
 }
 
-fn is_ready(pod: &Value) -> bool {
+pub(super) fn is_ready(pod: &Value) -> bool {
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
     pod.pointer("/metadata/deletionTimestamp").is_none()
         && conditions

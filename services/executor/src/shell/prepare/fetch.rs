@@ -6,6 +6,7 @@ use paramedic_catalogue::{
     Action, Need, Params, Refused, World,
     actions::{placed, unplaced, violation},
     context::context,
+    prepare::reference,
     room::asked,
     world::{Kind, Lookup, served},
 };
@@ -13,7 +14,7 @@ use paramedic_domain::{object::ObjectRef, risk::Context};
 use paramedic_runtime::Kit;
 use serde_json::Value;
 
-use super::{Cluster, Trouble, connections::connections};
+use super::{Cluster, Trouble, connections::connections, recorded::recorded};
 use crate::shell::calls::Outside;
 
 /// Owners above a pod: a ReplicaSet, then its Deployment; nothing in Kubernetes is deeper.
@@ -40,6 +41,7 @@ impl Fetched {
                 Need::Names(kind) => self.names(cluster, kind).await?,
                 Need::Named(wanted) => self.named(cluster, wanted).await?,
                 Need::File { repository, path } => self.wanted_files.push((repository.clone(), path.clone())),
+                Need::Recorded(artifact) => self.recorded(cluster, kit, artifact).await?,
                 Need::ReplicaSets(deployment) => {
                     let sets = cluster.list("apps/v1", "ReplicaSet", deployment.namespace.as_deref(), &[]).await?;
                     self.world.replica_sets.extend(sets);
@@ -78,6 +80,19 @@ impl Fetched {
         for (repository, paths) in &paths {
             self.world.files.extend(outside.files(repository, paths).await);
         }
+    }
+
+    /// An object that a step kept, and the object as it is now.
+    async fn recorded(&mut self, cluster: &Cluster, kit: &Kit, artifact: &str) -> Result<(), Trouble> {
+        if self.world.recorded.iter().any(|(known, _)| known == artifact) {
+            return Ok(());
+        }
+        let kept = recorded(kit, artifact).await?;
+        if let Some(target) = kept.as_ref().ok().and_then(reference) {
+            optional(self.object(cluster, &target).await)?;
+        }
+        self.world.recorded.push((artifact.to_owned(), kept));
+        Ok(())
     }
 
     async fn object(&mut self, cluster: &Cluster, target: &ObjectRef) -> Result<(), Trouble> {

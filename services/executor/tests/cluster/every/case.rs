@@ -1,6 +1,6 @@
 //! One action on a stage that several share, judged by what its change says it does.
 
-use paramedic_bus::consume::{Handler, Verdict};
+use paramedic_bus::consume::Verdict;
 use paramedic_domain::{
     change::{Change, Operation},
     event::{Direction, Event},
@@ -181,13 +181,7 @@ impl Begun {
             Direction::Forward => ("step_succeeded", StepState::Succeeded),
             Direction::Undo => ("step_undone", StepState::Undone),
         };
-        let event = Event::StepScheduled {
-            plan: self.plan.id.clone(),
-            step: step.id.clone(),
-            direction,
-            attempt: 1,
-        };
-        let work = stage.append(vec![event]).await.remove(0);
+        let work = stage.item(&self.plan, 0, direction, 1).await;
         let earlier = stage.mutated().len();
         let name = |which: &str| format!("{which}-{direction:?}").to_lowercase();
         let mut deaths = 0;
@@ -195,7 +189,7 @@ impl Begun {
             let (kit, died) = dying(&losing(&stage.kit, lost));
             let doomed = stage.worker(&kit, &name(&format!("doomed-{deaths}"))).await;
             tokio::select! {
-                verdict = doomed.handle(&work, 1) => {
+                verdict = doomed.handle(&work) => {
                     assert!(matches!(verdict, Verdict::Reject { .. }), "{}: {verdict:?}\n{}", step.action, stage.transcript().await);
                     break;
                 }
@@ -204,7 +198,7 @@ impl Begun {
         }
         for which in ["survivor", "late"] {
             let worker = stage.worker(&stage.kit, &name(which)).await;
-            assert_eq!(worker.handle(&work, 2).await, Verdict::Done, "{}", step.action);
+            assert_eq!(worker.handle(&work).await, Verdict::Done, "{}", step.action);
         }
         let reached = stage.incident().await.step_state(&step.id).cloned();
         assert_eq!(reached, Some(state), "{}\n{}", step.action, stage.transcript().await);

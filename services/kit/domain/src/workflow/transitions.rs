@@ -79,7 +79,14 @@ impl Run {
 
     // Waiting | Failed => Running; Succeeded | Failed | UndoFailed => Undoing, with the next number; the same number: a second
     // worker took over
-    fn started(&mut self, step: &StepId, (direction, attempt): (Direction, u32), worker: &WorkerId, cause: Option<&EventId>, at: Timestamp) -> bool {
+    fn started(
+        &mut self,
+        step: &StepId,
+        (direction, attempt): (Direction, u32),
+        worker: &WorkerId,
+        cause: Option<&EventId>,
+        at: Timestamp,
+    ) -> bool {
         let Some(run) = self.steps.get_mut(step) else { return false };
         let again = match (direction, &run.state) {
             (Direction::Forward, StepState::Waiting | StepState::Failed { .. }) if attempt == run.attempts + 1 => false,

@@ -1,5 +1,7 @@
 //! The end of an incident: how it ended, how long each phase took, what happened when.
 
+use paramedic_domain::phases::phases;
+
 use super::Draft;
 use crate::core::{
     message::{Block, Tone, facts, list, paragraph},
@@ -18,7 +20,7 @@ pub(super) fn ended(story: &Story<'_>, tone: Tone, title: &str, reason: &str) ->
         .iter()
         .map(|(time, sentence)| format!("{}  {}", words::time(*time), words::cut(sentence, 300)))
         .collect();
-    let phases = timeline::phases(incident, story.log)
+    let took = phases(incident, story.log)
         .into_iter()
         .filter_map(|phase| phase.took.map(|took| vec![phase.name.to_owned(), words::duration(took)]))
         .collect();
@@ -30,7 +32,7 @@ pub(super) fn ended(story: &Story<'_>, tone: Tone, title: &str, reason: &str) ->
         .with(Block::Table {
             title: "Phases".into(),
             header: ["Phase", "Took"].map(str::to_owned).into(),
-            rows: phases,
+            rows: took,
         })
         .with(list(&timeline_title(from, lines.len()), rows))
         .with(facts([("All of it", format!("paramedic show {}", incident.id))]))

@@ -93,6 +93,38 @@ fn an_object_is_put_back_as_it_was_recorded_and_secrets_never() {
     );
 }
 
+#[test]
+fn an_object_is_put_back_as_a_step_kept_it_and_what_was_masked_stays() {
+    let deployment = |image: &str, level: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}, "spec": {"replicas": 2,
+            "template": {"spec": {"containers": [{"name": "side"}, {"name": "web", "image": image, "env": [{"name": "A", "value": level}]}]}}}})
+    };
+    let artifact = "inc_1/plan_1/rec-001/workload.json";
+    let with = |kept: Result<Value, String>, now: Value| {
+        let mut stage = Stage::default().with(now);
+        stage.0.recorded.push((artifact.into(), kept));
+        stage
+    };
+    let arguments = || json!({"artifact": artifact});
+    let stage = with(Ok(deployment("web:1", "[redacted]")), deployment("web:2", "debug"));
+    let draft = stage.draft("restore_object", arguments()).unwrap();
+    assert_eq!(
+        values(&draft),
+        [(
+            "/spec/template".into(),
+            Some(deployment("web:1", "debug")["spec"]["template"].clone())
+        )]
+    );
+    let mut without = deployment("web:2", "debug");
+    without["spec"]["template"]["spec"]["containers"][1]["env"] = json!([]);
+    let refusal = with(Ok(deployment("web:1", "[redacted]")), without).refusal("restore_object", arguments());
+    assert!(refusal.contains("env[0].value") && refusal.contains("masked"), "{refusal}");
+    let refusal = with(Err("is not what the log says".into()), deployment("web:2", "x")).refusal("restore_object", arguments());
+    assert!(refusal.contains("is not what the log says"), "{refusal}");
+    let both = json!({"artifact": artifact, "object": {}});
+    assert!(stage.refusal("restore_object", both).contains("exactly one"));
+}
+
 fn application(automated: bool) -> Stage {
     let policy = if automated {
         json!({"automated": {"selfHeal": true}, "syncOptions": ["CreateNamespace=true"]})

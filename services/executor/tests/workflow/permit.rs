@@ -1,0 +1,129 @@
+//! What random histories cannot show, since two rules stand behind one another: the worker's own look at number and order.
+
+use jiff::SignedDuration;
+use paramedic_domain::{
+    event::{Direction, Event},
+    plan::Rollback,
+};
+use paramedic_executor::core::permit::{Attempt, Denied, permit};
+
+use crate::{
+    model::{Model, step_id},
+    strategy::{Answer, Fate, GateAnswer, GateStory, Room, StepStory, Story},
+};
+
+/// Two steps that change something, one after the other, without gates.
+fn story() -> Story {
+    let step = |target, depends_on| StepStory {
+        depends_on,
+        mutates: true,
+        target,
+        gate: None,
+        fates: vec![Fate::Works],
+        undo_fates: vec![Fate::Works],
+    };
+    let gate = GateStory {
+        answer: GateAnswer::Grant,
+        quorum: 1,
+        tampered: false,
+    };
+    Story {
+        steps: vec![step(0, Vec::new()), step(1, vec![0])],
+        gates: vec![gate; 3],
+        rollback: Rollback::Automatic,
+        answer: Answer::Undo,
+        words: Vec::new(),
+        deadline: None,
+        parallel: 1,
+        room: Room {
+            at_once: 1,
+            per_hour: None,
+        },
+        cancel: false,
+        choices: Vec::new(),
+    }
+}
+
+fn attempt(model: &Model, step: usize, direction: Direction, number: u32) -> Attempt {
+    Attempt {
+        plan: model.incident.plan.as_ref().unwrap().id.clone(),
+        step: step_id(step),
+        direction,
+        number,
+        worker: "one".parse().unwrap(),
+    }
+}
+
+/// The worker has the attempt in hand.
+fn begin(model: &mut Model, attempt: &Attempt) {
+    let (plan, step) = (attempt.plan.clone(), attempt.step.clone());
+    let (direction, number) = (attempt.direction, attempt.number);
+    model.append(Event::StepStarted {
+        plan,
+        step,
+        direction,
+        attempt: number,
+        worker: attempt.worker.clone(),
+    });
+}
+
+#[test]
+fn an_attempt_of_another_number_is_stale() {
+    let mut model = Model::new(&story());
+    let first = attempt(&model, 0, Direction::Forward, 1);
+    begin(&mut model, &first);
+    assert!(model.permits(&first).is_ok());
+    let other = Attempt {
+        number: 2,
+        ..first.clone()
+    };
+    assert!(matches!(model.permits(&other), Err(Denied::Stale { .. })));
+}
+
+#[test]
+fn only_the_latest_effect_may_be_undone() {
+    let mut model = Model::new(&story());
+    for step in 0..2 {
+        let forward = attempt(&model, step, Direction::Forward, 1);
+        begin(&mut model, &forward);
+        model.append(Event::StepSucceeded {
+            plan: forward.plan,
+            step: forward.step,
+            attempt: 1,
+            summary: String::new(),
+            artifacts: Vec::new(),
+        });
+    }
+    let (first, latest) = (attempt(&model, 0, Direction::Undo, 1), attempt(&model, 1, Direction::Undo, 1));
+    begin(&mut model, &first);
+    assert!(matches!(model.permits(&first), Err(Denied::Forbidden(_))));
+    begin(&mut model, &latest);
+    assert!(model.permits(&latest).is_ok());
+}
+
+#[test]
+fn a_pause_after_the_deadline_brings_no_time_back() {
+    let mut model = Model::new(&Story {
+        deadline: Some(60),
+        ..story()
+    });
+    let first = attempt(&model, 0, Direction::Forward, 1);
+    begin(&mut model, &first);
+    assert!(model.permits(&first).is_ok());
+    model.now += SignedDuration::from_secs(60);
+    assert!(matches!(model.permits(&first), Err(Denied::Stopping(_))));
+    let plan = first.plan.clone();
+    model.append(Event::WorkflowPaused {
+        plan,
+        by: "ada@example.com".into(),
+        reason: String::new(),
+    });
+    assert!(matches!(model.permits(&first), Err(Denied::Stopping(_))));
+}
+
+impl Model {
+    /// Whether the worker may send its request now, with every lease in hand.
+    fn permits(&self, attempt: &Attempt) -> Result<(), Denied> {
+        permit(&self.incident, attempt, &self.rules, true, self.now).map(drop)
+    }
+}
