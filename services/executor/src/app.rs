@@ -37,11 +37,10 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let catalogue = Catalogue::new(registered).map_err(|problem| Invalid::new("executor.actions", problem))?;
     let outside = Outside::new(&config);
     let engine: Arc<dyn Handler> = match cluster.clone() {
-        Some(cluster) => Arc::new(Engine {
-            worker: Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?)
-                .await
-                .context("cannot open leases, limits and artifacts")?,
-        }),
+        Some(cluster) => {
+            let worker = Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?).await;
+            Arc::new(Engine::new(worker.context("cannot open leases, limits and artifacts")?))
+        }
         None => Arc::new(NoCluster),
     };
     let service = Service {

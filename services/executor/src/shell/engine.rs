@@ -59,7 +59,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Runs workflows.
 pub struct Engine {
-    pub(crate) worker: Worker,
+    worker: Worker,
 }
 
 /// A time to look again, and why.
@@ -77,11 +77,17 @@ impl Handler for Engine {
 }
 
 impl Engine {
+    /// An engine whose attempts this worker makes.
+    #[must_use]
+    pub fn new(worker: Worker) -> Self {
+        Self { worker }
+    }
+
     /// Does everything that the event leads to; says when to come again.
     async fn go_on(&self, event: &Envelope, delivery: u32) -> Result<Option<Again>, LogError> {
         let incident = self.worker.append(event, |_, _| Vec::new()).await?;
-        if let Event::WorkflowFinished { plan, .. } = &event.event {
-            self.release(event, &incident, plan).await?;
+        if let Some(plan) = over(&incident, event, delivery) {
+            self.release(event, &incident, &plan).await?;
         }
         // What an earlier plan left behind goes before the next plan begins.
         let expiry = if incident.temporary && may_end_an_effect(&event.event) {
@@ -265,6 +271,19 @@ impl Engine {
         self.worker.ledgers.leave_all(&event.cluster, changes(), plan.id.as_str()).await?;
         Ok(())
     }
+}
+
+/// The workflow that holds nothing any more: it ended with this event; or it has ended, and an earlier handling of the event,
+/// which died, may have taken something after that.
+fn over(incident: &Incident, event: &Envelope, delivery: u32) -> Option<PlanId> {
+    let runs = incident.run.as_ref().is_some_and(|run| run.ended.is_none());
+    let current = incident.plan.as_ref().map(|plan| &plan.id);
+    let of_event = match &event.event {
+        Event::WorkflowFinished { plan, .. } => return Some(plan.clone()),
+        Event::PlanProposed { plan } => Some(&plan.id),
+        _ => current,
+    };
+    of_event.filter(|plan| delivery > 1 && !(runs && current == Some(*plan))).cloned()
 }
 
 /// Whether an effect that must not stay may be due because of this event.

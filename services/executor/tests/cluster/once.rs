@@ -1,10 +1,11 @@
 //! Workers that die, are repeated, or come late.
 
-use paramedic_bus::consume::Verdict;
+use paramedic_bus::consume::{Handler as _, Verdict};
 use paramedic_domain::{
     event::{Direction, Event, WorkflowOutcome},
     workflow::StepState,
 };
+use paramedic_executor::shell::engine::Engine;
 use serde_json::json;
 
 use crate::{faults::losing, recommended::propose, stage::Stage};
@@ -147,8 +148,8 @@ async fn a_lease_that_was_taken_after_the_end_is_given_back_when_the_message_com
     let leases = paramedic_bus::lease::Leases::open(&stage.kit.bus).await.unwrap();
     let key = plan.steps[0].change.lease_targets()[0].lease_key(&stage.kit.cluster.name);
     leases.acquire(&key, plan.id.as_str()).await.unwrap().unwrap();
-    let worker = stage.worker(&stage.kit, "one").await;
-    assert_eq!(worker.handle(&work).await, Verdict::Done);
+    let engine = Engine::new(stage.worker(&stage.kit, "one").await.worker);
+    assert_eq!(engine.handle(&work.event, 2).await, Verdict::Done);
     assert!(leases.acquire(&key, "plan_other").await.unwrap().is_ok());
     assert!(stage.mutations().is_empty());
     stage.end().await;
