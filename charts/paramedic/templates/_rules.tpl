@@ -1,4 +1,4 @@
-{{/* What analysis and executor read in a namespace. Secrets are not here, and never will be. */}}
+{{/* What analysis and executor read in a namespace. Secrets are not here; only `rbac.helmRollback` lets the executor alone see them. */}}
 {{- define "paramedic.readRules" -}}
 - apiGroups: [""]
   resources: [pods, events, services, serviceaccounts, persistentvolumeclaims, resourcequotas, limitranges{{ if .Values.rbac.readConfigMaps }}, configmaps{{ end }}]
@@ -88,6 +88,34 @@
   verbs: [patch]
 {{- end }}
 
+{{/* Rollbacks of Helm releases: their records are Secrets, and their objects come and go. */}}
+{{- define "paramedic.helmRules" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [create, delete]
+- apiGroups: [""]
+  resources: [services, serviceaccounts, configmaps]
+  verbs: [create, patch, delete]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [create, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [get, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [create, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [create, delete]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [create, delete]
+{{- end }}
+
 {{/* Cordons, taints and drains: nodes belong to no namespace. */}}
 {{- define "paramedic.nodeRules" -}}
 - apiGroups: [""]
@@ -116,6 +144,9 @@
 {{- include "paramedic.changeRules" . }}
 {{- end }}
 {{- if $acts }}
+{{- if .Values.rbac.helmRollback }}
+{{ include "paramedic.helmRules" . }}
+{{- end }}
 {{ include "paramedic.execRules" . }}
 {{ include "paramedic.proxyRules" . }}
 {{- end }}

@@ -12,6 +12,7 @@ use paramedic_domain::{
 use serde_json::{Map, Value};
 
 use crate::{
+    helm::{Release, Rewrite},
     patch::Edit,
     world::{Need, World},
 };
@@ -205,6 +206,13 @@ pub enum Request {
         target: ObjectRef,
         /// The workload that replaces it.
         owner: Option<ObjectRef>,
+    },
+    /// A record of a Helm release.
+    Record {
+        /// The record it is made of.
+        from: Box<Release>,
+        /// What becomes of it.
+        into: Rewrite,
     },
 }
 

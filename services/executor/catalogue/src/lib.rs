@@ -6,6 +6,7 @@ pub mod actions;
 pub mod checks;
 pub mod context;
 pub mod external;
+pub mod helm;
 pub mod network;
 pub mod patch;
 pub mod prepare;

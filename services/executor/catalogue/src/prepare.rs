@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::{
     action::{Action, Draft, ObjectEdit, Params, Refused, Request, Work},
     checks,
+    helm::{Release, Rewrite},
     patch::{Built, Mark, Path, assume, build, marker},
     world::World,
 };
@@ -113,6 +114,13 @@ pub enum PendingRequest {
         target: ObjectRef,
         /// What replaces it.
         owner: Option<ObjectRef>,
+    },
+    /// A record of a Helm release, its mark excluded.
+    Record {
+        /// The record it is made of.
+        from: Box<Release>,
+        /// What becomes of it.
+        into: Rewrite,
     },
 }
 
@@ -228,6 +236,10 @@ impl Building<'_> {
                 restore: if *restore { Some(self.recorded(step, target)?) } else { None },
                 ended: ended.clone(),
             }),
+            Request::Record { from, into } => Ok(PendingRequest::Record {
+                from: from.clone(),
+                into: into.clone(),
+            }),
             Request::Evict { target, owner } => Ok(PendingRequest::Evict {
                 target: target.clone(),
                 owner: owner.clone(),
@@ -303,7 +315,7 @@ impl Building<'_> {
 fn number(requests: &[Request], index: usize) -> usize {
     let target = |request: &Request| match request {
         Request::Edit(edit) => Some(edit.target.clone()),
-        Request::Create { .. } | Request::Delete { .. } | Request::Evict { .. } => None,
+        Request::Create { .. } | Request::Delete { .. } | Request::Evict { .. } | Request::Record { .. } => None,
     };
     let own = target(&requests[index]);
     let same = |request: &&Request| matches!((target(request), &own), (Some(other), Some(own)) if other.same_object(own));

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     action::Refused,
+    helm::Release,
     systems::{RepositoryFile, Systems},
 };
 
@@ -30,6 +31,15 @@ pub enum Need {
     },
     /// An object that a step kept as an artifact, by the artifact's name, and the object as it is now.
     Recorded(String),
+    /// The records of a Helm release, and the objects of the manifests of its present revision and the one to go back to.
+    Release {
+        /// Namespace of the release.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// The revision to go back to; `None`: the one before.
+        revision: Option<u64>,
+    },
     /// The ReplicaSets that this Deployment controls.
     ReplicaSets(ObjectRef),
     /// The workload above this pod.
@@ -120,6 +130,8 @@ pub struct World {
     pub named: Vec<(Lookup, Vec<(ObjectRef, Value)>)>,
     /// Objects that steps kept, by the name of the artifact; or why one cannot be had.
     pub recorded: Vec<(String, Result<Value, String>)>,
+    /// Helm releases that were asked about.
+    pub releases: Vec<HelmRelease>,
     /// Files of repositories.
     pub files: Vec<RepositoryFile>,
     /// The incident that the steps are for, when that is known.
@@ -144,6 +156,17 @@ pub struct World {
     pub served: Vec<String>,
     /// Connections that a database takes, by the namespace that was asked about.
     pub connections: Vec<(String, Connections)>,
+}
+
+/// A Helm release.
+#[derive(Debug, Clone)]
+pub struct HelmRelease {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its records, or why they cannot be had.
+    pub records: Result<Vec<Release>, String>,
 }
 
 /// What the pods of a node ask for together.

@@ -4,6 +4,7 @@ mod connections;
 mod fetch;
 mod finish;
 mod recorded;
+mod release;
 
 use std::sync::Arc;
 

@@ -1,11 +1,18 @@
-//! What random histories cannot show, since two rules stand behind one another: the worker's own look at number and order.
+//! Single moments: what random histories do not show because two rules stand behind one another, and what they have found.
+
+use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use paramedic_domain::{
-    event::{Direction, Event},
+    event::{Direction, Event, FailureCause, WorkflowOutcome},
+    fault::{Effect, FailureKind},
+    id::EventId,
     plan::Rollback,
 };
-use paramedic_executor::core::permit::{Attempt, Denied, permit};
+use paramedic_executor::core::{
+    advance::{Hand, advance},
+    permit::{Attempt, Denied, permit},
+};
 
 use crate::{
     model::{Model, step_id},
@@ -119,6 +126,49 @@ fn a_pause_after_the_deadline_brings_no_time_back() {
         reason: String::new(),
     });
     assert!(matches!(model.permits(&first), Err(Denied::Stopping(_))));
+}
+
+#[test]
+fn a_step_that_would_have_been_tried_again_is_not_why_a_cancelled_workflow_ended() {
+    let mut model = Model::new(&story());
+    let (forward, undo) = (attempt(&model, 0, Direction::Forward, 1), attempt(&model, 0, Direction::Undo, 1));
+    begin(&mut model, &forward);
+    model.append(Event::StepFailed {
+        plan: forward.plan.clone(),
+        step: forward.step.clone(),
+        direction: Direction::Forward,
+        attempt: 1,
+        kind: FailureKind::Transient,
+        effect: Effect::Unknown,
+        message: "the answer was lost".into(),
+    });
+    model.now += SignedDuration::from_secs(1);
+    model.append(Event::WorkflowCancelled {
+        plan: forward.plan,
+        by: "ada@example.com".into(),
+        reason: String::new(),
+    });
+    begin(&mut model, &undo);
+    model.append(Event::StepUndone {
+        plan: undo.plan,
+        step: undo.step,
+        attempt: 1,
+        summary: String::new(),
+    });
+    let (worker, cause, room) = ("two".parse().unwrap(), EventId::derive(&["test"]), BTreeSet::new());
+    let hand = Hand {
+        worker: &worker,
+        cause: &cause,
+        room: &room,
+    };
+    let ended = advance(&model.incident, &model.rules, hand, model.now);
+    let [Event::WorkflowFinished { outcome, cause, .. }] = ended.as_slice() else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(
+        (*outcome, cause.as_ref()),
+        (WorkflowOutcome::Cancelled, Some(&FailureCause::Cancelled))
+    );
 }
 
 impl Model {

@@ -84,6 +84,10 @@ pub fn assess(change: &Change, context: &Context) -> Risk {
                     Operation::Patch(patch) => patched(patch, context, &mut reasons),
                     Operation::Delete(deletion) => deleted(deletion, &mut reasons),
                     Operation::Create(creation) => reasons.push((RiskLevel::Low, format!("creates {}", creation.target))),
+                    Operation::Record(record) => reasons.push((
+                        RiskLevel::Low,
+                        format!("records revision {} of the Helm release as {}", record.revision, record.status),
+                    )),
                     Operation::Evict(eviction) => reasons.push(match &eviction.owner {
                         Some(owner) => (RiskLevel::Medium, format!("evicts {}: {owner} replaces it", eviction.target)),
                         None => (
@@ -107,7 +111,10 @@ pub fn assess(change: &Change, context: &Context) -> Risk {
         reasons.push((RiskLevel::Critical, format!("the dry run was refused: {message}")));
     }
     if change.mutates() {
-        if let Some(owner) = &context.gitops_owner {
+        let records = |operation: &Operation| matches!(operation, Operation::Record(_));
+        // A release that is rolled back as Helm does it is what Helm has from then on.
+        let by_helm = matches!(change, Change::Sequence { operations } if operations.iter().any(records));
+        if let Some(owner) = context.gitops_owner.as_ref().filter(|owner| !(by_helm && *owner == "Helm")) {
             reasons.push((RiskLevel::High, format!("{owner} owns the object and will put the old state back")));
         }
         reasons.extend(context.concerns.iter().map(|concern| (concern.level, concern.text.clone())));

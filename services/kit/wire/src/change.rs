@@ -1,7 +1,7 @@
 //! Changes.
 
 use paramedic_domain::change::{
-    Change, Confirm, Creation, Deletion, DryRun, Eviction, Exec, FieldChange, Notice, ObjectPatch, Operation, Wait,
+    Change, Confirm, Creation, Deletion, DryRun, Eviction, Exec, FieldChange, Notice, ObjectPatch, Operation, ReleaseRecord, Wait,
 };
 use paramedic_proto::v1::{self, change::Kind, dry_run::Answer};
 
@@ -21,6 +21,7 @@ message!(ObjectPatch => ObjectPatch {
 message!(Creation => Creation { target, dry_run, wait, irreversible; object = object_json });
 message!(Deletion => Deletion { target, owner, dry_run, ended; restore = restore_json });
 message!(Eviction => Eviction { target, owner, dry_run });
+message!(ReleaseRecord => ReleaseRecord { target, from, from_digest, revision, status, was, description, at, digest, dry_run });
 message!(Notice => Notice { title, body, attachments });
 message_field!(Change, DryRun, Operation);
 
@@ -112,6 +113,7 @@ impl Wire for Operation {
             Self::Create(creation) => Kind::Create(creation.to_proto()),
             Self::Delete(deletion) => Kind::Delete(deletion.to_proto()),
             Self::Evict(eviction) => Kind::Evict(eviction.to_proto()),
+            Self::Record(record) => Kind::Record(record.to_proto()),
         };
         v1::Operation { kind: Some(kind) }
     }
@@ -128,6 +130,9 @@ impl Wire for Operation {
             Some(Kind::Evict(eviction)) => Wire::from_proto(eviction)
                 .map(Self::Evict)
                 .map_err(|invalid| invalid.within("evict")),
+            Some(Kind::Record(record)) => Wire::from_proto(record)
+                .map(Self::Record)
+                .map_err(|invalid| invalid.within("record")),
             None => Err(Invalid::new("kind", "is missing or unknown")),
         }
     }

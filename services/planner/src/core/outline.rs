@@ -57,7 +57,7 @@ impl Prepared {
                 || self.change.operations().iter().any(|operation| match operation {
                     Operation::Delete(deletion) => pod(&deletion.target),
                     Operation::Evict(_) => true,
-                    Operation::Patch(_) | Operation::Create(_) => false,
+                    Operation::Patch(_) | Operation::Create(_) | Operation::Record(_) => false,
                 }))
     }
 }

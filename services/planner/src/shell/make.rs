@@ -264,7 +264,7 @@ fn patches(prepared: &BTreeMap<StepId, Prepared>) -> Vec<ObjectPatch> {
     let changes = prepared.values().map(|prepared| &prepared.change);
     let patch = |operation: Operation| match operation {
         Operation::Patch(patch) => Some(patch),
-        Operation::Create(_) | Operation::Delete(_) | Operation::Evict(_) => None,
+        Operation::Create(_) | Operation::Delete(_) | Operation::Evict(_) | Operation::Record(_) => None,
     };
     changes.flat_map(Change::operations).filter_map(patch).collect()
 }

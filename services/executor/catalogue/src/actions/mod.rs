@@ -13,6 +13,7 @@ mod env;
 mod flux;
 mod git;
 mod health;
+mod helm;
 mod hpa;
 mod image;
 mod jobs;
@@ -163,6 +164,7 @@ const BUILT_IN: &[&BuiltIn] = &[
     &volume::EXPAND,
     &volume::SNAPSHOT,
     &hpa::ACTION,
+    &helm::ROLLBACK,
 ];
 
 /// Every action there is: those of the program and those that the operator registered.

@@ -129,7 +129,7 @@ fn leaving(work: &Work) -> impl Iterator<Item = Leaving<'_>> {
             owner: owner.as_ref(),
             asks: true,
         }),
-        Request::Delete { .. } | Request::Edit(_) | Request::Create { .. } => None,
+        Request::Delete { .. } | Request::Edit(_) | Request::Create { .. } | Request::Record { .. } => None,
     })
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn edits(work: &Work) -> impl Iterator<Item = &ObjectEdit> {
     };
     requests.iter().filter_map(|request| match request {
         Request::Edit(edit) => Some(edit),
-        Request::Create { .. } | Request::Delete { .. } | Request::Evict { .. } => None,
+        Request::Create { .. } | Request::Delete { .. } | Request::Evict { .. } | Request::Record { .. } => None,
     })
 }
 

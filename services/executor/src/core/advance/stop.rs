@@ -7,7 +7,7 @@ use paramedic_domain::{
     fault::FailureKind,
     incident::Incident,
     plan::{Plan, Step},
-    workflow::{Run, StepState},
+    workflow::{Run, StepRun, StepState},
 };
 
 use super::try_again;
@@ -105,7 +105,10 @@ fn failures<'a>(plan: &'a Plan, run: &'a Run, rules: &'a Rules) -> impl Iterator
             (StepState::Failed { .. }, Some(_)) if try_again(state, rules) => None,
             // Its undo moved the state on, but the failure that began it all is remembered.
             (StepState::Failed { .. } | StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. }, Some(failure)) => {
-                Some((failure.at, stop(failure.kind, &failure.message)))
+                // One that would have been tried again was no reason at its time: whatever is recorded as one came before the undo.
+                let counted = matches!(state.state, StepState::Failed { .. }) || for_good(failure.kind, state, rules);
+                let at = if counted { failure.at } else { Timestamp::MAX };
+                Some((at, stop(failure.kind, &failure.message)))
             }
             // An undo without any failure only follows something that is recorded elsewhere; if a person took that
             // away meanwhile, what was undone still keeps the workflow from going on.
@@ -116,6 +119,14 @@ fn failures<'a>(plan: &'a Plan, run: &'a Run, rules: &'a Rules) -> impl Iterator
             (StepState::Waiting | StepState::Running { .. } | StepState::Succeeded | StepState::Skipped, _) => None,
         }
     })
+}
+
+/// Whether a failure of this kind ended the step, as far as its undo lets one tell.
+fn for_good(kind: FailureKind, step: &StepRun, rules: &Rules) -> bool {
+    match kind {
+        FailureKind::Transient | FailureKind::LeaseLost => step.attempts >= rules.attempts,
+        FailureKind::Permanent | FailureKind::Drift | FailureKind::Timeout | FailureKind::Forbidden => true,
+    }
 }
 
 fn closed_gates<'a>(incident: &'a Incident, plan: &'a Plan) -> impl Iterator<Item = (Timestamp, Stop)> + 'a {

@@ -5,9 +5,11 @@ mod create;
 mod delete;
 mod evict;
 mod patch;
+mod record;
 mod revert;
 
 pub(crate) use patch::drifted;
+pub(crate) use record::{new_secret, status_patch};
 
 use paramedic_bus::lease::Lease;
 use paramedic_domain::{
@@ -42,6 +44,7 @@ impl Run<'_> {
                 Operation::Create(creation) => self.create(creation, &leases).await?,
                 Operation::Delete(deletion) => self.delete(deletion, &leases).await?,
                 Operation::Evict(eviction) => self.evict(eviction, &leases).await?,
+                Operation::Record(record) => self.record(record, &leases).await?,
             });
             self.settle();
             if operations.len() > 1 {

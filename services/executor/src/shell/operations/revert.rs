@@ -36,6 +36,7 @@ impl Run<'_> {
                     "{target} was deleted for good: its controller has replaced it, there is nothing to put back"
                 )),
             },
+            Operation::Record(record) => self.unrecord(record, leases).await,
             Operation::Evict(_) => Ok(format!(
                 "{target} was evicted: its controller has replaced it, there is nothing to put back"
             )),
@@ -136,7 +137,7 @@ impl Run<'_> {
         Ok(format!("{target} was created again as it was"))
     }
 
-    async fn look(&self, target: &ObjectRef) -> Result<Option<Value>, Halt> {
+    pub(super) async fn look(&self, target: &ObjectRef) -> Result<Option<Value>, Halt> {
         match self.worker.cluster.get(target).await {
             Ok(object) => Ok(Some(object)),
             Err(Trouble::Missing(_)) => Ok(None),
@@ -153,7 +154,7 @@ fn touches_template(patch: &ObjectPatch) -> bool {
     })
 }
 
-fn changed_since(target: &ObjectRef, differences: &[String]) -> Halt {
+pub(super) fn changed_since(target: &ObjectRef, differences: &[String]) -> Halt {
     Halt::failed(
         FailureKind::Drift,
         Effect::Applied,

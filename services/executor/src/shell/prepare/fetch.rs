@@ -42,6 +42,7 @@ impl Fetched {
                 Need::Named(wanted) => self.named(cluster, wanted).await?,
                 Need::File { repository, path } => self.wanted_files.push((repository.clone(), path.clone())),
                 Need::Recorded(artifact) => self.recorded(cluster, kit, artifact).await?,
+                Need::Release { namespace, name, revision } => self.release(cluster, (namespace, name), *revision).await?,
                 Need::ReplicaSets(deployment) => {
                     let sets = cluster.list("apps/v1", "ReplicaSet", deployment.namespace.as_deref(), &[]).await?;
                     self.world.replica_sets.extend(sets);
@@ -95,7 +96,7 @@ impl Fetched {
         Ok(())
     }
 
-    async fn object(&mut self, cluster: &Cluster, target: &ObjectRef) -> Result<(), Trouble> {
+    pub(super) async fn object(&mut self, cluster: &Cluster, target: &ObjectRef) -> Result<(), Trouble> {
         if self.world.object(target).is_ok() {
             return Ok(());
         }

@@ -1,12 +1,14 @@
 //! The API server's answers to dry runs complete the changes.
 
+use jiff::Timestamp;
 use paramedic_catalogue::{
     Refused,
+    helm::{Release, Rewrite},
     patch::{Built, marker, undo_marker},
     prepare::{Pending, PendingRequest},
 };
 use paramedic_domain::{
-    change::{Call, Change, Creation, Deletion, DryRun, Eviction, ObjectPatch, Operation},
+    change::{Call, Change, Creation, Deletion, DryRun, Eviction, ObjectPatch, Operation, ReleaseRecord},
     id::{PlanId, StepId},
     object::ObjectRef,
     risk::{Concern, Context},
@@ -17,6 +19,7 @@ use super::{Cluster, Trouble, fetch::Fetched};
 use crate::shell::{
     calls::Outside,
     kubernetes::{Answer, Evicted},
+    operations::{new_secret, status_patch},
 };
 
 /// What is needed to complete one step.
@@ -47,7 +50,7 @@ impl Finishing<'_> {
                 let change = match self.request(request).await? {
                     Operation::Patch(patch) => Change::Patch(patch),
                     Operation::Delete(deletion) => Change::Delete(deletion),
-                    operation @ (Operation::Create(_) | Operation::Evict(_)) => Change::Sequence {
+                    operation @ (Operation::Create(_) | Operation::Evict(_) | Operation::Record(_)) => Change::Sequence {
                         operations: vec![operation],
                     },
                 };
@@ -117,6 +120,7 @@ impl Finishing<'_> {
                 restore,
                 ended,
             }),
+            PendingRequest::Record { from, into } => Operation::Record(self.record(&from, into).await?),
             PendingRequest::Evict { target, owner } => Operation::Evict(Eviction {
                 dry_run: match self.cluster.evict(&target, true).await {
                     Ok(Evicted::Accepted(answer)) => judge(Ok(answer))?.0,
@@ -132,6 +136,39 @@ impl Finishing<'_> {
     }
 }
 
+impl Finishing<'_> {
+    /// The record without its content, which only the API server is shown.
+    async fn record(&self, from: &Release, into: Rewrite) -> Result<ReleaseRecord, Trouble> {
+        let written = from.rewritten(&into);
+        let answer = match &into.new {
+            Some(new) => {
+                let secret = new_secret(&written, new.at, &marker(self.plan, self.step));
+                self.cluster.create(&into.target, &secret, true).await
+            }
+            None => {
+                let patch = status_patch(&written, None);
+                self.cluster.patch(&into.target, None, &patch, true).await
+            }
+        };
+        let (description, at) = into
+            .new
+            .clone()
+            .map_or((String::new(), Timestamp::UNIX_EPOCH), |new| (new.description, new.at));
+        Ok(ReleaseRecord {
+            from: from.secret.clone(),
+            from_digest: from.digest(),
+            revision: into.revision,
+            was: into.new.is_none().then(|| from.status().to_owned()),
+            description,
+            at,
+            digest: written.digest(),
+            dry_run: judge(answer)?.0,
+            target: into.target,
+            status: into.status,
+        })
+    }
+}
+
 /// Whether pods of a workload are replaced.
 trait Templated {
     fn template(&self) -> bool;
@@ -141,7 +178,7 @@ impl Templated for PendingRequest {
     fn template(&self) -> bool {
         match self {
             Self::Patch { edit, .. } => edit.template,
-            Self::Create { .. } | Self::Delete { .. } | Self::Evict { .. } => false,
+            Self::Create { .. } | Self::Delete { .. } | Self::Evict { .. } | Self::Record { .. } => false,
         }
     }
 }

@@ -215,6 +215,10 @@ fn done(operation: &Operation) -> String {
         Operation::Create(creation) => format!("create {}", plural(&creation.target)),
         Operation::Delete(deletion) => format!("delete {}", deletion.target.name),
         Operation::Evict(_) => "create eviction".into(),
+        Operation::Record(record) => match &record.was {
+            Some(_) => format!("patch {}", record.target.name),
+            None => "create secrets".into(),
+        },
     }
 }
 
@@ -225,6 +229,10 @@ fn undone(operation: &Operation) -> Option<String> {
         Operation::Create(creation) => creation.irreversible.is_none().then(|| format!("delete {}", creation.target.name)),
         Operation::Delete(deletion) => deletion.restore.is_some().then(|| format!("create {}", plural(&deletion.target))),
         Operation::Evict(_) => None,
+        Operation::Record(record) => match &record.was {
+            Some(_) => Some(done(operation)),
+            None => Some(format!("delete {}", record.target.name)),
+        },
     }
 }
 

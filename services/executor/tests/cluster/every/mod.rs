@@ -2,6 +2,7 @@
 //! again, and the server's own account says that everything happened once; then the same for its undo.
 
 mod case;
+mod helm;
 mod jobs;
 mod nodes;
 mod others;
@@ -23,6 +24,7 @@ fn every_action_has_a_case() {
         nodes::cases(),
         jobs::cases(),
         policies::cases(),
+        helm::cases(),
         others::cases(),
         systems::cases(),
     ];
@@ -64,6 +66,11 @@ async fn changes_of_jobs_and_volumes_happen_once_and_are_undone_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_policies_and_settings_happen_once_and_are_undone_once() {
     on_a_stage(policies::cases()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_goes_back_once_with_all_of_its_objects_and_forward_once() {
+    on_a_stage(helm::cases()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

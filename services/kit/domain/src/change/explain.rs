@@ -58,6 +58,10 @@ impl Explanation {
             },
             Operation::Create(_) => format!("creates {target}"),
             Operation::Delete(_) | Operation::Evict(_) => format!("{} {}", operation.verb(), exactly(target)),
+            Operation::Record(record) => format!(
+                "records revision {} of the Helm release as {} in {target}; its content ({}) is not shown",
+                record.revision, record.status, record.digest
+            ),
         });
         if let Operation::Patch(patch) = operation {
             self.diff.extend(patch.diff.iter().map(|field| FieldChange {
@@ -91,6 +95,10 @@ impl Explanation {
             Operation::Evict(eviction) => match &eviction.owner {
                 Some(owner) => format!("nothing to undo: {owner} replaces {target}"),
                 None => format!("{target} cannot be brought back"),
+            },
+            Operation::Record(record) => match &record.was {
+                Some(was) => format!("{target} is recorded as {was} again"),
+                None => format!("{target} is deleted again"),
             },
         });
     }

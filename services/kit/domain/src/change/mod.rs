@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use call::{Call, Commit, Exchange, FileChange, Matchers, Request, Silence, Ticket};
 pub use explain::Explanation;
-pub use operation::{Creation, Deletion, DryRun, Eviction, FieldChange, ObjectPatch, Operation, Wait};
+pub use operation::{Creation, Deletion, DryRun, Eviction, FieldChange, ObjectPatch, Operation, ReleaseRecord, Wait};
 
 use crate::{id::StepId, object::ObjectRef};
 

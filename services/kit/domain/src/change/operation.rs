@@ -1,10 +1,11 @@
 //! Requests to the Kubernetes API: one object each, exact, dry-run, with what puts it back.
 
+use jiff::Timestamp;
 use json_patch::Patch;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::object::ObjectRef;
+use crate::{digest::Digest, object::ObjectRef};
 
 /// One request that changes one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub enum Operation {
     Delete(Deletion),
     /// An eviction under a UID precondition: the API server asks the PodDisruptionBudgets.
     Evict(Eviction),
+    /// A record of a Helm release.
+    Record(ReleaseRecord),
 }
 
 /// A patch of one object, complete before anybody is asked.
@@ -144,6 +147,33 @@ pub struct Eviction {
     pub dry_run: DryRun,
 }
 
+/// A record of a Helm release, which is a Secret. Its content holds the values of the release, so it is in no plan and no log: it
+/// is made of a record that the cluster has, at the moment it is written, and both are known by their digests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseRecord {
+    /// The Secret that is written; with UID if it exists.
+    pub target: ObjectRef,
+    /// The Secret whose content it is made of, with UID; the target itself where only its status changes.
+    pub from: ObjectRef,
+    /// SHA-256 of that content, decoded.
+    pub from_digest: Digest,
+    /// Number of the revision that it records.
+    pub revision: u64,
+    /// Status that it gets: `deployed`, `superseded`.
+    pub status: String,
+    /// Status that undo gives back; `None`: it is a new record, which undo deletes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// What a new record says of itself.
+    pub description: String,
+    /// When a new record says it was deployed.
+    pub at: Timestamp,
+    /// SHA-256 of the content that it gets, decoded.
+    pub digest: Digest,
+    /// What the API server said to a dry run.
+    pub dry_run: DryRun,
+}
+
 impl Operation {
     /// The object it changes.
     #[must_use]
@@ -153,6 +183,7 @@ impl Operation {
             Self::Create(creation) => &creation.target,
             Self::Delete(deletion) => &deletion.target,
             Self::Evict(eviction) => &eviction.target,
+            Self::Record(record) => &record.target,
         }
     }
 
@@ -164,6 +195,7 @@ impl Operation {
             Self::Create(_) => None,
             Self::Delete(deletion) => deletion.owner.as_ref(),
             Self::Evict(eviction) => eviction.owner.as_ref(),
+            Self::Record(_) => None,
         }
     }
 
@@ -175,6 +207,7 @@ impl Operation {
             Self::Create(creation) => &creation.dry_run,
             Self::Delete(deletion) => &deletion.dry_run,
             Self::Evict(eviction) => &eviction.dry_run,
+            Self::Record(record) => &record.dry_run,
         }
     }
 
@@ -186,6 +219,7 @@ impl Operation {
             Self::Create(_) => "creates",
             Self::Delete(_) => "deletes",
             Self::Evict(_) => "evicts",
+            Self::Record(_) => "records",
         }
     }
 }

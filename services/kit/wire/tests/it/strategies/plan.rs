@@ -3,7 +3,7 @@
 use paramedic_domain::{
     change::{
         Call, Change, Commit, Confirm, Creation, Deletion, DryRun, Eviction, Exchange, Exec, FieldChange, FileChange, Matchers, Notice,
-        ObjectPatch, Operation, Request, Silence, Ticket, Wait,
+        ObjectPatch, Operation, ReleaseRecord, Request, Silence, Ticket, Wait,
     },
     plan::{Approach, Estimate, Gate, Lasts, Plan, PlanOption, Refusal, Rollback, Step},
     risk::Risk,
@@ -16,7 +16,7 @@ use proptest::{
 };
 
 use super::{
-    base::{digest, id, json, object, patch, span, text, texts},
+    base::{digest, id, json, object, patch, span, text, texts, time},
     words::{criterion, object_ref, recommendation, risk_level},
 };
 
@@ -82,6 +82,28 @@ fn deletion() -> impl Strategy<Value = Deletion> {
         .boxed()
 }
 
+fn record() -> impl Strategy<Value = Operation> {
+    let secrets = (object_ref(), object_ref(), digest(), digest());
+    (secrets, any::<u64>(), text(), option::of(text()), text(), time(), dry_run())
+        .prop_map(
+            |((target, from, from_digest, digest), revision, status, was, description, at, dry_run)| {
+                Operation::Record(ReleaseRecord {
+                    target,
+                    from,
+                    from_digest,
+                    revision,
+                    status,
+                    was,
+                    description,
+                    at,
+                    digest,
+                    dry_run,
+                })
+            },
+        )
+        .boxed()
+}
+
 fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         object_patch().prop_map(Operation::Patch),
@@ -100,6 +122,7 @@ fn operation() -> impl Strategy<Value = Operation> {
             owner,
             dry_run
         })),
+        record(),
     ]
     .boxed()
 }
