@@ -127,10 +127,15 @@ impl Engine {
                 .flatten()
                 .min_by_key(|(after, _)| *after);
             if under_way.is_empty() {
-                // Whatever is still in this handling's name is for the next one to take over, and so is all that follows from
-                // what was under way when this process was asked to end.
-                let left = !mine.is_empty() || (self.worker.kit.drain.is_cancelled() && !begun.is_empty());
-                return Ok(again.or_else(|| left.then(|| (Duration::ZERO, "its work goes on elsewhere".to_owned()))));
+                // Whatever is still in this handling's name is for the next one to take over, and whatever a process that ends
+                // did not begin is for another one to begin.
+                let runs = incident.run.as_ref().is_some_and(|run| run.ended.is_none());
+                let left = !mine.is_empty() || (runs && self.worker.kit.drain.is_cancelled());
+                return Ok(if left {
+                    Some((Duration::ZERO, "its work goes on elsewhere".to_owned()))
+                } else {
+                    again
+                });
             }
             let pause = async {
                 match &again {

@@ -154,3 +154,24 @@ async fn a_lease_that_was_taken_after_the_end_is_given_back_when_the_message_com
     assert!(stage.mutations().is_empty());
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_ends_begins_nothing_and_leaves_the_event_to_another() {
+    let stage = Stage::start().await;
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    let approved = stage.item(&plan, 0, Direction::Forward, 1).await.event;
+    let mut ending = stage.kit.clone();
+    ending.drain = tokio_util::sync::CancellationToken::new();
+    ending.drain.cancel();
+    let one = Engine::new(stage.worker(&ending, "ending").await.worker);
+    let verdict = one.handle(&approved, 1).await;
+    assert!(matches!(verdict, Verdict::Retry { after, .. } if after.is_zero()), "{verdict:?}");
+    assert_eq!(stage.incident().await.step_state(&plan.steps[0].id), Some(&StepState::Waiting));
+    let other = Engine::new(stage.worker(&stage.kit, "other").await.worker);
+    assert_eq!(other.handle(&approved, 2).await, Verdict::Done);
+    let (outcome, _) = stage.finished().await;
+    assert_eq!(outcome, WorkflowOutcome::Succeeded);
+    assert_eq!(stage.mutated(), ["patch payment-service"]);
+    stage.end().await;
+}
