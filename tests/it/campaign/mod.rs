@@ -242,7 +242,7 @@ async fn nothing_is_held(bus: &SharedBus) -> Vec<String> {
     for key in limits.keys().await.unwrap() {
         let entry = limits.get(&key).await.unwrap().and_then(|entry| entry.value).unwrap_or_default();
         let ledger: serde_json::Value = serde_json::from_slice(&entry).unwrap();
-        if ledger["at_work"].as_array().is_none_or(|at_work| !at_work.is_empty()) {
+        if ledger["at_work"].as_object().is_none_or(|at_work| !at_work.is_empty()) {
             held.push(format!("in {key} somebody is still at work: {ledger}"));
         }
     }

@@ -98,10 +98,11 @@ impl Begun {
         stage.incident_id = format!("inc_{number}").parse().unwrap();
         stage.open().await;
         given(stage, &case.given).await;
-        (case.before)(stage);
         let wanted = |stage: &Stage| -> [Wanted; 1] { [(case.action, case.action, (case.params)(stage), &[])] };
         let mut waited = paramedic_testkit::Backoff::new(std::time::Duration::from_secs(30));
         loop {
+            // Again each time: a controller that was at work on the object may have had the last word.
+            (case.before)(stage);
             let refusal = prepare(stage, &wanted(stage)).await.steps.remove(0).refusal;
             if refusal.is_empty() {
                 break;

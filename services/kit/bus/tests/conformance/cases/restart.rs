@@ -104,8 +104,13 @@ pub(crate) async fn handles_work_on_after_an_outage(b: &mut impl Backend) {
     fill(&bus, &["1"]).await;
     assert_eq!(take(&mut consumer).await, "1");
     let waiting = in_background(async move {
-        let payload = take(&mut consumer).await;
-        (payload, consumer)
+        // The acknowledgement of the first may be lost with the server: then it comes again.
+        loop {
+            let payload = take(&mut consumer).await;
+            if payload != "1" {
+                return (payload, consumer);
+            }
+        }
     });
     b.server_outage().await;
     eventually!(bus.append(STREAM, message("inc.a.2", "2")).await.is_ok());
