@@ -68,20 +68,12 @@ pub(super) fn cases() -> Vec<Case> {
             assert!(seen.between.iter().all(Value::is_null));
         }),
         Case::of("delete_evicted", json!({"namespace": "production"}))
-            .given([
-                json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pushed-out", "namespace": "production"},
-                "spec": {"containers": [{"name": "c", "image": "registry.example.com/tools/report:1"}]}}),
-            ])
             .before(|stage| {
-                let pods = Gvr::new("", "v1", "pods");
-                let evicted = |pod: &mut Value| {
-                    pod["status"] = json!({"phase": "Failed", "reason": "Evicted", "message": "the node was low on memory"});
-                    Ok(())
-                };
-                stage
-                    .store
-                    .update(&pods, Some("production"), "pushed-out", &mut { evicted })
-                    .unwrap();
+                // It was evicted before anybody looks: no scheduler and no kubelet writes over that.
+                let evicted = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pushed-out", "namespace": "production"},
+                    "spec": {"containers": [{"name": "c", "image": "registry.example.com/tools/report:1"}]},
+                    "status": {"phase": "Failed", "reason": "Evicted", "message": "the node was low on memory"}});
+                stage.store.create(&Gvr::new("", "v1", "pods"), evicted).unwrap();
             })
             .seen(|seen| assert!(seen.between[0].is_null())),
         Case::of("expand_pvc", json!({"pvc": "data", "namespace": "production", "size": "1Gi"}))
