@@ -139,6 +139,8 @@ fn retry(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules, now: Timest
             .filter_map(|step| run.steps.get(&step.id))
             .filter(|step| matches!(step.state, StepState::Failed { .. }) && try_again(step, rules))
             .map(|step| due_at(step, step.attempts, rules))
+            // One that is over already has been asked for, and must not hide a later one.
+            .filter(|due| *due > now)
             .min(),
     }
 }

@@ -196,7 +196,7 @@ impl Model {
     /// Until nothing moves any more: fair delivery, everybody answers.
     pub(crate) fn settle(&mut self) {
         self.cluster.calm();
-        for turn in 0..10_000 {
+        for turn in 0..30_000 {
             self.now += SignedDuration::from_secs(1);
             self.wake_up();
             if let Some(message) = self.queue.pop() {
@@ -301,6 +301,15 @@ impl Model {
 
     fn ended(&self) -> bool {
         self.incident.run.as_ref().is_some_and(|run| run.ended.is_some())
+    }
+
+    /// What is still to come, for a history in which it never did.
+    fn waiting(&self) -> String {
+        let (queue, hands) = (self.queue.len(), self.hands.len());
+        format!(
+            "at {} {queue} events wait, {hands} are in hand, asleep: {:?}",
+            self.now, self.sleeping
+        )
     }
 
     pub(crate) fn transcript(&self) -> String {

@@ -13,7 +13,7 @@ impl Model {
         let mut broken = Vec::new();
         let run = self.incident.run.as_ref().expect("there is a plan");
         let Some((outcome, _)) = &run.ended else {
-            return vec![format!("INV-11: the workflow did not end: {}", self.cluster)];
+            return vec![format!("INV-11: the workflow did not end: {}; {}", self.cluster, self.waiting())];
         };
         if self.incident.misfits > 0 {
             broken.push(format!("INV-03: {} events did not fit the state they met", self.incident.misfits));
