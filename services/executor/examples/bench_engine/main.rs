@@ -25,6 +25,10 @@ use self::{
     stage::{Backend, Stage},
 };
 
+/// As in the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What to measure.
 struct Arguments {
     backends: Vec<Backend>,
