@@ -17,10 +17,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Workflows are many small values that live for a moment on several threads, where it takes half of the time of the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     rustls::crypto::ring::default_provider().install_default().ok();
     process::exit_code(cli::Cli::parse())
