@@ -121,6 +121,8 @@ async fn an_event_that_is_delivered_again_is_not_counted_again() {
         let cause = Some((leak.category, &leak.target));
         records.experience(&cluster(), pairs.clone().into(), cause).await.unwrap()
     };
+    // The record of the remediation, of its success and of the step's time are learned one after the other.
+    eventually!(known().await.durations.len() == 1 && known().await.successes.len() == 1);
     let before = known().await;
     let log = running.log.read(&cluster(), &id).await.unwrap();
     for recorded in &log {
