@@ -14,7 +14,7 @@ use paramedic_domain::{
 };
 use serde_json::{Value, json};
 
-use super::{Stays, patch::drifted, revert::changed_since, uid};
+use super::{patch::drifted, revert::changed_since, uid};
 use crate::shell::{
     crash::{self, Moment},
     failure::Halt,
@@ -177,20 +177,7 @@ impl Run<'_> {
         if !self.ours(secret) {
             return Err(changed_since(target, &["it is not the one that this step created".into()]));
         }
-        let exact = ObjectRef {
-            uid: uid(secret).map(Into::into),
-            ..target.clone()
-        };
-        if self.stays(&exact).await? == Stays::There {
-            self.permitted(leases).await?;
-            match self.worker.cluster.delete(&exact, false).await {
-                Ok(_) | Err(Trouble::Missing(_) | Trouble::Unfit { code: 409, .. }) => {}
-                Err(trouble) => return Err(Halt::looking(&trouble, Effect::Unknown)),
-            }
-            crash::point(&self.step.id, Moment::AfterApply);
-        }
-        self.gone(&exact).await?;
-        Ok(format!("{target} was deleted again"))
+        self.delete_created(target, secret, leases).await
     }
 
     fn ours(&self, object: &Value) -> bool {

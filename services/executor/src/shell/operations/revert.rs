@@ -92,8 +92,13 @@ impl Run<'_> {
         if mark_of(&object) != Some(&*marker(&self.attempt.plan, &self.step.id)) {
             return Err(changed_since(target, &["it is not the one that this step created".into()]));
         }
+        self.delete_created(target, &object, leases).await
+    }
+
+    /// Deletes exactly this object, which the step created.
+    pub(super) async fn delete_created(&self, target: &ObjectRef, object: &Value, leases: &[Lease]) -> Result<String, Halt> {
         let exact = ObjectRef {
-            uid: uid(&object).map(Into::into),
+            uid: uid(object).map(Into::into),
             ..target.clone()
         };
         if self.stays(&exact).await? == Stays::There {

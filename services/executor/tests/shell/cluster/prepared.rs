@@ -7,7 +7,7 @@ use paramedic_testkit::eventually;
 use serde_json::{Value, json};
 
 use crate::{
-    every::given,
+    cluster::every::given,
     recommended::{Wanted, prepare, propose},
     stage::Stage,
     story::Story,

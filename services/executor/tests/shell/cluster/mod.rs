@@ -1,0 +1,9 @@
+//! Changes of the cluster.
+
+mod drift;
+mod every;
+mod expiry;
+mod once;
+mod prepared;
+mod room;
+mod seven_steps;
