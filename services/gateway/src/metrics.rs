@@ -11,14 +11,17 @@ const CORRELATED: &str = "paramedic_gateway_correlated_total";
 /// Describes every metric of this crate; once per process is enough, more often does no harm.
 pub fn describe() {
     describe_counter!(ALERTS, "alerts made durable, by status");
-    describe_counter!(REPEATED, "alerts that were already in the stream (retries, highly available pairs)");
+    describe_counter!(
+        REPEATED,
+        "notifications that were already in the stream (retries, highly available pairs)"
+    );
     describe_counter!(REJECTED, "webhooks answered with 4xx or 503, by reason");
     describe_counter!(TRUNCATED, "alerts that Alertmanager left out of webhooks because of its max_alerts");
     describe_counter!(CORRELATED, "alerts of the stream by what became of them");
 }
 
-pub(crate) fn accepted(status: &'static str) {
-    counter!(ALERTS, "status" => status).increment(1);
+pub(crate) fn accepted(status: &'static str, alerts: u64) {
+    counter!(ALERTS, "status" => status).increment(alerts);
 }
 
 pub(crate) fn repeated() {

@@ -1,6 +1,7 @@
 //! Decisions of the gateway: no I/O, no clock.
 
 pub mod correlate;
+pub mod notification;
 pub mod title;
 pub mod token;
 pub mod webhook;

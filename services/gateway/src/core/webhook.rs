@@ -15,12 +15,14 @@ const MAX_GROUP_KEY_BYTES: usize = 16 << 10;
 /// What Alertmanager sends for "not ended".
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
-/// A webhook's usable content.
+/// What a webhook says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
+    /// Alertmanager's key of the group.
+    pub group_key: String,
     /// Every alert that is complete, in the order of the body.
     pub alerts: Vec<Alert>,
-    /// What is wrong with the others, one sentence each.
+    /// What is wrong with the others, one sentence each: with any of them nothing of the webhook may be used.
     pub problems: Vec<String>,
     /// Alerts that Alertmanager itself left out (`max_alerts`).
     pub truncated: u64,
@@ -82,6 +84,7 @@ pub fn parse(body: &[u8]) -> Result<Webhook, Rejection> {
         .filter_map(|(index, alert)| read_alert(&format!("alerts[{index}]"), alert, group_key, &mut problems))
         .collect();
     Ok(Webhook {
+        group_key: group_key.clone(),
         alerts,
         problems: problems.sentences(),
         truncated: webhook.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0),

@@ -17,8 +17,8 @@ const RETRY_AFTER_SECONDS: &str = "5";
 pub(crate) struct Accepted {
     /// Alerts that are durable now.
     pub(crate) alerts: usize,
-    /// Of those, alerts that had been durable before.
-    pub(crate) repeated: usize,
+    /// The same was durable before.
+    pub(crate) repeated: bool,
 }
 
 /// Why a webhook was not accepted.
@@ -32,10 +32,9 @@ pub(crate) enum Refusal {
     },
     Interrupted(String),
     Rejected(Rejection),
-    /// Some alerts are unusable; the others are durable.
+    /// Some alerts are unusable.
     Alerts {
         problems: Vec<String>,
-        accepted: usize,
     },
     Bus(String),
 }
@@ -80,7 +79,7 @@ impl Refusal {
             }
             Self::Interrupted(problem) => format!("the body could not be read to its end: {problem}"),
             Self::Rejected(Rejection::Malformed(text) | Rejection::Version(text) | Rejection::Shape(text)) => text.clone(),
-            Self::Alerts { problems, accepted } => format!("{}; the other {accepted} alerts were accepted", problems.join("; ")),
+            Self::Alerts { problems } => format!("{}; nothing of the webhook was stored", problems.join("; ")),
             Self::Bus(problem) => format!("the alerts could not be stored, send them again: {problem}"),
         }
     }
@@ -90,17 +89,13 @@ impl Refusal {
 struct Body {
     error: String,
     reason: &'static str,
-    /// Alerts of this webhook that are durable in spite of the error.
-    accepted: usize,
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let accepted = if let Self::Alerts { accepted, .. } = self { accepted } else { 0 };
         let body = Body {
             error: self.sentence(),
             reason: self.reason(),
-            accepted,
         };
         let mut response = (self.status(), Json(body)).into_response();
         let extra = match self {

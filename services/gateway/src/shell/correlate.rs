@@ -13,6 +13,7 @@ use paramedic_domain::{
     event::Event,
     id::{ClusterId, IncidentId},
     incident::Incident,
+    subject,
 };
 use paramedic_runtime::{Clock, Kit};
 
@@ -75,23 +76,28 @@ struct Found {
 #[async_trait]
 impl MessageHandler for Correlator {
     async fn handle(&self, message: &Stored, delivery: u32) -> Verdict {
-        let Some(cluster) = cluster_of(&message.subject) else {
+        let Some(cluster) = subject::parse_notification(&message.subject) else {
             return Verdict::Reject {
-                reason: format!("{} is not the subject of an alert", message.subject),
+                reason: format!("{} is not the subject of a notification", message.subject),
             };
         };
-        let alert = match paramedic_wire::decode_alert(&message.payload) {
-            Ok(alert) => alert,
+        let notification = match paramedic_wire::decode_notification(&message.payload) {
+            Ok(notification) => notification,
             Err(invalid) => {
                 return Verdict::Reject {
-                    reason: format!("not an alert: {invalid}"),
+                    reason: format!("not a notification: {invalid}"),
                 };
             }
         };
-        match self.correlate(&cluster, &alert, message, delivery).await {
-            Ok(verdict) => verdict,
-            Err(error) => error.verdict(),
+        let mut worst = Verdict::Done;
+        for alert in &notification.alerts {
+            match self.correlate(&cluster, alert, message, delivery).await {
+                Ok(Verdict::Done) => {}
+                Ok(verdict) => worst = verdict,
+                Err(error) => return error.verdict(),
+            }
         }
+        worst
     }
 }
 
@@ -196,12 +202,10 @@ impl Correlator {
         let messages = self.bus.replay(streams::ALERTS, &resolution.subject, Start::Beginning).await?;
         Ok(messages
             .iter()
-            .filter_map(|message| paramedic_wire::decode_alert(&message.payload).ok())
-            .any(|other| other.status == AlertStatus::Firing && other.starts_at == alert.starts_at))
+            .filter_map(|message| paramedic_wire::decode_notification(&message.payload).ok())
+            .flat_map(|notification| notification.alerts)
+            .any(|other| {
+                other.fingerprint == alert.fingerprint && other.status == AlertStatus::Firing && other.starts_at == alert.starts_at
+            }))
     }
-}
-
-/// `paramedic.alert.<cluster>.<fingerprint>`.
-fn cluster_of(subject: &str) -> Option<ClusterId> {
-    subject.strip_prefix("paramedic.alert.")?.split('.').next()?.parse().ok()
 }

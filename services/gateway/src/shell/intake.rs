@@ -1,4 +1,4 @@
-//! The webhook: checks the sender, reads the body, makes the alerts durable, and only then answers 2xx (INV-01).
+//! The webhook: checks the sender, reads the body, makes what it says durable, and only then answers 2xx (INV-01).
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +11,8 @@ use axum::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use paramedic_bus::{Append, Error, Headers, SharedBus, streams, trace};
-use paramedic_domain::{
-    alert::{Alert, AlertStatus},
-    id::ClusterId,
-    subject::Subject,
-};
-use paramedic_runtime::Kit;
+use paramedic_domain::{alert::AlertStatus, id::ClusterId, subject::Subject};
+use paramedic_runtime::{Clock, Kit};
 use secrecy::SecretString;
 
 use super::{
@@ -25,12 +21,18 @@ use super::{
 };
 use crate::{
     Config, WEBHOOK_PATH,
-    core::{token, webhook},
+    core::{
+        notification::{self, Context, Part, status_word},
+        token,
+        webhook::{self, Webhook},
+    },
     metrics,
 };
 
-/// Appends in flight per webhook: enough to share a flush or fill a connection.
-const APPENDS_IN_FLIGHT: usize = 64;
+/// Messages of one webhook in flight: it is more than one only for groups above a megabyte.
+const APPENDS_IN_FLIGHT: usize = 8;
+/// Name of the source.
+const SOURCE: &str = "alertmanager";
 
 struct Intake {
     tokens: Vec<SecretString>,
@@ -38,6 +40,7 @@ struct Intake {
     max_body_bytes: usize,
     append_timeout: Duration,
     bus: SharedBus,
+    clock: Clock,
     cluster: ClusterId,
 }
 
@@ -48,6 +51,7 @@ pub(crate) fn routes(config: &Config, kit: &Kit) -> Router {
         max_body_bytes: config.max_body_bytes,
         append_timeout: config.append_timeout(),
         bus: kit.bus.clone(),
+        clock: kit.clock.clone(),
         cluster: kit.cluster.name.clone(),
     };
     // Any method, so that a wrong one is counted and explained like every other refusal.
@@ -81,15 +85,12 @@ impl Intake {
                 "Alertmanager left alerts out: raise max_alerts of the receiver"
             );
         }
-        let accepted = self.store(&webhook.alerts).await?;
-        if webhook.problems.is_empty() {
-            Ok(accepted)
-        } else {
-            Err(Refusal::Alerts {
+        if !webhook.problems.is_empty() {
+            return Err(Refusal::Alerts {
                 problems: webhook.problems,
-                accepted: accepted.alerts,
-            })
+            });
         }
+        self.store(webhook).await
     }
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -109,10 +110,18 @@ impl Intake {
     }
 
     /// All or an error: after an error the sender repeats all of it, and what was stored is recognised.
-    async fn store(&self, alerts: &[Alert]) -> Result<Accepted, Refusal> {
-        let messages: Vec<_> = alerts.iter().map(|alert| (alert.status, self.message(alert))).collect();
-        let appends = stream::iter(messages)
-            .map(|(status, message)| append(self.bus.clone(), status, message))
+    async fn store(&self, webhook: Webhook) -> Result<Accepted, Refusal> {
+        let context = Context {
+            cluster: &self.cluster,
+            source: SOURCE,
+            group_key: &webhook.group_key,
+            received_at: self.clock.now(),
+            whole_group: webhook.truncated == 0,
+        };
+        let parts = notification::split(context, webhook.alerts);
+        let alerts = parts.iter().map(|part| part.notification.alerts.len()).sum();
+        let appends = stream::iter(parts)
+            .map(|part| self.append(part))
             .buffered(APPENDS_IN_FLIGHT)
             .try_collect::<Vec<bool>>();
         let was_there = tokio::time::timeout(self.append_timeout, appends)
@@ -120,51 +129,35 @@ impl Intake {
             .map_err(|_| Refusal::Bus(format!("no answer within {} s", self.append_timeout.as_secs())))?
             .map_err(|error| Refusal::Bus(error.to_string()))?;
         Ok(Accepted {
-            alerts: alerts.len(),
-            repeated: was_there.into_iter().filter(|was_there| *was_there).count(),
+            alerts,
+            repeated: was_there.into_iter().all(|was_there| was_there),
         })
     }
 
-    /// The alert as a message. A retry, or the other half of a highly available pair, has the same id.
-    fn message(&self, alert: &Alert) -> Append {
+    /// Whether it was there already.
+    async fn append(&self, part: Part) -> Result<bool, Error> {
         let mut headers = Headers::new();
         trace::inject(&mut headers);
-        let subject = Subject::Alert {
-            cluster: self.cluster.clone(),
-            fingerprint: alert.fingerprint.clone(),
-        };
-        let id = format!(
-            "{}-{}-{}-{}",
-            self.cluster,
-            alert.fingerprint,
-            status_word(alert.status),
-            alert.starts_at
-        );
-        Append {
-            subject: subject.to_string(),
+        let message = Append {
+            subject: Subject::Notification {
+                cluster: self.cluster.clone(),
+            }
+            .to_string(),
             headers,
-            payload: paramedic_wire::encode_alert(alert),
-            msg_id: Some(id),
+            payload: paramedic_wire::encode_notification(&part.notification),
+            msg_id: Some(part.msg_id),
             expect: None,
+        };
+        let duplicate = self.bus.append(streams::ALERTS, message).await?.duplicate;
+        if duplicate {
+            metrics::repeated();
+        } else {
+            for status in [AlertStatus::Firing, AlertStatus::Resolved] {
+                let alerts = part.notification.alerts.iter().filter(|alert| alert.status == status).count();
+                metrics::accepted(status_word(status), alerts as u64);
+            }
         }
-    }
-}
-
-/// Whether it was there already.
-async fn append(bus: SharedBus, status: AlertStatus, message: Append) -> Result<bool, Error> {
-    let ack = bus.append(streams::ALERTS, message).await?;
-    if ack.duplicate {
-        metrics::repeated();
-    } else {
-        metrics::accepted(status_word(status));
-    }
-    Ok(ack.duplicate)
-}
-
-fn status_word(status: AlertStatus) -> &'static str {
-    match status {
-        AlertStatus::Firing => "firing",
-        AlertStatus::Resolved => "resolved",
+        Ok(duplicate)
     }
 }
 

@@ -1,7 +1,6 @@
-//! Whatever is not a webhook gets a 4xx that says why, and is counted; what was valid next to it is kept.
+//! Whatever is not a webhook gets a 4xx that says why, and is counted; nothing of it is stored.
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use paramedic_testkit::eventually;
 use serde_json::{Value, json};
 
 use crate::harness::{FIRING, LIMIT, NEXT_TOKEN, TOKEN, alert, gateway, webhook};
@@ -122,7 +121,7 @@ fn cases() -> Vec<Case> {
             ),
             422,
             "alerts",
-            "alerts[0].labels is missing; alerts[0].fingerprint is missing; alerts[1].labels.alertname is missing; the other 0 alerts were accepted",
+            "alerts[0].labels is missing; alerts[0].fingerprint is missing; alerts[1].labels.alertname is missing; nothing of the webhook was stored",
         ),
     ]
 }
@@ -167,14 +166,22 @@ async fn both_tokens_of_a_rotation_are_accepted() {
 }
 
 #[tokio::test]
-async fn valid_alerts_next_to_an_invalid_one_are_kept_and_the_answer_says_so() {
+async fn a_webhook_with_one_unusable_alert_is_stored_as_a_whole_or_not_at_all() {
     let (gateway, _folder) = gateway().await;
     let body = webhook(
         "g",
         &[alert("f1", "firing", 0), json!({"status": "firing"}), alert("f2", "firing", 0)],
     );
     let answer = gateway.post(body).await;
-    assert_eq!((answer.status, &answer.body["accepted"]), (422, &json!(2)), "{answer:?}");
+    assert_eq!((answer.status, &answer.body["reason"]), (422, &json!("alerts")), "{answer:?}");
     assert!(answer.error().starts_with("alerts[1].labels is missing"), "{answer:?}");
-    eventually!(gateway.incidents().await.iter().any(|incident| incident.alerts.len() == 2));
+    assert!(gateway.stored().await.is_empty());
+    assert_eq!(
+        gateway
+            .post(webhook("g", &[alert("f1", "firing", 0), alert("f2", "firing", 0)]))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(gateway.stored().await.len(), 1);
 }

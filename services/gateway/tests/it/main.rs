@@ -8,3 +8,4 @@ mod correlation;
 mod faults;
 mod flaky;
 mod harness;
+mod intake;

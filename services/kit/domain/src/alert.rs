@@ -48,6 +48,37 @@ pub struct Alert {
     pub group_key: String,
 }
 
+/// What a sender said at one time about one of its groups of alerts: the input of correlation, one message of the `ALERTS` stream.
+///
+/// What does not fit into one message is several, each speaking for its own range of fingerprints, so that each can be read
+/// without the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// Name of the configured source it came from.
+    pub source: String,
+    /// The sender's key of the group; the same as in each of the alerts. Groups of different sources are different groups.
+    pub group_key: String,
+    /// When the gateway received it.
+    pub received_at: Timestamp,
+    /// The sender lists its whole group: an alert of the group that is not listed is no longer firing. See [`Notification::covers`].
+    pub whole_group: bool,
+    /// Least fingerprint it speaks for; empty: from the first.
+    pub from: String,
+    /// Least fingerprint it no longer speaks for; empty: to the last.
+    pub until: String,
+    /// Alerts by fingerprint, then start.
+    pub alerts: Vec<Alert>,
+}
+
+impl Notification {
+    /// Whether an alert of this group with this fingerprint would be among the alerts if it were still there: if it is not
+    /// listed, it has vanished from the group.
+    #[must_use]
+    pub fn covers(&self, fingerprint: &str) -> bool {
+        self.whole_group && self.from.as_str() <= fingerprint && (self.until.is_empty() || fingerprint < self.until.as_str())
+    }
+}
+
 impl Alert {
     /// The value of a label, `""` where it is missing (as PromQL sees it).
     #[must_use]

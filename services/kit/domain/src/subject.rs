@@ -16,12 +16,10 @@ pub enum Subject {
         /// [`crate::event::Event::kind`].
         kind: &'static str,
     },
-    /// One normalised alert as received.
-    Alert {
+    /// What a sender said about a group of alerts: one subject per cluster, so that all of it has one order.
+    Notification {
         /// Cluster.
         cluster: ClusterId,
-        /// Fingerprint, hex digits.
-        fingerprint: String,
     },
     /// A message given up by a consumer.
     DeadLetter {
@@ -34,7 +32,7 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Incident { cluster, incident, kind } => write!(f, "paramedic.incident.{cluster}.{incident}.{kind}"),
-            Self::Alert { cluster, fingerprint } => write!(f, "paramedic.alert.{cluster}.{fingerprint}"),
+            Self::Notification { cluster } => write!(f, "paramedic.alert.{cluster}.notification"),
             Self::DeadLetter { durable } => write!(f, "paramedic.deadletter.{durable}"),
         }
     }
@@ -64,4 +62,14 @@ pub fn parse_incident(subject: &str) -> Option<(ClusterId, IncidentId, &str)> {
     let mut parts = subject.strip_prefix("paramedic.incident.")?.split('.');
     let parsed = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
     parts.next().is_none().then_some(parsed)
+}
+
+/// Cluster of a notification's subject.
+#[must_use]
+pub fn parse_notification(subject: &str) -> Option<ClusterId> {
+    subject
+        .strip_prefix("paramedic.alert.")?
+        .strip_suffix(".notification")?
+        .parse()
+        .ok()
 }

@@ -1,4 +1,4 @@
-//! Domain values on the wire: [`encode`] and [`decode`] for stored events (and their `_alert` pair), [`Wire`] for every other message.
+//! Domain values on the wire: [`encode`] and [`decode`] for stored events (and their `_notification` pair), [`Wire`] for every other message.
 //!
 //! One file per domain word. Protobuf types stop here and at the gRPC handlers; no decision ever sees one.
 
@@ -20,7 +20,7 @@ mod risk;
 mod scalar;
 mod verification;
 
-pub use alert::{decode_alert, encode_alert};
+pub use alert::{decode_notification, encode_notification};
 pub use codec::Wire;
 pub use envelope::{decode, encode};
 pub use invalid::Invalid;

@@ -8,9 +8,9 @@ use std::{
 };
 
 use paramedic_domain::envelope::Envelope;
-use paramedic_wire::{decode, encode};
+use paramedic_wire::{decode, decode_notification, encode, encode_notification};
 
-use crate::samples::envelopes;
+use crate::samples::{envelopes, notification};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/wire/v1")
@@ -73,4 +73,20 @@ fn the_samples_cover_every_event_of_the_schema() {
     let fields: BTreeSet<_> = event.field.iter().map(|field| field.name().to_owned()).collect();
     let sampled: BTreeSet<_> = envelopes().iter().map(|envelope| envelope.event.kind().to_owned()).collect();
     assert_eq!(sampled, fields);
+}
+
+#[test]
+fn the_golden_notification_still_decodes_and_encodes_to_the_same_bytes() {
+    let folder = folder().join("notification");
+    let (bytes, json) = (folder.join("notification.bin"), folder.join("notification.json"));
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !bytes.exists() {
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(&bytes, encode_notification(&notification())).unwrap();
+        fs::write(&json, serde_json::to_string_pretty(&notification()).unwrap() + "\n").unwrap();
+    }
+    let bytes = fs::read(bytes).unwrap();
+    let decoded = decode_notification(&bytes).unwrap();
+    let text = serde_json::to_string_pretty(&decoded).unwrap() + "\n";
+    assert_eq!(text, fs::read_to_string(json).unwrap(), "it reads differently");
+    assert_eq!(encode_notification(&decoded), bytes, "it is written differently");
 }

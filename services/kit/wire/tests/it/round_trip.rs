@@ -1,12 +1,12 @@
 //! Any envelope survives the wire, and its bytes depend on nothing but its value.
 
 use paramedic_domain::{digest::Digest, incident::Incident};
-use paramedic_wire::{decode, decode_alert, encode, encode_alert};
+use paramedic_wire::{decode, decode_notification, encode, encode_notification};
 use proptest::prelude::*;
 
 use crate::{
     samples::envelopes,
-    strategies::{alert, envelope},
+    strategies::{envelope, notification},
 };
 
 proptest! {
@@ -22,9 +22,9 @@ proptest! {
     }
 
     #[test]
-    fn every_alert_survives(original in alert()) {
-        let bytes = encode_alert(&original);
-        let decoded = decode_alert(&bytes).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
+    fn every_notification_survives(original in notification()) {
+        let bytes = encode_notification(&original);
+        let decoded = decode_notification(&bytes).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
         prop_assert_eq!(decoded, original);
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use paramedic_domain::{
-    alert::{Alert, AlertStatus},
+    alert::{Alert, AlertStatus, Notification},
     change::{Change, Confirm, Deletion, DryRun, Exec, FieldChange, Notice, ObjectPatch, Wait},
     diagnosis::{Category, Diagnosis, Factor},
     digest::Digest,
@@ -44,6 +44,18 @@ pub(super) fn resolved() -> Alert {
         status: AlertStatus::Resolved,
         ends_at: Some(time("2026-03-02T10:30:00Z")),
         ..alert()
+    }
+}
+
+pub(crate) fn notification() -> Notification {
+    Notification {
+        source: "alertmanager".into(),
+        group_key: alert().group_key,
+        received_at: time("2026-03-02T10:00:01.25Z"),
+        whole_group: true,
+        from: "a0".into(),
+        until: "b0".into(),
+        alerts: vec![alert(), resolved()],
     }
 }
 

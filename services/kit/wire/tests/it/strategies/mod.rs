@@ -6,4 +6,4 @@ mod plan;
 mod words;
 
 pub(crate) use envelope::envelope;
-pub(crate) use words::alert;
+pub(crate) use words::notification;

@@ -1,7 +1,7 @@
 //! Alerts, evidence, criteria, diagnoses.
 
 use paramedic_domain::{
-    alert::{Alert, AlertStatus, Severity},
+    alert::{Alert, AlertStatus, Notification, Severity},
     diagnosis::{Category, Diagnosis, Factor},
     evidence::{Evidence, Source},
     object::ObjectRef,
@@ -39,7 +39,27 @@ pub(super) fn risk_level() -> impl Strategy<Value = RiskLevel> {
     ])
 }
 
-pub(crate) fn alert() -> impl Strategy<Value = Alert> {
+/// Alerts of a notification have its group key.
+pub(crate) fn notification() -> impl Strategy<Value = Notification> {
+    (text(), text(), time(), bool::ANY, text(), text(), vec(alert(), 0..4))
+        .prop_map(|(source, group_key, received_at, whole_group, from, until, mut alerts)| {
+            for alert in &mut alerts {
+                alert.group_key.clone_from(&group_key);
+            }
+            Notification {
+                source,
+                group_key,
+                received_at,
+                whole_group,
+                from,
+                until,
+                alerts,
+            }
+        })
+        .boxed()
+}
+
+pub(super) fn alert() -> impl Strategy<Value = Alert> {
     let map = || collection::btree_map(text(), text(), 0..4);
     let status = select(vec![AlertStatus::Firing, AlertStatus::Resolved]);
     (text(), status, map(), map(), time(), option::of(time()), text(), text())
