@@ -49,6 +49,17 @@ pub enum Relation {
     Uses,
 }
 
+impl Relation {
+    /// Whether it says that two names are of one thing.
+    #[must_use]
+    pub fn is_identity(self) -> bool {
+        match self {
+            Self::Selects | Self::Owns => true,
+            Self::Calls | Self::RunsOn | Self::InZone | Self::Uses => false,
+        }
+    }
+}
+
 /// `from` depends on `to`: when `to` fails, `from` suffers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
