@@ -33,6 +33,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if has . (list "analysis" "executor") }}true{{ end }}
 {{- end }}
 
+{{/* Whether a role's pods get an API token. Takes (dict "root" $ "role" name). */}}
+{{- define "paramedic.hasToken" -}}
+{{- if or (include "paramedic.reachesCluster" .role) (and (eq .role "gateway") .root.Values.gateway.reviewTokens) }}true{{ end }}
+{{- end }}
+
 {{/* Environment of one role, plain values: the chart's, under the user's `env`, each name once. A map as YAML. */}}
 {{- define "paramedic.plainEnv" -}}
 {{- $values := .root.Values -}}
@@ -50,7 +55,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $_ := set $env "PARAMEDIC_CLUSTER__PROMETHEUS_URL" $values.cluster.prometheusUrl }}
 {{- $_ := set $env "PARAMEDIC_CLUSTER__LOKI_URL" $values.cluster.lokiUrl }}
 {{- end -}}
-{{- if eq .role "planner" }}
+{{- if eq .role "gateway" }}{{/* A file and not the value, so that tokens change without a restart. */}}
+{{- $_ := set $env "PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS_FILE" (printf "/etc/paramedic-tokens/%s" $values.gateway.tokensSecretKey) }}
+{{- else if eq .role "planner" }}
 {{- $_ := set $env "PARAMEDIC_PLANNER__EXECUTOR_URL" (printf "http://%s-executor:9090" (include "paramedic.fullname" .root)) }}
 {{- else if eq .role "notifier" }}
 {{- $_ := set $env "PARAMEDIC_NOTIFIER__APPROVAL_URL" (printf "http://%s-approval:9090" (include "paramedic.fullname" .root)) }}
@@ -72,10 +79,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if $values.bus.existingSecret }}
 - {name: PARAMEDIC_BUS__URL, valueFrom: {secretKeyRef: {name: {{ $values.bus.existingSecret }}, key: {{ $values.bus.existingSecretKey }}}}}
 {{- end }}
-{{- if eq .role "gateway" }}
-{{- $secret := required "gateway.tokensSecret: name the secret with the bearer tokens Alertmanager may use (see the chart's README)" $values.gateway.tokensSecret }}
-- {name: PARAMEDIC_GATEWAY__TOKENS, valueFrom: {secretKeyRef: {name: {{ $secret }}, key: {{ $values.gateway.tokensSecretKey }}}}}
-{{- else if eq .role "approval" }}
+{{- if eq .role "approval" }}
 {{- with $values.approval.notifierTokenSecret }}
 - {name: PARAMEDIC_APPROVAL__NOTIFIER_TOKEN, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.approval.notifierTokenSecretKey }}}}}
 {{- end }}

@@ -1,25 +1,36 @@
 //! Configuration of the gateway.
 
-use std::time::Duration;
+mod source;
+
+use std::{collections::BTreeMap, time::Duration};
 
 use paramedic_runtime::config::Invalid;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+
+pub use self::source::{Kind, Source};
+pub(crate) use self::source::{is_pair, is_token};
 
 /// Defaults, under the header `[gateway]`.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
 
-/// Shortest token that counts as a secret: 128 bits as hex digits are 32, people's passwords are shorter.
-const MIN_TOKEN: usize = 16;
+/// Defaults of each source, under the header `[gateway.sources.NAME]`.
+pub const SOURCE_DEFAULTS: &str = include_str!("../source.toml");
+
+/// Keys whose variables hold comma-separated lists.
+pub const LISTS: [&str; 4] = [
+    "gateway.sources.*.tokens",
+    "gateway.sources.*.basic",
+    "gateway.sources.*.service_accounts",
+    "gateway.sources.*.audiences",
+];
 
 /// The gateway's section. `defaults.toml` says why each default is what it is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Bearer tokens that Alertmanager may present.
-    pub tokens: Vec<SecretString>,
-    /// Accept alerts without a token.
-    pub anonymous: bool,
+    /// Who may send alerts, by name.
+    #[serde(default)]
+    pub sources: BTreeMap<String, Source>,
     /// Largest webhook body, bytes.
     pub max_body_bytes: usize,
     /// Longest wait for the bus per webhook, seconds.
@@ -36,17 +47,22 @@ impl Config {
     /// # Errors
     /// The first key that cannot be used.
     pub fn validate(&self) -> Result<(), Invalid> {
-        if self.tokens.is_empty() && !self.anonymous {
+        if self.sources.is_empty() {
             return Err(Invalid::new(
-                "gateway.tokens",
-                "is empty: give a bearer token, or set gateway.anonymous = true to accept alerts from anybody",
+                "gateway.sources.alertmanager.tokens",
+                "is missing, and there is no other source: give a bearer token for Alertmanager, or set \
+                 gateway.sources.alertmanager.anonymous = true to accept alerts from anybody",
             ));
         }
-        if self.tokens.iter().any(|token| token.expose_secret().len() < MIN_TOKEN) {
-            return Err(Invalid::new(
-                "gateway.tokens",
-                format!("holds a token of less than {MIN_TOKEN} characters"),
-            ));
+        let mut paths = BTreeMap::new();
+        for (name, source) in &self.sources {
+            let path = source.validate(name)?;
+            if let Some(other) = paths.insert(path.clone(), name) {
+                return Err(Invalid::new(
+                    format!("gateway.sources.{name}.path"),
+                    format!("{path} is the path of the source {other} already"),
+                ));
+            }
         }
         if !(1024..=64 << 20).contains(&self.max_body_bytes) {
             return Err(Invalid::new("gateway.max_body_bytes", "must be 1024 to 67108864"));
@@ -60,6 +76,12 @@ impl Config {
         Ok(())
     }
 
+    /// Whether a source's tokens are reviewed by the API server of the cluster.
+    #[must_use]
+    pub fn reviews_tokens(&self) -> bool {
+        self.sources.values().any(|source| !source.service_accounts.is_empty())
+    }
+
     pub(crate) fn append_timeout(&self) -> Duration {
         Duration::from_secs(self.append_timeout_seconds)
     }
@@ -70,52 +92,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Deserialize)]
-    struct File {
-        gateway: Config,
-    }
-
-    fn load(extra: &str) -> Config {
-        paramedic_runtime::config::load::<File>(&[DEFAULTS, extra], None, [].into(), &["gateway.tokens"])
-            .unwrap()
-            .gateway
-    }
-
-    #[test]
-    fn the_defaults_accept_nobody_and_say_what_to_do() {
-        let error = load("").validate().unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("configuration key gateway.tokens: is empty: give a bearer token"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn tokens_or_anonymity_make_it_valid() {
-        load("[gateway]\nanonymous = true").validate().unwrap();
-        load("[gateway]\ntokens = ['0123456789abcdef']").validate().unwrap();
-    }
-
-    #[test]
-    fn values_out_of_range_name_their_key() {
-        for (extra, key) in [
-            ("tokens = ['short']", "gateway.tokens"),
-            ("max_body_bytes = 12", "gateway.max_body_bytes"),
-            ("append_timeout_seconds = 0", "gateway.append_timeout_seconds"),
-            ("concurrency = 0", "gateway.concurrency"),
-        ] {
-            let error = load(&format!("[gateway]\nanonymous = true\n{extra}")).validate().unwrap_err();
-            assert_eq!(error.key, key);
-        }
-    }
-
-    #[test]
-    fn tokens_are_not_printed() {
-        assert!(!format!("{:?}", load("[gateway]\ntokens = ['0123456789abcdef']")).contains("0123456789abcdef"));
-    }
-}
+mod tests;

@@ -10,22 +10,19 @@ pub mod core;
 mod metrics;
 mod shell;
 
-pub use config::{Config, DEFAULTS};
+pub use config::{Config, DEFAULTS, LISTS, SOURCE_DEFAULTS};
 pub use metrics::describe;
 
 use paramedic_runtime::{Kit, Role};
 
-/// Path of the webhook.
-pub const WEBHOOK_PATH: &str = "/api/v1/alerts/alertmanager";
-
 /// Builds the role: the webhook and the correlating consumer.
 ///
 /// # Errors
-/// None today; the signature is that of every role.
+/// When a file with secrets cannot be read.
 pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     metrics::describe();
     let correlate = shell::correlate::run(&config, &kit);
     Ok(Role::new("gateway")
-        .http(shell::intake::routes(&config, &kit))
+        .http(shell::intake::routes(&config, &kit)?)
         .task("correlate", async move { Ok(correlate.await?) }))
 }

@@ -10,30 +10,30 @@ const CORRELATED: &str = "paramedic_gateway_correlated_total";
 
 /// Describes every metric of this crate; once per process is enough, more often does no harm.
 pub fn describe() {
-    describe_counter!(ALERTS, "alerts made durable, by status");
+    describe_counter!(ALERTS, "alerts made durable, by source and status");
     describe_counter!(
         REPEATED,
         "notifications that were already in the stream (retries, highly available pairs)"
     );
-    describe_counter!(REJECTED, "webhooks answered with 4xx or 503, by reason");
+    describe_counter!(REJECTED, "webhooks answered with 4xx or 503, by source and reason");
     describe_counter!(TRUNCATED, "alerts that Alertmanager left out of webhooks because of its max_alerts");
     describe_counter!(CORRELATED, "alerts of the stream by what became of them");
 }
 
-pub(crate) fn accepted(status: &'static str, alerts: u64) {
-    counter!(ALERTS, "status" => status).increment(alerts);
+pub(crate) fn accepted(source: &str, status: &'static str, alerts: u64) {
+    counter!(ALERTS, "source" => source.to_owned(), "status" => status).increment(alerts);
 }
 
-pub(crate) fn repeated() {
-    counter!(REPEATED).increment(1);
+pub(crate) fn repeated(source: &str) {
+    counter!(REPEATED, "source" => source.to_owned()).increment(1);
 }
 
-pub(crate) fn rejected(reason: &'static str) {
-    counter!(REJECTED, "reason" => reason).increment(1);
+pub(crate) fn rejected(source: &str, reason: &'static str) {
+    counter!(REJECTED, "source" => source.to_owned(), "reason" => reason).increment(1);
 }
 
-pub(crate) fn truncated(alerts: u64) {
-    counter!(TRUNCATED).increment(alerts);
+pub(crate) fn truncated(source: &str, alerts: u64) {
+    counter!(TRUNCATED, "source" => source.to_owned()).increment(alerts);
 }
 
 pub(crate) fn correlated(outcome: &'static str) {

@@ -1,5 +1,7 @@
 //! The configuration reference, generated from the commented defaults that the binary itself reads.
 
+use paramedic_gateway::SOURCE_DEFAULTS;
+
 use crate::settings::DEFAULTS;
 
 /// Every key with its default, its environment variable and its meaning, as Markdown.
@@ -9,7 +11,11 @@ pub fn markdown() -> String {
          Later sources win: defaults, then the file given by `--config` (TOML, YAML or JSON), then the environment. A value that cannot be \
          used stops the start with an error that names its key. Lists in variables are separated by commas.\n",
     );
-    for section in DEFAULTS {
+    let sections = DEFAULTS.iter().flat_map(|section| {
+        let sources = (*section == paramedic_gateway::DEFAULTS).then_some(SOURCE_DEFAULTS);
+        std::iter::once(*section).chain(sources)
+    });
+    for section in sections {
         // A comment explains every key from there to the next comment.
         let (mut name, mut meaning, mut explained) = (String::new(), Vec::new(), false);
         for line in section.lines().map(str::trim) {

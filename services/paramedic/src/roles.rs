@@ -11,8 +11,11 @@ use crate::{cli, settings::Settings};
 pub const ALL: [&str; 7] = ["gateway", "analysis", "planner", "approval", "executor", "notifier", "console"];
 
 /// Whether a role talks to the Kubernetes API.
-fn reaches_cluster(role: &str) -> bool {
-    matches!(role, "analysis" | "executor")
+fn reaches_cluster(role: &str, settings: &Settings) -> bool {
+    match role {
+        "gateway" => settings.gateway.reviews_tokens(),
+        role => matches!(role, "analysis" | "executor"),
+    }
 }
 
 /// Builds one role.
@@ -55,7 +58,7 @@ pub async fn run(names: &[&str], arguments: &cli::Process) -> anyhow::Result<Exi
     let kit = boot::kit(
         &process,
         boot::clock(&process.clock)?,
-        names.iter().any(|name| reaches_cluster(name)),
+        names.iter().any(|name| reaches_cluster(name, &settings)),
     )
     .await?;
     tracing::info!(http = %listeners.http_address()?, grpc = %listeners.grpc_address()?, bus = process.bus.url, cluster = process.cluster.name, "starting");

@@ -43,9 +43,8 @@ pub const DEFAULTS: [&str; 8] = [
     paramedic_console::DEFAULTS,
 ];
 
-/// Keys whose variables hold comma-separated lists.
-const LISTS: [&str; 6] = [
-    "gateway.tokens",
+/// Keys whose variables hold comma-separated lists, besides the gateway's.
+const LISTS: [&str; 5] = [
     "notifier.email.to",
     "analysis.debug_flags",
     "planner.allow_namespaces",
@@ -59,7 +58,7 @@ impl Settings {
     /// # Errors
     /// Names the key that cannot be used.
     pub fn load(file: Option<&Path>, environment: HashMap<String, String>) -> Result<Self, Error> {
-        let settings: Self = config::load(&DEFAULTS, file, environment, &LISTS)?;
+        let settings: Self = config::load(&DEFAULTS, file, environment, &[&LISTS[..], &paramedic_gateway::LISTS].concat())?;
         Ok(settings)
     }
 

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{WEBHOOK_PATH, core::webhook::Rejection};
+use crate::core::webhook::Rejection;
 
 /// When a sender should try again after a 503, seconds: long enough for an election of the bus.
 const RETRY_AFTER_SECONDS: &str = "5";
@@ -25,7 +25,12 @@ pub(crate) struct Accepted {
 #[derive(Debug)]
 pub(crate) enum Refusal {
     Method,
-    Token(&'static str),
+    Unauthorized {
+        problem: String,
+        challenge: &'static str,
+    },
+    /// Whether the sender may send is not known.
+    Review(String),
     ContentType(String),
     TooLarge {
         limit: usize,
@@ -44,7 +49,8 @@ impl Refusal {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Method => "method",
-            Self::Token(_) => "unauthorized",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Review(_) => "review_unavailable",
             Self::ContentType(_) => "content_type",
             Self::TooLarge { .. } => "too_large",
             Self::Interrupted(_) => "interrupted",
@@ -59,21 +65,21 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Interrupted(_) | Self::Rejected(Rejection::Malformed(_) | Rejection::Version(_)) => StatusCode::BAD_REQUEST,
             Self::Rejected(Rejection::Shape(_)) | Self::Alerts { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Bus(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Review(_) | Self::Bus(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// One sentence for whoever configures the sender.
     pub(crate) fn sentence(&self) -> String {
         match self {
-            Self::Method => format!("{WEBHOOK_PATH} takes POST requests only"),
-            Self::Token(problem) => (*problem).to_owned(),
-            Self::ContentType(problem) => problem.clone(),
+            Self::Method => "this path takes POST requests only".into(),
+            Self::Unauthorized { problem, .. } => problem.clone(),
+            Self::Review(problem) | Self::ContentType(problem) => problem.clone(),
             Self::TooLarge { limit } => {
                 format!("the body has more than {limit} bytes; split the group (group_by), set max_alerts, or raise gateway.max_body_bytes")
             }
@@ -100,8 +106,8 @@ impl IntoResponse for Refusal {
         let mut response = (self.status(), Json(body)).into_response();
         let extra = match self {
             Self::Method => Some((header::ALLOW, "POST")),
-            Self::Token(_) => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            Self::Bus(_) => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            Self::Unauthorized { challenge, .. } => Some((header::WWW_AUTHENTICATE, challenge)),
+            Self::Review(_) | Self::Bus(_) => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
             Self::ContentType(_) | Self::TooLarge { .. } | Self::Interrupted(_) | Self::Rejected(_) | Self::Alerts { .. } => None,
         };
         if let Some((name, value)) = extra {

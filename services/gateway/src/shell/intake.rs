@@ -12,18 +12,18 @@ use axum::{
 use futures::{StreamExt, TryStreamExt, stream};
 use paramedic_bus::{Append, Error, Headers, SharedBus, streams, trace};
 use paramedic_domain::{alert::AlertStatus, id::ClusterId, subject::Subject};
-use paramedic_runtime::{Clock, Kit};
-use secrecy::SecretString;
+use paramedic_runtime::{Clock, Kit, config::Invalid};
 
 use super::{
     answer::{Accepted, Refusal},
     body,
+    guard::Guard,
 };
 use crate::{
-    Config, WEBHOOK_PATH,
+    Config,
+    config::Kind,
     core::{
         notification::{self, Context, Part, status_word},
-        token,
         webhook::{self, Webhook},
     },
     metrics,
@@ -31,12 +31,9 @@ use crate::{
 
 /// Messages of one webhook in flight: it is more than one only for groups above a megabyte.
 const APPENDS_IN_FLIGHT: usize = 8;
-/// Name of the source.
-const SOURCE: &str = "alertmanager";
 
+/// What the sources share.
 struct Intake {
-    tokens: Vec<SecretString>,
-    anonymous: bool,
     max_body_bytes: usize,
     append_timeout: Duration,
     bus: SharedBus,
@@ -44,42 +41,73 @@ struct Intake {
     cluster: ClusterId,
 }
 
-pub(crate) fn routes(config: &Config, kit: &Kit) -> Router {
-    let intake = Intake {
-        tokens: config.tokens.clone(),
-        anonymous: config.anonymous,
+/// One source.
+struct Endpoint {
+    name: String,
+    kind: Kind,
+    guard: Guard,
+    intake: Arc<Intake>,
+}
+
+/// One route per source.
+///
+/// # Errors
+/// When a source cannot be guarded as it is configured.
+pub(crate) fn routes(config: &Config, kit: &Kit) -> Result<Router, Invalid> {
+    let intake = Arc::new(Intake {
         max_body_bytes: config.max_body_bytes,
         append_timeout: config.append_timeout(),
         bus: kit.bus.clone(),
         clock: kit.clock.clone(),
         cluster: kit.cluster.name.clone(),
-    };
-    // Any method, so that a wrong one is counted and explained like every other refusal.
-    Router::new().route(WEBHOOK_PATH, any(webhook)).with_state(Arc::new(intake))
+    });
+    let mut routes = Router::new();
+    for (name, source) in &config.sources {
+        let path = source.validate(name)?;
+        let endpoint = Endpoint {
+            name: name.clone(),
+            kind: source.kind(name)?,
+            guard: Guard::new(name, source, kit)?,
+            intake: intake.clone(),
+        };
+        if source.anonymous {
+            tracing::warn!(source = name, path, "alerts are accepted from anybody");
+        }
+        // Any method, so that a wrong one is counted and explained like every other refusal.
+        routes = routes.merge(Router::new().route(&path, any(webhook)).with_state(Arc::new(endpoint)));
+    }
+    Ok(routes)
 }
 
-async fn webhook(State(intake): State<Arc<Intake>>, request: Request) -> Response {
-    match intake.take(request).await {
+async fn webhook(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    match endpoint.take(request).await {
         Ok(accepted) => Json(accepted).into_response(),
         Err(refusal) => {
-            metrics::rejected(refusal.reason());
-            tracing::warn!(reason = refusal.reason(), problem = refusal.sentence(), "webhook not accepted");
+            metrics::rejected(&endpoint.name, refusal.reason());
+            tracing::warn!(
+                source = endpoint.name,
+                reason = refusal.reason(),
+                problem = refusal.sentence(),
+                "webhook not accepted"
+            );
             refusal.into_response()
         }
     }
 }
 
-impl Intake {
+impl Endpoint {
     async fn take(&self, request: Request) -> Result<Accepted, Refusal> {
         if request.method() != Method::POST {
             return Err(Refusal::Method);
         }
-        self.check_token(request.headers())?;
+        self.guard.check(request.headers()).await?;
         check_content_type(request.headers())?;
-        let body = body::read(request.into_body(), self.max_body_bytes).await?;
-        let webhook = webhook::parse(&body).map_err(Refusal::Rejected)?;
+        let body = body::read(request.into_body(), self.intake.max_body_bytes).await?;
+        let webhook = match self.kind {
+            Kind::Alertmanager => webhook::parse(&body).map_err(Refusal::Rejected)?,
+        };
         if webhook.truncated > 0 {
-            metrics::truncated(webhook.truncated);
+            metrics::truncated(&self.name, webhook.truncated);
             tracing::warn!(
                 alerts = webhook.truncated,
                 "Alertmanager left alerts out: raise max_alerts of the receiver"
@@ -90,30 +118,16 @@ impl Intake {
                 problems: webhook.problems,
             });
         }
-        self.store(webhook).await
+        self.intake.store(&self.name, webhook).await
     }
+}
 
-    fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        if self.anonymous {
-            return Ok(());
-        }
-        let token = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(token::bearer)
-            .ok_or(Refusal::Token("the Authorization header holds no bearer token"))?;
-        if token::is_allowed(token, &self.tokens) {
-            Ok(())
-        } else {
-            Err(Refusal::Token("the bearer token is none of gateway.tokens"))
-        }
-    }
-
+impl Intake {
     /// All or an error: after an error the sender repeats all of it, and what was stored is recognised.
-    async fn store(&self, webhook: Webhook) -> Result<Accepted, Refusal> {
+    async fn store(&self, source: &str, webhook: Webhook) -> Result<Accepted, Refusal> {
         let context = Context {
             cluster: &self.cluster,
-            source: SOURCE,
+            source,
             group_key: &webhook.group_key,
             received_at: self.clock.now(),
             whole_group: webhook.truncated == 0,
@@ -150,11 +164,11 @@ impl Intake {
         };
         let duplicate = self.bus.append(streams::ALERTS, message).await?.duplicate;
         if duplicate {
-            metrics::repeated();
+            metrics::repeated(&part.notification.source);
         } else {
             for status in [AlertStatus::Firing, AlertStatus::Resolved] {
                 let alerts = part.notification.alerts.iter().filter(|alert| alert.status == status).count();
-                metrics::accepted(status_word(status), alerts as u64);
+                metrics::accepted(&part.notification.source, status_word(status), alerts as u64);
             }
         }
         Ok(duplicate)

@@ -4,4 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod correlate;
 pub(crate) mod groups;
+pub(crate) mod guard;
 pub(crate) mod intake;
+pub(crate) mod review;
+pub(crate) mod secret_file;

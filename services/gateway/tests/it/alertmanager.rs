@@ -2,7 +2,6 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use paramedic_gateway::WEBHOOK_PATH;
 use paramedic_testkit::{
     eventually,
     servers::{Alertmanager, Labels, Webhook},
@@ -10,7 +9,7 @@ use paramedic_testkit::{
 
 use crate::{
     faults::flaky,
-    harness::{Gateway, TOKEN, gateway},
+    harness::{Gateway, PATH, TOKEN, gateway},
 };
 
 /// Generous: Alertmanager's own waits and back-off come on top of a busy machine.
@@ -18,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn alertmanager(gateway: &Gateway) -> Alertmanager {
     let webhook = Webhook {
-        url: format!("{}{WEBHOOK_PATH}", gateway.url),
+        url: format!("{}{PATH}", gateway.url),
         bearer_token: TOKEN.into(),
         group_by: vec!["alertname".into(), "namespace".into()],
     };

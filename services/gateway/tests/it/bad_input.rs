@@ -52,7 +52,13 @@ fn cases() -> Vec<Case> {
         },
         Case {
             token: Some("0123456789abcdef"),
-            ..case("wrong token", FIRING, 401, "unauthorized", "none of gateway.tokens")
+            ..case(
+                "wrong token",
+                FIRING,
+                401,
+                "unauthorized",
+                "is none of its tokens (source alertmanager)",
+            )
         },
         Case {
             content_type: None,
@@ -148,7 +154,7 @@ async fn every_bad_request_gets_its_own_4xx_and_is_counted() {
     }
     let text = metrics.render();
     for (reason, count) in expected {
-        let line = format!("paramedic_gateway_rejected_total{{reason=\"{reason}\"}} {count}");
+        let line = format!("paramedic_gateway_rejected_total{{source=\"alertmanager\",reason=\"{reason}\"}} {count}");
         assert!(text.contains(&line), "{line} is not in\n{text}");
     }
     assert!(gateway.stored().await.is_empty());

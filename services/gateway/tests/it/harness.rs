@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use jiff::Timestamp;
 use paramedic_bus::{IncidentLog, SharedBus, Start, Stored, embedded::EmbeddedBus, streams};
 use paramedic_domain::{event::Event, id::ClusterId, incident::Incident, policy::Mode};
-use paramedic_gateway::{Config, DEFAULTS, WEBHOOK_PATH};
+use paramedic_gateway::{Config, DEFAULTS};
 use paramedic_runtime::{Clock, ClusterAccess, Kit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,6 +18,8 @@ pub(crate) const FIRING: &str = include_str!("../fixtures/alertmanager_webhook_s
 pub(crate) const PARTLY_RESOLVED: &str = include_str!("../fixtures/alertmanager_webhook_sample_partial_resolved.json");
 pub(crate) const RESOLVED: &str = include_str!("../fixtures/alertmanager_webhook_sample_resolved.json");
 
+/// Path of the source `alertmanager`.
+pub(crate) const PATH: &str = "/api/v1/alerts/alertmanager";
 /// Largest body of a test gateway.
 pub(crate) const LIMIT: usize = 1 << 20;
 
@@ -67,6 +69,11 @@ impl Answer {
 
 impl Gateway {
     pub(crate) async fn start(bus: &SharedBus, clock: &Clock, parts: Parts) -> Self {
+        Self::start_with(bus, clock, parts, DEFAULT_SOURCE, None).await
+    }
+
+    /// One with these settings, and a way to a cluster.
+    pub(crate) async fn start_with(bus: &SharedBus, clock: &Clock, parts: Parts, settings: &str, client: Option<kube::Client>) -> Self {
         let kit = Kit {
             bus: bus.clone(),
             log: IncidentLog::new(bus.clone()),
@@ -74,14 +81,14 @@ impl Gateway {
             drain: CancellationToken::new(),
             cluster: ClusterAccess {
                 name: cluster(),
-                client: None,
+                client,
                 prometheus: None,
                 loki: None,
                 mode: Mode::Standard,
                 http: paramedic_runtime::http::client().unwrap(),
             },
         };
-        let role = paramedic_gateway::build(config(), kit.clone()).await.unwrap();
+        let role = paramedic_gateway::build(config(settings), kit.clone()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut tasks = JoinSet::new();
@@ -109,31 +116,20 @@ impl Gateway {
     }
 
     pub(crate) async fn send(&self, method: &str, token: Option<&str>, content_type: Option<&str>, body: Vec<u8>) -> Answer {
-        let mut request = self
-            .kit
-            .cluster
-            .http
-            .request(method.parse().unwrap(), format!("{}{WEBHOOK_PATH}", self.url))
-            .body(body);
+        let mut request = self.request(method, PATH).body(body);
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         if let Some(content_type) = content_type {
             request = request.header("content-type", content_type);
         }
-        let response = request.send().await.unwrap();
-        let status = response.status().as_u16();
-        let headers = response
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
-            .collect();
-        let text = response.text().await.unwrap();
-        Answer {
-            status,
-            headers,
-            body: serde_json::from_str(&text).unwrap_or(Value::Null),
-        }
+        answer(request).await
+    }
+
+    /// A request to be completed.
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let client = &self.kit.cluster.http;
+        client.request(method.parse().unwrap(), format!("{}{path}", self.url))
     }
 
     /// Every incident, folded.
@@ -167,13 +163,33 @@ impl Gateway {
     }
 }
 
-fn config() -> Config {
+/// Sends it.
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    let text = response.text().await.unwrap();
+    Answer {
+        status,
+        headers,
+        body: serde_json::from_str(&text).unwrap_or(Value::Null),
+    }
+}
+
+/// The source of most tests.
+pub(crate) const DEFAULT_SOURCE: &str = "[gateway.sources.alertmanager]\ntokens = ['0123456789abcdef-old', '0123456789abcdef-new']\n";
+
+fn config(settings: &str) -> Config {
     #[derive(serde::Deserialize)]
     struct File {
         gateway: Config,
     }
-    let extra = format!("[gateway]\ntokens = ['{TOKEN}', '{NEXT_TOKEN}']\nmax_body_bytes = {LIMIT}\nappend_timeout_seconds = 5");
-    let config = paramedic_runtime::config::load::<File>(&[DEFAULTS, &extra], None, [].into(), &[])
+    let bounds = format!("[gateway]\nmax_body_bytes = {LIMIT}\nappend_timeout_seconds = 5\n");
+    let config = paramedic_runtime::config::load::<File>(&[DEFAULTS, &bounds, settings], None, [].into(), &[])
         .unwrap()
         .gateway;
     config.validate().unwrap();

@@ -9,3 +9,4 @@ mod faults;
 mod flaky;
 mod harness;
 mod intake;
+mod sources;

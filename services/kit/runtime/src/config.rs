@@ -45,7 +45,8 @@ pub enum Error {
 }
 
 /// Reads `T` from the defaults (TOML texts, later ones win), then the file, then the environment:
-/// `PARAMEDIC_GATEWAY__LISTEN` sets `gateway.listen`. Keys in `lists` take comma-separated values there.
+/// `PARAMEDIC_GATEWAY__LISTEN` sets `gateway.listen`. Keys in `lists` take comma-separated values there; a `*` in one stands for
+/// any one part of a key.
 ///
 /// # Errors
 /// Names the key (and the file) that cannot be read.
@@ -62,19 +63,29 @@ pub fn load<T: DeserializeOwned>(
     if let Some(path) = file {
         builder = builder.add_source(File::from(path));
     }
+    let keys: Vec<String> = environment
+        .keys()
+        .filter_map(|name| name.to_lowercase().strip_prefix("paramedic_").map(|key| key.replace("__", ".")))
+        .filter(|key| lists.iter().any(|list| is_key_of(key, list)))
+        .collect();
     let mut variables = Environment::with_prefix("PARAMEDIC")
         .prefix_separator("_")
         .separator("__")
         .try_parsing(true)
         .source(Some(environment));
-    if !lists.is_empty() {
+    if !keys.is_empty() {
         // Without a key to apply it to, the separator would split every value.
         variables = variables.list_separator(",");
     }
-    for key in lists {
+    for key in &keys {
         variables = variables.with_list_parse_key(key);
     }
     Ok(builder.add_source(variables).build()?.try_deserialize()?)
+}
+
+fn is_key_of(key: &str, list: &str) -> bool {
+    let (key, list) = (key.split('.'), list.split('.'));
+    key.clone().count() == list.clone().count() && key.zip(list).all(|(part, wanted)| wanted == "*" || wanted == part)
 }
 
 /// The process's `PARAMEDIC_` variables that name a key (those with `__` in them).

@@ -75,7 +75,7 @@ impl World {
                 ("PARAMEDIC_CLUSTER__PROMETHEUS_URL".to_owned(), simulator.prometheus_url()),
                 ("PARAMEDIC_CLUSTER__LOKI_URL".to_owned(), simulator.loki_url()),
                 ("PARAMEDIC_EXECUTOR__ALERTMANAGER__URL".to_owned(), simulator.alertmanager_url()),
-                ("PARAMEDIC_GATEWAY__TOKENS".to_owned(), TOKEN.to_owned()),
+                ("PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS".to_owned(), TOKEN.to_owned()),
                 ("PARAMEDIC_APPROVAL__PUBLIC_URL".to_owned(), http.clone()),
                 ("PARAMEDIC_NOTIFIER__EMAIL__URL".to_owned(), format!("smtp://{smtp}")),
                 ("PARAMEDIC_NOTIFIER__EMAIL__FROM".to_owned(), "paramedic@drill.example".to_owned()),

@@ -1,0 +1,148 @@
+//! A source of alerts: what it sends, where, and how it says who it is.
+
+use std::path::PathBuf;
+
+use paramedic_runtime::config::Invalid;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+/// Shortest token that counts as a secret: 128 bits as hex digits are 32, people's passwords are shorter.
+const MIN_TOKEN: usize = 16;
+
+/// One source. `source.toml` holds the defaults and says what each setting is for.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Source {
+    /// Word of a [`Kind`]; empty: the source's name.
+    pub kind: String,
+    /// Path; empty: made of the source's name.
+    pub path: String,
+    /// Bearer tokens.
+    pub tokens: Vec<SecretString>,
+    /// File with more of them; empty: none.
+    pub tokens_file: PathBuf,
+    /// `user:password` pairs.
+    pub basic: Vec<SecretString>,
+    /// File with more of them; empty: none.
+    pub basic_file: PathBuf,
+    /// Kubernetes service accounts, `namespace/name`.
+    pub service_accounts: Vec<String>,
+    /// Audiences of their tokens.
+    pub audiences: Vec<String>,
+    /// Accept anybody.
+    pub anonymous: bool,
+}
+
+/// What a source sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Alertmanager's webhook, version 4.
+    Alertmanager,
+}
+
+impl Kind {
+    const ALL: [(&'static str, Self); 1] = [("alertmanager", Self::Alertmanager)];
+}
+
+impl Source {
+    /// Checks everything and gives the path.
+    ///
+    /// # Errors
+    /// The first key that cannot be used.
+    pub fn validate(&self, name: &str) -> Result<String, Invalid> {
+        let key = |field: &str| format!("gateway.sources.{name}.{field}");
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if !(1..=40).contains(&name.len()) || !name.chars().all(plain) {
+            return Err(Invalid::new(
+                format!("gateway.sources.{name:?}"),
+                "is no name: use 1 to 40 of a-z, 0-9, '-' and '_'",
+            ));
+        }
+        self.kind(name)?;
+        let open = self.anonymous
+            || !(self.tokens.is_empty() && self.basic.is_empty() && self.service_accounts.is_empty())
+            || [&self.tokens_file, &self.basic_file]
+                .iter()
+                .any(|path| !path.as_os_str().is_empty());
+        if !open {
+            return Err(Invalid::new(
+                key("tokens"),
+                format!(
+                    "is empty, and so is every other way to know the source: give a bearer token, or set {}",
+                    key("anonymous = true")
+                ),
+            ));
+        }
+        if self.tokens.iter().any(|token| !is_token(token.expose_secret())) {
+            return Err(Invalid::new(
+                key("tokens"),
+                format!("holds a token of less than {MIN_TOKEN} characters"),
+            ));
+        }
+        if self.basic.iter().any(|pair| !is_pair(pair.expose_secret())) {
+            return Err(Invalid::new(
+                key("basic"),
+                format!("holds something else than user:password with a password of at least {MIN_TOKEN} characters"),
+            ));
+        }
+        if let Some(account) = self.service_accounts.iter().find(|account| !is_account(account)) {
+            return Err(Invalid::new(key("service_accounts"), format!("{account:?} is not namespace/name")));
+        }
+        self.checked_path(name)
+    }
+
+    /// What it sends.
+    ///
+    /// # Errors
+    /// When neither its kind nor its name is the word of a kind.
+    pub fn kind(&self, name: &str) -> Result<Kind, Invalid> {
+        let word = if self.kind.is_empty() { name } else { &self.kind };
+        Kind::ALL
+            .into_iter()
+            .find_map(|(known, kind)| (known == word).then_some(kind))
+            .ok_or_else(|| {
+                let words: Vec<_> = Kind::ALL.iter().map(|(word, _)| *word).collect();
+                Invalid::new(
+                    format!("gateway.sources.{name}.kind"),
+                    format!("{word:?} is none of {}", words.join(", ")),
+                )
+            })
+    }
+
+    fn checked_path(&self, name: &str) -> Result<String, Invalid> {
+        if self.path.is_empty() {
+            return Ok(format!("/api/v1/alerts/{name}"));
+        }
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
+        if self.path.starts_with("/api/") && self.path.chars().all(plain) {
+            Ok(self.path.clone())
+        } else {
+            Err(Invalid::new(
+                format!("gateway.sources.{name}.path"),
+                format!("{:?} is not a path below /api/ of letters, digits, '-', '_' and '.'", self.path),
+            ))
+        }
+    }
+}
+
+/// Whether it is `user:password` with a password that counts as a secret.
+pub(crate) fn is_pair(text: &str) -> bool {
+    text.split_once(':')
+        .is_some_and(|(user, password)| !user.is_empty() && password.len() >= MIN_TOKEN)
+}
+
+/// Whether it is long enough to be a secret.
+pub(crate) fn is_token(text: &str) -> bool {
+    text.len() >= MIN_TOKEN
+}
+
+fn is_account(text: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+    };
+    text.split_once('/')
+        .is_some_and(|(namespace, name)| plain(namespace) && plain(name))
+}

@@ -1,0 +1,112 @@
+use super::*;
+
+#[derive(Deserialize)]
+struct File {
+    gateway: Config,
+}
+
+fn load_with(extra: &str, variables: &[(&str, &str)]) -> Config {
+    let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    paramedic_runtime::config::load::<File>(&[DEFAULTS, extra], None, variables, &LISTS)
+        .unwrap()
+        .gateway
+}
+
+fn load(extra: &str) -> Config {
+    load_with(extra, &[])
+}
+
+fn source(settings: &str) -> Config {
+    load(&format!("[gateway.sources.alertmanager]\n{settings}"))
+}
+
+#[test]
+fn the_defaults_accept_nobody_and_say_what_to_do() {
+    let error = load("").validate().unwrap_err();
+    assert!(
+        error.to_string().contains("gateway.sources.alertmanager.tokens: is missing"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_documented_defaults_of_a_source_are_its_defaults() {
+    let documented = load(&SOURCE_DEFAULTS.replace("NAME", "alertmanager"));
+    let implied = load("[gateway.sources.alertmanager]");
+    assert_eq!(format!("{:?}", documented.sources), format!("{:?}", implied.sources));
+}
+
+#[test]
+fn one_variable_is_enough() {
+    let config = load_with(
+        "",
+        &[(
+            "PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS",
+            "0123456789abcdef,fedcba9876543210",
+        )],
+    );
+    config.validate().unwrap();
+    let alertmanager = &config.sources["alertmanager"];
+    assert_eq!(alertmanager.tokens.len(), 2);
+    assert_eq!(alertmanager.kind("alertmanager"), Ok(Kind::Alertmanager));
+    assert_eq!(alertmanager.validate("alertmanager").unwrap(), "/api/v1/alerts/alertmanager");
+}
+
+#[test]
+fn every_way_to_know_a_source_is_enough() {
+    for settings in [
+        "anonymous = true",
+        "tokens = ['0123456789abcdef']",
+        "tokens_file = 'tokens'",
+        "basic = ['alertmanager:0123456789abcdef']",
+        "basic_file = 'pairs'",
+        "service_accounts = ['monitoring/alertmanager']",
+    ] {
+        source(settings).validate().unwrap();
+    }
+    assert!(source("service_accounts = ['monitoring/alertmanager']").reviews_tokens());
+    assert!(!source("anonymous = true").reviews_tokens());
+}
+
+#[test]
+fn values_out_of_range_name_their_key() {
+    let open = "[gateway.sources.alertmanager]\nanonymous = true\n";
+    for (text, key) in [
+        (format!("{open}[gateway]\nmax_body_bytes = 12"), "gateway.max_body_bytes"),
+        (
+            format!("{open}[gateway]\nappend_timeout_seconds = 0"),
+            "gateway.append_timeout_seconds",
+        ),
+        (format!("{open}[gateway]\nconcurrency = 0"), "gateway.concurrency"),
+        (format!("{open}kind = 'nagios'"), "gateway.sources.alertmanager.kind"),
+        (format!("{open}path = '/healthz'"), "gateway.sources.alertmanager.path"),
+        (format!("{open}path = '/api/{{x}}'"), "gateway.sources.alertmanager.path"),
+        (format!("{open}tokens = ['short']"), "gateway.sources.alertmanager.tokens"),
+        (format!("{open}basic = ['0123456789abcdef']"), "gateway.sources.alertmanager.basic"),
+        (
+            format!("{open}service_accounts = ['alertmanager']"),
+            "gateway.sources.alertmanager.service_accounts",
+        ),
+        (
+            format!("{open}[gateway.sources.second]\ntokens = ['0123456789abcdef']"),
+            "gateway.sources.second.kind",
+        ),
+        (
+            format!("{open}[gateway.sources.second]\nkind = 'alertmanager'"),
+            "gateway.sources.second.tokens",
+        ),
+        (
+            format!("{open}[gateway.sources.b]\nkind = 'alertmanager'\npath = '/api/v1/alerts/alertmanager'\nanonymous = true"),
+            "gateway.sources.b.path",
+        ),
+        ("[gateway.sources.'a b']\nanonymous = true".into(), "gateway.sources.\"a b\""),
+    ] {
+        assert_eq!(load(&text).validate().unwrap_err().key, key, "{text}");
+    }
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let config = source("tokens = ['0123456789abcdef']\nbasic = ['user:0123456789abcdef']");
+    assert!(!format!("{config:?}").contains("0123456789abcdef"));
+}
