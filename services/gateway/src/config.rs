@@ -33,6 +33,8 @@ pub struct Config {
     pub sources: BTreeMap<String, Source>,
     /// Largest webhook body, bytes.
     pub max_body_bytes: usize,
+    /// Largest sum of the bodies that are not answered yet, bytes.
+    pub max_in_flight_bytes: usize,
     /// Longest wait for the bus per webhook, seconds.
     pub append_timeout_seconds: u64,
     /// Time after an incident's resolution from which a still firing alert opens a new one, seconds.
@@ -66,6 +68,15 @@ impl Config {
         }
         if !(1024..=64 << 20).contains(&self.max_body_bytes) {
             return Err(Invalid::new("gateway.max_body_bytes", "must be 1024 to 67108864"));
+        }
+        if self.max_in_flight_bytes < 2 * self.max_body_bytes {
+            return Err(Invalid::new(
+                "gateway.max_in_flight_bytes",
+                format!(
+                    "must be at least {}, twice gateway.max_body_bytes: half of it is set aside for the other sources",
+                    2 * self.max_body_bytes
+                ),
+            ));
         }
         if !(1..=300).contains(&self.append_timeout_seconds) {
             return Err(Invalid::new("gateway.append_timeout_seconds", "must be 1 to 300"));

@@ -74,6 +74,10 @@ fn values_out_of_range_name_their_key() {
     for (text, key) in [
         (format!("{open}[gateway]\nmax_body_bytes = 12"), "gateway.max_body_bytes"),
         (
+            format!("{open}[gateway]\nmax_in_flight_bytes = 67108863"),
+            "gateway.max_in_flight_bytes",
+        ),
+        (
             format!("{open}[gateway]\nappend_timeout_seconds = 0"),
             "gateway.append_timeout_seconds",
         ),

@@ -1,5 +1,7 @@
 //! What the webhook answers. Alertmanager repeats a notification after 5xx and after no answer; a 4xx it drops for good.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -7,7 +9,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::core::webhook::Rejection;
+use crate::core::body::Rejection;
 
 /// When a sender should try again after a 503, seconds: long enough for an election of the bus.
 const RETRY_AFTER_SECONDS: &str = "5";
@@ -36,6 +38,12 @@ pub(crate) enum Refusal {
         limit: usize,
     },
     Interrupted(String),
+    /// The body did not come.
+    Slow {
+        after: Duration,
+    },
+    /// There is no room for it now.
+    Busy,
     Rejected(Rejection),
     /// Some alerts are unusable.
     Alerts {
@@ -54,6 +62,8 @@ impl Refusal {
             Self::ContentType(_) => "content_type",
             Self::TooLarge { .. } => "too_large",
             Self::Interrupted(_) => "interrupted",
+            Self::Slow { .. } => "slow",
+            Self::Busy => "busy",
             Self::Rejected(Rejection::Malformed(_)) => "malformed",
             Self::Rejected(Rejection::Version(_)) => "version",
             Self::Rejected(Rejection::Shape(_)) => "payload",
@@ -70,7 +80,7 @@ impl Refusal {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Interrupted(_) | Self::Rejected(Rejection::Malformed(_) | Rejection::Version(_)) => StatusCode::BAD_REQUEST,
             Self::Rejected(Rejection::Shape(_)) | Self::Alerts { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Review(_) | Self::Bus(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Review(_) | Self::Slow { .. } | Self::Busy | Self::Bus(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -83,6 +93,8 @@ impl Refusal {
             Self::TooLarge { limit } => {
                 format!("the body has more than {limit} bytes; split the group (group_by), set max_alerts, or raise gateway.max_body_bytes")
             }
+            Self::Slow { after } => format!("the body did not come within {} s, send it again", after.as_secs()),
+            Self::Busy => "too many alerts of this source are being stored, send them again; gateway.max_in_flight_bytes says how many are taken at once".into(),
             Self::Interrupted(problem) => format!("the body could not be read to its end: {problem}"),
             Self::Rejected(Rejection::Malformed(text) | Rejection::Version(text) | Rejection::Shape(text)) => text.clone(),
             Self::Alerts { problems } => format!("{}; nothing of the webhook was stored", problems.join("; ")),
@@ -107,7 +119,7 @@ impl IntoResponse for Refusal {
         let extra = match self {
             Self::Method => Some((header::ALLOW, "POST")),
             Self::Unauthorized { challenge, .. } => Some((header::WWW_AUTHENTICATE, challenge)),
-            Self::Review(_) | Self::Bus(_) => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            Self::Review(_) | Self::Slow { .. } | Self::Busy | Self::Bus(_) => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
             Self::ContentType(_) | Self::TooLarge { .. } | Self::Interrupted(_) | Self::Rejected(_) | Self::Alerts { .. } => None,
         };
         if let Some((name, value)) = extra {

@@ -17,24 +17,30 @@ use paramedic_runtime::{Clock, Kit, config::Invalid};
 use super::{
     answer::{Accepted, Refusal},
     body,
+    budget::Budget,
     guard::Guard,
 };
 use crate::{
     Config,
     config::Kind,
     core::{
+        body::Chunks,
         notification::{self, Context, Part, status_word},
-        webhook::{self, Webhook},
+        reading::{Group, Reading},
+        webhook,
     },
     metrics,
 };
 
 /// Messages of one webhook in flight: it is more than one only for groups above a megabyte.
 const APPENDS_IN_FLIGHT: usize = 8;
+/// Bytes from which reading a body takes long enough to be somewhere else: about a millisecond.
+const LARGE: usize = 128 << 10;
 
 /// What the sources share.
 struct Intake {
     max_body_bytes: usize,
+    budget: Budget,
     append_timeout: Duration,
     bus: SharedBus,
     clock: Clock,
@@ -44,6 +50,8 @@ struct Intake {
 /// One source.
 struct Endpoint {
     name: String,
+    /// Its number among the sources.
+    number: usize,
     kind: Kind,
     guard: Guard,
     intake: Arc<Intake>,
@@ -56,16 +64,18 @@ struct Endpoint {
 pub(crate) fn routes(config: &Config, kit: &Kit) -> Result<Router, Invalid> {
     let intake = Arc::new(Intake {
         max_body_bytes: config.max_body_bytes,
+        budget: Budget::new(config.max_in_flight_bytes as u64, config.sources.len()),
         append_timeout: config.append_timeout(),
         bus: kit.bus.clone(),
         clock: kit.clock.clone(),
         cluster: kit.cluster.name.clone(),
     });
     let mut routes = Router::new();
-    for (name, source) in &config.sources {
+    for (number, (name, source)) in config.sources.iter().enumerate() {
         let path = source.validate(name)?;
         let endpoint = Endpoint {
             name: name.clone(),
+            number,
             kind: source.kind(name)?,
             guard: Guard::new(name, source, kit)?,
             intake: intake.clone(),
@@ -102,37 +112,58 @@ impl Endpoint {
         }
         self.guard.check(request.headers()).await?;
         check_content_type(request.headers())?;
-        let body = body::read(request.into_body(), self.intake.max_body_bytes).await?;
-        let webhook = match self.kind {
-            Kind::Alertmanager => webhook::parse(&body).map_err(Refusal::Rejected)?,
-        };
-        if webhook.truncated > 0 {
-            metrics::truncated(&self.name, webhook.truncated);
+        let intake = &self.intake;
+        let (body, _room) = body::read(request.into_body(), intake.max_body_bytes, &intake.budget, self.number).await?;
+        let reading = read(self.kind, body).await?;
+        if !reading.problems.is_empty() {
+            return Err(Refusal::Alerts {
+                problems: reading.problems,
+            });
+        }
+        for group in reading.groups.iter().filter(|group| group.truncated > 0) {
+            metrics::truncated(&self.name, group.truncated);
             tracing::warn!(
-                alerts = webhook.truncated,
+                source = self.name,
+                alerts = group.truncated,
                 "Alertmanager left alerts out: raise max_alerts of the receiver"
             );
         }
-        if !webhook.problems.is_empty() {
-            return Err(Refusal::Alerts {
-                problems: webhook.problems,
-            });
-        }
-        self.intake.store(&self.name, webhook).await
+        intake.store(&self.name, reading.groups).await
     }
+}
+
+/// Reads a body; a large one not on a thread that serves others.
+async fn read(kind: Kind, body: Chunks) -> Result<Reading, Refusal> {
+    let parse = match kind {
+        Kind::Alertmanager => webhook::parse,
+    };
+    let read = if body.bytes() < LARGE {
+        parse(body)
+    } else {
+        tokio::task::spawn_blocking(move || parse(body))
+            .await
+            .map_err(|stopped| Refusal::Bus(format!("the body could not be read: {stopped}")))?
+    };
+    read.map_err(Refusal::Rejected)
 }
 
 impl Intake {
     /// All or an error: after an error the sender repeats all of it, and what was stored is recognised.
-    async fn store(&self, source: &str, webhook: Webhook) -> Result<Accepted, Refusal> {
-        let context = Context {
-            cluster: &self.cluster,
-            source,
-            group_key: &webhook.group_key,
-            received_at: self.clock.now(),
-            whole_group: webhook.truncated == 0,
-        };
-        let parts = notification::split(context, webhook.alerts);
+    async fn store(&self, source: &str, groups: Vec<Group>) -> Result<Accepted, Refusal> {
+        let received_at = self.clock.now();
+        let parts: Vec<_> = groups
+            .into_iter()
+            .flat_map(|group| {
+                let context = Context {
+                    cluster: &self.cluster,
+                    source,
+                    group_key: &group.key,
+                    received_at,
+                    whole_group: group.whole,
+                };
+                notification::split(context, group.alerts)
+            })
+            .collect();
         let alerts = parts.iter().map(|part| part.notification.alerts.len()).sum();
         let appends = stream::iter(parts)
             .map(|part| self.append(part))

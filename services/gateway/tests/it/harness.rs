@@ -22,6 +22,8 @@ pub(crate) const RESOLVED: &str = include_str!("../fixtures/alertmanager_webhook
 pub(crate) const PATH: &str = "/api/v1/alerts/alertmanager";
 /// Largest body of a test gateway.
 pub(crate) const LIMIT: usize = 1 << 20;
+/// Largest sum of bodies of a test gateway.
+pub(crate) const ROOM: usize = 4 << 20;
 
 pub(crate) fn cluster() -> ClusterId {
     "prod".parse().unwrap()
@@ -188,7 +190,7 @@ fn config(settings: &str) -> Config {
     struct File {
         gateway: Config,
     }
-    let bounds = format!("[gateway]\nmax_body_bytes = {LIMIT}\nappend_timeout_seconds = 5\n");
+    let bounds = format!("[gateway]\nmax_body_bytes = {LIMIT}\nmax_in_flight_bytes = {ROOM}\nappend_timeout_seconds = 5\n");
     let config = paramedic_runtime::config::load::<File>(&[DEFAULTS, &bounds, settings], None, [].into(), &[])
         .unwrap()
         .gateway;

@@ -61,7 +61,7 @@ async fn a_group_larger_than_a_message_is_several_that_share_its_fingerprints() 
     let alerts: Vec<_> = (0..10)
         .map(|n| {
             let mut large = alert(&format!("f{n}"), "firing", 0);
-            large["annotations"] = json!({"dump": "x".repeat(100_000)});
+            large["annotations"] = (0..10).map(|n| (format!("dump{n}"), json!("x".repeat(10_000)))).collect();
             large
         })
         .collect();

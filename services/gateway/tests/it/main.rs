@@ -9,4 +9,5 @@ mod faults;
 mod flaky;
 mod harness;
 mod intake;
+mod load;
 mod sources;

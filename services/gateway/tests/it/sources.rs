@@ -13,7 +13,7 @@ use axum::{Json, Router, http::StatusCode, response::IntoResponse, routing::post
 use paramedic_runtime::Clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::harness::{FIRING, Gateway, PATH, Parts, answer, bus, clock};
 
@@ -102,6 +102,7 @@ struct ApiServer {
     client: kube::Client,
     reviews: Arc<AtomicU32>,
     broken: Arc<AtomicBool>,
+    _serving: JoinSet<()>,
 }
 
 async fn api_server() -> ApiServer {
@@ -127,10 +128,16 @@ async fn api_server() -> ApiServer {
     let routes = Router::new().route("/apis/authentication.k8s.io/v1/tokenreviews", post(review));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, routes).await.unwrap() });
     rustls_provider();
     let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
-    ApiServer { client, reviews, broken }
+    ApiServer {
+        client,
+        reviews,
+        broken,
+        _serving: serving,
+    }
 }
 
 /// kube builds a TLS configuration even for plain HTTP.
