@@ -3,7 +3,12 @@
 //! The handling of an event begins what may begin, and from then on appends each outcome together with what it lets begin. It
 //! ends when nothing that it began is under way. If it dies, the event is delivered again and its attempts are taken over.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -106,11 +111,12 @@ impl Engine {
         let me = self.worker.hand();
         let mut begun = BTreeSet::new();
         let mut under_way = FuturesUnordered::new();
-        let mut ended: Option<Attempted> = None;
+        let mut ended: VecDeque<Attempted> = VecDeque::new();
         loop {
             // What becomes due between this moment and the decision is looked at again rather than missed.
             let asked = clock.now();
-            let (incident, refused) = self.advance(event, &me, ended.take()).await?;
+            let advanced = self.advance(event, &me, ended.pop_front());
+            let (incident, refused) = meanwhile(advanced, &mut under_way, &mut ended).await?;
             let mine = in_hand(&incident, &me);
             for attempt in &mine {
                 if begun.insert((attempt.step.clone(), attempt.direction, attempt.number)) {
@@ -126,6 +132,9 @@ impl Engine {
                 .into_iter()
                 .flatten()
                 .min_by_key(|(after, _)| *after);
+            if !ended.is_empty() {
+                continue;
+            }
             if under_way.is_empty() {
                 // Whatever is still in this handling's name is for the next one to take over, and whatever a process that ends
                 // did not begin is for another one to begin.
@@ -144,7 +153,7 @@ impl Engine {
                 }
             };
             tokio::select! {
-                attempted = under_way.next() => ended = attempted.transpose()?,
+                attempted = under_way.next() => ended.extend(attempted.transpose()?),
                 () = pause => {}
             }
         }
@@ -275,6 +284,22 @@ impl Engine {
         }
         self.worker.ledgers.leave_all(&event.cluster, changes(), plan.id.as_str()).await?;
         Ok(())
+    }
+}
+
+/// Waits for a decision while the attempts go on: one of them may be appending its progress, and the log takes one at a time. A
+/// decision that waited for its turn while nothing moved the attempt would wait for ever.
+async fn meanwhile<T>(
+    decision: impl Future<Output = Result<T, LogError>>,
+    under_way: &mut FuturesUnordered<impl Future<Output = Result<Attempted, LogError>>>,
+    ended: &mut VecDeque<Attempted>,
+) -> Result<T, LogError> {
+    let mut decision = pin!(decision);
+    loop {
+        tokio::select! {
+            decided = &mut decision => return decided,
+            Some(attempted) = under_way.next() => ended.push_back(attempted?),
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! The seven recommended steps of the memory leak, from recommendation to the end of the workflow.
 
+use std::time::Duration;
+
 use paramedic_bus::streams;
 use paramedic_domain::{event::WorkflowOutcome, workflow::StepState};
 use paramedic_testkit::eventually;
 use serde_json::{Value, json};
 
 use crate::{
-    recommended::{memory_leak, prepare, propose},
+    faults::late,
+    recommended::{Wanted, memory_leak, prepare, propose},
     stage::Stage,
 };
 
@@ -20,7 +23,7 @@ async fn seven_recommended_steps_become_two_patches_behind_one_gate() {
     let done = |incident: &paramedic_domain::incident::Incident, step: &str| {
         incident.step_state(&step.parse().unwrap()) == Some(&StepState::Succeeded)
     };
-    eventually!(within std::time::Duration::from_secs(60), {
+    eventually!(within Duration::from_secs(60), {
         let incident = stage.incident().await;
         done(&incident, "rec-001") && done(&incident, "rec-002")
     });
@@ -68,6 +71,33 @@ async fn seven_recommended_steps_become_two_patches_behind_one_gate() {
     let leases = stage.kit.bus.kv(streams::LEASES, None).await.unwrap();
     let key = target.lease_key(&stage.kit.cluster.name);
     eventually!(leases.get(&key).await.unwrap().is_none_or(|entry| entry.value.is_none()));
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_ends_while_another_one_tells_its_progress_stops_neither() {
+    let mut stage = Stage::start().await;
+    stage.kit = late(&stage.kit, "step_progressed", Duration::from_millis(300));
+    stage.run_executor().await;
+    let restart = json!({"deployment": "payment-service", "namespace": "production", "strategy": "one-at-a-time"});
+    let pause = |duration: &str| json!({ "duration": duration });
+    let bounds = json!({"hpa": "payment-service-hpa", "namespace": "production", "maxReplicas": 8});
+    // Whoever handles the end of the first step runs all of the others.
+    let wanted: Vec<Wanted> = vec![
+        ("bounds", "update_hpa", bounds, &[]),
+        ("restart", "rolling_restart", restart, &["bounds"]),
+        ("one", "wait", pause("15s"), &["bounds"]),
+        ("two", "wait", pause("35s"), &["bounds"]),
+        ("three", "wait", pause("10s"), &["one"]),
+        ("four", "wait", pause("10s"), &["three"]),
+    ];
+    propose(&stage, &wanted).await;
+    stage.ask().await;
+    stage.approve_asked().await;
+    let (outcome, _) = stage.finished().await;
+    let transcript = stage.transcript().await;
+    assert_eq!(outcome, WorkflowOutcome::Succeeded, "{transcript}");
+    assert!(transcript.contains("StepProgressed"), "{transcript}");
     stage.end().await;
 }
 

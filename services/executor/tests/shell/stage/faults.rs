@@ -1,5 +1,5 @@
 //! Workers that die: a bus whose appends of one kind of event are lost, and a client of the cluster that ends with its first
-//! effect.
+//! effect. And a bus that takes its time.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -10,16 +10,34 @@ use paramedic_bus::{Append, Appended, Blobs, Bus, Consumer, ConsumerSpec, Error,
 use paramedic_runtime::Kit;
 use tokio::sync::Notify;
 
-struct Losing {
+struct Faulty {
     bus: SharedBus,
     kind: &'static str,
+    fault: Fault,
+}
+
+/// What becomes of an append.
+#[derive(Clone, Copy)]
+enum Fault {
+    Lost,
+    Late(Duration),
 }
 
 /// The same kit, on which events of this kind never get into the log.
 pub(crate) fn losing(kit: &Kit, kind: &'static str) -> Kit {
-    let bus: SharedBus = Arc::new(Losing {
+    faulty(kit, kind, Fault::Lost)
+}
+
+/// The same kit, on which events of this kind take this long to get into the log.
+pub(crate) fn late(kit: &Kit, kind: &'static str, by: Duration) -> Kit {
+    faulty(kit, kind, Fault::Late(by))
+}
+
+fn faulty(kit: &Kit, kind: &'static str, fault: Fault) -> Kit {
+    let bus: SharedBus = Arc::new(Faulty {
         bus: kit.bus.clone(),
         kind,
+        fault,
     });
     Kit {
         log: IncidentLog::new(bus.clone()),
@@ -51,13 +69,16 @@ pub(crate) fn dying(kit: &Kit) -> (Kit, Arc<Notify>) {
 }
 
 #[async_trait]
-impl Bus for Losing {
+impl Bus for Faulty {
     async fn ensure_stream(&self, spec: &StreamSpec) -> Result<(), Error> {
         self.bus.ensure_stream(spec).await
     }
     async fn append_all(&self, stream: &str, messages: Vec<Append>) -> Appended {
         if messages.iter().any(|message| message.subject.ends_with(self.kind)) {
-            return Error::Invalid("the process died here".into()).into();
+            match self.fault {
+                Fault::Lost => return Error::Invalid("the process died here".into()).into(),
+                Fault::Late(by) => tokio::time::sleep(by).await,
+            }
         }
         self.bus.append_all(stream, messages).await
     }
