@@ -4,6 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod storm;
+
+pub use storm::{Generate, Storm};
+
 /// Event-driven incident remediation for Kubernetes.
 #[derive(Debug, Parser)]
 #[command(name = "paramedic", version, propagate_version = true)]
@@ -36,6 +40,12 @@ pub enum Command {
     Drill(Drill),
     /// Run only the simulated cluster.
     Simulate(Simulate),
+    /// Alert storms for measuring correlation: generate them from a seed.
+    Storm {
+        /// What to do with storms.
+        #[command(subcommand)]
+        command: Storm,
+    },
     /// Print the configuration reference as Markdown.
     Configuration,
     /// List incidents.

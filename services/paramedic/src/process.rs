@@ -41,6 +41,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Console(process) => roles::run(&["console"], &process).await,
         Command::Drill(arguments) => drill::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
+        Command::Storm { command } => commands::storm(command),
         Command::Configuration => {
             text::say(reference::markdown().trim_end());
             Ok(ExitCode::SUCCESS)

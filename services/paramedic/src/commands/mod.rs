@@ -3,6 +3,7 @@
 mod decide;
 mod plan;
 mod show;
+mod storm;
 mod workflow;
 
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ pub use decide::confirmed;
 pub use decide::decide;
 pub use plan::plan;
 pub use show::{change_lines, show};
+pub use storm::storm;
 pub use workflow::{actions, workflow};
 
 use crate::{
