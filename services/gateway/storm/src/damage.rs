@@ -29,9 +29,8 @@ pub(crate) struct Told {
 }
 
 /// What becomes of the firings: one alert per label set at a time, in the order of their starts.
-pub(crate) fn suffer(mut firings: Vec<Firing>, chance: &mut Chance) -> Vec<Told> {
-    sort(&mut firings);
-    let mut firings = distinct(firings);
+pub(crate) fn suffer(firings: Vec<Firing>, chance: &mut Chance) -> Vec<Told> {
+    let mut firings = merged(firings);
     spoil(&mut firings, chance);
     let mut flapping = Vec::new();
     for firing in firings {
@@ -42,8 +41,7 @@ pub(crate) fn suffer(mut firings: Vec<Firing>, chance: &mut Chance) -> Vec<Told>
             flapping.push(firing);
         }
     }
-    sort(&mut flapping);
-    distinct(flapping)
+    merged(flapping)
         .into_iter()
         .map(|firing| Told {
             fingerprint: fingerprint(&firing.labels),
@@ -53,12 +51,9 @@ pub(crate) fn suffer(mut firings: Vec<Firing>, chance: &mut Chance) -> Vec<Told>
         .collect()
 }
 
-fn sort(firings: &mut [Firing]) {
-    firings.sort_by(|one, other| (one.starts_at, &one.labels).cmp(&(other.starts_at, &other.labels)));
-}
-
 /// A label set that fires already does not fire again: the alert belongs to what made it fire first, and lasts as long as any cause.
-pub(crate) fn distinct(firings: Vec<Firing>) -> Vec<Firing> {
+pub(crate) fn merged(mut firings: Vec<Firing>) -> Vec<Firing> {
+    firings.sort_by(|one, other| (one.starts_at, &one.labels).cmp(&(other.starts_at, &other.labels)));
     let mut kept: Vec<Firing> = Vec::new();
     let mut last: BTreeMap<BTreeMap<String, String>, usize> = BTreeMap::new();
     for firing in firings {

@@ -12,7 +12,7 @@ use crate::{
     format::{AlertTruth, Incident, Storm, Truth, Window},
     noise,
     plot::{Cause, Firing, MINUTE, Millis, Plot},
-    rules,
+    rules::{self, Source},
     world::{self, Pod, World},
 };
 
@@ -57,6 +57,8 @@ const LASTS_SECONDS: (f64, f64) = (1_500.0, 3_000.0);
 const QUIET: Millis = 20 * MINUTE;
 /// Everything is over and told after.
 const HORIZON: Millis = 95 * MINUTE;
+/// A blip this close to an incident is part of it for everybody.
+const SETTLING: Millis = 5 * MINUTE;
 /// How often a fault is drawn again when it came out too small or too large, until another is taken, and until that ends.
 const PATIENCE: usize = 40;
 const TRIES: usize = 2_000;
@@ -83,6 +85,7 @@ struct Drawn {
     fault: Fault,
     root: Root,
     onset: Millis,
+    until: Millis,
     affected: BTreeSet<Entity>,
     new_pods: Vec<(usize, Pod)>,
     firings: Vec<Firing>,
@@ -104,6 +107,7 @@ pub fn generate(spec: Spec) -> Storm {
         Variant::Plain | Variant::Twins => Vec::new(),
     };
     let drawn = incidents(spec, &world, &firings, &mut stream(Stream::Incidents));
+    firings = told_apart(&world, &firings, &drawn);
     firings.extend(drawn.iter().flat_map(|incident| incident.firings.clone()));
     let alerts = damage::suffer(firings, &mut stream(Stream::Damage));
     let new_pods: Vec<(usize, Pod)> = drawn.iter().flat_map(|incident| incident.new_pods.clone()).collect();
@@ -139,17 +143,20 @@ fn incidents(spec: Spec, world: &World, background: &[Firing], chance: &mut Chan
                     || plan
                         .follows
                         .is_none_or(|other| plan.masked || differ(world, &root, &drawn[other].root)))
-                && fits(&firings, background, &drawn)
             {
                 drawn.push(Drawn {
                     fault: plan.fault,
                     root,
                     onset,
+                    until,
                     affected,
                     new_pods,
                     firings,
                 });
-                break;
+                if fit(world, background, &drawn) {
+                    break;
+                }
+                drawn.pop();
             }
             assert!(
                 attempt < TRIES,
@@ -183,22 +190,38 @@ fn distinct_root(root: &Root, others: &[Drawn]) -> bool {
     others.iter().all(|other| names(&other.root).is_disjoint(&mine))
 }
 
-/// As large as an incident is, counting only what is its own: neither noise nor part of an earlier incident; and it leaves the others large enough.
-fn fits(firings: &[Firing], background: &[Firing], drawn: &[Drawn]) -> bool {
-    let mut all: Vec<Firing> = background
-        .iter()
-        .chain(drawn.iter().flat_map(|other| &other.firings))
-        .chain(firings)
-        .cloned()
-        .collect();
-    all.sort_by(|one, other| (one.starts_at, &one.labels).cmp(&(other.starts_at, &other.labels)));
-    let mut sizes = vec![0; drawn.len() + 1];
-    for firing in damage::distinct(all) {
+/// Every incident is as large as incidents are, counting only what is its own: neither noise nor part of an earlier incident.
+fn fit(world: &World, background: &[Firing], drawn: &[Drawn]) -> bool {
+    let mut all = told_apart(world, background, drawn);
+    all.extend(drawn.iter().flat_map(|other| other.firings.clone()));
+    let mut sizes = vec![0; drawn.len()];
+    for firing in damage::merged(all) {
         if let Cause::Incident(index) = firing.cause {
             sizes[index] += 1;
         }
     }
     sizes.iter().all(|size| (SMALLEST..=LARGEST).contains(size))
+}
+
+/// The background without blips of what an incident affects while it does. Nobody could tell them from the incident's own, so a truth
+/// that calls them noise would be wrong; what is chronic stays, because its name tells it.
+fn told_apart(world: &World, background: &[Firing], drawn: &[Drawn]) -> Vec<Firing> {
+    let blip = |firing: &Firing| match firing.rule.source {
+        Source::Team => true,
+        Source::State | Source::Aggregated => [&rules::HPA_MAXED, &rules::MEMORY_NEAR_LIMIT].contains(&firing.rule),
+        Source::Kubelet | Source::NodeExporter | Source::Scraped | Source::Bare => false,
+    };
+    let hidden = |firing: &Firing, subject: usize| {
+        let subject = world.entity(subject);
+        drawn.iter().any(|incident| {
+            incident.affected.contains(&subject)
+                && incident.onset - SETTLING < firing.ends_at
+                && firing.starts_at < incident.until + SETTLING
+        })
+    };
+    let told =
+        |firing: &&Firing| firing.cause != Cause::Noise || !blip(firing) || !firing.subject.is_some_and(|subject| hidden(firing, subject));
+    background.iter().filter(told).cloned().collect()
 }
 
 fn truth(spec: Spec, drawn: &[Drawn], windows: &[Window], alerts: &[Told], posts: &[crate::format::Post]) -> Truth {

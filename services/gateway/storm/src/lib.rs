@@ -13,6 +13,8 @@ mod fault;
 mod fingerprint;
 pub mod format;
 pub mod generate;
+#[cfg(test)]
+mod intake;
 mod labels;
 mod names;
 mod noise;

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 
-use paramedic_gateway::core::webhook;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{fingerprint::fingerprint, format::Post};
+use crate::{fingerprint::fingerprint, format::Post, intake};
 
 fn spec() -> impl Strategy<Value = Spec> {
     let variants = prop_oneof![Just(Variant::Plain), Just(Variant::Maintenance), Just(Variant::Twins)];
@@ -86,9 +85,8 @@ proptest! {
     fn the_gateway_takes_every_post(spec in spec()) {
         let storm = generate(spec);
         for post in &storm.posts {
-            let read = webhook::parse(&serde_json::to_vec(&post.webhook).unwrap()).unwrap();
-            prop_assert_eq!(read.problems, Vec::<String>::new());
-            prop_assert_eq!(read.alerts.len(), post.webhook.alerts.len());
+            let alerts = intake::read(serde_json::to_vec(&post.webhook).unwrap()).unwrap();
+            prop_assert_eq!(alerts.len(), post.webhook.alerts.len());
         }
     }
 
