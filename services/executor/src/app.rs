@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use paramedic_bus::consume::{self, Handler};
+use paramedic_bus::consume;
 use paramedic_catalogue::{Action, Catalogue};
 use paramedic_domain::id::WorkerId;
 use paramedic_proto::v1::executor_service_server::ExecutorServiceServer;
@@ -14,7 +14,7 @@ use crate::{
     metrics,
     shell::{
         calls::Outside,
-        engine::{Engine, KINDS, NoCluster},
+        engine::{Engine, KINDS},
         kubernetes::Cluster,
         prepare::Service,
         worker::Worker,
@@ -30,18 +30,18 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     config.validate()?;
     let cluster = kit.cluster.client.clone().map(Cluster::new);
     if cluster.is_none() {
-        tracing::warn!("the executor has no cluster: steps wait for a process that has one");
+        tracing::warn!("the executor has no cluster: workflows wait for a process that has one");
     }
     let registered = config.external_actions()?;
     let registered = registered.into_iter().map(|action| Arc::new(action) as Arc<dyn Action>).collect();
     let catalogue = Catalogue::new(registered).map_err(|problem| Invalid::new("executor.actions", problem))?;
     let outside = Outside::new(&config);
-    let engine: Arc<dyn Handler> = match cluster.clone() {
+    let engine = match cluster.clone() {
         Some(cluster) => {
             let worker = Worker::open(kit.clone(), config.clone(), cluster, catalogue.clone(), worker_id(&kit)?).await;
-            Arc::new(Engine::new(worker.context("cannot open leases, limits and artifacts")?))
+            Some(Arc::new(Engine::new(worker.context("cannot open leases, limits and artifacts")?)))
         }
-        None => Arc::new(NoCluster),
+        None => None,
     };
     let service = Service {
         kit: kit.clone(),
@@ -49,13 +49,14 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         catalogue,
         outside,
     };
-    Ok(Role::new("executor")
-        .grpc(ExecutorServiceServer::new(service))
-        .task("engine", async move {
-            let spec = consume::on_cluster_events("executor", &kit.cluster.name, &KINDS);
-            let clock = Arc::new(kit.clock.clone());
-            Ok(consume::run(kit.bus, spec, config.workers, clock, kit.drain, engine).await?)
-        }))
+    let role = Role::new("executor").grpc(ExecutorServiceServer::new(service));
+    // Without a cluster nothing is consumed: what this process took it could only give back.
+    let Some(engine) = engine else { return Ok(role) };
+    Ok(role.task("engine", async move {
+        let spec = consume::on_cluster_events("executor", &kit.cluster.name, &KINDS);
+        let clock = Arc::new(kit.clock.clone());
+        Ok(consume::run(kit.bus, spec, config.workers, clock, kit.drain, engine).await?)
+    }))
 }
 
 /// Names this process among all that ever worked: a worker that comes back is another one.

@@ -29,7 +29,7 @@ use paramedic_domain::{
 use super::{
     crash::{self, Moment},
     limits::{Placed, Refusal},
-    worker::{Attempted, Worker, later},
+    worker::{Attempted, Worker},
 };
 use crate::core::{
     advance::{Hand, advance, in_hand, wake, wanting_room},
@@ -57,9 +57,9 @@ pub const KINDS: [&str; 17] = [
     "workflow_finished",
 ];
 
-/// Pause before a step is tried again that found a scope busy.
+/// First pause before a step is tried again that found a scope busy, doubled with every delivery.
 const BUSY_PAUSE: Duration = Duration::from_secs(2);
-/// Longest pause of a step whose scope has used up its hour, so that a person who raises the limit is heard.
+/// Longest pause of a step that waits for room, so that a place that comes free, or a person who raises the limit, is noticed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Runs workflows.
@@ -100,12 +100,12 @@ impl Engine {
         } else {
             None
         };
-        let workflow = self.run(event).await?;
+        let workflow = self.run(event, delivery).await?;
         Ok([workflow, expiry].into_iter().flatten().min_by_key(|(after, _)| *after))
     }
 
     /// Runs what the workflow needs until nothing begun here is under way.
-    async fn run(&self, event: &Envelope) -> Result<Option<Again>, LogError> {
+    async fn run(&self, event: &Envelope, delivery: u32) -> Result<Option<Again>, LogError> {
         let clock = &self.worker.kit.clock;
         let rules = self.worker.rules();
         let me = self.worker.hand();
@@ -128,7 +128,7 @@ impl Engine {
                 let after = Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO);
                 (after, "the workflow is looked at again then".to_owned())
             });
-            let again = [due, refused.map(|refused| wait_for(&refused, now))]
+            let again = [due, refused.map(|refused| wait_for(&refused, now, delivery))]
                 .into_iter()
                 .flatten()
                 .min_by_key(|(after, _)| *after);
@@ -332,26 +332,34 @@ fn may_end_an_effect(event: &Event) -> bool {
 }
 
 /// A full scope is waited for: the step has not begun, so nothing has to be told or undone.
-fn wait_for(full: &Refusal, now: Timestamp) -> Again {
+fn wait_for(full: &Refusal, now: Timestamp, delivery: u32) -> Again {
     let (after, reason) = match &full.why {
-        Full::Busy => (BUSY_PAUSE, format!("as many steps as allowed change {} now", full.scope)),
+        Full::Busy => (
+            BUSY_PAUSE.saturating_mul(1 << delivery.saturating_sub(1).min(10)),
+            format!("as many steps as allowed change {} now", full.scope),
+        ),
         Full::Spent { until } => (
-            Duration::try_from(until.duration_since(now))
-                .unwrap_or(BUSY_PAUSE)
-                .min(LONGEST_PAUSE),
+            Duration::try_from(until.duration_since(now)).unwrap_or(BUSY_PAUSE),
             format!("the changes that {} allows in an hour are used up until {until}", full.scope),
         ),
     };
     tracing::warn!(reason, "a step waits");
-    (after, reason)
+    (after.min(LONGEST_PAUSE), reason)
 }
 
-/// Consumes messages without a cluster to work on: keeps them for a process that has one.
-pub struct NoCluster;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[async_trait]
-impl Handler for NoCluster {
-    async fn handle(&self, _event: &Envelope, _delivery: u32) -> Verdict {
-        later("this executor has no cluster".into())
+    #[test]
+    fn a_step_that_waits_for_room_asks_less_and_less_often() {
+        let busy = Refusal {
+            scope: "test cluster".into(),
+            why: Full::Busy,
+        };
+        let pauses: Vec<u64> = [1, 2, 3, 6, 7, 1_000]
+            .map(|delivery| wait_for(&busy, Timestamp::UNIX_EPOCH, delivery).0.as_secs())
+            .into();
+        assert_eq!(pauses, [2, 4, 8, 60, 60, 60]);
     }
 }

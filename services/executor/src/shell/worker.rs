@@ -1,15 +1,12 @@
 //! One attempt at one step, from its start in the log to an outcome for the log.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use jiff::Timestamp;
-use paramedic_bus::{Blobs, LogError, consume::Verdict, lease::Leases, streams};
+use paramedic_bus::{Blobs, LogError, lease::Leases, streams};
 use paramedic_catalogue::Catalogue;
 use paramedic_domain::{
     change::Change, envelope::Envelope, event::Event, fault::FailureKind, id::WorkerId, incident::Incident, plan::Step,
@@ -33,9 +30,6 @@ use crate::{
     },
     metrics,
 };
-
-/// Pause before a step is looked at again whose log could not be written.
-const BUS_PAUSE: Duration = Duration::from_secs(2);
 
 /// What every step may use.
 pub struct Worker {
@@ -213,9 +207,4 @@ fn word(kind: FailureKind) -> &'static str {
         FailureKind::LeaseLost => "lease_lost",
         FailureKind::Forbidden => "forbidden",
     }
-}
-
-/// The verdict when the log cannot be used: never lost, tried again.
-pub(crate) fn later(reason: String) -> Verdict {
-    Verdict::Retry { after: BUS_PAUSE, reason }
 }

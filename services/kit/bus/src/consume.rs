@@ -1,5 +1,7 @@
 //! The loop of every service: pull an event, hand it over, settle it by the verdict.
 
+mod strikes;
+
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -13,6 +15,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use self::strikes::Strikes;
 use crate::{Append, ConsumerSpec, Delivery, Error, Headers, Now, SharedBus, Start, Stored, streams, trace};
 
 /// What becomes of a delivered message.
@@ -50,9 +53,6 @@ pub trait Handler: Send + Sync + 'static {
 
 /// A message that was in hand this long without a sign of life is given to another worker.
 const ACK_WAIT: Duration = Duration::from_secs(30);
-/// Deliveries after which a message counts as poison. Timers use a few deliveries, back-off to a minute some dozens;
-/// a thousand means that something kills whoever touches it.
-const MAX_DELIVERIES: u32 = 1_000;
 /// Pause after a handler's panic or a dead letter that could not be stored.
 const PANIC_PAUSE: Duration = Duration::from_secs(5);
 /// Pause after the bus could not be pulled.
@@ -127,6 +127,7 @@ pub async fn run_messages(
 ) -> Result<(), Error> {
     let mut consumer = bus.consumer(&spec).await?;
     let worker = Arc::new(Worker {
+        strikes: Strikes::open(&bus, &spec.durable).await?,
         bus,
         durable: spec.durable.clone(),
         ack_wait: spec.ack_wait,
@@ -156,7 +157,10 @@ pub async fn run_messages(
             }
             Err(error) => {
                 tracing::warn!(consumer = spec.durable, %error, "cannot pull; trying again");
-                tokio::time::sleep(BUS_PAUSE).await;
+                tokio::select! {
+                    () = drain.cancelled() => break,
+                    () = tokio::time::sleep(BUS_PAUSE) => {}
+                }
             }
         }
     }
@@ -165,6 +169,7 @@ pub async fn run_messages(
 }
 
 struct Worker {
+    strikes: Strikes,
     bus: SharedBus,
     durable: String,
     ack_wait: Duration,
@@ -187,12 +192,13 @@ impl Worker {
                 tracing::warn!(%error, "the delivery could not be counted; it will come again");
                 return;
             }
-            let verdict = if delivery.attempt > MAX_DELIVERIES {
-                Verdict::Reject {
-                    reason: format!("given up after {MAX_DELIVERIES} deliveries"),
+            let verdict = match self.strikes.strike(message.seq, delivery.attempt).await {
+                Ok(None) => self.handle(&delivery).await,
+                Ok(Some(reason)) => Verdict::Reject { reason },
+                Err(error) => {
+                    tracing::warn!(%error, "whether the message is poison could not be told; it will come again");
+                    return;
                 }
-            } else {
-                self.handle(&delivery).await
             };
             if let Err(error) = self.settle(&delivery, verdict).await {
                 // Unsettled messages come again: nothing is lost, and handlers are idempotent.
@@ -211,10 +217,16 @@ impl Worker {
         let mut alive = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
         loop {
             tokio::select! {
-                outcome = &mut handling => return outcome.unwrap_or_else(|_| {
-                    tracing::error!(subject = delivery.message.subject, "handler panicked; the event will be delivered again");
-                    Verdict::Retry { after: PANIC_PAUSE, reason: "handler panicked".into() }
-                }),
+                outcome = &mut handling => {
+                    let Ok(verdict) = outcome else {
+                        tracing::error!(subject = delivery.message.subject, "handler panicked; the event will be delivered again");
+                        return Verdict::Retry { after: PANIC_PAUSE, reason: "handler panicked".into() };
+                    };
+                    if let Err(error) = self.strikes.forgive(delivery.message.seq, delivery.attempt).await {
+                        tracing::warn!(%error, "a strike against the message stays although it was handled");
+                    }
+                    return verdict;
+                }
                 _ = alive.tick() => {
                     if let Err(error) = delivery.settle.in_progress().await {
                         tracing::warn!(%error, "could not extend the delivery");
@@ -237,16 +249,21 @@ impl Worker {
                 tracing::debug!(?after, reason, "again later");
                 delivery.settle.nak(self.clock.wall(after)).await
             }
-            Verdict::Reject { reason } => {
-                tracing::error!(subject = delivery.message.subject, reason, "rejected; kept as a dead letter");
-                match self.dead_letter(&delivery.message, &reason).await {
-                    Ok(()) => delivery.settle.term(&reason).await,
-                    Err(error) => {
-                        delivery.settle.nak(PANIC_PAUSE).await?;
-                        Err(error)
-                    }
+            Verdict::Reject { reason } => match self.dead_letter(&delivery.message, &reason).await {
+                Ok(()) => {
+                    tracing::error!(
+                        subject = delivery.message.subject,
+                        reason,
+                        "given up; kept as a dead letter: see `paramedic deadletters list`"
+                    );
+                    metrics::counter!("paramedic_dead_letters_total", "consumer" => self.durable.clone()).increment(1);
+                    delivery.settle.term(&reason).await
                 }
-            }
+                Err(error) => {
+                    delivery.settle.nak(PANIC_PAUSE).await?;
+                    Err(error)
+                }
+            },
         }
     }
 

@@ -15,6 +15,8 @@ pub const DEADLETTERS: &str = "DEADLETTERS";
 pub const LEASES: &str = "leases";
 /// Who is changing what in a cluster or namespace, and who did within the last hour.
 pub const LIMITS: &str = "limits";
+/// Deliveries of a message that ended without a verdict.
+pub const STRIKES: &str = "strikes";
 /// Alert group -> incident.
 pub const ALERT_GROUPS: &str = "alerts";
 /// Nonces of signed links.

@@ -43,6 +43,11 @@ macro_rules! suite {
                 a_new_consumer_obeys_its_start,
                 a_dropped_next_loses_nothing,
             ],
+            poison: [
+                a_message_whose_handler_asks_for_time_is_never_given_up,
+                a_message_that_panics_again_and_again_is_kept_as_a_dead_letter,
+                a_message_that_ends_in_no_verdict_is_kept_as_a_dead_letter,
+            ],
             kv: [
                 revisions_guard_writes,
                 a_deleted_key_can_be_created_again,

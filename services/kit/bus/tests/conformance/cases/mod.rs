@@ -4,6 +4,7 @@ pub(crate) mod append;
 pub(crate) mod blobs;
 pub(crate) mod consume;
 pub(crate) mod kv;
+pub(crate) mod poison;
 pub(crate) mod replay;
 pub(crate) mod restart;
 
