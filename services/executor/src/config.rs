@@ -10,7 +10,10 @@ use paramedic_domain::policy::Mode;
 use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
 
-use crate::core::{limits::Limits, rules::Rules};
+use crate::core::{
+    limits::{Limits, MOST_AT_ONCE, MOST_PER_HOUR},
+    rules::Rules,
+};
 
 pub use actions::{Action, ActionKind, DryRun};
 pub(crate) use systems::split_author;
@@ -90,13 +93,13 @@ impl Config {
         let bounds = [
             ("executor.parallel_steps", self.parallel_steps as u64, 1, 64),
             ("executor.workers", self.workers as u64, 1, 1024),
-            ("executor.namespace_steps", self.namespace_steps as u64, 1, 1024),
-            ("executor.cluster_steps", self.cluster_steps as u64, 1, 1024),
+            ("executor.namespace_steps", self.namespace_steps as u64, 1, MOST_AT_ONCE as u64),
+            ("executor.cluster_steps", self.cluster_steps as u64, 1, MOST_AT_ONCE as u64),
             (
                 "executor.namespace_changes_per_hour",
                 self.namespace_changes_per_hour as u64,
                 1,
-                100_000,
+                MOST_PER_HOUR as u64,
             ),
             ("executor.attempts", u64::from(self.attempts), 1, 20),
             ("executor.undo_attempts", u64::from(self.undo_attempts), 1, 20),

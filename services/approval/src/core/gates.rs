@@ -31,7 +31,7 @@ pub fn ask(incident: &Incident, now: Timestamp) -> Vec<Event> {
     };
     plan.gates
         .iter()
-        .filter(|gate| matches!(incident.gates.get(&gate.id), Some(GateState::Planned)))
+        .filter(|gate| needed(incident, &gate.id) && matches!(incident.gates.get(&gate.id), Some(GateState::Planned)))
         .map(|gate| Event::ApprovalRequested {
             plan: plan.id.clone(),
             gate: gate.id.clone(),
@@ -50,6 +50,7 @@ pub fn expire(incident: &Incident, now: Timestamp) -> Vec<Event> {
     incident
         .gates
         .iter()
+        .filter(|(gate, _)| needed(incident, gate))
         .filter(|(_, state)| match state {
             GateState::Waiting { expires_at, .. } => now >= *expires_at,
             GateState::Planned | GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. } => false,
@@ -65,7 +66,7 @@ pub fn expire(incident: &Incident, now: Timestamp) -> Vec<Event> {
 #[must_use]
 pub fn timer(incident: &Incident, plan: &PlanId, gate: &GateId, now: Timestamp) -> Timer {
     let current = incident.plan.as_ref().is_some_and(|current| current.id == *plan);
-    if !current || !answer_matters(incident) {
+    if !current || !answer_matters(incident) || !needed(incident, gate) {
         return Timer::Settled;
     }
     match incident.gates.get(gate) {
@@ -80,6 +81,14 @@ pub fn timer(incident: &Incident, plan: &PlanId, gate: &GateId, now: Timestamp) 
             Timer::Settled
         }
     }
+}
+
+/// Whether a step still waits behind the gate: what people have taken out of the workflow needs no answer, and nobody's silence.
+fn needed(incident: &Incident, gate: &GateId) -> bool {
+    let (Some(plan), Some(run)) = (&incident.plan, &incident.run) else {
+        return false;
+    };
+    plan.gate(gate).is_some_and(|gate| run.needs(gate))
 }
 
 /// Whether anything still waits for an answer: neither the incident nor the run of its plan is over.
@@ -118,6 +127,29 @@ mod tests {
         log.push(events[0].clone(), at(1800));
         assert!(expire(&log.incident, at(1801)).is_empty());
         assert_eq!(timer(&log.incident, &plan, &gate, at(1801)), Timer::Settled);
+    }
+
+    #[test]
+    fn a_question_about_a_step_that_a_person_skipped_is_not_asked_and_does_not_expire() {
+        let skip = |log: &mut Log| {
+            let plan = log.incident.plan.as_ref().unwrap();
+            let (id, step) = (plan.id.clone(), plan.gates[0].steps[0].clone());
+            let skipped = Event::StepSkipped {
+                plan: id,
+                step,
+                by: "ada@example.com".into(),
+                reason: "done by hand".into(),
+            };
+            log.push(skipped, at(1));
+        };
+        let mut planned = Log::with_plan(2);
+        skip(&mut planned);
+        assert_eq!(ask(&planned.incident, at(2)).len(), 1, "only the other gate is asked");
+        let mut waiting = Log::waiting(1);
+        skip(&mut waiting);
+        assert!(expire(&waiting.incident, at(9999)).is_empty());
+        let plan = waiting.incident.plan.as_ref().unwrap().id.clone();
+        assert_eq!(timer(&waiting.incident, &plan, &gate_id(&plan, 0), at(1800)), Timer::Settled);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     event::{Direction, Event, WorkflowOutcome},
-    fault::{Effect, FailureKind},
+    fault::FailureKind,
     id::{EventId, StepId, WorkerId},
     incident::Incident,
     plan::{Plan, Rollback, Step},
@@ -150,8 +150,8 @@ fn active(incident: &Incident) -> Option<(&Plan, &Run)> {
     run.ended.is_none().then_some((plan, run))
 }
 
-/// Whether a failed step may be tried again: transient, attempts left, and either nothing happened or the next
-/// attempt can find out what did (every change is idempotent: a patch leaves its mark, a deletion names a UID).
+/// Whether a failed step may be tried again: transient, and attempts left. Whatever happened, the next attempt finds it (every change
+/// is idempotent: a patch leaves its mark, a deletion names a UID) and goes on from there.
 pub(crate) fn try_again(step: &StepRun, rules: &Rules) -> bool {
     let transient = match step.state {
         StepState::Failed { kind, .. } => match kind {
@@ -166,7 +166,7 @@ pub(crate) fn try_again(step: &StepRun, rules: &Rules) -> bool {
         | StepState::Undone
         | StepState::UndoFailed { .. } => false,
     };
-    transient && step.attempts < rules.attempts && step.effect != Effect::Applied
+    transient && step.attempts < rules.attempts
 }
 
 fn undo_again(step: &StepRun, rules: &Rules) -> bool {

@@ -13,6 +13,12 @@ use serde::{Deserialize, Serialize};
 /// The window in which changes are counted.
 const WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
+/// Most steps that a scope can let change something at the same time: with [`MOST_PER_HOUR`] what a ledger can hold.
+pub const MOST_AT_ONCE: usize = 100;
+/// Most changes an hour that can be counted. A full ledger has to fit into one value of the bus, 64 KiB: a place takes at most 200
+/// bytes, a beginning at most 170; `shell::limits` has a test that fills one.
+pub const MOST_PER_HOUR: usize = 250;
+
 /// What a scope (a cluster, a namespace) allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -50,7 +56,8 @@ impl Ledger {
     /// # Errors
     /// When a limit is reached.
     pub fn enter(&mut self, step: &str, worker: &WorkerId, limits: Limits, now: Timestamp) -> Result<(), Full> {
-        self.begun.retain(|_, at| now.duration_since(*at) < WINDOW);
+        self.begun
+            .retain(|_, at| limits.per_hour.is_some() && now.duration_since(*at) < WINDOW);
         if self.at_work.contains_key(step) {
             return Ok(());
         }
@@ -67,7 +74,10 @@ impl Ledger {
             });
         }
         self.at_work.insert(step.to_owned(), worker.clone());
-        self.begun.entry(step.to_owned()).or_insert(now);
+        // What nobody counts is not written down: a ledger has to fit into one value of the bus.
+        if limits.per_hour.is_some() {
+            self.begun.entry(step.to_owned()).or_insert(now);
+        }
         Ok(())
     }
 
@@ -130,6 +140,18 @@ mod tests {
         at_once: 2,
         per_hour: Some(3),
     };
+
+    #[test]
+    fn where_no_hour_is_counted_a_ledger_does_not_grow_with_it() {
+        let limits = Limits { per_hour: None, ..LIMITS };
+        let (mut ledger, w) = (Ledger::default(), worker("w"));
+        for number in 0..1_000 {
+            let step = format!("p/{number}");
+            ledger.enter(&step, &w, limits, at(0)).unwrap();
+            ledger.leave(&step, &w);
+        }
+        assert_eq!(ledger, Ledger::default());
+    }
 
     fn worker(name: &str) -> WorkerId {
         name.parse().unwrap()

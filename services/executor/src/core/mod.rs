@@ -6,4 +6,5 @@ pub mod expiry;
 pub mod limits;
 pub mod outcome;
 pub mod permit;
+pub mod recorded;
 pub mod rules;

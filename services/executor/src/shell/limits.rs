@@ -151,10 +151,7 @@ impl Ledgers {
     async fn edit<T>(&self, key: &str, mut edit: impl FnMut(&mut Ledger) -> (T, bool)) -> Result<T, Error> {
         loop {
             let entry = self.bucket.get(key).await?;
-            let mut ledger: Ledger = entry
-                .as_ref()
-                .and_then(|entry| serde_json::from_slice(entry.value.as_ref()?).ok())
-                .unwrap_or_default();
+            let mut ledger = read(key, entry.as_ref().and_then(|entry| entry.value.as_ref()))?;
             let before = ledger.clone();
             let (found, changed) = edit(&mut ledger);
             if !changed || ledger == before {
@@ -171,5 +168,64 @@ impl Ledgers {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// The ledger as it is stored. One that cannot be read is no empty one: nothing begins until a person has looked.
+fn read(key: &str, stored: Option<&Bytes>) -> Result<Ledger, Error> {
+    let Some(stored) = stored else { return Ok(Ledger::default()) };
+    serde_json::from_slice(stored).map_err(|error| {
+        let bucket = streams::LIMITS;
+        tracing::error!(bucket, key, %error, "a ledger of changes cannot be read: no step begins in its scope");
+        Error::Unavailable(format!(
+            "the ledger {key} in bucket {bucket} cannot be read ({error}): delete the key once no step changes anything in that scope, \
+             and the hour is counted anew"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use paramedic_bus::MAX_VALUE_BYTES;
+
+    use super::*;
+    use crate::core::limits::{MOST_AT_ONCE, MOST_PER_HOUR};
+
+    #[test]
+    fn the_fullest_ledger_with_the_longest_names_fits_into_a_value_of_the_bus() {
+        let limits = Limits {
+            at_once: MOST_AT_ONCE,
+            per_hour: Some(MOST_PER_HOUR),
+        };
+        let worker: WorkerId = "w".repeat(63).parse().unwrap();
+        let plan: PlanId = format!("plan_{}", "p".repeat(59)).parse().unwrap();
+        let now = Timestamp::from_second(1_700_000_000).unwrap() + SignedDuration::from_nanos(123_456_789);
+        let holder = |number: usize| {
+            let step: StepId = format!("{number:0>63}").parse().unwrap();
+            format!("{plan}/{step}")
+        };
+        let mut ledger = Ledger::default();
+        for number in 0..MOST_PER_HOUR {
+            if let Some(left) = number.checked_sub(MOST_AT_ONCE) {
+                assert!(ledger.leave(&holder(left), &worker));
+            }
+            ledger.enter(&holder(number), &worker, limits, now).unwrap();
+        }
+        let over = ledger.enter(&holder(MOST_PER_HOUR), &worker, limits, now);
+        assert!(over.is_err(), "it is not full");
+        let bytes = serde_json::to_vec(&ledger).unwrap().len();
+        assert!(bytes <= MAX_VALUE_BYTES && bytes > MAX_VALUE_BYTES / 2, "{bytes} bytes");
+    }
+
+    #[test]
+    fn a_ledger_that_cannot_be_read_is_not_an_empty_one() {
+        let whole = serde_json::to_vec(&Ledger::default()).unwrap();
+        assert!(read("test/cluster", Some(&Bytes::from(whole.clone()))).is_ok());
+        let damaged = Bytes::from(whole[..whole.len() - 1].to_vec());
+        let Err(Error::Unavailable(said)) = read("test/cluster", Some(&damaged)) else {
+            panic!()
+        };
+        assert!(said.contains("test/cluster") && said.contains("delete the key"), "{said}");
     }
 }

@@ -171,6 +171,80 @@ fn a_step_that_would_have_been_tried_again_is_not_why_a_cancelled_workflow_ended
     );
 }
 
+#[test]
+fn a_step_whose_effect_is_there_is_tried_again_when_only_a_look_failed() {
+    let mut model = Model::new(&story());
+    let forward = attempt(&model, 0, Direction::Forward, 1);
+    begin(&mut model, &forward);
+    model.append(Event::StepFailed {
+        plan: forward.plan.clone(),
+        step: forward.step.clone(),
+        direction: Direction::Forward,
+        attempt: 1,
+        kind: FailureKind::Transient,
+        effect: Effect::Applied,
+        message: "503 while the pod was going".into(),
+    });
+    model.now += SignedDuration::from_secs(60);
+    let (worker, cause) = ("two".parse().unwrap(), EventId::derive(&["test"]));
+    let room = [forward.step.clone()].into();
+    let hand = Hand {
+        worker: &worker,
+        cause: &cause,
+        room: &room,
+    };
+    let next = advance(&model.incident, &model.rules, hand, model.now);
+    let again = |event: &Event| {
+        matches!(
+            event,
+            Event::StepStarted {
+                direction: Direction::Forward,
+                attempt: 2,
+                ..
+            }
+        )
+    };
+    assert!(matches!(next.as_slice(), [event] if again(event)), "{next:?}");
+}
+
+#[test]
+fn a_gate_that_closes_after_its_step_was_skipped_stops_nothing() {
+    let mut gated = story();
+    gated.steps[0].gate = Some(0);
+    gated.steps[1].depends_on = Vec::new();
+    let mut model = Model::new(&gated);
+    let plan = model.incident.plan.clone().unwrap();
+    let gate = plan.gates[0].id.clone();
+    model.append(Event::ApprovalRequested {
+        plan: plan.id.clone(),
+        gate: gate.clone(),
+        expires_at: model.now + SignedDuration::from_hours(1),
+    });
+    model.now += SignedDuration::from_secs(1);
+    model.append(Event::StepSkipped {
+        plan: plan.id.clone(),
+        step: step_id(0),
+        by: "ada@example.com".into(),
+        reason: "done by hand".into(),
+    });
+    model.now += SignedDuration::from_hours(1);
+    model.append(Event::ApprovalExpired {
+        plan: plan.id.clone(),
+        gate,
+    });
+    let (worker, cause, room) = ("two".parse().unwrap(), EventId::derive(&["test"]), [step_id(1)].into());
+    let hand = Hand {
+        worker: &worker,
+        cause: &cause,
+        room: &room,
+    };
+    let next = advance(&model.incident, &model.rules, hand, model.now);
+    assert!(
+        matches!(next.as_slice(), [Event::StepStarted { step, .. }] if *step == step_id(1)),
+        "{next:?}"
+    );
+}
+
 impl Model {
     /// Whether the worker may send its request now, with every lease in hand.
     fn permits(&self, attempt: &Attempt) -> Result<(), Denied> {

@@ -99,6 +99,7 @@ fn fate() -> impl Strategy<Value = Fate> {
         2 => kind().prop_map(Fate::Refused),
         1 => Just(Fate::AppliedThen(FailureKind::Timeout, Effect::Applied)),
         1 => Just(Fate::AppliedThen(FailureKind::Transient, Effect::Unknown)),
+        1 => Just(Fate::AppliedThen(FailureKind::Transient, Effect::Applied)),
     ]
 }
 

@@ -11,7 +11,7 @@ use crate::{
     event::{Artifact, FailureCause, WorkflowOutcome},
     fault::{Effect, FailureKind},
     id::{EventId, StepId, WorkerId},
-    plan::{Plan, Step},
+    plan::{Gate, Plan, Step},
 };
 
 /// Where a step stands.
@@ -204,6 +204,12 @@ impl Run {
         self.steps
             .get(step)
             .is_some_and(|run| matches!(run.state, StepState::Succeeded | StepState::Skipped))
+    }
+
+    /// Whether the answer to a question still decides anything: a step behind it is neither done nor taken out by a person.
+    #[must_use]
+    pub fn needs(&self, gate: &Gate) -> bool {
+        gate.steps.iter().any(|step| !self.satisfied(step))
     }
 
     /// When the workflow has to be through with its forward steps; `None` without a limit, and while it is paused in time: a pause

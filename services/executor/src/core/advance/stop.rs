@@ -6,7 +6,7 @@ use paramedic_domain::{
     event::FailureCause,
     fault::FailureKind,
     incident::Incident,
-    plan::{Plan, Step},
+    plan::{Gate, Plan, Step},
     workflow::{Run, StepRun, StepState},
 };
 
@@ -42,7 +42,7 @@ pub fn stop(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<Stop> 
         .chain(said(incident, run))
         .chain(overdue(plan, run, now))
         .chain(failures(plan, run, rules))
-        .chain(closed_gates(incident, plan))
+        .chain(closed_gates(incident, plan, run))
         .min_by_key(|(at, _)| *at)
         .map(|(_, stop)| stop);
     happened.or_else(|| impossible(incident, plan, run, rules))
@@ -129,24 +129,33 @@ fn for_good(kind: FailureKind, step: &StepRun, rules: &Rules) -> bool {
     }
 }
 
-fn closed_gates<'a>(incident: &'a Incident, plan: &'a Plan) -> impl Iterator<Item = (Timestamp, Stop)> + 'a {
-    plan.gates.iter().filter_map(|gate| match incident.gates.get(&gate.id)? {
+/// Gates that closed while a step still waited behind them. One that was done or taken out by then needs no answer; one that is taken
+/// out later does not bring a workflow back that is stopping already.
+fn closed_gates<'a>(incident: &'a Incident, plan: &'a Plan, run: &'a Run) -> impl Iterator<Item = (Timestamp, Stop)> + 'a {
+    let needed = |gate: &Gate, at: Timestamp| {
+        gate.steps.iter().any(|step| {
+            let finished = run.steps.get(step).and_then(|state| state.finished);
+            !run.satisfied(step) || finished.is_none_or(|finished| finished >= at)
+        })
+    };
+    let closed = plan.gates.iter().filter_map(|gate| match incident.gates.get(&gate.id)? {
         GateState::Denied { at, decision } => Some((
+            gate,
             *at,
-            Stop {
-                cause: FailureCause::Denied { gate: gate.id.clone() },
-                reason: format!("{} was denied by {}", gate.id, decision.by),
-            },
+            FailureCause::Denied { gate: gate.id.clone() },
+            format!("{} was denied by {}", gate.id, decision.by),
         )),
         GateState::Expired { at } => Some((
+            gate,
             *at,
-            Stop {
-                cause: FailureCause::Expired { gate: gate.id.clone() },
-                reason: format!("{} expired without a decision", gate.id),
-            },
+            FailureCause::Expired { gate: gate.id.clone() },
+            format!("{} expired without a decision", gate.id),
         )),
         GateState::Planned | GateState::Waiting { .. } | GateState::Granted { .. } => None,
-    })
+    });
+    closed
+        .filter(move |(gate, at, ..)| needed(gate, *at))
+        .map(|(_, at, cause, reason)| (at, Stop { cause, reason }))
 }
 
 /// A step that would wait for ever: forbidden by policy or digest, or its dependencies can never be satisfied.

@@ -8,18 +8,25 @@ use paramedic_domain::{
 };
 use serde_json::Value;
 
-use super::Stays;
-use crate::shell::{
-    crash::{self, Moment},
-    failure::Halt,
-    kubernetes::Trouble,
-    run::Run,
+use super::{Stays, patch::drifted};
+use crate::{
+    core::recorded::differences,
+    shell::{
+        crash::{self, Moment},
+        failure::Halt,
+        kubernetes::Trouble,
+        run::Run,
+    },
 };
 
 impl Run<'_> {
     pub(super) async fn delete(&self, deletion: &Deletion, leases: &[Lease]) -> Result<String, Halt> {
         let target = &deletion.target;
-        if self.stays(target).await? == Stays::There {
+        let stays = self.stays(target).await?;
+        if let Some(recorded) = &deletion.restore {
+            self.as_recorded(target, stays, recorded).await?;
+        }
+        if stays == Stays::There {
             self.know(Effect::None);
             self.permitted_with(leases).await?;
             self.know(Effect::Unknown);
@@ -41,6 +48,25 @@ impl Run<'_> {
             )),
             None => Ok(format!("{target} was deleted")),
         }
+    }
+
+    /// Whether what is deleted is what its undo would bring back, and whether it is this step that deletes it: an undo must neither
+    /// lose what somebody wrote since, nor bring back what somebody else took away.
+    async fn as_recorded(&self, target: &ObjectRef, stays: Stays, recorded: &Value) -> Result<(), Halt> {
+        let differences = match stays {
+            Stays::Gone | Stays::Going if self.is_first() => vec!["somebody else has deleted it".to_owned()],
+            Stays::Gone | Stays::Going => return Ok(()),
+            Stays::There => match self.worker.cluster.get(target).await {
+                Ok(object) => differences(&object, recorded),
+                Err(Trouble::Missing(_)) => Vec::new(),
+                Err(trouble) => return Err(Halt::looking(&trouble, self.effect())),
+            },
+        };
+        if differences.is_empty() {
+            return Ok(());
+        }
+        self.know(Effect::None);
+        Err(drifted(target, &differences, self.effect()))
     }
 
     /// Waits until the pod of that name, which its StatefulSet creates again, is ready. Other pods of the set may be broken

@@ -1,9 +1,12 @@
 //! Eviction of exactly the pod that was seen: the API server asks the budgets, and a refusal is waited out.
 
 use paramedic_bus::lease::Lease;
-use paramedic_domain::{change::Eviction, fault::Effect};
+use paramedic_domain::{
+    change::{Change, Eviction},
+    fault::Effect,
+};
 
-use super::Stays;
+use super::{Stays, patch::drifted};
 use crate::shell::{
     crash::{self, Moment},
     failure::Halt,
@@ -34,6 +37,16 @@ impl Run<'_> {
                 }
                 Err(trouble) => return Err(self.sending(&trouble)),
             }
+        }
+        if self.is_first() {
+            self.know(Effect::None);
+            // Of several pods some go by themselves; where it was the only one, what was approved is not what happened.
+            if matches!(self.step.change, Change::Sequence { .. }) {
+                self.gone(target).await?;
+                return Ok(format!("{target} went without this step"));
+            }
+            let differences = ["somebody else has deleted or evicted it".to_owned()];
+            return Err(drifted(target, &differences, self.effect()));
         }
         self.know(Effect::Applied);
         self.gone(target).await?;

@@ -19,7 +19,7 @@ use paramedic_domain::{
 };
 
 use super::{
-    failure::Halt,
+    failure::{Failure, Halt},
     kubernetes::Trouble,
     run::{Report, Run},
 };
@@ -55,23 +55,46 @@ impl Run<'_> {
         Ok(Report::of(said.join("; ")))
     }
 
-    /// Undoes every operation, the last one first.
+    /// Undoes every operation, the last one first. One that cannot be undone does not keep the others from it: each is named in
+    /// the end.
     pub(crate) async fn revert(&self, operations: &[Operation]) -> Result<Report, Halt> {
         let leases = self.leases(&self.step.change.lease_targets()).await?;
         self.know(Effect::Unknown);
         let mut said = Vec::with_capacity(operations.len());
+        let mut failures: Vec<Failure> = Vec::new();
         for operation in operations.iter().rev() {
-            said.push(self.revert_one(operation, &leases).await?);
+            match self.revert_one(operation, &leases).await {
+                Ok(summary) => said.push(summary),
+                Err(Halt::Failed(failure)) => failures.push(failure),
+                Err(halt @ (Halt::Abandoned(_) | Halt::Bus(_))) => return Err(halt),
+            }
         }
-        Ok(Report::of(said.join("; ")))
+        match together(failures, &said) {
+            Some(failure) => Err(Halt::Failed(failure)),
+            None => Ok(Report::of(said.join("; "))),
+        }
     }
 
-    /// Waits until the object with that UID is gone.
+    /// Waits until the object with that UID is gone. An API server that does not answer for a while is no reason to fail: the
+    /// deletion was accepted.
     async fn gone(&self, target: &ObjectRef) -> Result<(), Halt> {
-        while self.stays(target).await? != Stays::Gone {
+        loop {
+            match self.stays(target).await {
+                Ok(Stays::Gone) => return Ok(()),
+                Ok(Stays::There | Stays::Going) => {}
+                Err(Halt::Failed(failure)) if failure.kind == FailureKind::Transient => {
+                    tracing::warn!(%target, message = failure.message, "cannot look at it");
+                }
+                Err(halt) => return Err(halt),
+            }
             self.pause().await;
         }
-        Ok(())
+    }
+
+    /// Whether nobody had a hand in the step before this attempt: what is done already, somebody else did.
+    fn is_first(&self) -> bool {
+        let state = self.incident.run.as_ref().and_then(|run| run.steps.get(&self.step.id));
+        state.is_some_and(|state| state.attempts <= 1 && state.workers.len() <= 1)
     }
 
     async fn stays(&self, target: &ObjectRef) -> Result<Stays, Halt> {
@@ -103,6 +126,21 @@ impl Run<'_> {
         super::crash::point(&self.step.id, super::crash::Moment::BeforeApply);
         self.permitted(leases).await
     }
+}
+
+/// Several failures to undo as one: tried again as long as one of them may pass.
+fn together(failures: Vec<Failure>, said: &[String]) -> Option<Failure> {
+    let passes = |failure: &&Failure| matches!(failure.kind, FailureKind::Transient | FailureKind::LeaseLost);
+    let kind = failures.iter().find(passes).or(failures.first())?.kind;
+    let mut messages: Vec<String> = failures.into_iter().map(|failure| failure.message).collect();
+    if !said.is_empty() {
+        messages.push(format!("the others are undone: {}", said.join("; ")));
+    }
+    Some(Failure {
+        kind,
+        effect: Effect::Unknown,
+        message: messages.join("; "),
+    })
 }
 
 fn uid(object: &serde_json::Value) -> Option<&str> {

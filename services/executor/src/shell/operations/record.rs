@@ -91,13 +91,14 @@ impl Run<'_> {
                 return Ok(());
             }
             Ok(_) => {
+                self.know(Effect::None);
                 return Err(drifted(
                     target,
                     &["there is a revision of that number already".into()],
                     self.effect(),
                 ));
             }
-            Err(Trouble::Missing(_)) => {}
+            Err(Trouble::Missing(_)) => self.know(Effect::None),
             Err(trouble) => return Err(Halt::looking(&trouble, self.effect())),
         }
         let (written, _) = self.made_of(record).await?;

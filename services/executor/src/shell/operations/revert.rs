@@ -4,7 +4,7 @@
 use paramedic_bus::lease::Lease;
 use paramedic_catalogue::patch::{Presence, mark_of, marker, undo_marker, undo_presence};
 use paramedic_domain::{
-    change::{Creation, Deletion, ObjectPatch, Operation, Wait},
+    change::{Change, Creation, Deletion, ObjectPatch, Operation, Wait},
     fault::{Effect, FailureKind},
     object::ObjectRef,
 };
@@ -50,6 +50,9 @@ impl Run<'_> {
         };
         match self.undo_presence_of(&object, patch) {
             Presence::Present => return Ok(format!("{target} already has its old values")),
+            Presence::Drifted(_) if !self.surely_changed(&object) => {
+                return Ok(format!("{target} was not changed by this step, and is left as it is"));
+            }
             Presence::Drifted(differences) => return Err(changed_since(target, &differences)),
             Presence::Absent => {}
         }
@@ -81,6 +84,17 @@ impl Run<'_> {
     fn undo_presence_of(&self, object: &Value, patch: &ObjectPatch) -> Presence {
         let marker = undo_marker(&self.attempt.plan, &self.step.id);
         undo_presence(object, &patch.patch, &patch.undo, &marker)
+    }
+
+    /// Whether this step changed the object that is not as its undo expects it: it carries the mark of the step's plan, or it is all
+    /// that the step did, which is known to have an effect. A sequence stops at the first object that somebody else changed, and
+    /// what it has not come to is not its own.
+    fn surely_changed(&self, object: &Value) -> bool {
+        let plan = format!("{}/", self.attempt.plan);
+        let state = self.incident.run.as_ref().and_then(|run| run.steps.get(&self.step.id));
+        let only = matches!(self.step.change, Change::Patch(_) | Change::Carried { .. });
+        let applied = state.is_none_or(|state| state.effect == Effect::Applied);
+        mark_of(object).is_some_and(|mark| mark.starts_with(&plan)) || (only && applied)
     }
 
     /// Deletes what the step created, unless it is somebody else's by now.
@@ -120,10 +134,13 @@ impl Run<'_> {
             uid: None,
             ..target.clone()
         };
+        match self.stays(target).await? {
+            Stays::There => return Ok(format!("{target} was not deleted")),
+            // Its name is free only then.
+            Stays::Going => self.gone(target).await?,
+            Stays::Gone => {}
+        }
         if let Some(object) = self.look(&place).await? {
-            if uid(&object) == target.uid.as_deref() {
-                return Ok(format!("{target} was not deleted"));
-            }
             if mark_of(&object) == Some(&*undo_marker(&self.attempt.plan, &self.step.id)) {
                 return Ok(format!("{target} is there again"));
             }

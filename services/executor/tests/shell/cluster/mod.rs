@@ -7,3 +7,4 @@ mod once;
 mod prepared;
 mod room;
 mod seven_steps;
+mod undo;

@@ -1,7 +1,14 @@
 //! Workers that die: a bus whose appends of one kind of event are lost, and a client of the cluster that ends with its first
 //! effect. And a bus that takes its time.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use http::{Method, Request};
@@ -100,4 +107,29 @@ impl Bus for Faulty {
     async fn close(&self) -> Result<(), Error> {
         self.bus.close().await
     }
+}
+
+/// The same kit, whose API server cannot be read for a few requests after it has accepted the first change.
+pub(crate) fn stumbling(kit: &Kit, requests: u32) -> Kit {
+    let client = kit.cluster.client.clone().unwrap();
+    let (accepted, left) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(requests)));
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let (client, accepted, left) = (client.clone(), accepted.clone(), left.clone());
+        let looks = request.method() == Method::GET;
+        async move {
+            let one_less = |left: u32| left.checked_sub(1);
+            if looks && accepted.load(Ordering::SeqCst) && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+                let answer = http::Response::builder().status(503).body(Body::from(b"overloaded".to_vec()));
+                return Ok(answer.unwrap());
+            }
+            let answer = client.send(request).await;
+            if !looks && answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+                accepted.store(true, Ordering::SeqCst);
+            }
+            answer
+        }
+    });
+    let mut stumbling = kit.clone();
+    stumbling.cluster.client = Some(kube::Client::new(service, "default"));
+    stumbling
 }

@@ -6,7 +6,7 @@ use paramedic_domain::{
     event::{Direction, Event},
     fault::{Effect, FailureKind},
     incident::Incident,
-    plan::Step,
+    plan::{Gate, Step},
     workflow::{Run, StepRun, StepState},
 };
 use paramedic_executor::core::{
@@ -177,11 +177,18 @@ fn over(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<&'static s
     let deadline = plan
         .deadline
         .map(|limit| run.since + SignedDuration::try_from(limit).unwrap() + run.paused_for);
-    let closed = |gate: &GateState| matches!(gate, GateState::Denied { .. } | GateState::Expired { .. });
+    let closed = |gate: &Gate| match incident.gates.get(&gate.id) {
+        // A step that people took out before needed no answer.
+        Some(GateState::Denied { at, .. } | GateState::Expired { at }) => gate.steps.iter().any(|step| {
+            let state = &run.steps[step];
+            !(matches!(state.state, StepState::Skipped | StepState::Succeeded) && state.finished.is_some_and(|finished| finished < *at))
+        }),
+        _ => false,
+    };
     let for_good = |step: &StepRun| match &step.state {
         StepState::Failed { kind, .. } => {
             let again = matches!(kind, FailureKind::Transient | FailureKind::LeaseLost);
-            !again || step.attempts >= rules.attempts || step.effect == Effect::Applied
+            !again || step.attempts >= rules.attempts
         }
         StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. } => true,
         StepState::Waiting | StepState::Running { .. } | StepState::Succeeded | StepState::Skipped => false,
@@ -195,7 +202,7 @@ fn over(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<&'static s
             run.paused.is_none() && deadline.is_some_and(|deadline| deadline <= now),
             "its time was over",
         ),
-        (incident.gates.values().any(closed), "a gate was closed"),
+        (plan.gates.iter().any(closed), "a gate was closed"),
         (run.steps.values().any(for_good), "a step had failed for good"),
     ];
     reasons.into_iter().find_map(|(holds, why)| holds.then_some(why))
