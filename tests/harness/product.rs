@@ -79,6 +79,10 @@ impl Product {
             ("PARAMEDIC_GRPC__LISTEN".to_owned(), format!("127.0.0.1:{grpc}")),
             ("PARAMEDIC_CLOCK__SPEED".to_owned(), range.speed.to_string()),
             ("PARAMEDIC_CLOCK__EPOCH".to_owned(), range.epoch().to_string()),
+            (
+                "PARAMEDIC_GATEWAY__SPOOL__PATH".to_owned(),
+                range.folder().join(format!("spool-{http}")).display().to_string(),
+            ),
             ("PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS".to_owned(), TOKEN.to_owned()),
             ("PARAMEDIC_APPROVAL__PUBLIC_URL".to_owned(), format!("http://127.0.0.1:{http}")),
             ("PARAMEDIC_TELEMETRY__LOG_FORMAT".to_owned(), "json".to_owned()),

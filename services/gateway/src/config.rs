@@ -2,7 +2,7 @@
 
 mod source;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
@@ -37,10 +37,22 @@ pub struct Config {
     pub max_in_flight_bytes: usize,
     /// Longest wait for the bus per webhook, seconds.
     pub append_timeout_seconds: u64,
+    /// Where alerts wait while the bus is away.
+    pub spool: Spool,
     /// Time after an incident's resolution from which a still firing alert opens a new one, seconds.
     pub refire_after_seconds: u64,
     /// Alerts correlated at the same time.
     pub concurrency: usize,
+}
+
+/// The `[gateway.spool]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spool {
+    /// Folder; empty: there is no spool.
+    pub path: PathBuf,
+    /// Most bytes that wait.
+    pub max_bytes: u64,
 }
 
 impl Config {
@@ -80,6 +92,9 @@ impl Config {
         }
         if !(1..=300).contains(&self.append_timeout_seconds) {
             return Err(Invalid::new("gateway.append_timeout_seconds", "must be 1 to 300"));
+        }
+        if self.spool.max_bytes < 1 << 20 {
+            return Err(Invalid::new("gateway.spool.max_bytes", "must be at least 1048576"));
         }
         if !(1..=1024).contains(&self.concurrency) {
             return Err(Invalid::new("gateway.concurrency", "must be 1 to 1024"));

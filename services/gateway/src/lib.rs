@@ -1,7 +1,8 @@
 //! The way in: Alertmanager's webhooks become alerts in the `ALERTS` stream, alerts become incidents.
 //!
 //! - [`core`]: what a webhook must look like, which incident an alert belongs to, which event it leads to.
-//! - `shell::intake`: HTTP. Answers 2xx only for what the bus has made durable.
+//! - `shell::intake`: HTTP. Answers 2xx only for what the bus, or the spool, has made durable.
+//! - `shell::spool`: where alerts wait while the bus is away.
 //! - `shell::correlate`: a durable consumer of the stream; every decision is made there, so that a crash after the answer
 //!   loses nothing.
 
@@ -13,16 +14,41 @@ mod shell;
 pub use config::{Config, DEFAULTS, LISTS, SOURCE_DEFAULTS};
 pub use metrics::describe;
 
+use std::sync::Arc;
+
+use anyhow::Context;
 use paramedic_runtime::{Kit, Role};
+
+use self::shell::spool::Spool;
 
 /// Builds the role: the webhook and the correlating consumer.
 ///
 /// # Errors
-/// When a file with secrets cannot be read.
+/// When a file with secrets cannot be read, or the spool cannot be opened.
 pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     metrics::describe();
+    let spool = match config.spool.path.as_os_str() {
+        none if none.is_empty() => None,
+        path => {
+            let spool = Spool::open(path.as_ref(), config.spool.max_bytes, config.sources.keys()).await;
+            let problem = || {
+                format!(
+                    "configuration key gateway.spool.path: cannot use the folder {}",
+                    config.spool.path.display()
+                )
+            };
+            Some(Arc::new(spool.with_context(problem)?))
+        }
+    };
     let correlate = shell::correlate::run(&config, &kit);
-    Ok(Role::new("gateway")
-        .http(shell::intake::routes(&config, &kit)?)
-        .task("correlate", async move { Ok(correlate.await?) }))
+    let mut role = Role::new("gateway")
+        .http(shell::intake::routes(&config, &kit, spool.clone())?)
+        .task("correlate", async move { Ok(correlate.await?) });
+    if let Some(spool) = spool {
+        let stands_in = spool.clone();
+        role = role
+            .without_bus(move || stands_in.standing())
+            .task("forward", shell::spool::run(spool, kit.bus, kit.drain));
+    }
+    Ok(role)
 }

@@ -7,6 +7,11 @@ const REPEATED: &str = "paramedic_gateway_repeated_total";
 const REJECTED: &str = "paramedic_gateway_rejected_total";
 const TRUNCATED: &str = "paramedic_gateway_truncated_total";
 const IN_FLIGHT: &str = "paramedic_gateway_in_flight_bytes";
+const SPOOLED: &str = "paramedic_gateway_spooled_total";
+const FORWARDED: &str = "paramedic_gateway_forwarded_total";
+const DAMAGED: &str = "paramedic_gateway_spool_damaged_total";
+const SPOOL_BYTES: &str = "paramedic_gateway_spool_bytes";
+const SPOOL_NOTIFICATIONS: &str = "paramedic_gateway_spool_notifications";
 const CORRELATED: &str = "paramedic_gateway_correlated_total";
 
 /// Describes every metric of this crate; once per process is enough, more often does no harm.
@@ -19,6 +24,14 @@ pub fn describe() {
     describe_counter!(REJECTED, "webhooks answered with 4xx or 503, by source and reason");
     describe_counter!(TRUNCATED, "alerts that Alertmanager left out of webhooks because of its max_alerts");
     describe_gauge!(IN_FLIGHT, Unit::Bytes, "room taken by webhooks that are not answered yet");
+    describe_counter!(SPOOLED, "notifications kept in the spool because the bus was away, by source");
+    describe_counter!(FORWARDED, "notifications forwarded from the spool to the bus, by source");
+    describe_counter!(
+        DAMAGED,
+        "notifications in the spool that can never be forwarded and were kept aside"
+    );
+    describe_gauge!(SPOOL_BYTES, Unit::Bytes, "room taken in the spool");
+    describe_gauge!(SPOOL_NOTIFICATIONS, "notifications that wait in the spool");
     describe_counter!(CORRELATED, "alerts of the stream by what became of them");
 }
 
@@ -40,6 +53,23 @@ pub(crate) fn truncated(source: &str, alerts: u64) {
 
 pub(crate) fn in_flight(bytes: u64) {
     gauge!(IN_FLIGHT).set(bytes as f64);
+}
+
+pub(crate) fn spooled(source: &str, notifications: usize) {
+    counter!(SPOOLED, "source" => source.to_owned()).increment(notifications as u64);
+}
+
+pub(crate) fn forwarded(source: &str) {
+    counter!(FORWARDED, "source" => source.to_owned()).increment(1);
+}
+
+pub(crate) fn damaged() {
+    counter!(DAMAGED).increment(1);
+}
+
+pub(crate) fn spool(notifications: usize, bytes: u64) {
+    gauge!(SPOOL_NOTIFICATIONS).set(notifications as f64);
+    gauge!(SPOOL_BYTES).set(bytes as f64);
 }
 
 pub(crate) fn correlated(outcome: &'static str) {

@@ -81,6 +81,7 @@ fn values_out_of_range_name_their_key() {
             format!("{open}[gateway]\nappend_timeout_seconds = 0"),
             "gateway.append_timeout_seconds",
         ),
+        (format!("{open}[gateway.spool]\nmax_bytes = 1000"), "gateway.spool.max_bytes"),
         (format!("{open}[gateway]\nconcurrency = 0"), "gateway.concurrency"),
         (format!("{open}kind = 'nagios'"), "gateway.sources.alertmanager.kind"),
         (format!("{open}path = '/healthz'"), "gateway.sources.alertmanager.path"),

@@ -1,4 +1,4 @@
-//! How the memory for bodies is shared between sources.
+//! How room (memory for bodies, disk for what waits) is shared between sources.
 //!
 //! One half is set aside, in equal parts, for each source alone; the other half is for whoever comes first. So a noisy source gets
 //! all that nobody else was promised, and never what is promised to another.
@@ -36,6 +36,13 @@ impl Shares {
             *held = wanted;
         }
         fits
+    }
+
+    /// Notes bytes that a source holds already, whether they fit or not.
+    pub fn put(&mut self, source: usize, bytes: u64) {
+        if let Some(held) = self.held.get_mut(source) {
+            *held = held.saturating_add(bytes);
+        }
     }
 
     /// Takes back what a source held.

@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::spool::Refused;
 use crate::core::body::Rejection;
 
 /// When a sender should try again after a 503, seconds: long enough for an election of the bus.
@@ -21,6 +22,8 @@ pub(crate) struct Accepted {
     pub(crate) alerts: usize,
     /// The same was durable before.
     pub(crate) repeated: bool,
+    /// They are durable here, and wait for the bus.
+    pub(crate) spooled: bool,
 }
 
 /// Why a webhook was not accepted.
@@ -50,6 +53,8 @@ pub(crate) enum Refusal {
         problems: Vec<String>,
     },
     Bus(String),
+    /// Neither the bus nor the spool takes it.
+    Spool(Refused),
 }
 
 impl Refusal {
@@ -69,6 +74,8 @@ impl Refusal {
             Self::Rejected(Rejection::Shape(_)) => "payload",
             Self::Alerts { .. } => "alerts",
             Self::Bus(_) => "bus_unavailable",
+            Self::Spool(Refused::Full) => "spool_full",
+            Self::Spool(Refused::Broken(_)) => "spool_broken",
         }
     }
 
@@ -80,7 +87,7 @@ impl Refusal {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Interrupted(_) | Self::Rejected(Rejection::Malformed(_) | Rejection::Version(_)) => StatusCode::BAD_REQUEST,
             Self::Rejected(Rejection::Shape(_)) | Self::Alerts { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Review(_) | Self::Slow { .. } | Self::Busy | Self::Bus(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Review(_) | Self::Slow { .. } | Self::Busy | Self::Bus(_) | Self::Spool(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -98,6 +105,8 @@ impl Refusal {
             Self::Interrupted(problem) => format!("the body could not be read to its end: {problem}"),
             Self::Rejected(Rejection::Malformed(text) | Rejection::Version(text) | Rejection::Shape(text)) => text.clone(),
             Self::Alerts { problems } => format!("{}; nothing of the webhook was stored", problems.join("; ")),
+            Self::Spool(Refused::Full) => "the bus is away and the spool is full, send the alerts again".into(),
+            Self::Spool(Refused::Broken(problem)) => format!("the bus is away and the spool cannot be written, send the alerts again: {problem}"),
             Self::Bus(problem) => format!("the alerts could not be stored, send them again: {problem}"),
         }
     }
@@ -119,7 +128,9 @@ impl IntoResponse for Refusal {
         let extra = match self {
             Self::Method => Some((header::ALLOW, "POST")),
             Self::Unauthorized { challenge, .. } => Some((header::WWW_AUTHENTICATE, challenge)),
-            Self::Review(_) | Self::Slow { .. } | Self::Busy | Self::Bus(_) => Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            Self::Review(_) | Self::Slow { .. } | Self::Busy | Self::Bus(_) | Self::Spool(_) => {
+                Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
+            }
             Self::ContentType(_) | Self::TooLarge { .. } | Self::Interrupted(_) | Self::Rejected(_) | Self::Alerts { .. } => None,
         };
         if let Some((name, value)) = extra {

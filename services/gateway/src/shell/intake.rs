@@ -19,6 +19,7 @@ use super::{
     body,
     budget::Budget,
     guard::Guard,
+    spool::Spool,
 };
 use crate::{
     Config,
@@ -43,6 +44,7 @@ struct Intake {
     budget: Budget,
     append_timeout: Duration,
     bus: SharedBus,
+    spool: Option<Arc<Spool>>,
     clock: Clock,
     cluster: ClusterId,
 }
@@ -61,12 +63,13 @@ struct Endpoint {
 ///
 /// # Errors
 /// When a source cannot be guarded as it is configured.
-pub(crate) fn routes(config: &Config, kit: &Kit) -> Result<Router, Invalid> {
+pub(crate) fn routes(config: &Config, kit: &Kit, spool: Option<Arc<Spool>>) -> Result<Router, Invalid> {
     let intake = Arc::new(Intake {
         max_body_bytes: config.max_body_bytes,
         budget: Budget::new(config.max_in_flight_bytes as u64, config.sources.len()),
         append_timeout: config.append_timeout(),
         bus: kit.bus.clone(),
+        spool,
         clock: kit.clock.clone(),
         cluster: kit.cluster.name.clone(),
     });
@@ -164,45 +167,90 @@ impl Intake {
                 notification::split(context, group.alerts)
             })
             .collect();
-        let alerts = parts.iter().map(|part| part.notification.alerts.len()).sum();
-        let appends = stream::iter(parts)
-            .map(|part| self.append(part))
-            .buffered(APPENDS_IN_FLIGHT)
-            .try_collect::<Vec<bool>>();
-        let was_there = tokio::time::timeout(self.append_timeout, appends)
-            .await
-            .map_err(|_| Refusal::Bus(format!("no answer within {} s", self.append_timeout.as_secs())))?
-            .map_err(|error| Refusal::Bus(error.to_string()))?;
-        Ok(Accepted {
-            alerts,
-            repeated: was_there.into_iter().all(|was_there| was_there),
-        })
+        let counts = Counts::of(&parts);
+        let messages: Vec<Append> = parts.into_iter().map(|part| self.message(part)).collect();
+        let accepted = |repeated, spooled| Accepted {
+            alerts: counts.firing + counts.resolved,
+            repeated,
+            spooled,
+        };
+        let waiting = self.spool.as_ref().filter(|spool| !spool.is_empty());
+        if let Some(spool) = waiting {
+            // Others wait already: nothing may overtake them.
+            self.keep(spool, source, &messages).await?;
+            counts.note(source);
+            return Ok(accepted(false, true));
+        }
+        match (self.append_all(&messages).await, &self.spool) {
+            (Ok(true), _) => {
+                metrics::repeated(source);
+                Ok(accepted(true, false))
+            }
+            (Ok(false), _) => {
+                counts.note(source);
+                Ok(accepted(false, false))
+            }
+            (Err(Error::Unavailable(problem)), Some(spool)) => {
+                tracing::warn!(source, problem, "the bus is away; the alerts are kept in the spool");
+                self.keep(spool, source, &messages).await?;
+                counts.note(source);
+                Ok(accepted(false, true))
+            }
+            (Err(error), _) => Err(Refusal::Bus(error.to_string())),
+        }
     }
 
-    /// Whether it was there already.
-    async fn append(&self, part: Part) -> Result<bool, Error> {
+    async fn keep(&self, spool: &Spool, source: &str, messages: &[Append]) -> Result<(), Refusal> {
+        spool.keep(source, messages).await.map_err(Refusal::Spool)?;
+        metrics::spooled(source, messages.len());
+        Ok(())
+    }
+
+    /// Whether all of it was there already.
+    async fn append_all(&self, messages: &[Append]) -> Result<bool, Error> {
+        let appends = stream::iter(messages.iter().cloned())
+            .map(|message| self.bus.append(streams::ALERTS, message))
+            .buffered(APPENDS_IN_FLIGHT)
+            .try_fold(true, async |all, ack| Ok(all && ack.duplicate));
+        let too_late = || Error::Unavailable(format!("no answer within {} s", self.append_timeout.as_secs()));
+        tokio::time::timeout(self.append_timeout, appends).await.map_err(|_| too_late())?
+    }
+
+    fn message(&self, part: Part) -> Append {
         let mut headers = Headers::new();
         trace::inject(&mut headers);
-        let message = Append {
-            subject: Subject::Notification {
-                cluster: self.cluster.clone(),
-            }
-            .to_string(),
+        let subject = Subject::Notification {
+            cluster: self.cluster.clone(),
+        };
+        Append {
+            subject: subject.to_string(),
             headers,
             payload: paramedic_wire::encode_notification(&part.notification),
             msg_id: Some(part.msg_id),
             expect: None,
-        };
-        let duplicate = self.bus.append(streams::ALERTS, message).await?.duplicate;
-        if duplicate {
-            metrics::repeated(&part.notification.source);
-        } else {
-            for status in [AlertStatus::Firing, AlertStatus::Resolved] {
-                let alerts = part.notification.alerts.iter().filter(|alert| alert.status == status).count();
-                metrics::accepted(&part.notification.source, status_word(status), alerts as u64);
-            }
         }
-        Ok(duplicate)
+    }
+}
+
+/// Alerts of a webhook by status.
+struct Counts {
+    firing: usize,
+    resolved: usize,
+}
+
+impl Counts {
+    fn of(parts: &[Part]) -> Self {
+        let alerts = || parts.iter().flat_map(|part| &part.notification.alerts);
+        let firing = alerts().filter(|alert| alert.status == AlertStatus::Firing).count();
+        Self {
+            firing,
+            resolved: alerts().count() - firing,
+        }
+    }
+
+    fn note(&self, source: &str) {
+        metrics::accepted(source, status_word(AlertStatus::Firing), self.firing as u64);
+        metrics::accepted(source, status_word(AlertStatus::Resolved), self.resolved as u64);
     }
 }
 

@@ -9,3 +9,4 @@ pub(crate) mod guard;
 pub(crate) mod intake;
 pub(crate) mod review;
 pub(crate) mod secret_file;
+pub(crate) mod spool;

@@ -1,6 +1,7 @@
 //! Nothing answered with 2xx is lost (INV-01), and no fault makes two incidents of one group (INV-02).
 
 use std::{
+    path::Path,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -14,18 +15,24 @@ use crate::{
     harness::{FIRING, Gateway, Parts, alert, bus, clock, webhook},
 };
 
+/// An embedded bus that fails on demand.
+pub(crate) async fn flaky_bus(folder: &Path) -> (SharedBus, Arc<Faults>) {
+    let faults = Arc::new(Faults::default());
+    let bus = Flaky {
+        bus: bus(folder).await,
+        faults: faults.clone(),
+    };
+    (Arc::new(bus), faults)
+}
+
 pub(crate) async fn flaky() -> (Gateway, Arc<Faults>, TempDir) {
     let folder = TempDir::new().unwrap();
-    let faults = Arc::new(Faults::default());
-    let bus: SharedBus = Arc::new(Flaky {
-        bus: bus(folder.path()).await,
-        faults: faults.clone(),
-    });
+    let (bus, faults) = flaky_bus(folder.path()).await;
     (Gateway::start(&bus, &clock(), Parts::All).await, faults, folder)
 }
 
 #[tokio::test]
-async fn without_a_bus_the_answer_is_503_and_the_retry_is_accepted() {
+async fn without_a_bus_and_a_spool_the_answer_is_503_and_the_retry_is_accepted() {
     let (gateway, faults, _folder) = flaky().await;
     faults.down.store(true, Ordering::SeqCst);
     let answer = gateway.post(FIRING).await;

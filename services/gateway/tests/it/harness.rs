@@ -41,6 +41,7 @@ pub(crate) struct Gateway {
     pub(crate) url: String,
     pub(crate) kit: Kit,
     tasks: JoinSet<()>,
+    pub(crate) without_bus: Option<paramedic_runtime::WithoutBus>,
 }
 
 /// What to run of it.
@@ -49,6 +50,8 @@ pub(crate) enum Parts {
     All,
     /// As if it died between the answer and the decision.
     IntakeOnly,
+    /// With the way from the spool to the bus, but without decisions.
+    Forwarding,
 }
 
 /// An answer.
@@ -70,6 +73,7 @@ impl Answer {
 }
 
 impl Gateway {
+    /// Without a spool.
     pub(crate) async fn start(bus: &SharedBus, clock: &Clock, parts: Parts) -> Self {
         Self::start_with(bus, clock, parts, DEFAULT_SOURCE, None).await
     }
@@ -95,12 +99,22 @@ impl Gateway {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(listener, role.http).await.unwrap() });
-        if parts == Parts::All {
-            for task in role.tasks {
+        for task in role.tasks {
+            let wanted = match parts {
+                Parts::All => true,
+                Parts::IntakeOnly => false,
+                Parts::Forwarding => task.name == "gateway/forward",
+            };
+            if wanted {
                 tasks.spawn(async move { task.work.await.unwrap() });
             }
         }
-        Self { url, kit, tasks }
+        Self {
+            url,
+            kit,
+            tasks,
+            without_bus: role.without_bus,
+        }
     }
 
     /// Lets it finish what it has in hand.
@@ -190,7 +204,9 @@ fn config(settings: &str) -> Config {
     struct File {
         gateway: Config,
     }
-    let bounds = format!("[gateway]\nmax_body_bytes = {LIMIT}\nmax_in_flight_bytes = {ROOM}\nappend_timeout_seconds = 5\n");
+    let bounds = format!(
+        "[gateway]\nmax_body_bytes = {LIMIT}\nmax_in_flight_bytes = {ROOM}\nappend_timeout_seconds = 5\n[gateway.spool]\npath = ''\n"
+    );
     let config = paramedic_runtime::config::load::<File>(&[DEFAULTS, &bounds, settings], None, [].into(), &[])
         .unwrap()
         .gateway;

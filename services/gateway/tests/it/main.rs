@@ -11,3 +11,4 @@ mod harness;
 mod intake;
 mod load;
 mod sources;
+mod spool;

@@ -15,4 +15,4 @@ pub mod tasks;
 pub mod telemetry;
 
 pub use clock::Clock;
-pub use service::{ClusterAccess, GrpcService, Kit, Role, Task};
+pub use service::{ClusterAccess, GrpcService, Kit, Role, Task, WithoutBus};

@@ -54,7 +54,8 @@ impl Listeners {
 /// # Errors
 /// When a part of a role ended before the drain.
 pub async fn run(roles: Vec<Role>, kit: Kit, listeners: Listeners, descriptors: &'static [u8]) -> anyhow::Result<()> {
-    let mut routes = axum::Router::new().merge(admin::routes(kit.bus.clone(), kit.drain.clone()));
+    let mut routes = axum::Router::new();
+    let mut without_bus = Vec::new();
     let mut grpc_routes = RoutesBuilder::default();
     let (health, health_service) = tonic_health::server::health_reporter();
     grpc_routes.add_service(health_service);
@@ -72,9 +73,11 @@ pub async fn run(roles: Vec<Role>, kit: Kit, listeners: Listeners, descriptors: 
             (service.mount)(&mut grpc_routes);
         }
         work.extend(role.tasks);
+        without_bus.push((role.name, role.without_bus));
         tracing::info!(role = role.name, "serving");
     }
     let drain = kit.drain.clone();
+    let routes = routes.merge(admin::routes(kit.bus.clone(), drain.clone(), without_bus));
     let http_server = axum::serve(listeners.http, http::traced(routes)).with_graceful_shutdown(drain.clone().cancelled_owned());
     work.push(Task {
         name: "http".into(),

@@ -67,7 +67,12 @@ pub struct Role {
     pub grpc: Vec<GrpcService>,
     /// Its tasks.
     pub tasks: Vec<Task>,
+    /// How it does while the bus is away, where it can do without for a while.
+    pub without_bus: Option<WithoutBus>,
 }
+
+/// Says in a sentence how a role does without the bus; an error when it cannot go on.
+pub type WithoutBus = Box<dyn Fn() -> Result<String, String> + Send + Sync>;
 
 impl Role {
     /// A role with nothing in it.
@@ -78,6 +83,7 @@ impl Role {
             http: axum::Router::new(),
             grpc: Vec::new(),
             tasks: Vec::new(),
+            without_bus: None,
         }
     }
 
@@ -107,6 +113,13 @@ impl Role {
                 routes.add_service(service);
             }),
         });
+        self
+    }
+
+    /// Says that it can do without the bus for a while.
+    #[must_use]
+    pub fn without_bus(mut self, standing: impl Fn() -> Result<String, String> + Send + Sync + 'static) -> Self {
+        self.without_bus = Some(Box::new(standing));
         self
     }
 

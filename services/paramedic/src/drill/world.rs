@@ -75,6 +75,10 @@ impl World {
                 ("PARAMEDIC_CLUSTER__PROMETHEUS_URL".to_owned(), simulator.prometheus_url()),
                 ("PARAMEDIC_CLUSTER__LOKI_URL".to_owned(), simulator.loki_url()),
                 ("PARAMEDIC_EXECUTOR__ALERTMANAGER__URL".to_owned(), simulator.alertmanager_url()),
+                (
+                    "PARAMEDIC_GATEWAY__SPOOL__PATH".to_owned(),
+                    folder.path().join("spool").display().to_string(),
+                ),
                 ("PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS".to_owned(), TOKEN.to_owned()),
                 ("PARAMEDIC_APPROVAL__PUBLIC_URL".to_owned(), http.clone()),
                 ("PARAMEDIC_NOTIFIER__EMAIL__URL".to_owned(), format!("smtp://{smtp}")),
