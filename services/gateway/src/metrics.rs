@@ -7,6 +7,7 @@ const REPEATED: &str = "paramedic_gateway_repeated_total";
 const REJECTED: &str = "paramedic_gateway_rejected_total";
 const TRUNCATED: &str = "paramedic_gateway_truncated_total";
 const IN_FLIGHT: &str = "paramedic_gateway_in_flight_bytes";
+const COMPLETIONS: &str = "paramedic_gateway_completions_total";
 const SPOOLED: &str = "paramedic_gateway_spooled_total";
 const FORWARDED: &str = "paramedic_gateway_forwarded_total";
 const DAMAGED: &str = "paramedic_gateway_spool_damaged_total";
@@ -24,6 +25,10 @@ pub fn describe() {
     describe_counter!(REJECTED, "webhooks answered with 4xx or 503, by source and reason");
     describe_counter!(TRUNCATED, "alerts that Alertmanager left out of webhooks because of its max_alerts");
     describe_gauge!(IN_FLIGHT, Unit::Bytes, "room taken by webhooks that are not answered yet");
+    describe_counter!(
+        COMPLETIONS,
+        "truncated groups by source and outcome (completed from Alertmanager's API, failed, no_url)"
+    );
     describe_counter!(SPOOLED, "notifications kept in the spool because the bus was away, by source");
     describe_counter!(FORWARDED, "notifications forwarded from the spool to the bus, by source");
     describe_counter!(
@@ -53,6 +58,10 @@ pub(crate) fn truncated(source: &str, alerts: u64) {
 
 pub(crate) fn in_flight(bytes: u64) {
     gauge!(IN_FLIGHT).set(bytes as f64);
+}
+
+pub(crate) fn completion(source: &str, outcome: &'static str) {
+    counter!(COMPLETIONS, "source" => source.to_owned(), "outcome" => outcome).increment(1);
 }
 
 pub(crate) fn spooled(source: &str, notifications: usize) {

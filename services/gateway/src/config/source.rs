@@ -29,6 +29,8 @@ pub struct Source {
     pub service_accounts: Vec<String>,
     /// Audiences of their tokens.
     pub audiences: Vec<String>,
+    /// Base URL of the Alertmanager's API; empty: none.
+    pub alertmanager_url: String,
     /// Accept anybody.
     pub anonymous: bool,
 }

@@ -1,6 +1,7 @@
 //! Decisions of the gateway: no I/O, no clock.
 
 pub mod body;
+pub mod completion;
 pub mod correlate;
 pub mod credential;
 mod fields;

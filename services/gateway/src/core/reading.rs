@@ -1,5 +1,7 @@
 //! What a body says: groups of alerts, or what is wrong with it.
 
+use std::collections::BTreeMap;
+
 use paramedic_domain::alert::Alert;
 
 /// A body that was read.
@@ -18,10 +20,21 @@ pub struct Group {
     pub key: String,
     /// The alerts are all that the group has.
     pub whole: bool,
-    /// Alerts that the sender itself left out.
-    pub truncated: u64,
+    /// What the sender itself left out, if anything.
+    pub missing: Option<Missing>,
     /// Its alerts.
     pub alerts: Vec<Alert>,
+}
+
+/// What a sender left out of a group, and how to find the group at the sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// How many alerts.
+    pub alerts: u64,
+    /// Name of Alertmanager's receiver.
+    pub receiver: String,
+    /// Labels that make the group.
+    pub labels: BTreeMap<String, String>,
 }
 
 impl Reading {

@@ -1,7 +1,9 @@
 //! Alertmanager's webhook, version 4: what is accepted, and what is wrong with the rest.
 //!
-//! Fields that are not used here (`receiver`, `status`, `groupLabels`, `commonLabels`, `commonAnnotations`, `externalURL`,
+//! Fields that are not used here (`status`, `commonLabels`, `commonAnnotations`, `externalURL`,
 //! `notification_reason`, `routeLabels`, whatever comes next) are skipped without being kept.
+
+use std::collections::BTreeMap;
 
 use paramedic_domain::alert::{Alert, AlertStatus};
 use serde::Deserialize;
@@ -11,7 +13,7 @@ use super::{
     fields,
     lenient::{Array, Collected, Count, Element, Object, Text, Texts},
     problems::{Problems, quoted},
-    reading::{Group, Reading},
+    reading::{Group, Missing, Reading},
 };
 
 /// Longest group key.
@@ -27,6 +29,7 @@ struct Webhook {
     truncated_alerts: Count,
     alerts: Collected<Object<RawAlert>>,
     receiver: Text,
+    group_labels: Texts,
 }
 
 /// An alert as Alertmanager and those who imitate it write it.
@@ -105,12 +108,22 @@ pub fn parse(body: Chunks) -> Result<Reading, Rejection> {
     for alert in &mut alerts {
         alert.group_key.clone_from(&key);
     }
-    let Count(truncated) = webhook.truncated_alerts;
+    let missing = match webhook.truncated_alerts {
+        Count(0) => None,
+        Count(alerts) => Some(Missing {
+            alerts,
+            receiver: fields::text(webhook.receiver),
+            labels: match webhook.group_labels {
+                Texts::Is { texts, .. } => texts,
+                Texts::Missing | Texts::Other(_) => BTreeMap::new(),
+            },
+        }),
+    };
     Ok(Reading {
         groups: vec![Group {
             key,
-            whole: truncated == 0,
-            truncated,
+            whole: missing.is_none(),
+            missing,
             alerts,
         }],
         problems,

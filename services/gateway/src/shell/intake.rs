@@ -18,6 +18,7 @@ use super::{
     answer::{Accepted, Refusal},
     body,
     budget::Budget,
+    completion::{self, Alertmanager},
     guard::Guard,
     spool::Spool,
 };
@@ -56,6 +57,8 @@ struct Endpoint {
     number: usize,
     kind: Kind,
     guard: Guard,
+    /// Where truncated groups are completed from.
+    alertmanager: Option<Alertmanager>,
     intake: Arc<Intake>,
 }
 
@@ -81,6 +84,12 @@ pub(crate) fn routes(config: &Config, kit: &Kit, spool: Option<Arc<Spool>>) -> R
             number,
             kind: source.kind(name)?,
             guard: Guard::new(name, source, kit)?,
+            alertmanager: (!source.alertmanager_url.is_empty())
+                .then(|| {
+                    let key = format!("gateway.sources.{name}.alertmanager_url");
+                    Alertmanager::new(&key, &source.alertmanager_url, &kit.cluster.http)
+                })
+                .transpose()?,
             intake: intake.clone(),
         };
         if source.anonymous {
@@ -123,15 +132,19 @@ impl Endpoint {
                 problems: reading.problems,
             });
         }
-        for group in reading.groups.iter().filter(|group| group.truncated > 0) {
-            metrics::truncated(&self.name, group.truncated);
-            tracing::warn!(
-                source = self.name,
-                alerts = group.truncated,
-                "Alertmanager left alerts out: raise max_alerts of the receiver"
-            );
+        let mut groups = reading.groups;
+        for group in &mut groups {
+            completion::complete(
+                &self.name,
+                self.number,
+                self.alertmanager.as_ref(),
+                group,
+                intake.max_body_bytes,
+                &intake.budget,
+            )
+            .await;
         }
-        intake.store(&self.name, reading.groups).await
+        intake.store(&self.name, groups).await
     }
 }
 

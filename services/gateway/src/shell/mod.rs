@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod body;
 pub(crate) mod budget;
+pub(crate) mod completion;
 pub(crate) mod correlate;
 pub(crate) mod groups;
 pub(crate) mod guard;

@@ -80,6 +80,19 @@ impl Gateway {
 
     /// One with these settings, and a way to a cluster.
     pub(crate) async fn start_with(bus: &SharedBus, clock: &Clock, parts: Parts, settings: &str, client: Option<kube::Client>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(listener, bus, clock, parts, settings, client).await
+    }
+
+    /// One that listens here.
+    pub(crate) async fn start_on(
+        listener: TcpListener,
+        bus: &SharedBus,
+        clock: &Clock,
+        parts: Parts,
+        settings: &str,
+        client: Option<kube::Client>,
+    ) -> Self {
         let kit = Kit {
             bus: bus.clone(),
             log: IncidentLog::new(bus.clone()),
@@ -95,7 +108,6 @@ impl Gateway {
             },
         };
         let role = paramedic_gateway::build(config(settings), kit.clone()).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(listener, role.http).await.unwrap() });

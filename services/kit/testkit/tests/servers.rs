@@ -48,6 +48,7 @@ async fn alertmanager_sends_what_fires_and_what_is_resolved() {
         url,
         bearer_token: "secret".into(),
         group_by: vec!["alertname".into()],
+        max_alerts: 0,
     };
     let mut alertmanager = Alertmanager::start(&webhook).await.unwrap();
     let alert = labels(&[("alertname", "PodCrash"), ("namespace", "shop \"a\", b=c é")]);

@@ -15,6 +15,7 @@ async fn alertmanager() -> Alertmanager {
         url: "http://127.0.0.1:9/".into(),
         bearer_token: "unused".into(),
         group_by: vec!["alertname".into()],
+        max_alerts: 0,
     };
     Alertmanager::start(&webhook).await.unwrap()
 }

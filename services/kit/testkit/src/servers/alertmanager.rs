@@ -19,6 +19,8 @@ pub struct Webhook {
     pub bearer_token: String,
     /// Labels that make a group, as in `group_by`.
     pub group_by: Vec<String>,
+    /// Most alerts of a group that are sent; 0: all.
+    pub max_alerts: u64,
 }
 
 /// A real Alertmanager of its own (Debian's `prometheus-alertmanager`), with short waits.
@@ -46,6 +48,7 @@ impl Alertmanager {
                 "webhook_configs": [{
                     "url": webhook.url,
                     "send_resolved": true,
+                    "max_alerts": webhook.max_alerts,
                     "http_config": { "authorization": { "type": "Bearer", "credentials": webhook.bearer_token } },
                 }],
             }],

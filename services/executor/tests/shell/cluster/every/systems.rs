@@ -39,6 +39,7 @@ impl Systems {
             url: "http://127.0.0.1:9/".into(),
             bearer_token: "unused".into(),
             group_by: vec!["alertname".into()],
+            max_alerts: 0,
         };
         Self {
             alertmanager: Alertmanager::start(&nobody).await.unwrap(),
