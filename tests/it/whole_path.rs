@@ -43,6 +43,7 @@ async fn story(range: Range, bus: &str) {
         url: format!("{}/api/v1/alerts/alertmanager", product.http()),
         bearer_token: paramedic_tests::TOKEN.to_owned(),
         group_by: vec!["alertname".to_owned()],
+        max_alerts: 0,
     };
     let alertmanager = Alertmanager::start(&webhook).await.unwrap();
     alertmanager
