@@ -27,6 +27,8 @@ pub(crate) enum Stream {
     Delivery = 6,
     /// Maintenance.
     Window = 7,
+    /// Posts in another order.
+    Shuffle = 8,
 }
 
 /// One stream of chance.

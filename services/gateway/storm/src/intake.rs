@@ -11,6 +11,12 @@ use paramedic_gateway::core::{
 #[error("the gateway refuses a post: {0}")]
 pub struct Refused(String);
 
+impl From<String> for Refused {
+    fn from(why: String) -> Self {
+        Self(why)
+    }
+}
+
 /// The alerts of a post, as the correlator gets them.
 pub(crate) fn read(body: Vec<u8>) -> Result<Vec<Alert>, Refused> {
     let mut chunks = Chunks::default();
@@ -19,7 +25,7 @@ pub(crate) fn read(body: Vec<u8>) -> Result<Vec<Alert>, Refused> {
         Rejection::Malformed(why) | Rejection::Version(why) | Rejection::Shape(why) => Refused(why),
     })?;
     match reading.problems.first() {
-        Some(problem) => Err(Refused(problem.clone())),
+        Some(problem) => Err(problem.clone().into()),
         None => Ok(reading.groups.into_iter().flat_map(|group| group.alerts).collect()),
     }
 }

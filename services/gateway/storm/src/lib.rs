@@ -2,20 +2,26 @@
 //!
 //! - [`generate`]: an estate, faults in it, what they make fire, and how Alertmanager posts that.
 //! - [`format`]: a storm as files.
+//! - [`group`]: who takes storms apart: the product's correlator and the floors that it must beat.
+//! - [`measure`]: the metrics, over partitions and ranks. [`eval`]: a storm's posts the way that they go in the product, and the
+//!   figures. [`campaign`]: many storms on every core.
 //!
 //! `docs/storms.md` says what the model is and where its numbers come from.
 
 mod alertmanager;
+pub mod campaign;
 mod cascade;
 mod chance;
 mod damage;
+pub mod eval;
 mod fault;
 mod fingerprint;
 pub mod format;
 pub mod generate;
-#[cfg(test)]
+pub mod group;
 mod intake;
 mod labels;
+pub mod measure;
 mod names;
 mod noise;
 mod plot;
@@ -24,3 +30,4 @@ mod world;
 
 pub use format::Storm;
 pub use generate::{GENERATOR, Spec, Variant, generate};
+pub use intake::Refused;

@@ -9,6 +9,43 @@ use clap::{Args, Subcommand, ValueEnum};
 pub enum Storm {
     /// Write the storm of a seed: posts.jsonl, topology.json, truth.json.
     Generate(Generate),
+    /// Measure how well storms are taken apart: those in folders, or those of seeds.
+    Eval(Eval),
+}
+
+/// Which storms to measure on.
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// Folders with posts.jsonl, topology.json and truth.json.
+    #[arg(required_unless_present = "seeds", conflicts_with = "seeds")]
+    pub storms: Vec<PathBuf>,
+    /// Seeds of storms that are generated and not kept: FIRST..LAST, the last one excluded.
+    #[arg(long, value_parser = seeds)]
+    pub seeds: Option<std::ops::Range<u64>>,
+    /// Services of the estates.
+    #[arg(long, value_delimiter = ',', default_value = "12,40,120", value_parser = clap::value_parser!(u16).range(6..=2000))]
+    pub services: Vec<u16>,
+    /// Incidents that overlap.
+    #[arg(long, value_delimiter = ',', default_value = "0,1,2,3,5", value_parser = clap::value_parser!(u8).range(0..=10))]
+    pub incidents: Vec<u8>,
+    /// What makes them harder.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "plain")]
+    pub variant: Vec<Variant>,
+    /// Also measure the correlator with parts of its evidence.
+    #[arg(long)]
+    pub ablate: bool,
+    /// Print every figure as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn seeds(text: &str) -> Result<std::ops::Range<u64>, String> {
+    let bounds = text
+        .split_once("..")
+        .and_then(|(first, last)| Some(first.parse().ok()?..last.parse().ok()?));
+    bounds
+        .filter(|seeds: &std::ops::Range<u64>| !seeds.is_empty())
+        .ok_or_else(|| format!("{text} is no range of seeds: write 0..100 for the hundred from 0 to 99"))
 }
 
 /// Which storm.
