@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod storm;
 
-pub use storm::{Eval, Generate, Storm};
+pub use storm::{Convert, Eval, Generate, Storm};
 
 /// Event-driven incident remediation for Kubernetes.
 #[derive(Debug, Parser)]
@@ -40,7 +40,7 @@ pub enum Command {
     Drill(Drill),
     /// Run only the simulated cluster.
     Simulate(Simulate),
-    /// Alert storms for measuring correlation: generate them, measure on them.
+    /// Alert storms for measuring correlation: generate them, measure on them, convert other data.
     Storm {
         /// What to do with storms.
         #[command(subcommand)]

@@ -5,6 +5,7 @@
 //! - [`group`]: who takes storms apart: the product's correlator and the floors that it must beat.
 //! - [`measure`]: the metrics, over partitions and ranks. [`eval`]: a storm's posts the way that they go in the product, and the
 //!   figures. [`campaign`]: many storms on every core.
+//! - [`convert`]: other people's labelled data as storms.
 //!
 //! `docs/storms.md` says what the model is and where its numbers come from.
 
@@ -12,6 +13,7 @@ mod alertmanager;
 pub mod campaign;
 mod cascade;
 mod chance;
+pub mod convert;
 mod damage;
 pub mod eval;
 mod fault;

@@ -11,6 +11,31 @@ pub enum Storm {
     Generate(Generate),
     /// Measure how well storms are taken apart: those in folders, or those of seeds.
     Eval(Eval),
+    /// Turn other people's labelled data into storms.
+    Convert {
+        /// Whose data it is.
+        #[command(subcommand)]
+        from: Convert,
+    },
+}
+
+/// Data that can be converted.
+#[derive(Debug, Subcommand)]
+pub enum Convert {
+    /// ITBench: a folder of scenarios with groundtruth_v1.yaml.
+    Itbench(Paths),
+    /// PetShop: its archive (.tar.gz) or folder.
+    Petshop(Paths),
+}
+
+/// From where to where.
+#[derive(Debug, Args)]
+pub struct Paths {
+    /// The data.
+    pub data: PathBuf,
+    /// Folder to write to; every storm gets a folder in it.
+    #[arg(long)]
+    pub out: PathBuf,
 }
 
 /// Which storms to measure on.

@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, process::ExitCode};
 use paramedic_storm::{
     GENERATOR, Spec,
     campaign::{self, Outcome, Source},
+    convert::{itbench, petshop},
     eval::{Cell, Metric},
     generate,
     group::{ABLATIONS, CONTENDERS},
 };
 
 use crate::{
-    cli::{Eval, Generate, Storm},
+    cli::{Convert, Eval, Generate, Storm},
     text,
 };
 
@@ -20,6 +21,7 @@ pub fn storm(command: Storm) -> anyhow::Result<ExitCode> {
     match command {
         Storm::Generate(arguments) => write(&arguments),
         Storm::Eval(arguments) => measure(&arguments),
+        Storm::Convert { from } => convert(&from),
     }
 }
 
@@ -52,6 +54,19 @@ fn write(arguments: &Generate) -> anyhow::Result<ExitCode> {
         storm.truth.alerts.iter().filter(|alert| !alert.lost).count(),
         arguments.out.display()
     ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn convert(from: &Convert) -> anyhow::Result<ExitCode> {
+    let (conversion, out) = match from {
+        Convert::Itbench(paths) => (itbench(&paths.data)?, &paths.out),
+        Convert::Petshop(paths) => (petshop(&paths.data)?, &paths.out),
+    };
+    conversion.write(out)?;
+    for reason in &conversion.skipped {
+        text::note(&format!("skipped {reason}"));
+    }
+    text::note(&format!("{} storms written to {}", conversion.storms.len(), out.display()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,347 @@
+//! PetShop: metrics of a micro-service application with injected issues.
+//!
+//! There are no alerts in it. One is derived per service and metric: its value is more than three standard deviations from the mean of
+//! the time without issues, in the direction that is bad for the metric. `target.json` names the root.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Read as _,
+    path::Path,
+};
+
+use flate2::read::GzDecoder;
+use jiff::{SignedDuration, Timestamp};
+use paramedic_correlation::topology::{Edge, Entity, Relation, Rule, Topology};
+use serde::Deserialize;
+
+use super::{Conversion, ConvertError, Converted, labels, posts, truths};
+use crate::format::{FormatError, Incident, Storm, Truth};
+
+/// Standard deviations from the usual that are an alert.
+const FAR: f64 = 3.0;
+/// A standard deviation is at least this share of the mean: constant metrics have none.
+const LEAST_DEVIATION: f64 = 0.05;
+/// Values are those of the five minutes after their time.
+const PERIOD: SignedDuration = SignedDuration::from_mins(5);
+/// Namespace of what has none.
+const NAMESPACE: &str = "petshop";
+
+/// The statistics that are looked at: metric, statistic, alert, whether too much of it is bad.
+const WATCHED: [(&str, &str, &str, bool); 4] = [
+    ("latency", "Average", "ServiceLatencyHigh", true),
+    ("availability", "Average", "ServiceAvailabilityLow", false),
+    ("requests", "Sum", "ServiceTrafficHigh", true),
+    ("requests", "Sum", "ServiceTrafficLow", false),
+];
+
+/// Files by their path below the data set's folder.
+type Files = BTreeMap<String, String>;
+
+#[derive(Deserialize)]
+struct Case {
+    target: Target,
+    root_cause: Cause,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    node: String,
+    metric: String,
+    timestamp: i64,
+}
+
+#[derive(Deserialize)]
+struct Cause {
+    node: String,
+}
+
+/// Values by service, metric and statistic, in the order of their times.
+type Series = BTreeMap<(String, String, String), Vec<(i64, f64)>>;
+
+/// Converts the data set, packed (`.tar.gz`) or not.
+///
+/// # Errors
+/// When it cannot be read or is no PetShop data set.
+pub fn petshop(path: &Path) -> Result<Conversion, ConvertError> {
+    let files = if path.is_dir() { unpacked(path)? } else { packed(path)? };
+    let usual: BTreeMap<&str, Series> = files
+        .iter()
+        .filter_map(|(name, text)| Some((name.strip_suffix("/noissue/metrics.csv")?, series(text))))
+        .collect();
+    let (mut storms, mut skipped) = (Vec::new(), Vec::new());
+    for (name, text) in files.iter().filter(|(name, _)| name.ends_with("/target.json")) {
+        let folder = name.trim_end_matches("/target.json");
+        let set = folder.split('/').next().unwrap_or_default();
+        let (Some(metrics), Some(graph)) = (files.get(&format!("{folder}/metrics.csv")), files.get(&format!("{set}/graph.csv"))) else {
+            skipped.push(format!("{folder}: its metrics or the graph are missing"));
+            continue;
+        };
+        let Some(usual) = usual.get(set) else {
+            skipped.push(format!("{folder}: there are no metrics of a time without issues"));
+            continue;
+        };
+        let case: Case = serde_json::from_str(text).map_err(|error| ConvertError::content(Path::new(name), error))?;
+        let case_name = folder.replace('/', "-");
+        storms.push((case_name, storm(&case, &series(metrics), usual, graph)));
+    }
+    if storms.is_empty() && skipped.is_empty() {
+        return Err(ConvertError::content(
+            path,
+            "no target.json in it: name the PetShop data set's archive or folder",
+        ));
+    }
+    Ok(Conversion { storms, skipped })
+}
+
+fn packed(path: &Path) -> Result<Files, ConvertError> {
+    let file = fs::File::open(path).map_err(FormatError::io("open", path))?;
+    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    let mut files = Files::new();
+    for entry in archive.entries().map_err(FormatError::io("read", path))? {
+        let mut entry = entry.map_err(FormatError::io("read", path))?;
+        let name = entry.path().map_err(FormatError::io("read", path))?.to_string_lossy().into_owned();
+        if wanted(&name) {
+            let mut text = String::new();
+            entry.read_to_string(&mut text).map_err(FormatError::io("read", path))?;
+            files.insert(below(&name), text);
+        }
+    }
+    Ok(files)
+}
+
+fn unpacked(root: &Path) -> Result<Files, ConvertError> {
+    let mut files = Files::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(FormatError::io("list", &folder))? {
+            let path = entry.map_err(FormatError::io("list", &folder))?.path();
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if wanted(&name) {
+                files.insert(below(&name), fs::read_to_string(&path).map_err(FormatError::io("read", &path))?);
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn wanted(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|end| end == "csv" || end == "json")
+}
+
+/// The archive has everything in a folder of its own.
+fn below(name: &str) -> String {
+    let name = name.trim_start_matches("./");
+    name.strip_prefix("dataset/").unwrap_or(name).to_owned()
+}
+
+/// Columns are headed by service, metric and statistic; a fourth head names the column of the times.
+fn series(csv: &str) -> Series {
+    let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<&str>>());
+    let [services, metrics, statistics] = [(); 3].map(|()| rows.next().unwrap_or_default());
+    let mut series = Series::new();
+    for row in rows {
+        let Some(at) = row.first().and_then(|time| time.parse::<f64>().ok()) else {
+            continue;
+        };
+        for (column, value) in row.iter().enumerate().skip(1) {
+            let (Some(service), Some(metric), Some(statistic)) = (services.get(column), metrics.get(column), statistics.get(column)) else {
+                continue;
+            };
+            if let Ok(value) = value.parse::<f64>() {
+                let key = ((*service).to_owned(), (*metric).to_owned(), (*statistic).to_owned());
+                #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+                series.entry(key).or_default().push((at as i64, value));
+            }
+        }
+    }
+    series
+}
+
+fn storm(case: &Case, observed: &Series, usual: &Series, graph: &str) -> Storm {
+    let calls = calls(graph);
+    let mut alerts = Vec::new();
+    for ((service, metric, statistic), values) in observed {
+        let Some((mean, deviation)) = usual
+            .get(&(service.clone(), metric.clone(), statistic.clone()))
+            .and_then(|values| spread(values))
+        else {
+            continue;
+        };
+        for (_, _, alert, high) in WATCHED.iter().filter(|(of, by, ..)| of == metric && by == statistic) {
+            let off = |value: f64| if *high { value - mean } else { mean - value };
+            if let Some((at, value)) = values.iter().find(|(_, value)| off(*value) > FAR * deviation) {
+                alerts.push(converted(
+                    alert,
+                    service,
+                    *at,
+                    &format!("{metric} is {value:.4}, usually {mean:.4}"),
+                ));
+            }
+        }
+    }
+    // Somebody was told about the target, or there would have been no issue.
+    let (_, _, told, _) = WATCHED
+        .iter()
+        .find(|(metric, ..)| *metric == case.target.metric)
+        .unwrap_or(&WATCHED[0]);
+    let told = converted(
+        told,
+        &case.target.node,
+        case.target.timestamp,
+        "the objective of this service is missed",
+    );
+    if !alerts.iter().any(|alert| alert.labels == told.labels) {
+        alerts.push(told);
+    }
+    let onset = alerts.iter().map(|alert| alert.starts_at).min().unwrap_or_default() - PERIOD;
+    let incident = Incident {
+        id: "incident-1".into(),
+        fault: format!("{} of {}", case.target.metric, case.root_cause.node),
+        category: "unknown".into(),
+        root: entity(&case.root_cause.node),
+        aliases: Vec::new(),
+        onset,
+        affected: vec![entity(&case.target.node)],
+    };
+    Storm {
+        posts: posts(alerts.clone()),
+        truth: Truth {
+            set: "petshop".into(),
+            seed: None,
+            services: calls
+                .iter()
+                .flat_map(|(caller, callee)| [caller, callee])
+                .collect::<BTreeSet<_>>()
+                .len(),
+            alerts: truths(&alerts, &incident.id),
+            incidents: vec![incident],
+        },
+        windows: Vec::new(),
+        topology: topology(&calls),
+    }
+}
+
+fn converted(alert: &str, service: &str, at: i64, summary: &str) -> Converted {
+    Converted {
+        starts_at: Timestamp::from_second(at).unwrap_or_default() + PERIOD,
+        labels: labels([
+            ("alertname", alert),
+            ("namespace", NAMESPACE),
+            ("service", &entity(service).name),
+            ("severity", "warning"),
+        ]),
+        summary: summary.to_owned(),
+    }
+}
+
+/// Mean and standard deviation; `None` of fewer than two values.
+fn spread(values: &[(i64, f64)]) -> Option<(f64, f64)> {
+    #[expect(clippy::cast_precision_loss, reason = "some hundred values")]
+    let count = values.len() as f64;
+    if values.len() < 2 {
+        return None;
+    }
+    let mean = values.iter().map(|(_, value)| value).sum::<f64>() / count;
+    let variance = values.iter().map(|(_, value)| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    Some((mean, variance.sqrt().max(LEAST_DEVIATION * mean.abs())))
+}
+
+/// A matrix: whom the service of a row calls has a 1 in its column.
+fn calls(csv: &str) -> Vec<(String, String)> {
+    let mut rows = csv.lines().map(|line| line.split(',').collect::<Vec<&str>>());
+    let heads = rows.next().unwrap_or_default();
+    let of_row = |row: Vec<&str>| {
+        let caller = row.first().copied().unwrap_or_default().to_owned();
+        let called = |(head, cell): (&&str, &&str)| cell.parse::<f64>().is_ok_and(|calls| calls > 0.0).then(|| (*head).to_owned());
+        heads
+            .iter()
+            .zip(&row)
+            .skip(1)
+            .filter_map(called)
+            .map(|callee| (caller.clone(), callee))
+            .collect::<Vec<_>>()
+    };
+    rows.flat_map(of_row).filter(|(caller, callee)| caller != callee).collect()
+}
+
+fn topology(calls: &[(String, String)]) -> Topology {
+    let edge = |(caller, callee): &(String, String)| Edge {
+        from: entity(caller),
+        to: entity(callee),
+        relation: Relation::Calls,
+    };
+    let edges: Vec<Edge> = calls.iter().map(edge).collect();
+    let entities: BTreeSet<Entity> = edges.iter().flat_map(|edge| [edge.from.clone(), edge.to.clone()]).collect();
+    let rules: BTreeSet<&str> = WATCHED.iter().map(|(_, _, alert, _)| *alert).collect();
+    Topology {
+        entities: entities.into_iter().collect(),
+        edges,
+        // A value says something of the five minutes before the alert.
+        rules: rules
+            .into_iter()
+            .map(|alert| Rule {
+                alert: alert.to_owned(),
+                for_seconds: 300,
+            })
+            .collect(),
+    }
+}
+
+/// A service by its name in the data, which may hold what separates the parts of an entity.
+fn entity(service: &str) -> Entity {
+    Entity::in_namespace("Service", NAMESPACE, &service.replace('/', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADS: &str = "microservice,web,db,web,db\nmetric,latency,latency,availability,availability\n\
+                         statistic,Average,Average,Average,Average\nunix_timestamp,,,,\n";
+
+    fn case() -> Case {
+        serde_json::from_str(
+            r#"{"target": {"node": "web", "metric": "latency", "agg": "Average", "timestamp": 1250}, "root_cause": {"node": "db", "metric": null}}"#,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_far_from_usual_in_the_bad_direction_is_an_alert() {
+        let usual = series(&format!("{HEADS}0,1.0,2.0,100,100\n300,1.1,2.2,100,100\n600,0.9,1.8,100,100\n"));
+        let observed = series(&format!("{HEADS}900,1.2,2.1,100,150\n1200,1.4,1.0,,84\n"));
+        let storm = storm(&case(), &observed, &usual, ",web,db\nweb,0.0,1.0\ndb,0.0,0.0\n");
+        let alerts: BTreeSet<(String, String, i64)> = storm
+            .posts
+            .iter()
+            .flat_map(|post| &post.webhook.alerts)
+            .map(|alert| {
+                (
+                    alert.labels["alertname"].clone(),
+                    alert.labels["service"].clone(),
+                    alert.starts_at.as_second(),
+                )
+            })
+            .collect();
+        // web: 1.0 +- 0.1, so 1.2 is near and 1.4 is far; db: faster is not worse; availability: 100 +- 5, so 84 is far and 150 is well.
+        let expected = [("ServiceLatencyHigh", "web", 1500), ("ServiceAvailabilityLow", "db", 1500)];
+        assert_eq!(
+            alerts,
+            expected
+                .map(|(alert, service, at)| (alert.to_owned(), service.to_owned(), at))
+                .into()
+        );
+        assert_eq!(storm.topology.edges.len(), 1);
+        assert_eq!(storm.truth.incidents[0].root.to_string(), "Service/petshop/db");
+    }
+
+    #[test]
+    fn the_target_is_alerted_about_even_if_the_rule_does_not_see_it() {
+        let storm = storm(&case(), &Series::new(), &Series::new(), ",web\nweb,0.0\n");
+        assert_eq!(storm.truth.alerts.len(), 1);
+        assert_eq!(storm.posts[0].webhook.alerts[0].labels["service"], "web");
+    }
+}
