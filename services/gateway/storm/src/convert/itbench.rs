@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use paramedic_correlation::topology::{Edge, Entity, Relation, Rule, Topology};
 use serde::Deserialize;
 
@@ -326,7 +326,7 @@ mod tests {
 
     fn onset_after(storm: &Storm, alert: &str) -> SignedDuration {
         let all = storm.posts.iter().flat_map(|post| &post.webhook.alerts);
-        let starts: Timestamp = all
+        let starts: jiff::Timestamp = all
             .filter(|found| found.labels["alertname"] == alert)
             .map(|found| found.starts_at)
             .min()
