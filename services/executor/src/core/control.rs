@@ -6,6 +6,7 @@ use paramedic_domain::{
     fault::Effect,
     id::StepId,
     incident::Incident,
+    plan::Rollback,
     workflow::{RollbackState, StepState},
 };
 
@@ -16,7 +17,7 @@ pub enum Command {
     Pause,
     /// Steps start again.
     Resume,
-    /// What runs is finished, what was done is undone.
+    /// What runs is finished, what was done is undone unless the plan keeps it.
     Cancel,
     /// One step is taken out; what depends on it goes on.
     Skip(StepId),
@@ -56,7 +57,11 @@ pub fn decide(incident: &Incident, command: &Command, by: &str, reason: &str, no
         Command::Cancel if run.cancelled.is_some() => return Ok((Vec::new(), "it is cancelled already".into())),
         Command::Cancel => (
             Event::WorkflowCancelled { plan: id, by, reason },
-            "what runs is finished, then what was changed is undone".into(),
+            match plan.rollback {
+                // Whoever cancels has been told so, and is not asked again.
+                Rollback::Automatic | Rollback::Ask => "what runs is finished, then what was changed is undone".into(),
+                Rollback::None => "what runs is finished; what was changed stays, since the plan undoes nothing".into(),
+            },
         ),
         Command::Skip(step) => {
             let Some(state) = run.steps.get(step) else {

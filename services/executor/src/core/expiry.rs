@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     change::Change,
     envelope::Recorded,
-    event::{Event, WorkflowOutcome},
+    event::{Direction, Event, WorkflowOutcome},
+    fault::Effect,
     id::{PlanId, StepId},
     incident::Incident,
     plan::{Lasts, Step},
@@ -20,6 +21,17 @@ pub struct Temporary {
     pub step: Step,
     /// When it has to go; `None`: what it waits for has not happened.
     pub due: Option<Timestamp>,
+    /// An [`Event::ExpirySet`] is its timer; otherwise the end of its workflow is.
+    pub timed: bool,
+}
+
+/// Why an effect is not put back now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It is gone already, or a person was told that it is not.
+    Settled,
+    /// The cluster is only observed: nothing is changed, not even back.
+    Observed,
 }
 
 /// Every effect of the log that is there and must not stay, whichever plan it is of.
@@ -38,11 +50,20 @@ pub fn temporary(log: &[Recorded]) -> Vec<Temporary> {
                         plan: plan.id.clone(),
                         step: step.clone(),
                         due: None,
+                        timed: false,
                     };
                     (temporary, None)
                 }));
             }
-            Event::StepSucceeded { plan, step, .. } => {
+            // A step that failed after its request was accepted has an effect too, or may have.
+            Event::StepSucceeded { plan, step, .. }
+            | Event::StepFailed {
+                plan,
+                step,
+                direction: Direction::Forward,
+                effect: Effect::Applied | Effect::Unknown,
+                ..
+            } => {
                 if let Some((_, since)) = found.iter_mut().find(|(found, _)| same(found, plan, step)) {
                     *since = Some(time);
                 }
@@ -52,13 +73,15 @@ pub fn temporary(log: &[Recorded]) -> Vec<Temporary> {
             Event::ExpirySet { plan, step, due } => {
                 if let Some((temporary, _)) = found.iter_mut().find(|(found, _)| same(found, plan, step)) {
                     temporary.due = Some(*due);
+                    temporary.timed = true;
                 }
             }
             Event::StepUndone { plan, step, .. } | Event::StepExpired { plan, step, .. } | Event::StepExpiryFailed { plan, step, .. } => {
                 found.retain(|(found, _)| !(same(found, plan, step) || found.plan == *plan && carried_by(&found.step, step)));
             }
             Event::WorkflowFinished { plan, outcome, .. } => {
-                for (temporary, since) in found.iter_mut().filter(|(found, _)| found.plan == *plan && carried(&found.step)) {
+                // Neither has a failed step: who failed it could not say how long its effect would stay.
+                for (temporary, since) in found.iter_mut().filter(|(found, _)| found.plan == *plan && !found.timed) {
                     let over = since.and_then(|since| elapsed(temporary.step.lasts, since));
                     temporary.due = temporary.due.or(over.map(|over| over.max(time)));
                 }
@@ -116,13 +139,13 @@ fn fall_due(found: &mut [(Temporary, Option<Timestamp>)], at: Timestamp, which: 
 /// Whether the effect may be put back now.
 ///
 /// # Errors
-/// A sentence that says why not.
-pub fn permit(incident: &Incident, plan: &PlanId, step: &StepId, mode: Mode) -> Result<(), String> {
-    if mode == Mode::Observe {
-        return Err("observe mode: nothing is changed, not even back".into());
-    }
+/// Why not.
+pub fn permit(incident: &Incident, plan: &PlanId, step: &StepId, mode: Mode) -> Result<(), Kept> {
     if incident.expired.contains(&key(plan, step)) {
-        return Err("it was put back already".into());
+        return Err(Kept::Settled);
+    }
+    if mode == Mode::Observe {
+        return Err(Kept::Observed);
     }
     Ok(())
 }
@@ -141,6 +164,7 @@ mod tests {
         change::Confirm,
         digest::Digest,
         event::FailureCause,
+        fault::FailureKind,
         plan::{Plan, Rollback},
         risk::{Risk, RiskLevel},
     };
@@ -254,6 +278,37 @@ mod tests {
             due(Lasts::Verified, vec![succeeded(), finished(WorkflowOutcome::Failed)]),
             Some(Some(2))
         );
+    }
+
+    #[test]
+    fn the_effect_of_a_step_that_failed_is_due_after_its_workflow() {
+        let failed = |effect| Event::StepFailed {
+            plan: "plan_a".parse().unwrap(),
+            step: "s".parse().unwrap(),
+            direction: Direction::Forward,
+            attempt: 1,
+            kind: FailureKind::Timeout,
+            effect,
+            message: String::new(),
+        };
+        let hour = Lasts::For {
+            duration: Duration::from_secs(3600),
+        };
+        let ended = || finished(WorkflowOutcome::Failed);
+        assert_eq!(due(hour, vec![failed(Effect::Applied)]), Some(None), "the workflow may undo it");
+        assert_eq!(due(hour, vec![failed(Effect::Applied), ended()]), Some(Some(3601)));
+        assert_eq!(due(Lasts::Workflow, vec![failed(Effect::Unknown), ended()]), Some(Some(2)));
+        assert_eq!(due(hour, vec![failed(Effect::None), ended()]), None);
+    }
+
+    #[test]
+    fn only_observing_is_no_reason_to_forget_an_effect() {
+        let mut incident = Incident::new("test".parse().unwrap(), "inc_a".parse().unwrap());
+        let (plan, step): (PlanId, StepId) = ("plan_a".parse().unwrap(), "s".parse().unwrap());
+        assert_eq!(permit(&incident, &plan, &step, Mode::Standard), Ok(()));
+        assert_eq!(permit(&incident, &plan, &step, Mode::Observe), Err(Kept::Observed));
+        incident.expired.insert(key(&plan, &step));
+        assert_eq!(permit(&incident, &plan, &step, Mode::Observe), Err(Kept::Settled));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod advance;
 pub mod control;
 pub mod expiry;
 pub mod limits;
+pub mod markup;
 pub mod outcome;
 pub mod permit;
 pub mod recorded;

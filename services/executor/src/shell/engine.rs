@@ -96,7 +96,7 @@ impl Engine {
         }
         // What an earlier plan left behind goes before the next plan begins.
         let expiry = if incident.temporary && may_end_an_effect(&event.event) {
-            self.worker.expire_due(event, delivery).await?
+            self.worker.expire_due(event).await?
         } else {
             None
         };

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use paramedic_bus::LogError;
 use paramedic_domain::{
-    change::Change,
     envelope::Envelope,
     event::{Direction, Event},
     fault::FailureKind,
@@ -16,13 +16,15 @@ use crate::core::{
     permit::Attempt,
 };
 
-/// Deliveries after which a person is told: with doubling pauses to a minute that is about half an hour.
-const TRIES: u32 = 40;
+/// How long an effect that is due is tried to be put back before a person is told: a maintenance of the API server is over by then.
+/// Time in which no executor ran does not count.
+const PATIENCE: Duration = Duration::from_secs(30 * 60);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 impl Worker {
     /// Undoes the effects that are due; says when to come again, and why.
-    pub(crate) async fn expire_due(&self, event: &Envelope, delivery: u32) -> Result<Option<(Duration, String)>, LogError> {
+    pub(crate) async fn expire_due(&self, event: &Envelope) -> Result<Option<(Duration, String)>, LogError> {
         let kit = &self.kit;
         let log = kit.log.read(&event.cluster, &event.incident).await?;
         let mut again: Vec<(Duration, String)> = Vec::new();
@@ -30,7 +32,7 @@ impl Worker {
             let now = kit.clock.now();
             match found.due {
                 Some(due) if due <= now => {
-                    again.extend(self.put_back(event, &found, delivery).await?);
+                    again.extend(self.put_back(event, &found, due).await?);
                 }
                 Some(due) if is_timer(event, &found) => {
                     let after = Duration::try_from(due.duration_since(now)).unwrap_or(LONGEST_PAUSE);
@@ -43,7 +45,7 @@ impl Worker {
     }
 
     /// Undoes one effect and records it; or says when to try again.
-    async fn put_back(&self, event: &Envelope, found: &Temporary, delivery: u32) -> Result<Option<(Duration, String)>, LogError> {
+    async fn put_back(&self, event: &Envelope, found: &Temporary, due: Timestamp) -> Result<Option<(Duration, String)>, LogError> {
         let attempt = Attempt {
             plan: found.plan.clone(),
             step: found.step.id.clone(),
@@ -60,12 +62,15 @@ impl Worker {
             }
             Err(Halt::Bus(problem)) => return Err(LogError::Bus(paramedic_bus::Error::Unavailable(problem))),
             Err(Halt::Failed(failure)) => {
+                let tried = self.kit.clock.now().duration_since(due.max(self.opened));
+                let tried = Duration::try_from(tried).unwrap_or(Duration::ZERO);
                 let again = match failure.kind {
-                    FailureKind::Transient | FailureKind::LeaseLost | FailureKind::Timeout => delivery < TRIES,
+                    FailureKind::Transient | FailureKind::LeaseLost | FailureKind::Timeout => tried < PATIENCE,
                     FailureKind::Permanent | FailureKind::Drift | FailureKind::Forbidden => false,
                 };
                 if again {
-                    let pause = Duration::from_secs(1 << delivery.min(6)).min(LONGEST_PAUSE);
+                    // As long as it has been tried, so the pauses double.
+                    let pause = tried.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
                     return Ok(Some((pause, failure.message)));
                 }
                 Event::StepExpiryFailed {
@@ -88,12 +93,11 @@ impl Worker {
     }
 }
 
-/// Whether `event` is the timer of the effect: its own, or, where it is part of another step's patch, the end of the workflow.
+/// Whether `event` is the timer of the effect: its own, or, where it has none, the end of the workflow.
 fn is_timer(event: &Envelope, found: &Temporary) -> bool {
-    let carried = matches!(found.step.change, Change::Carried { .. });
     match &event.event {
-        Event::ExpirySet { plan, step, .. } => !carried && *plan == found.plan && *step == found.step.id,
-        Event::WorkflowFinished { plan, .. } => carried && *plan == found.plan,
+        Event::ExpirySet { plan, step, .. } => found.timed && *plan == found.plan && *step == found.step.id,
+        Event::WorkflowFinished { plan, .. } => !found.timed && *plan == found.plan,
         _ => false,
     }
 }

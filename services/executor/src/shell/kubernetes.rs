@@ -22,6 +22,8 @@ pub use self::{exec::Output, requests::Evicted};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer that is read whole.
 const MAX_BODY: usize = 64 << 20;
+/// Characters of the server's words that are kept: they go into the log, and admission webhooks may say anything.
+const MAX_MESSAGE: usize = 1_000;
 /// Objects per page of a list.
 const PAGE: &str = "500";
 
@@ -261,13 +263,14 @@ fn refused(what: &str, code: u16, bytes: &[u8]) -> Option<Trouble> {
         return None;
     }
     let status: Value = serde_json::from_slice(bytes).unwrap_or_default();
-    let message = status
-        .get("message")
-        .and_then(Value::as_str)
-        .map_or_else(|| String::from_utf8_lossy(bytes).chars().take(300).collect(), str::to_owned);
-    let what = what.to_owned();
+    let said = status.get("message").and_then(Value::as_str);
     // A failed UID precondition and a conflicting write are both 409, but only the first can never succeed.
-    let precondition = message.contains("Precondition failed");
+    let precondition = said.is_some_and(|said| said.contains("Precondition failed"));
+    let message: String = match said {
+        Some(said) => said.chars().take(MAX_MESSAGE).collect(),
+        None => String::from_utf8_lossy(bytes).chars().take(MAX_MESSAGE).collect(),
+    };
+    let what = what.to_owned();
     Some(match code {
         404 => Trouble::Missing(what),
         401 | 403 => Trouble::Forbidden { what, code, message },

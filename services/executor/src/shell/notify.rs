@@ -1,73 +1,75 @@
 //! `notify_only`: a report for people, kept with what it refers to. Delivering it is the notifier's work.
 
-use std::fmt::Write as _;
-
+use paramedic_catalogue::redact::redact;
 use paramedic_domain::change::Notice;
 
 use super::{
     failure::Halt,
     run::{Report, Run},
 };
-use paramedic_catalogue::redact::redact;
+use crate::core::markup::Markup;
 
 impl Run<'_> {
     pub(crate) async fn report(&self, notice: &Notice) -> Result<Report, Halt> {
-        let text = redact(&self.text(notice));
+        let text = self.text(notice, Markup::Markdown);
         let artifact = self.keep("report.md", text).await?;
         Ok(Report {
             summary: format!(
                 "wrote the report {:?} with {} attachments",
-                notice.title,
+                redact(&notice.title),
                 self.attached(notice).count()
             ),
             artifacts: vec![artifact],
         })
     }
 
-    /// The report as people read it.
-    pub(crate) fn text(&self, notice: &Notice) -> String {
+    /// The report as people read it. Every value in it came from elsewhere, and is quoted.
+    pub(crate) fn text(&self, notice: &Notice, markup: Markup) -> String {
         let incident = self.incident;
-        let mut text = format!("# {}\n\nIncident {}: {}\n", notice.title, incident.id, incident.title);
-        let mut line = |words: std::fmt::Arguments<'_>| {
-            // Writing to a string cannot fail.
-            text.write_fmt(words).ok();
-        };
+        let field = |text: &str| markup.field(text);
+        let mut text = vec![
+            markup.heading(1, &redact(&notice.title)),
+            format!("\nIncident {}: {}\n", incident.id, field(&incident.title)),
+        ];
         if !notice.body.is_empty() {
-            line(format_args!("\n{}\n", notice.body));
+            text.push(format!("\n{}\n", field(&notice.body)));
         }
         if let Some(diagnosis) = &incident.diagnosis {
-            line(format_args!(
-                "\n## Diagnosis\n{} ({:?} of {}, confidence {:.0} %)\n",
-                diagnosis.summary,
+            text.push(format!("\n{}", markup.heading(2, "Diagnosis")));
+            text.push(format!(
+                "{} ({:?} of {}, confidence {:.0} %)\n",
+                field(&diagnosis.summary),
                 diagnosis.category,
-                diagnosis.target,
+                field(&diagnosis.target.to_string()),
                 diagnosis.confidence * 100.0
             ));
-            for evidence in &diagnosis.evidence {
-                line(format_args!(
-                    "- {:?} at {}: {} (`{}`)\n",
-                    evidence.source, evidence.observed_at, evidence.excerpt, evidence.query
-                ));
-            }
+            text.extend(diagnosis.evidence.iter().map(|evidence| {
+                format!(
+                    "- {:?} at {}: {} (asked: {})\n",
+                    evidence.source,
+                    evidence.observed_at,
+                    field(&evidence.excerpt),
+                    field(&evidence.query)
+                )
+            }));
         }
         if let (Some(plan), Some(run)) = (&incident.plan, &incident.run) {
-            line(format_args!("\n## What was done\n"));
-            for step in plan.steps.iter().filter(|step| run.satisfied(&step.id)) {
+            text.push(format!("\n{}", markup.heading(2, "What was done")));
+            text.extend(plan.steps.iter().filter(|step| run.satisfied(&step.id)).map(|step| {
                 let summary = run.steps.get(&step.id).map_or("", |state| &state.summary);
-                line(format_args!("- {} {}: {summary}\n", step.id, step.action));
-            }
+                format!("- {} {}: {}\n", step.id, field(&step.action), field(summary))
+            }));
         }
         let attached: Vec<_> = self.attached(notice).collect();
         if !attached.is_empty() {
-            line(format_args!("\n## Attachments\n"));
-            for artifact in attached {
-                line(format_args!(
-                    "- {} ({} bytes, {})\n",
-                    artifact.name, artifact.bytes, artifact.digest
-                ));
-            }
+            text.push(format!("\n{}", markup.heading(2, "Attachments")));
+            text.extend(
+                attached
+                    .into_iter()
+                    .map(|artifact| format!("- {} ({} bytes, {})\n", field(&artifact.name), artifact.bytes, artifact.digest)),
+            );
         }
-        text
+        text.concat()
     }
 
     /// What the steps that it refers to have kept.

@@ -70,6 +70,11 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
+    /// What was said last.
+    pub(crate) fn last(&self) -> Option<&str> {
+        self.last.as_ref().map(|(said, _)| said.as_str())
+    }
+
     /// Whether the message is news that is due; then it counts as said.
     fn due(&mut self, message: &str, now: jiff::Timestamp, every: Duration) -> bool {
         let due = match &self.last {

@@ -21,7 +21,7 @@ use paramedic_domain::{
 use super::{failure::Halt, limits::Placed, observe::Reported, worker::Worker};
 use crate::{
     core::{
-        expiry,
+        expiry::{self, Kept},
         limits::at_work,
         permit::{Attempt, Denied, permit},
     },
@@ -120,13 +120,21 @@ impl Run<'_> {
             _ = futures::future::join(self.worker.kit.clock.sleep(left), tokio::time::sleep(LEAST_WALL)) => Err(Halt::failed(
                 FailureKind::Timeout,
                 self.effect(),
-                format!("not done after {} s: {}", self.step.timeout.as_secs(), match self.effect() {
+                format!("not done after {} s: {}{}", self.step.timeout.as_secs(), match self.effect() {
                     Effect::None => "nothing was changed",
                     Effect::Applied => "the change was accepted, but its result was not seen in time",
                     Effect::Unknown => "the change was sent without an answer",
-                }),
+                }, self.last_said()),
             )),
         }
+    }
+
+    /// What the attempt said last of its progress.
+    fn last_said(&self) -> String {
+        // Whoever was saying something when the time was over has said it already.
+        let reported = self.reported.try_lock();
+        let said = reported.ok().and_then(|reported| reported.last().map(str::to_owned));
+        said.map_or_else(String::new, |said| format!("; it said last: {said}"))
     }
 
     async fn go(&self) -> Result<Report, Halt> {
@@ -194,24 +202,39 @@ impl Run<'_> {
         self.started.checked_sub(SignedDuration::from_secs(5)).ok()
     }
 
-    /// Takes the leases of the targets for the workflow. They stay until the workflow has ended.
+    /// Takes the leases of the targets for the workflow. They stay until the workflow has ended. One that another workflow holds is
+    /// waited for, as long as the step has time and is still wanted: nothing has been sent yet.
     pub(crate) async fn leases(&self, targets: &[&ObjectRef]) -> Result<Vec<Lease>, Halt> {
         let mut leases = Vec::with_capacity(targets.len());
         for target in targets {
             let key = target.lease_key(&self.event.cluster);
-            match self.worker.leases.acquire(&key, self.attempt.plan.as_str()).await? {
-                Ok(lease) => leases.push(lease),
-                Err(held) => {
-                    metrics::refusal("lease");
-                    return Err(Halt::failed(
-                        FailureKind::LeaseLost,
-                        self.effect(),
-                        format!("{target} is being remediated by {}", held.0),
-                    ));
+            let lease = loop {
+                match self.worker.leases.acquire(&key, self.attempt.plan.as_str()).await? {
+                    Ok(lease) => break lease,
+                    Err(held) => {
+                        metrics::refusal("lease");
+                        self.still_wanted().await?;
+                        self.progress(&format!("waits for {target}, which is being remediated by {}", held.0))
+                            .await?;
+                    }
                 }
-            }
+                self.pause().await;
+            };
+            leases.push(lease);
         }
         Ok(leases)
+    }
+
+    /// Whether the attempt would be allowed to act if it had what it waits for.
+    async fn still_wanted(&self) -> Result<(), Halt> {
+        let incident = self.worker.kit.log.load(&self.event.cluster, &self.event.incident).await?;
+        if self.purpose == Purpose::Expiry {
+            return self.permitted_to_expire(&incident);
+        }
+        match permit(&incident, self.attempt, &self.worker.rules(), true, self.worker.kit.clock.now()) {
+            Ok(_) => Ok(()),
+            Err(denied) => Err(Halt::denied(&denied, self.effect())),
+        }
     }
 
     /// The last question before anything is changed, asked of the log as it is now. A step that has lost its place waits until
@@ -268,7 +291,15 @@ impl Run<'_> {
 
     pub(crate) fn permitted_to_expire(&self, incident: &Incident) -> Result<(), Halt> {
         let mode = self.worker.kit.cluster.mode;
-        expiry::permit(incident, &self.attempt.plan, &self.step.id, mode).map_err(Halt::Abandoned)
+        expiry::permit(incident, &self.attempt.plan, &self.step.id, mode).map_err(|kept| match kept {
+            Kept::Settled => Halt::Abandoned("it was put back already".into()),
+            // Nobody would put it back later either, so a person is told.
+            Kept::Observed => Halt::failed(
+                FailureKind::Forbidden,
+                self.effect(),
+                "its time is over, but the cluster is in observe mode, in which nothing is changed, not even back: put it back by hand",
+            ),
+        })
     }
 
     pub(crate) async fn pause(&self) {

@@ -42,6 +42,8 @@ pub struct Worker {
     pub(crate) outside: Outside,
     pub(crate) blobs: Arc<dyn Blobs>,
     id: WorkerId,
+    /// When this process began.
+    pub(crate) opened: Timestamp,
     /// Events handled so far.
     events: AtomicU64,
 }
@@ -85,6 +87,7 @@ impl Worker {
             ledgers: Ledgers::open(&kit.bus, config.cluster_limits(), config.namespace_limits()).await?,
             blobs: kit.bus.blobs(streams::ARTIFACTS).await?,
             outside: Outside::new(&config),
+            opened: kit.clock.now(),
             kit,
             config,
             cluster,

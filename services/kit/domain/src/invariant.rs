@@ -107,7 +107,16 @@ fn check_event(before: &Incident, recorded: &Recorded, violations: &mut Vec<Viol
 fn unapproved(before: &Incident, step: &crate::id::StepId) -> Option<String> {
     let plan = before.plan.as_ref()?;
     let step = plan.step(step)?;
-    let gate = plan.gate(step.gate.as_ref()?)?;
+    let named = step.gate.as_ref()?;
+    let Some(gate) = plan.gate(named) else {
+        return Some(format!("step {} waits for {named}, which its plan does not have", step.id));
+    };
+    if !gate.steps.contains(&step.id) {
+        return Some(format!(
+            "step {} waits for {named}, which does not list it: nobody was asked",
+            step.id
+        ));
+    }
     let held: Vec<_> = gate.steps.iter().filter_map(|id| plan.step(id)).collect();
     if gate_digest(&plan.id, &held) != gate.digest {
         return Some(format!("step {} runs changes that are not the digest of {}", step.id, gate.id));

@@ -46,9 +46,30 @@ impl ObjectRef {
             "{cluster}/{group}/{}/{}/{}",
             self.kind,
             self.namespace.as_deref().unwrap_or("_"),
-            self.name
+            escaped(&self.name)
         )
     }
+}
+
+/// A name with what a key does not take as `=` and two hexadecimal digits: names of roles may be anything that fits into a path
+/// (`system:node`).
+fn escaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let bytes = name.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        let plain = match byte {
+            // Single ones inside only.
+            b'.' => bytes.get(at + 1).is_some_and(|next| *next != b'.'),
+            b'-' | b'_' => true,
+            byte => byte.is_ascii_alphanumeric(),
+        };
+        if plain {
+            out.push(char::from(*byte));
+        } else {
+            out.push_str(&format!("={byte:02X}"));
+        }
+    }
+    out
 }
 
 impl fmt::Display for ObjectRef {
@@ -56,6 +77,29 @@ impl fmt::Display for ObjectRef {
         match &self.namespace {
             Some(namespace) => write!(f, "{} {namespace}/{}", self.kind, self.name),
             None => write!(f, "{} {}", self.kind, self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_object_is_one_that_every_bus_takes_and_its_own() {
+        let key =
+            |name: &str| ObjectRef::new("rbac.authorization.k8s.io/v1", "ClusterRole", None, name).lease_key(&"test".parse().unwrap());
+        assert_eq!(
+            key("payment-service.v1"),
+            "test/rbac.authorization.k8s.io/ClusterRole/_/payment-service.v1"
+        );
+        assert_eq!(key("system:node"), "test/rbac.authorization.k8s.io/ClusterRole/_/system=3Anode");
+        let odd = ["system:node", "system=3Anode", "a..b", "a.=2Eb", "a.", "ä", "a b", "a/b"];
+        let keys: std::collections::BTreeSet<String> = odd.iter().map(|name| key(name)).collect();
+        assert_eq!(keys.len(), odd.len(), "{keys:?}");
+        for key in keys {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-/_=.".contains(&byte);
+            assert!(key.bytes().all(plain) && !key.contains("..") && !key.ends_with('.'), "{key}");
         }
     }
 }

@@ -79,7 +79,9 @@ pub fn decide(question: &Question) -> Decision {
         quorum: 1,
         expires_after: DEFAULT_EXPIRY,
     };
-    let percent = (question.confidence * 100.0).round();
+    // What is no number is no confidence.
+    let confidence = if question.confidence.is_nan() { 0.0 } else { question.confidence };
+    let percent = (confidence * 100.0).round();
     if question.mode == Mode::Observe && !question.read_only {
         return Decision::Deny {
             reason: "observe mode: nothing is changed".into(),
@@ -92,7 +94,7 @@ pub fn decide(question: &Question) -> Decision {
             Decision::Auto { reason: "no risk".into() }
         };
     }
-    if question.mutates && question.confidence < MIN_CONFIDENCE {
+    if question.mutates && confidence < MIN_CONFIDENCE {
         return Decision::Deny {
             reason: format!(
                 "confidence {percent} % is below {} %: a person must take over",
@@ -109,7 +111,7 @@ pub fn decide(question: &Question) -> Decision {
     if question.mutates && question.production && question.mode != Mode::Autonomous {
         return ask("it changes production".into());
     }
-    if question.mutates && question.confidence < AUTO_CONFIDENCE {
+    if question.mutates && confidence < AUTO_CONFIDENCE {
         return ask(format!("confidence {percent} % is below {} %", AUTO_CONFIDENCE * 100.0));
     }
     if question.risk == RiskLevel::Medium {

@@ -10,7 +10,7 @@ use paramedic_domain::{
     digest::Digest,
     envelope::Recorded,
     event::{Direction, Event, WorkflowOutcome},
-    id::PlanId,
+    id::{PlanId, StepId},
     incident::{FoldError, Incident, Status},
     invariant::check_log,
     object::ObjectRef,
@@ -212,6 +212,53 @@ fn a_step_that_starts_without_its_approval_is_a_violation() {
         check_log(&log.recorded).iter().map(|violation| violation.id).collect::<Vec<_>>(),
         ["INV-04"]
     );
+}
+
+#[test]
+fn a_step_that_starts_behind_a_gate_that_its_plan_lacks_is_a_violation() {
+    for unlist in [false, true] {
+        let mut plan = plan();
+        if unlist {
+            plan.gates[0].steps.clear();
+        } else {
+            plan.gates.clear();
+        }
+        let mut log = Log::opened();
+        log.push(1, Event::PlanProposed { plan: Box::new(plan) }).push(2, started());
+        let ids: Vec<_> = check_log(&log.recorded).iter().map(|violation| violation.id).collect();
+        assert_eq!(ids, ["INV-04"]);
+    }
+}
+
+#[test]
+fn an_effect_that_went_by_itself_is_not_left_to_undo() {
+    let digest = plan().gates[0].digest;
+    let mut log = asked();
+    let step: StepId = "scale".parse().unwrap();
+    log.push(3, granted("ann", digest))
+        .push(4, granted("bob", digest))
+        .push(5, started())
+        .push(
+            6,
+            Event::StepSucceeded {
+                plan: plan().id,
+                step: step.clone(),
+                attempt: 1,
+                summary: String::new(),
+                artifacts: Vec::new(),
+            },
+        );
+    assert_eq!(log.incident.run.as_ref().unwrap().effects, std::slice::from_ref(&step));
+    log.push(
+        7,
+        Event::StepExpired {
+            plan: plan().id,
+            step,
+            summary: String::new(),
+        },
+    );
+    assert!(log.incident.run.as_ref().unwrap().effects.is_empty());
+    assert_eq!(log.incident.misfits, 0);
 }
 
 #[test]

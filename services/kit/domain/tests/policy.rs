@@ -35,6 +35,14 @@ fn the_built_in_policy() {
     let table = [
         ("low risk, sure", question(), "auto"),
         (
+            "what is no number is no confidence",
+            Question {
+                confidence: f64::NAN,
+                ..question()
+            },
+            "deny",
+        ),
+        (
             "production asks",
             Question {
                 production: true,

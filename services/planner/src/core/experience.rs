@@ -78,16 +78,24 @@ pub fn kind(change: &Change) -> &str {
     }
 }
 
+/// Whether a change may be what helped, or what did not: it changes something, in the cluster or outside of it, or travels in a change
+/// that does. A silence changes only what people hear.
+#[must_use]
+pub fn remedies(change: &Change) -> bool {
+    match change {
+        Change::Call(Call::Silence(_)) => false,
+        Change::Carried { .. } => true,
+        Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } | Change::Call(_) => change.mutates(),
+        Change::Read { .. } | Change::Exec(_) | Change::Notify(_) => false,
+    }
+}
+
 /// The actions of a set that change something, under their own names.
 #[must_use]
 pub fn changing(recommendations: &[Recommendation], prepared: &BTreeMap<StepId, Prepared>, catalogue: &Catalogue) -> BTreeSet<String> {
     recommendations
         .iter()
-        .filter(|r| {
-            prepared
-                .get(&r.id)
-                .is_some_and(|step| step.changes_cluster() || matches!(step.change, Change::Carried { .. }))
-        })
+        .filter(|r| prepared.get(&r.id).is_some_and(|step| remedies(&step.change)))
         .map(|r| catalogue.canonical(&r.action).to_owned())
         .collect()
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cooldown::{Outcome, Remediation},
-    experience::{Success, kind},
+    experience::{Success, kind, remedies},
 };
 
 /// Samples of one duration: the median of fifty moves when the cluster changes and does not jump with one slow run.
@@ -208,7 +208,7 @@ fn changed(plan: &Plan, run: &Run) -> BTreeSet<String> {
     let begun = |id: &StepId| run.steps.get(id).is_some_and(|step| step.started.is_some());
     let changes = |step: &paramedic_domain::plan::Step| match &step.change {
         paramedic_domain::change::Change::Carried { by, .. } => begun(by),
-        change => !change.operations().is_empty() && begun(&step.id),
+        change => remedies(change) && begun(&step.id),
     };
     plan.steps
         .iter()

@@ -22,4 +22,4 @@ pub mod validate;
 pub mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,6 +6,9 @@ use paramedic_domain::{
     plan::{Approach, Plan, PlanOption, Recommendation, Refusal},
 };
 
+/// Ways out that people are shown: as many as can be compared at a glance, and as a person on call can answer for.
+pub const MOST: usize = 3;
+
 /// What is planned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
@@ -67,12 +70,16 @@ pub fn wanted(incident: &Incident, diagnosis: &Diagnosis) -> Wanted {
             by_person: false,
             notes: Vec::new(),
         },
-        _ => Wanted {
-            options: fresh(&diagnosis.options),
-            only: None,
-            by_person: false,
-            notes: Vec::new(),
-        },
+        _ => {
+            let left_out = diagnosis.options.len().saturating_sub(MOST);
+            let note = format!("{left_out} further ways out were proposed and left out: the first {MOST} are prepared");
+            Wanted {
+                options: fresh(&diagnosis.options[..diagnosis.options.len() - left_out]),
+                only: None,
+                by_person: false,
+                notes: if left_out > 0 { vec![note] } else { Vec::new() },
+            }
+        }
     }
 }
 

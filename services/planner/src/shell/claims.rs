@@ -28,6 +28,8 @@ pub enum Claimed {
     Ours,
     /// That of another incident, which goes on; the asking one has become a part of it.
     Joined(IncidentId),
+    /// Another incident is just joining another one: it has to be asked again.
+    Busy,
 }
 
 impl Claims {
@@ -54,14 +56,49 @@ impl Claims {
                 Ok(_) => return Ok(Claimed::Ours),
                 Err(HeldBy(holder)) => holder,
             };
-            if let Ok(other) = holder.parse::<IncidentId>()
-                && self.join(incident, &other, target, cause).await?
-            {
-                return Ok(Claimed::Joined(other));
+            if let Ok(other) = holder.parse::<IncidentId>() {
+                match self.join_alone(incident, &other, target, cause).await? {
+                    Some(true) => return Ok(Claimed::Joined(other)),
+                    Some(false) => {}
+                    None => return Ok(Claimed::Busy),
+                }
             }
             // whoever held it has ended without saying so
             self.leases.release(&key, &holder).await?;
         }
+    }
+
+    /// Joins while no other incident of the cluster does, and only if this one has not ended meanwhile: of two that wait for each
+    /// other's targets (or more, in a ring) each would become a part of the next, and none would be left. `None`: another one is joining.
+    async fn join_alone(
+        &self,
+        incident: &Incident,
+        other: &IncidentId,
+        target: &ObjectRef,
+        cause: &Envelope,
+    ) -> Result<Option<bool>, LogError> {
+        let key = format!("join/{}", incident.cluster);
+        if let Err(HeldBy(holder)) = self.leases.acquire(&key, incident.id.as_str()).await? {
+            // One that died between its end and giving this back holds nobody up.
+            let over = match holder.parse::<IncidentId>() {
+                Ok(holder) => self.log.load(&incident.cluster, &holder).await?.end.is_some(),
+                Err(_) => true,
+            };
+            if over {
+                self.leases.release(&key, &holder).await?;
+            }
+            return Ok(None);
+        }
+        let ended = self.log.load(&incident.cluster, &incident.id).await?.end.is_some();
+        let joined = match ended {
+            true => Ok(None),
+            false => self.join(incident, other, target, cause).await.map(Some),
+        };
+        // After an error of the bus nobody knows how far it came: whoever handles the event again goes on.
+        if !matches!(joined, Err(LogError::Bus(_) | LogError::Contended { .. })) {
+            self.leases.release(&key, incident.id.as_str()).await?;
+        }
+        joined
     }
 
     /// Moves the firing alerts into `other` and ends this incident; `false` when the other one has ended.

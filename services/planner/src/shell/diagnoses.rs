@@ -102,6 +102,7 @@ impl Diagnoses {
             let claimed = self.claims.claim(incident, &diagnosis.target, event).await;
             match claimed.map_err(|error| error.to_string())? {
                 Claimed::Ours => {}
+                Claimed::Busy => return Err("another incident is just joining another one".into()),
                 Claimed::Joined(other) => {
                     tracing::info!(%other, target = %diagnosis.target, "joined the incident with the same root target");
                     return Ok(None);

@@ -175,8 +175,9 @@ impl Maker<'_> {
     /// Prepares batch after batch, each on top of the patches of those before it.
     async fn in_batches(&self, brief: &Brief, batches: &[Vec<StepId>]) -> Result<Batch, Stop> {
         let mut all = Batch::default();
-        for ids in batches {
-            let batch = self.prepare(brief, ids, &patches(&all.prepared)).await?;
+        for (number, ids) in batches.iter().enumerate() {
+            let before = batches[..number].concat();
+            let batch = self.prepare(brief, ids, &patches(&before, &all.prepared)).await?;
             if !batch.refusals.is_empty() {
                 return Err(Stop::Refused(batch.refusals));
             }
@@ -207,7 +208,8 @@ impl Maker<'_> {
                     recommendations: vec![candidate.clone()],
                     ..brief.clone()
                 };
-                let mut looked = self.prepare(&alone, std::slice::from_ref(&id), &patches(&batch.prepared)).await?;
+                let before = patches(&outline.graph.order(), &batch.prepared);
+                let mut looked = self.prepare(&alone, std::slice::from_ref(&id), &before).await?;
                 let Some(prepared) = looked.prepared.remove(&id) else { continue };
                 outline.graph.add(&id, &candidate.dependencies);
                 outline.notes.push(verify::note(&candidate));
@@ -259,12 +261,29 @@ fn past(brief: &Brief, survey: &BTreeMap<StepId, Prepared>, catalogue: &Catalogu
     brief.rules.cooldown.refusals(&intent, &experience.remediations)
 }
 
-/// The patches that prepared steps will leave behind.
-fn patches(prepared: &BTreeMap<StepId, Prepared>) -> Vec<ObjectPatch> {
-    let changes = prepared.values().map(|prepared| &prepared.change);
+/// The patches that prepared steps will leave behind, in the order in which the steps run: a later one stands on an earlier one.
+fn patches(order: &[StepId], prepared: &BTreeMap<StepId, Prepared>) -> Vec<ObjectPatch> {
+    let changes = order.iter().filter_map(|id| prepared.get(id)).map(|prepared| &prepared.change);
     let patch = |operation: Operation| match operation {
         Operation::Patch(patch) => Some(patch),
         Operation::Create(_) | Operation::Delete(_) | Operation::Evict(_) | Operation::Record(_) => None,
     };
     changes.flat_map(Change::operations).filter_map(patch).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::tests::fixtures::{prepare, with};
+
+    #[test]
+    fn assumed_patches_stand_in_the_order_in_which_their_steps_run() {
+        let steps = ["s2", "s10"].map(|id| with(id, "scale", &[], json!({"deployment": id})));
+        let ids: Vec<StepId> = steps.iter().map(|step| step.id.clone()).collect();
+        let found = patches(&ids, &prepare(&ids, &steps));
+        let names: Vec<&str> = found.iter().map(|patch| patch.target.name.as_str()).collect();
+        assert_eq!(names, ["s2", "s10"]);
+    }
 }

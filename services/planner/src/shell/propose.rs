@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use paramedic_bus::Error;
+use jiff::Timestamp;
+use paramedic_bus::{Error, MAX_MESSAGE_BYTES};
 use paramedic_domain::{
+    event::Event,
     incident::Incident,
     plan::{Plan, Refusal},
     policy::Mode,
@@ -19,6 +21,9 @@ use crate::{
         options::{Wanted, choose, wanted},
     },
 };
+
+/// Bytes that the bus needs around an event: subject, headers, the digest of the event before it.
+const AROUND: usize = 8 * 1024;
 
 /// Makes plans for incidents.
 #[derive(Clone)]
@@ -95,6 +100,47 @@ impl Proposer {
             };
             outcomes.push(maker.make(&brief).await?);
         }
-        Ok(choose(wanted, outcomes))
+        Ok(choose(wanted, outcomes).and_then(|plan| fits(incident, plan, self.clock.now())))
+    }
+}
+
+/// The plan, if one event of the log can hold it: a larger one could never be proposed, and the incident would wait for it for ever.
+fn fits(incident: &Incident, plan: Plan, now: Timestamp) -> Result<Plan, Vec<Refusal>> {
+    let steps = plan.steps.len();
+    let event = Event::PlanProposed { plan: Box::new(plan) };
+    let envelope = incident.next_envelope(event, now, None);
+    let bytes = paramedic_wire::encode(&envelope).len();
+    let Event::PlanProposed { plan } = envelope.event else {
+        return Err(Vec::new());
+    };
+    if bytes <= MAX_MESSAGE_BYTES - AROUND {
+        return Ok(*plan);
+    }
+    Err(vec![Refusal {
+        step: None,
+        reason: format!(
+            "the plan of {steps} steps has {bytes} bytes with its exact changes, and one event holds at most {}: recommend fewer steps, \
+             or steps that change fewer objects",
+            MAX_MESSAGE_BYTES - AROUND
+        ),
+    }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::tests::fixtures::{Case, now, recommendation};
+
+    #[test]
+    fn a_plan_that_no_event_can_hold_is_refused_with_its_size() {
+        let incident = Incident::new("test".parse().unwrap(), "inc_a".parse().unwrap());
+        let plan = Case::of(vec![recommendation("up", "scale", &[])]).plan().unwrap();
+        assert_eq!(fits(&incident, plan.clone(), now()), Ok(plan.clone()));
+        let large = Plan {
+            notes: vec!["n".repeat(MAX_MESSAGE_BYTES)],
+            ..plan
+        };
+        let refusals = fits(&incident, large, now()).unwrap_err();
+        assert!(refusals[0].reason.contains("bytes"), "{refusals:?}");
     }
 }

@@ -4,7 +4,7 @@ use paramedic_bus::{IncidentLog, LogError};
 use paramedic_domain::{
     id::{ClusterId, IncidentId},
     incident::Incident,
-    plan::StepEdit,
+    plan::{Rollback, StepEdit},
 };
 use paramedic_proto::v1;
 use paramedic_wire::Wire;
@@ -43,6 +43,11 @@ pub async fn revise(log: &IncidentLog, proposer: &Proposer, request: v1::ReviseR
     }
     let plan = check(&incident, &wish).map_err(objected)?;
     tried(proposer, &incident, &wish).await?;
+    let fate = match plan.rollback {
+        // Who asks for another plan has said what becomes of this one.
+        Rollback::Automatic | Rollback::Ask => "what it changed is put back",
+        Rollback::None => "what it changed stays, since it undoes nothing",
+    };
     let plan = plan.id.clone();
     let mut objection = None;
     let decided = log
@@ -71,7 +76,7 @@ pub async fn revise(log: &IncidentLog, proposer: &Proposer, request: v1::ReviseR
     tracing::info!(incident = %id, %plan, option = wish.option, by = wish.by, events = decided.appended.len(), "plan revised");
     Ok(v1::ReviseResponse {
         outcome: format!(
-            "{plan} ends, what it changed is put back, and a plan of option {} follows, to be approved anew",
+            "{plan} ends, {fate}, and a plan of option {} follows, to be approved anew",
             wish.option + 1
         ),
     })

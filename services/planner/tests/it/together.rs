@@ -3,7 +3,9 @@
 use paramedic_domain::{
     event::{Event, WorkflowOutcome},
     incident::Status,
+    object::ObjectRef,
 };
+use paramedic_planner::shell::claims::{Claimed, Claims};
 use paramedic_testkit::eventually;
 
 use crate::{
@@ -27,6 +29,49 @@ async fn the_second_incident_joins_the_first_with_its_alerts() {
     assert!(reason.contains("is at fault here too") && reason.contains(one.as_str()), "{reason}");
     let survivor = running.until(&one, |incident| incident.alerts.len() == 3).await;
     assert_eq!((survivor.plans, survivor.misfits), (1, 0));
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_incidents_that_wait_for_each_others_targets_one_is_always_left() {
+    let served = Served::start(Pretend::default()).await;
+    let running = run(config(&served.url)).await;
+    let claims = Claims::open(&running.bus, running.log.clone(), running.clock.clone())
+        .await
+        .unwrap();
+    let target = |name: &str| ObjectRef::new("apps/v1", "Deployment", Some("production"), name);
+    for round in 0..60 {
+        let ring = 2 + round % 2;
+        let mut all = Vec::new();
+        for one in 0..ring {
+            let name = format!("{round}-{one}");
+            let id = running.opened(&name, &[name.as_str()]).await;
+            let log = running.log.read(&cluster(), &id).await.unwrap();
+            let incident = running.log.load(&cluster(), &id).await.unwrap();
+            let cause = log[0].envelope.clone();
+            assert_eq!(claims.claim(&incident, &target(&name), &cause).await.unwrap(), Claimed::Ours);
+            all.push((incident, cause));
+        }
+        let crossing = all.iter().enumerate().map(|(one, (incident, cause))| {
+            let (claims, log) = (claims.clone(), running.log.clone());
+            let wanted = target(&format!("{round}-{}", (one + 1) % ring));
+            async move {
+                // As the planner does it: again as long as the incident needs a plan.
+                while claims.claim(incident, &wanted, cause).await.unwrap() == Claimed::Busy
+                    && log.load(&cluster(), &incident.id).await.unwrap().end.is_none()
+                {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        futures::future::join_all(crossing).await;
+        let mut left = 0;
+        for (incident, _) in &all {
+            left += usize::from(running.log.load(&cluster(), &incident.id).await.unwrap().end.is_none());
+        }
+        assert_eq!(left, 1, "round {round}");
+    }
     running.stop().await;
     served.stop().await;
 }

@@ -82,8 +82,13 @@ impl Answer {
             Some(said.as_str().map_or_else(|| said.to_string(), str::to_owned))
         });
         let text = said.unwrap_or_else(|| String::from_utf8_lossy(&self.body).into_owned());
-        redact(&text).chars().take(WORDS).collect()
+        bounded(&text)
     }
+}
+
+/// What another system says, safe to repeat and short.
+pub(super) fn bounded(text: &str) -> String {
+    redact(text).chars().take(WORDS).collect()
 }
 
 /// Sends a request and reads the answer.

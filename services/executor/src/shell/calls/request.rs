@@ -18,7 +18,7 @@ use url::Url;
 
 use super::{
     Outside,
-    http::{Answer, answered, judge},
+    http::{Answer, answered, bounded, judge},
     secret, unknown,
 };
 use crate::{
@@ -46,6 +46,7 @@ enum Ask {
 impl Run<'_> {
     pub(super) async fn request(&self, request: &Request) -> Result<Report, Halt> {
         let action = self.registered(&request.action, &request.forward, Ask::Apply)?;
+        let unsure = self.may_have_happened();
         self.about_to_send().await?;
         match self
             .worker
@@ -57,8 +58,18 @@ impl Run<'_> {
                 self.had_effect();
                 Ok(Report::of(said))
             }
+            // Who takes over knows only that his own request was refused, not what became of the one before.
+            Err(trouble @ (Trouble::Missing(_) | Trouble::Unfit { .. } | Trouble::Forbidden { .. })) if unsure => {
+                Err(Halt::failed(FailureKind::Permanent, Effect::Unknown, trouble.to_string()))
+            }
             Err(trouble) => Err(self.sending(&trouble)),
         }
+    }
+
+    /// Whether a worker or an attempt before this one may have sent the request.
+    fn may_have_happened(&self) -> bool {
+        let state = self.incident.run.as_ref().and_then(|run| run.steps.get(&self.step.id));
+        state.is_none_or(|state| state.workers.len() > 1 || state.effect != Effect::None)
     }
 
     pub(super) async fn request_back(&self, request: &Request) -> Result<Report, Halt> {
@@ -230,17 +241,18 @@ async fn grpc_exchange(
         Ok(answer) => answer.into_inner(),
         Err(status) => return told(&what, &status),
     };
+    let words = bounded(&answer.message);
     match answer.status() {
-        v1::ExternalStatus::Done => Ok(format!("done {}", answer.message).trim().to_owned()),
+        v1::ExternalStatus::Done => Ok(format!("done {words}").trim().to_owned()),
         v1::ExternalStatus::AlreadyDone => Ok("was done already".into()),
-        v1::ExternalStatus::Refused => Err(unfit(format!("refused: {}", answer.message))),
+        v1::ExternalStatus::Refused => Err(unfit(format!("refused: {words}"))),
         v1::ExternalStatus::Unspecified => Err(unfit("the answer does not say whether it was done".into())),
     }
 }
 
 /// What follows from a status of gRPC.
 fn told(what: &str, status: &tonic::Status) -> Result<String, Trouble> {
-    let (what, message) = (what.to_owned(), format!("{:?}: {}", status.code(), status.message()));
+    let (what, message) = (what.to_owned(), format!("{:?}: {}", status.code(), bounded(status.message())));
     match status.code() {
         Code::AlreadyExists => Ok("was done already".into()),
         Code::Unavailable

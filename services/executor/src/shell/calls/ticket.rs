@@ -1,5 +1,7 @@
 //! Tickets, found again by a mark at the end of their text.
 
+use std::time::Duration;
+
 use paramedic_catalogue::{redact::redact, systems::TrackerKind};
 use paramedic_domain::{
     change::{Notice, Ticket},
@@ -17,6 +19,7 @@ use super::{
 };
 use crate::{
     config,
+    core::markup::Markup,
     shell::{
         failure::Halt,
         kubernetes::Trouble,
@@ -28,6 +31,11 @@ use crate::{
 const SENT: &[&str] = &[".log", ".json", ".md", ".txt"];
 /// Largest file that is sent along, in bytes: what every tracker takes.
 const LARGEST: u64 = 8 << 20;
+
+/// How often Jira is searched for a ticket that may have been filed: it indexes an issue some seconds after it was made.
+const LOOKS: u32 = 6;
+/// Pause between two of them.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(3);
 
 /// A ticket as its tracker knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +94,11 @@ impl Run<'_> {
             attachments: ticket.attachments.clone(),
         };
         let mark = format!("paramedic:{}", self.mark());
-        let text = format!("{}\n{mark}\n", redact(&self.text(&notice)));
+        let markup = match config.kind {
+            TrackerKind::Jira => Markup::Jira,
+            TrackerKind::Github | TrackerKind::Gitlab | TrackerKind::Gitea | TrackerKind::Webhook => Markup::Markdown,
+        };
+        let text = format!("{}\n{mark}\n", self.text(&notice, markup));
         let token = secret(&config.name, &config.token_file)
             .await
             .map_err(|trouble| self.seeing(&trouble))?;
@@ -104,7 +116,7 @@ impl Run<'_> {
             TrackerKind::Gitlab => Tracker::Forge(Issues::gitlab(address)),
             TrackerKind::Gitea => Tracker::Forge(Issues::gitea(address)),
         };
-        let (filed, how) = match tracker.find(ticket, &mark).await.map_err(|trouble| self.seeing(&trouble))? {
+        let (filed, how) = match self.find(&tracker, ticket, &mark).await? {
             Some(filed) => (filed, "was filed already"),
             None => (self.file(&tracker, ticket, &text, &mark).await?, "filed"),
         };
@@ -120,6 +132,24 @@ impl Run<'_> {
         )))
     }
 
+    /// The ticket that an earlier attempt has filed. Whoever comes first need not look for it twice; after that a search index may not
+    /// know it yet.
+    async fn find(&self, tracker: &Tracker<'_>, ticket: &Ticket, mark: &str) -> Result<Option<Filed>, Halt> {
+        let looks = match tracker {
+            Tracker::Jira(_) if !self.is_first() => LOOKS,
+            Tracker::Jira(_) | Tracker::Forge(_) => 1,
+        };
+        for look in 1..=looks {
+            if let Some(filed) = tracker.find(ticket, mark).await.map_err(|trouble| self.seeing(&trouble))? {
+                return Ok(Some(filed));
+            }
+            if look < looks {
+                self.worker.kit.clock.sleep(BETWEEN_LOOKS).await;
+            }
+        }
+        Ok(None)
+    }
+
     async fn file(&self, tracker: &Tracker<'_>, ticket: &Ticket, text: &str, mark: &str) -> Result<Filed, Halt> {
         self.about_to_send().await?;
         let filed = match tracker.file(ticket, text, mark).await {
@@ -127,6 +157,7 @@ impl Run<'_> {
             Err(trouble @ Trouble::Transient { sent: true, .. }) => {
                 match tracker.find(ticket, mark).await.map_err(|trouble| self.seeing(&trouble))? {
                     Some(filed) => filed,
+                    // The next attempt looks for longer.
                     None => return Err(self.sending(&trouble)),
                 }
             }

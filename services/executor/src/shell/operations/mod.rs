@@ -92,7 +92,7 @@ impl Run<'_> {
     }
 
     /// Whether nobody had a hand in the step before this attempt: what is done already, somebody else did.
-    fn is_first(&self) -> bool {
+    pub(crate) fn is_first(&self) -> bool {
         let state = self.incident.run.as_ref().and_then(|run| run.steps.get(&self.step.id));
         state.is_some_and(|state| state.attempts <= 1 && state.workers.len() <= 1)
     }

@@ -6,6 +6,7 @@ use paramedic_bus::consume::Verdict;
 use paramedic_domain::{
     change::Change,
     event::{Direction, Event, FailureCause, WorkflowOutcome},
+    fault::{Effect, FailureKind},
     plan::{Lasts, Plan, Rollback},
     workflow::StepState,
 };
@@ -14,6 +15,7 @@ use paramedic_testkit::eventually;
 use serde_json::{Value, json};
 
 use crate::{
+    faults::losing,
     recommended::{Wanted, propose_changed},
     stage::Stage,
 };
@@ -114,6 +116,70 @@ async fn a_budget_is_put_back_when_its_workflow_is_cancelled_while_no_executor_l
     eventually!(within Duration::from_secs(30), expired(&stage, "relax").await == 1);
     assert_eq!(budget(&stage), before);
     assert_eq!(stage.mutated(), ["patch payment-service", "patch payment-service"]);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_told_of_an_effect_that_is_due_in_a_cluster_that_is_only_observed_by_now() {
+    let mut stage = Stage::start().await;
+    let before = budget(&stage);
+    let plan = propose_changed(&stage, &[relax()], |_| {}).await;
+    stage.approve().await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
+    assert_eq!(stage.worker(&stage.kit, "first").await.handle(&work).await, Verdict::Done);
+    stage.kit.cluster.mode = paramedic_domain::policy::Mode::Observe;
+    stage
+        .append(vec![Event::WorkflowFinished {
+            plan: plan.id.clone(),
+            outcome: WorkflowOutcome::Succeeded,
+            cause: None,
+        }])
+        .await;
+    stage.run_executor().await;
+    let told = || async {
+        let (cluster, id) = stage.name();
+        let log = stage.kit.log.read(&cluster, &id).await.unwrap();
+        log.into_iter().find_map(|recorded| match recorded.envelope.event {
+            Event::StepExpiryFailed { message, .. } => Some(message),
+            _ => None,
+        })
+    };
+    eventually!(told().await.is_some_and(|message| message.contains("observe mode")));
+    assert_ne!(budget(&stage), before);
+    assert_eq!(stage.mutated(), ["patch payment-service"]);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn debug_flags_of_a_step_that_failed_after_its_change_go_after_their_time() {
+    let mut stage = Stage::start().await;
+    let before = args(&stage);
+    let plan = propose_changed(&stage, &[debug(json!({"duration": "2m"}))], |plan| {
+        plan.rollback = Rollback::None;
+    })
+    .await;
+    stage.approve().await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
+    // The change was made; that nobody saw its rollout in time is what the log hears.
+    let doomed = stage.worker(&losing(&stage.kit, "step_succeeded"), "first").await;
+    doomed.handle(&work).await;
+    assert_ne!(args(&stage), before);
+    stage
+        .append(vec![Event::StepFailed {
+            plan: plan.id.clone(),
+            step: plan.steps[0].id.clone(),
+            direction: Direction::Forward,
+            attempt: 1,
+            kind: FailureKind::Timeout,
+            effect: Effect::Applied,
+            message: "its result was not seen in time".into(),
+        }])
+        .await;
+    stage.run_executor().await;
+    let (outcome, _) = stage.finished().await;
+    assert_eq!(outcome, WorkflowOutcome::Failed, "{}", stage.transcript().await);
+    eventually!(within Duration::from_secs(60), expired(&stage, "debug").await == 1);
+    assert_eq!(args(&stage), before);
     stage.end().await;
 }
 

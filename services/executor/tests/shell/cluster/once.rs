@@ -6,6 +6,7 @@ use paramedic_domain::{
     workflow::StepState,
 };
 use paramedic_executor::shell::engine::Engine;
+use paramedic_testkit::eventually;
 use serde_json::json;
 
 use crate::{faults::losing, recommended::propose, stage::Stage};
@@ -111,23 +112,62 @@ async fn in_observe_mode_not_even_an_approved_change_leaves_the_process() {
     stage.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_another_workflow_remediates_is_left_alone() {
+/// The change under way, waiting for its target, which another workflow remediates.
+async fn waiting() -> (Stage, paramedic_domain::plan::Plan, tokio::task::JoinSet<Verdict>) {
     let stage = Stage::start().await;
     let plan = propose(&stage, &[limit()]).await;
     stage.approve().await;
-    let leases = paramedic_bus::lease::Leases::open(&stage.kit.bus).await.unwrap();
-    let key = plan.steps[0].change.lease_targets()[0].lease_key(&stage.kit.cluster.name);
-    leases.acquire(&key, "plan_other").await.unwrap().unwrap();
+    lease(&stage, &plan, "plan_other").await;
     let work = stage.item(&plan, 0, Direction::Forward, 1).await;
     let worker = stage.worker(&stage.kit, "one").await;
-    assert_eq!(worker.handle(&work).await, Verdict::Done);
+    let mut working = tokio::task::JoinSet::new();
+    working.spawn(async move { worker.handle(&work).await });
+    eventually!(progress(&stage, &plan).await.is_some_and(|said| said.contains("plan_other")));
+    assert!(stage.mutations().is_empty());
+    (stage, plan, working)
+}
+
+async fn lease(stage: &Stage, plan: &paramedic_domain::plan::Plan, holder: &str) {
+    let leases = paramedic_bus::lease::Leases::open(&stage.kit.bus).await.unwrap();
+    let key = plan.steps[0].change.lease_targets()[0].lease_key(&stage.kit.cluster.name);
+    leases.acquire(&key, holder).await.unwrap().unwrap();
+}
+
+async fn progress(stage: &Stage, plan: &paramedic_domain::plan::Plan) -> Option<String> {
+    let incident = stage.incident().await;
+    incident.run.unwrap().steps[&plan.steps[0].id].progress.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_another_workflow_remediates_is_waited_for() {
+    let (stage, plan, mut working) = waiting().await;
+    let leases = paramedic_bus::lease::Leases::open(&stage.kit.bus).await.unwrap();
+    let key = plan.steps[0].change.lease_targets()[0].lease_key(&stage.kit.cluster.name);
+    leases.release(&key, "plan_other").await.unwrap();
+    assert_eq!(working.join_next().await.unwrap().unwrap(), Verdict::Done);
+    let incident = stage.incident().await;
+    assert_eq!(incident.step_state(&plan.steps[0].id), Some(&StepState::Succeeded));
+    assert_eq!(incident.run.unwrap().steps[&plan.steps[0].id].attempts, 1, "waiting is no attempt");
+    assert_eq!(stage.mutated(), ["patch payment-service"]);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_waits_for_its_target_ends_with_its_workflow() {
+    let (stage, plan, mut working) = waiting().await;
+    stage
+        .append(vec![Event::IncidentCancelled {
+            by: "ada@example.com".into(),
+            reason: "not today".into(),
+        }])
+        .await;
+    assert_eq!(working.join_next().await.unwrap().unwrap(), Verdict::Done);
     let incident = stage.incident().await;
     let Some(StepState::Failed { message, .. }) = incident.step_state(&plan.steps[0].id) else {
         panic!("{incident:?}")
     };
-    assert!(message.contains("plan_other"), "{message}");
-    assert!(stage.mutations().is_empty());
+    assert!(message.contains("stopping"), "{message}");
+    assert!(incident.run.unwrap().effects.is_empty() && stage.mutations().is_empty());
     stage.end().await;
 }
 

@@ -75,7 +75,19 @@ impl Trying {
                 self.phase = Phase::Act;
                 None
             }
-            Phase::Lease => self.ended(Some(lost)),
+            // Another workflow has the object: it waits, as long as it is still wanted.
+            Phase::Lease => match permit(incident, &self.attempt, rules, true, now) {
+                Ok(_) => None,
+                Err(Denied::Stale { .. }) => {
+                    if incident.run.as_ref().is_some_and(|run| run.ended.is_some()) {
+                        cluster.release();
+                    }
+                    self.ended(None)
+                }
+                Err(Denied::Stopping(_) | Denied::Forbidden(_) | Denied::NoLease) => {
+                    self.ended(Some(Err((FailureKind::Forbidden, self.known))))
+                }
+            },
             Phase::Act => match permit(incident, &self.attempt, rules, cluster.held(step), now) {
                 // A step that has lost its place waits.
                 Ok(step)

@@ -154,9 +154,15 @@ impl Incident {
             }
             Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } | Event::ExpirySet { .. } => true,
             // What a step did that must not stay outlives its plan, and the incident.
-            Event::StepExpired { plan, step, .. } | Event::StepExpiryFailed { plan, step, .. } => {
+            Event::StepExpired { plan, step, .. } => {
+                if let (Some(current), Some(run)) = (&self.plan, &mut self.run)
+                    && current.id == *plan
+                {
+                    run.expired(step);
+                }
                 self.expired.insert(format!("{plan}/{step}"))
             }
+            Event::StepExpiryFailed { plan, step, .. } => self.expired.insert(format!("{plan}/{step}")),
             Event::AnalysisStarted { attempt } => {
                 let fits = *attempt == self.attempt + 1 && self.end.is_none();
                 if fits {

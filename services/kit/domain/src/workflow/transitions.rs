@@ -204,6 +204,14 @@ impl Run {
         true
     }
 
+    /// The effect of the step went by itself when its time was over: there is nothing left of it to undo.
+    pub(crate) fn expired(&mut self, step: &StepId) {
+        if let Some(run) = self.steps.get_mut(step) {
+            run.effect = Effect::None;
+        }
+        self.effects.retain(|id| id != step);
+    }
+
     // Running | Undoing => the same, with news
     fn progressed(&mut self, step: &StepId, direction: Direction, attempt: u32, message: &str) -> bool {
         let Some(run) = self.steps.get_mut(step) else { return false };

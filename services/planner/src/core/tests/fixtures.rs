@@ -30,35 +30,35 @@ use crate::core::{
     verify,
 };
 
-pub(super) fn id(text: &str) -> StepId {
+pub(crate) fn id(text: &str) -> StepId {
     text.parse().unwrap()
 }
 
-pub(super) fn workload(name: &str) -> ObjectRef {
+pub(crate) fn workload(name: &str) -> ObjectRef {
     ObjectRef {
         uid: Some(format!("uid-{name}")),
         ..ObjectRef::new("apps/v1", "Deployment", Some("production"), name)
     }
 }
 
-pub(super) fn recommendation(name: &str, action: &str, dependencies: &[&str]) -> Recommendation {
+pub(crate) fn recommendation(name: &str, action: &str, dependencies: &[&str]) -> Recommendation {
     with(name, action, dependencies, json!({}))
 }
 
-pub(super) fn with(name: &str, action: &str, dependencies: &[&str], parameters: Value) -> Recommendation {
+pub(crate) fn with(name: &str, action: &str, dependencies: &[&str], parameters: Value) -> Recommendation {
     serde_json::from_value(json!({"id": name, "action": action, "dependencies": dependencies, "parameters": parameters})).unwrap()
 }
 
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
 /// The defaults of the program.
-pub(super) fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     crate::config::defaults().rules()
 }
 
-pub(super) fn catalogue() -> Catalogue {
+pub(crate) fn catalogue() -> Catalogue {
     let known = |name: &str, aliases: &[&str], properties: Value| Known {
         name: name.into(),
         aliases: aliases.iter().map(|alias| (*alias).into()).collect(),
@@ -215,7 +215,7 @@ fn change(step: &Recommendation) -> Prepared {
 }
 
 /// Prepares a batch: items of one template are merged into the first of them.
-pub(super) fn prepare(batch: &[StepId], all: &[Recommendation]) -> BTreeMap<StepId, Prepared> {
+pub(crate) fn prepare(batch: &[StepId], all: &[Recommendation]) -> BTreeMap<StepId, Prepared> {
     let mut carriers: Vec<(ObjectRef, StepId)> = Vec::new();
     let mut prepared = BTreeMap::new();
     for id in batch {
@@ -245,19 +245,19 @@ pub(super) fn prepare(batch: &[StepId], all: &[Recommendation]) -> BTreeMap<Step
 }
 
 /// A set of recommendations in a setting.
-pub(super) struct Case {
-    pub(super) recommendations: Vec<Recommendation>,
-    pub(super) confidence: f64,
-    pub(super) mode: Mode,
+pub(crate) struct Case {
+    pub(crate) recommendations: Vec<Recommendation>,
+    pub(crate) confidence: f64,
+    pub(crate) mode: Mode,
     /// What the API server says to every dry run, if it refuses them.
-    pub(super) rejected: Option<String>,
+    pub(crate) rejected: Option<String>,
     /// What is at fault.
-    pub(super) root: Option<ObjectRef>,
-    pub(super) experience: Experience,
+    pub(crate) root: Option<ObjectRef>,
+    pub(crate) experience: Experience,
 }
 
 impl Case {
-    pub(super) fn of(recommendations: Vec<Recommendation>) -> Self {
+    pub(crate) fn of(recommendations: Vec<Recommendation>) -> Self {
         Self {
             recommendations,
             confidence: 0.9,
@@ -277,11 +277,11 @@ impl Case {
         }
     }
 
-    pub(super) fn graph(&self) -> Graph {
+    pub(crate) fn graph(&self) -> Graph {
         validate(&self.recommendations, &rules(), &catalogue()).unwrap()
     }
 
-    pub(super) fn outline(&self) -> (Outline, Vec<String>) {
+    pub(crate) fn outline(&self) -> (Outline, Vec<String>) {
         let mut graph = self.graph();
         let survey = prepare(&graph.order(), &self.recommendations);
         let notes = arrange(&mut graph, &self.scene(&survey, &catalogue()));
@@ -289,7 +289,7 @@ impl Case {
     }
 
     /// What contradicts what, as one text.
-    pub(super) fn contradictions(&self) -> Vec<String> {
+    pub(crate) fn contradictions(&self) -> Vec<String> {
         let graph = self.graph();
         let survey = prepare(&graph.order(), &self.recommendations);
         let groups = self.outline().0.groups;
@@ -304,7 +304,7 @@ impl Case {
     }
 
     /// Ids of the steps that the planner would add, by the actions it tries.
-    pub(super) fn added(&self) -> Vec<(StepId, Vec<String>)> {
+    pub(crate) fn added(&self) -> Vec<(StepId, Vec<String>)> {
         let (outline, _) = self.outline();
         let survey = prepare(&outline.graph.order(), &self.recommendations);
         let missing = verify::missing(&outline.graph, &self.scene(&survey, &catalogue()));
@@ -314,7 +314,7 @@ impl Case {
             .collect()
     }
 
-    pub(super) fn plan(&self) -> Result<Plan, Vec<Refusal>> {
+    pub(crate) fn plan(&self) -> Result<Plan, Vec<Refusal>> {
         let (outline, notes) = self.outline();
         let mut prepared: BTreeMap<StepId, Prepared> = BTreeMap::new();
         for batch in &outline.batches {
@@ -347,6 +347,6 @@ impl Case {
     }
 }
 
-pub(super) fn set(actions: &[&str]) -> BTreeSet<String> {
+pub(crate) fn set(actions: &[&str]) -> BTreeSet<String> {
     actions.iter().map(|action| (*action).to_owned()).collect()
 }

@@ -2,7 +2,7 @@
 
 mod arranged;
 mod contradictions;
-mod fixtures;
+pub(crate) mod fixtures;
 mod needs;
 mod options;
 mod p01;

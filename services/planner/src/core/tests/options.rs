@@ -49,6 +49,21 @@ fn the_options_of_a_diagnosis_are_planned_and_after_drift_only_the_one_that_was_
     assert!(again.options.iter().all(|option| option.refusals.is_empty()), "prepared anew");
 }
 
+#[test]
+fn three_ways_out_are_prepared_and_the_others_are_counted() {
+    let incident = Incident::new("test".parse().unwrap(), IncidentId::derive(&["test"]));
+    let many = Diagnosis {
+        options: ["one", "two", "three", "four", "five"].map(option).into(),
+        ..diagnosis()
+    };
+    let wanted = options::wanted(&incident, &many);
+    let titles: Vec<&str> = wanted.options.iter().map(|option| option.title.as_str()).collect();
+    assert_eq!(titles, ["one", "two", "three"]);
+    assert!(wanted.notes[0].starts_with("2 further ways out"), "{:?}", wanted.notes);
+    let planned = choose(wanted, vec![Ok(plan()), Ok(plan()), Ok(plan())]).unwrap();
+    assert!(planned.notes.iter().any(|note| note.contains("left out")));
+}
+
 fn plan() -> Plan {
     Case::of(seven()).plan().unwrap()
 }

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use paramedic_domain::{
+    change::{Call, Change, DryRun, Exchange, Request, Silence},
     diagnosis::Category,
     id::{IncidentId, PlanId},
     verification::Verdict,
 };
 use proptest::prelude::*;
 
-use super::fixtures::{now, rules, set, workload};
+use super::fixtures::{catalogue, now, recommendation, rules, set, workload};
 use crate::core::{
     cooldown::{Intent, Outcome, Remediation},
+    experience::{changing, remedies},
     history::{Durations, Fortunes, Remediations, Sample},
+    outline::Prepared,
 };
 
 fn remediation(incident: &str, minutes_ago: i64, actions: &[&str], result: Outcome) -> Remediation {
@@ -136,4 +139,43 @@ proptest! {
 
 fn once_has(durations: &Durations, event: u64) -> bool {
     serde_json::to_string(durations).unwrap().contains(&format!("\"inc_a:{event}\""))
+}
+
+#[test]
+fn what_changes_something_outside_of_the_cluster_is_remembered_too_and_a_silence_is_not() {
+    let request = Change::Call(Call::Request(Request {
+        action: "purge_queue".into(),
+        forward: Exchange {
+            method: "POST".into(),
+            url: "https://queues.example/purge".into(),
+            body: serde_json::Value::Null,
+        },
+        undo: None,
+        irreversible: Some("what is purged is gone".into()),
+        dry_run: DryRun::Accepted { warnings: Vec::new() },
+    }));
+    let silence = Change::Call(Call::Silence(Silence {
+        matchers: Vec::new(),
+        lasts: Duration::from_secs(60),
+        comment: String::new(),
+    }));
+    assert!(remedies(&request));
+    assert!(!remedies(&silence));
+    let steps = [("purge", "drop_cache", request), ("quiet", "silence_alerts", silence)];
+    let recommendations: Vec<_> = steps.iter().map(|(id, action, _)| recommendation(id, action, &[])).collect();
+    let scaled = recommendation("up", "scale", &[]);
+    let template = super::fixtures::prepare(std::slice::from_ref(&scaled.id), std::slice::from_ref(&scaled))
+        .remove(&scaled.id)
+        .unwrap();
+    let prepared = steps
+        .into_iter()
+        .map(|(id, _, change)| {
+            let prepared = Prepared {
+                change,
+                ..template.clone()
+            };
+            (id.parse().unwrap(), prepared)
+        })
+        .collect();
+    assert_eq!(changing(&recommendations, &prepared, &catalogue()), set(&["drop_cache"]));
 }
