@@ -111,6 +111,12 @@ pub enum Command {
         /// Incident id.
         id: String,
     },
+    /// Messages that a role gave up: list them, or have one handled again.
+    Deadletters {
+        /// What to do.
+        #[command(subcommand)]
+        command: DeadLetters,
+    },
     /// Check the logs.
     Audit {
         /// What to check.
@@ -281,6 +287,32 @@ pub struct Actions {
     /// gRPC address of `paramedic up`, or of the executor.
     #[arg(long, env = "PARAMEDIC_EXECUTOR_SERVER", default_value = "http://127.0.0.1:9095")]
     pub executor: String,
+}
+
+/// Commands about messages that were given up.
+#[derive(Debug, Subcommand)]
+pub enum DeadLetters {
+    /// List those that nobody has retried. Exit code 2: there are some.
+    List {
+        #[command(flatten)]
+        server: Server,
+        /// List those too that were retried.
+        #[arg(long)]
+        all: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give one to its role again, once what it failed at is mended.
+    Retry {
+        #[command(flatten)]
+        server: Server,
+        /// Its number, as `paramedic deadletters list` shows it.
+        number: u64,
+        /// Your name, where the server does not know you by a token.
+        #[arg(long, env = "USER", default_value = "")]
+        by: String,
+    },
 }
 
 /// Audits.

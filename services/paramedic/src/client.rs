@@ -9,8 +9,8 @@ use paramedic_domain::{
     incident::Incident,
 };
 use paramedic_proto::v1::{
-    GetIncidentRequest, IncidentSummary, ListIncidentsRequest, LogRequest, approval_service_client::ApprovalServiceClient,
-    incident_service_client::IncidentServiceClient,
+    DeadLetter, DeadLettersRequest, GetIncidentRequest, IncidentSummary, ListIncidentsRequest, LogRequest, RetryDeadLetterRequest,
+    approval_service_client::ApprovalServiceClient, incident_service_client::IncidentServiceClient,
 };
 use paramedic_runtime::grpc;
 use tonic::{Request, Status, metadata::MetadataValue, transport::Channel};
@@ -106,6 +106,24 @@ impl Client {
             .map_err(|status| self.explain(status))?
             .into_inner()
             .state_json)
+    }
+
+    /// Messages that were given up, the oldest first.
+    pub async fn dead_letters(&mut self, all: bool) -> anyhow::Result<Vec<DeadLetter>> {
+        let request = self.request(DeadLettersRequest { all })?;
+        let answer = self.incidents.dead_letters(request).await.map_err(|status| self.explain(status))?;
+        Ok(answer.into_inner().letters)
+    }
+
+    /// Gives one of them to its consumer again.
+    pub async fn retry_dead_letter(&mut self, number: u64, by: String) -> anyhow::Result<DeadLetter> {
+        let request = self.request(RetryDeadLetterRequest { number, by })?;
+        let answer = self
+            .incidents
+            .retry_dead_letter(request)
+            .await
+            .map_err(|status| self.explain(status))?;
+        answer.into_inner().letter.context("the answer names no letter")
     }
 
     /// The stored log of an incident.

@@ -1,5 +1,6 @@
 //! I/O of the console.
 
+mod dead_letters;
 mod identity;
 pub(crate) mod service;
 mod status;

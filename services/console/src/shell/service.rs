@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    identity, status,
+    dead_letters, identity, status,
     summary::summary,
     tail::{ALL, Tail},
     watch,
@@ -156,5 +156,20 @@ impl IncidentService for Incidents {
             summary: Some(summary(&decided.incident)),
             already_ended: decided.appended.is_empty(),
         }))
+    }
+
+    async fn dead_letters(&self, request: Request<v1::DeadLettersRequest>) -> Result<Response<v1::DeadLettersResponse>, Status> {
+        dead_letters::list(self.bus.as_ref(), request.into_inner().all)
+            .await
+            .map(Response::new)
+    }
+
+    async fn retry_dead_letter(
+        &self,
+        request: Request<v1::RetryDeadLetterRequest>,
+    ) -> Result<Response<v1::RetryDeadLetterResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        let by = identity::verified(&self.operators, &metadata, &request.by)?;
+        dead_letters::retry(self.bus.as_ref(), request.number, &by).await.map(Response::new)
     }
 }

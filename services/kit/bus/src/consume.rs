@@ -6,17 +6,13 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use paramedic_domain::{
-    envelope::Envelope,
-    id::ClusterId,
-    subject::{self, Subject},
-};
+use paramedic_domain::{envelope::Envelope, id::ClusterId, subject};
 use tokio::{sync::Semaphore, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use self::strikes::Strikes;
-use crate::{Append, ConsumerSpec, Delivery, Error, Headers, Now, SharedBus, Start, Stored, streams, trace};
+use crate::{ConsumerSpec, Delivery, Error, Now, SharedBus, Start, Stored, dead_letters, streams, trace};
 
 /// What becomes of a delivered message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,11 +121,31 @@ pub async fn run_messages(
     drain: CancellationToken,
     handler: Arc<dyn MessageHandler>,
 ) -> Result<(), Error> {
+    let retries = dead_letters::retries(&spec);
+    let pull = |spec: ConsumerSpec, concurrency, home: Option<String>| {
+        let (bus, clock, drain, handler) = (bus.clone(), clock.clone(), drain.clone(), handler.clone());
+        pull(bus, spec, home, concurrency, clock, drain, handler)
+    };
+    let home = Some(spec.durable.clone());
+    tokio::try_join!(pull(spec, concurrency, None), pull(retries, 1, home)).map(drop)
+}
+
+/// Pulls one consumer's messages. `home`: they are retries of what that consumer gave up.
+async fn pull(
+    bus: SharedBus,
+    spec: ConsumerSpec,
+    home: Option<String>,
+    concurrency: usize,
+    clock: Arc<dyn Now>,
+    drain: CancellationToken,
+    handler: Arc<dyn MessageHandler>,
+) -> Result<(), Error> {
     let mut consumer = bus.consumer(&spec).await?;
     let worker = Arc::new(Worker {
         strikes: Strikes::open(&bus, &spec.durable).await?,
         bus,
         durable: spec.durable.clone(),
+        home,
         ack_wait: spec.ack_wait,
         clock,
         handler,
@@ -172,6 +188,8 @@ struct Worker {
     strikes: Strikes,
     bus: SharedBus,
     durable: String,
+    /// The consumer whose dead letters are retried here.
+    home: Option<String>,
     ack_wait: Duration,
     clock: Arc<dyn Now>,
     handler: Arc<dyn MessageHandler>,
@@ -179,7 +197,10 @@ struct Worker {
 
 impl Worker {
     async fn work(&self, delivery: Delivery) {
-        let message = &delivery.message;
+        let message = &match &self.home {
+            Some(_) => dead_letters::original(&delivery.message),
+            None => delivery.message.clone(),
+        };
         let (incident, kind) = subject::parse_incident(&message.subject)
             .map_or((String::new(), message.subject.as_str()), |(_, incident, kind)| {
                 (incident.to_string(), kind)
@@ -192,15 +213,15 @@ impl Worker {
                 tracing::warn!(%error, "the delivery could not be counted; it will come again");
                 return;
             }
-            let verdict = match self.strikes.strike(message.seq, delivery.attempt).await {
-                Ok(None) => self.handle(&delivery).await,
+            let verdict = match self.strikes.strike(delivery.message.seq, delivery.attempt).await {
+                Ok(None) => self.handle(&delivery, message).await,
                 Ok(Some(reason)) => Verdict::Reject { reason },
                 Err(error) => {
                     tracing::warn!(%error, "whether the message is poison could not be told; it will come again");
                     return;
                 }
             };
-            if let Err(error) = self.settle(&delivery, verdict).await {
+            if let Err(error) = self.settle(&delivery, message, verdict).await {
                 // Unsettled messages come again: nothing is lost, and handlers are idempotent.
                 tracing::warn!(%error, "could not settle the delivery; it will come again");
             }
@@ -210,8 +231,8 @@ impl Worker {
     }
 
     /// Runs the handler and keeps the message in hand meanwhile.
-    async fn handle(&self, delivery: &Delivery) -> Verdict {
-        let mut handling = std::pin::pin!(AssertUnwindSafe(self.handler.handle(&delivery.message, delivery.attempt)).catch_unwind());
+    async fn handle(&self, delivery: &Delivery, message: &Stored) -> Verdict {
+        let mut handling = std::pin::pin!(AssertUnwindSafe(self.handler.handle(message, delivery.attempt)).catch_unwind());
         // The first sign of life is not due at once: even a timer that is over costs a millisecond.
         let period = self.ack_wait / 3;
         let mut alive = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
@@ -219,7 +240,7 @@ impl Worker {
             tokio::select! {
                 outcome = &mut handling => {
                     let Ok(verdict) = outcome else {
-                        tracing::error!(subject = delivery.message.subject, "handler panicked; the event will be delivered again");
+                        tracing::error!(subject = message.subject, "handler panicked; the event will be delivered again");
                         return Verdict::Retry { after: PANIC_PAUSE, reason: "handler panicked".into() };
                     };
                     if let Err(error) = self.strikes.forgive(delivery.message.seq, delivery.attempt).await {
@@ -236,7 +257,7 @@ impl Worker {
         }
     }
 
-    async fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), Error> {
+    async fn settle(&self, delivery: &Delivery, message: &Stored, verdict: Verdict) -> Result<(), Error> {
         let label = match &verdict {
             Verdict::Done => "done",
             Verdict::Retry { .. } => "retry",
@@ -249,7 +270,7 @@ impl Worker {
                 tracing::debug!(?after, reason, "again later");
                 delivery.settle.nak(self.clock.wall(after)).await
             }
-            Verdict::Reject { reason } => match self.dead_letter(&delivery.message, &reason).await {
+            Verdict::Reject { reason } => match self.dead_letter(delivery, message, &reason).await {
                 Ok(()) => {
                     tracing::error!(
                         subject = delivery.message.subject,
@@ -267,36 +288,12 @@ impl Worker {
         }
     }
 
-    async fn dead_letter(&self, message: &Stored, reason: &str) -> Result<(), Error> {
-        let mut headers: Headers = message.headers.clone();
-        headers.insert("Paramedic-Subject".into(), message.subject.clone());
-        headers.insert("Paramedic-Sequence".into(), message.seq.to_string());
-        headers.insert("Paramedic-Reason".into(), header_text(reason));
-        let subject = Subject::DeadLetter {
-            durable: self.durable.clone(),
-        }
-        .to_string();
-        let msg_id = Some(format!("{}-{}", self.durable, message.seq));
-        self.bus
-            .append(
-                streams::DEADLETTERS,
-                Append {
-                    subject,
-                    headers,
-                    payload: message.payload.clone(),
-                    msg_id,
-                    expect: None,
-                },
-            )
-            .await?;
-        Ok(())
+    async fn dead_letter(&self, delivery: &Delivery, message: &Stored, reason: &str) -> Result<(), Error> {
+        let durable = self.home.as_ref().unwrap_or(&self.durable);
+        let msg_id = format!("{}-{}", self.durable, delivery.message.seq);
+        let letter = dead_letters::letter(durable, msg_id, message, reason);
+        self.bus.append(streams::DEADLETTERS, letter).await.map(drop)
     }
-}
-
-/// A reason as a header value: one line, bounded, without spaces at its ends (the bus refuses them).
-fn header_text(reason: &str) -> String {
-    let line: String = reason.chars().filter(|c| !c.is_control()).take(500).collect();
-    line.trim().to_owned()
 }
 
 /// Time since the bus stored the message, by the wall clock that stamped it.

@@ -41,6 +41,7 @@
 //! quick changes of one key need be seen.
 
 pub mod consume;
+pub mod dead_letters;
 pub mod embedded;
 mod incident_log;
 pub mod jetstream;

@@ -26,6 +26,11 @@ pub enum Subject {
         /// The consumer.
         durable: String,
     },
+    /// Such a message, to be handled once more.
+    Retry {
+        /// The consumer.
+        durable: String,
+    },
 }
 
 impl fmt::Display for Subject {
@@ -34,8 +39,20 @@ impl fmt::Display for Subject {
             Self::Incident { cluster, incident, kind } => write!(f, "paramedic.incident.{cluster}.{incident}.{kind}"),
             Self::Notification { cluster } => write!(f, "paramedic.alert.{cluster}.notification"),
             Self::DeadLetter { durable } => write!(f, "paramedic.deadletter.{durable}"),
+            Self::Retry { durable } => write!(f, "paramedic.deadletter.{durable}.retry"),
         }
     }
+}
+
+/// Filter for every dead letter and every retry of one.
+pub const DEAD_LETTERS: &str = "paramedic.deadletter.>";
+
+/// The consumer of a dead letter; `None` for a retry.
+#[must_use]
+pub fn parse_dead_letter(subject: &str) -> Option<&str> {
+    subject
+        .strip_prefix("paramedic.deadletter.")
+        .filter(|durable| !durable.contains('.'))
 }
 
 /// Filter for every event of one incident.

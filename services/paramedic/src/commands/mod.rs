@@ -1,5 +1,6 @@
 //! The commands for people: read, decide, check.
 
+mod dead_letters;
 mod decide;
 mod plan;
 mod show;
@@ -8,6 +9,7 @@ mod workflow;
 
 use std::process::ExitCode;
 
+pub use dead_letters::dead_letters;
 pub use decide::confirmed;
 pub use decide::decide;
 pub use plan::plan;

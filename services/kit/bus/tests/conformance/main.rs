@@ -47,6 +47,7 @@ macro_rules! suite {
                 a_message_whose_handler_asks_for_time_is_never_given_up,
                 a_message_that_panics_again_and_again_is_kept_as_a_dead_letter,
                 a_message_that_ends_in_no_verdict_is_kept_as_a_dead_letter,
+                a_dead_letter_is_listed_and_handled_again_on_request,
             ],
             kv: [
                 revisions_guard_writes,

@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use paramedic_bus::{
     Now, SharedBus, Start, Stored, StreamSpec,
     consume::{self, MessageHandler, Verdict},
-    streams,
+    dead_letters, streams,
 };
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -166,4 +167,85 @@ impl MessageHandler for Dying {
         self.0.cancel();
         std::future::pending().await
     }
+}
+
+/// Rejects a message as often as it is told to, and says what it was given.
+struct Rejecting {
+    left: AtomicU32,
+    seen: mpsc::UnboundedSender<(String, u64)>,
+}
+
+#[async_trait]
+impl MessageHandler for Rejecting {
+    async fn handle(&self, message: &Stored, _delivery: u32) -> Verdict {
+        self.seen.send((message.subject.clone(), message.seq)).expect("the case runs");
+        match self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+        {
+            Ok(_) => Verdict::Reject {
+                reason: "the disk was full".into(),
+            },
+            Err(_) => Verdict::Done,
+        }
+    }
+}
+
+pub(crate) async fn a_dead_letter_is_listed_and_handled_again_on_request(b: &mut impl Backend) {
+    let bus = with_letters(b).await;
+    fill(&bus, &["0", "1"]).await;
+    let (seen, mut handled) = mpsc::unbounded_channel();
+    let left = AtomicU32::new(3);
+    let handler = Arc::new(Rejecting { left, seen });
+    let drain = CancellationToken::new();
+    let running = in_background(consume::run_messages(
+        bus.clone(),
+        worker(),
+        1,
+        Arc::new(Instantly),
+        drain.clone(),
+        handler,
+    ));
+    let listed = async |count: usize| loop {
+        let letters = dead_letters::list(bus.as_ref()).await.expect("list");
+        if letters.len() == count {
+            return letters;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let letters = tokio::time::timeout(PATIENCE, listed(2)).await.expect("two letters");
+    let last = &letters[1];
+    assert_eq!(
+        (last.consumer.as_str(), last.subject.as_str(), last.retried),
+        ("worker", "inc.a.1", false)
+    );
+    assert_eq!(last.reason, "the disk was full");
+    assert!(is_invalid(&dead_letters::retry(bus.as_ref(), 99, "ada").await));
+    // It is rejected once more, which makes another letter, and then handled.
+    dead_letters::retry(bus.as_ref(), last.number, "ada").await.expect("retry");
+    let letters = tokio::time::timeout(PATIENCE, listed(3)).await.expect("a third letter");
+    assert_eq!(
+        letters.iter().map(|letter| letter.retried).collect::<Vec<_>>(),
+        [false, true, false]
+    );
+    assert_eq!((letters[2].consumer.as_str(), letters[2].subject.as_str()), ("worker", "inc.a.1"));
+    assert!(
+        is_invalid(&dead_letters::retry(bus.as_ref(), last.number, "ada").await),
+        "it was retried"
+    );
+    dead_letters::retry(bus.as_ref(), letters[2].number, "ada").await.expect("retry");
+    let mut all = Vec::new();
+    while all.len() < 4 {
+        all.push(
+            tokio::time::timeout(PATIENCE, handled.recv())
+                .await
+                .expect("in time")
+                .expect("open"),
+        );
+    }
+    let one = ("inc.a.1".to_owned(), 2);
+    assert_eq!(all, [("inc.a.0".to_owned(), 1), one.clone(), one.clone(), one]);
+    drain.cancel();
+    joined(running).await.expect("consumed");
+    assert_eq!(dead_letters::list(bus.as_ref()).await.expect("list").len(), 3);
 }
