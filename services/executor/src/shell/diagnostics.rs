@@ -11,9 +11,9 @@ use paramedic_domain::{
 use serde_json::{Value, json};
 
 use super::{
-    exec::{name, runs},
+    exec::{excerpt, name, runs},
     failure::Halt,
-    kubernetes::Trouble,
+    kubernetes::{Trouble, selector},
     run::{Report, Run},
 };
 use paramedic_catalogue::{
@@ -105,13 +105,10 @@ impl Run<'_> {
     }
 
     async fn usage(&self, workload: &Value, namespace: &str, into: &mut Collection) -> Result<(), Halt> {
-        let labels = workload.pointer("/spec/selector/matchLabels").and_then(Value::as_object);
-        let terms: Vec<String> = labels
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
-            .collect();
-        let selector = terms.join(",");
+        // Without a selector, for a single pod, it would be the usage of the whole namespace.
+        let Some(selector) = workload.pointer("/spec/selector").and_then(selector) else {
+            return Ok(());
+        };
         let listed = self
             .worker
             .cluster
@@ -185,7 +182,7 @@ impl Run<'_> {
             }
             Ok(output) => {
                 let why = output.error.unwrap_or_else(|| "it wrote nothing".into());
-                into.missing.push(format!("{what} ({why} {})", output.stderr.trim()));
+                into.missing.push(format!("{what} ({why} {})", excerpt(&output.stderr)));
                 Ok(())
             }
             Err(trouble) => absent(into, what, &trouble),

@@ -3,6 +3,7 @@
 mod exec;
 mod look;
 mod path;
+mod pods;
 mod proxy;
 mod requests;
 
@@ -16,7 +17,8 @@ use paramedic_domain::{fault::FailureKind, object::ObjectRef};
 use serde_json::Value;
 
 use self::path::{collection, object, query};
-pub use self::{exec::Output, requests::Evicted};
+pub(crate) use self::pods::selector;
+pub use self::{exec::Output, pods::ended, requests::Evicted};
 
 /// Longest wall time of one ordinary request. The API server itself gives up after 60 s; a healthy one answers in milliseconds.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -138,32 +140,6 @@ impl Cluster {
                 _ => return Ok(items),
             }
         }
-    }
-
-    /// Pods that a workload's selector selects.
-    ///
-    /// # Errors
-    /// See [`Trouble`].
-    pub async fn pods_of(&self, workload: &Value, namespace: &str) -> Result<Vec<Value>, Trouble> {
-        self.selected(workload.pointer("/spec/selector/matchLabels"), namespace).await
-    }
-
-    /// Pods with all of these labels; none when there are no labels.
-    ///
-    /// # Errors
-    /// See [`Trouble`].
-    pub async fn selected(&self, labels: Option<&Value>, namespace: &str) -> Result<Vec<Value>, Trouble> {
-        let terms: Vec<String> = labels
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()))
-            .collect();
-        if terms.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.list("v1", "Pod", Some(namespace), &[("labelSelector", &terms.join(","))])
-            .await
     }
 
     /// The last lines of a container's log.

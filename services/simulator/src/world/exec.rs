@@ -170,14 +170,16 @@ fn run_tar(files: &[Entry], words: &[&str], now: Timestamp) -> ExecResult {
         }
         chosen.extend(found);
     }
-    if !problems.is_empty() {
+    // As GNU tar: an archive of what there is, if only of nothing, and a bad end.
+    let missing = !problems.is_empty();
+    if missing {
         problems.push_str("tar: Exiting with failure status due to previous errors\n");
-        return fail(2, &problems);
     }
     let archive = tar::archive(&chosen, &base, now.as_second());
     ExecResult {
         stdout: if zip { tar::gzip(&archive) } else { archive },
-        ..ExecResult::default()
+        stderr: problems.into_bytes(),
+        code: if missing { 2 } else { 0 },
     }
 }
 

@@ -3,11 +3,10 @@
 use paramedic_domain::object::ObjectRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{
     BuiltIn,
-    one_by_one::{deletions, ready},
+    one_by_one::{deletions, going, in_turn, ready},
     parse, refuse, schema_of,
     workload::{restart, surroundings, workload},
 };
@@ -153,23 +152,19 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
 /// A restart by a changed template.
 pub(super) fn rolling(target: &ObjectRef, world: &World, moment: &Moment) -> Result<Draft, Refused> {
     let object = world.object(target)?;
-    match restart(target, object, moment) {
-        Some(edit) => Ok(edit.into()),
-        None if object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) => {
-            refuse(format!("{target} is paused: a restart would never begin"))
-        }
-        None => refuse(format!(
-            "{target} has the update strategy OnDelete: a changed template restarts nothing; restart its pods one at a time"
-        )),
-    }
+    Ok(restart(target, object, moment)?.into())
 }
 
-/// Broken pods first: they serve nobody, and the workload is whole the sooner.
+/// Broken pods first: they serve nobody, and the workload is whole the sooner. A StatefulSet has an order of its own.
 fn one_by_one(target: &ObjectRef, world: &World) -> Result<Draft, Refused> {
-    world.object(target)?;
+    let object = world.object(target)?;
+    if target.kind == "StatefulSet" {
+        return in_turn(target, object, world, world.pods_of(target));
+    }
     let mut pods = world.pods_of(target);
+    pods.retain(|(_, pod)| !going(pod));
     let broken = pods.iter().filter(|(_, pod)| !ready(pod)).count();
-    if broken > 1 && target.kind != "StatefulSet" {
+    if broken > 1 {
         return refuse(format!(
             "{broken} pods of {target} are not ready: one at a time, each would be waited for while the others stay broken; use the strategy rolling"
         ));

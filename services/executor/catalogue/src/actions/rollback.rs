@@ -158,9 +158,6 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
     let params: RollbackDeployment = parse(params)?;
     let target = params.target()?;
     let object = world.object(&target)?;
-    if object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
-        return refuse(format!("{target} is paused: a rollback would never begin"));
-    }
     let revisions = revisions(world, &target, object);
     let known: Vec<u64> = revisions.iter().map(|(revision, _)| *revision).collect();
     let found = match params.revision.filter(|revision| *revision > 0) {

@@ -77,8 +77,8 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
     let mut held = Vec::new();
     for (reference, workload) in &readers {
         match restart(reference, workload, moment) {
-            Some(edit) => requests.push(Request::Edit(edit.irreversible("a restart leaves nothing to put back"))),
-            None => held.push(reference.to_string()),
+            Ok(edit) => requests.push(Request::Edit(edit.irreversible("a restart leaves nothing to put back"))),
+            Err(_) => held.push(reference.to_string()),
         }
     }
     if requests.is_empty() {

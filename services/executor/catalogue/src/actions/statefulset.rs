@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     BuiltIn,
-    one_by_one::{deletions, ordinal, ready},
+    one_by_one::{in_turn, ordinal, ready},
     parse, refuse,
     restart::rolling,
     schema_of,
@@ -113,11 +113,6 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
             format!("{target} has no pod {unknown}; its {} pods begin at {first}", pods.len()),
         ));
     }
-    let broken: Vec<u32> = pods
-        .iter()
-        .filter(|(_, pod)| !ready(pod))
-        .filter_map(|(pod, _)| ordinal(pod))
-        .collect();
     pods.retain(|(pod, object)| {
         (params.ordinals.is_empty() || ordinal(pod).is_some_and(|ordinal| params.ordinals.contains(&ordinal)))
             && (!params.unhealthy_only || !ready(object))
@@ -125,38 +120,5 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
     if pods.is_empty() && params.unhealthy_only {
         return refuse(format!("every pod of {target} is ready: there is nothing to restart"));
     }
-    let in_order = object.pointer("/spec/podManagementPolicy").and_then(Value::as_str) != Some("Parallel");
-    if in_order {
-        comes_back(&target, &broken, &pods)?;
-    }
-    // A set that creates its pods in order creates none above one that is not ready, so those come first, the lowest before.
-    pods.sort_by_key(|(pod, object)| {
-        let number = i64::from(ordinal(pod).unwrap_or(0));
-        let held = in_order && !ready(object);
-        (!held, if held { number } else { -number })
-    });
-    let names: Vec<&ObjectRef> = pods.iter().map(|(name, _)| *name).collect();
-    let requests = deletions(&target, world, &names)?;
-    let ordinals: Vec<String> = names.iter().filter_map(|pod| ordinal(pod)).map(|n| n.to_string()).collect();
-    Ok(Draft::from(requests).note(format!(
-        "pods {} of {target} are restarted in this order, each when the one before is ready again; volumes stay",
-        ordinals.join(", ")
-    )))
-}
-
-/// Refuses a pod that would not be created again because one below it is not ready and stays as it is.
-fn comes_back(target: &ObjectRef, broken: &[u32], pods: &[(&ObjectRef, &Value)]) -> Result<(), Refused> {
-    let chosen: Vec<u32> = pods.iter().filter_map(|(pod, _)| ordinal(pod)).collect();
-    let Some(stays) = broken.iter().filter(|number| !chosen.contains(number)).min() else {
-        return Ok(());
-    };
-    match chosen.iter().find(|number| *number > stays) {
-        Some(lost) => Err(Refused::parameter(
-            "/ordinals",
-            format!(
-                "pod {stays} of {target} is not ready, and the set creates its pods in order: pod {lost} would not come back; restart pod {stays}, too"
-            ),
-        )),
-        None => Ok(()),
-    }
+    in_turn(&target, object, world, pods)
 }

@@ -106,16 +106,30 @@ pub(super) fn reads(workload: &Value, kind: References, name: &str) -> bool {
         .is_some_and(|template| kind.names(template).contains(name))
 }
 
-/// The restart of a workload as part of another change; `None` when a changed template restarts nothing.
-pub(super) fn restart(reference: &ObjectRef, object: &Value, moment: &Moment) -> Option<ObjectEdit> {
-    restarts(object).then(|| {
-        let path = template().join(["metadata", "annotations", RESTARTED_AT]);
-        ObjectEdit::template(
-            with_uid(reference, object),
-            vec![Edit::set(path, moment.restarted_at())],
-            Confirm::RolledOut,
-        )
-    })
+/// The restart of a workload as part of another change; refused when a changed template restarts nothing.
+pub(super) fn restart(reference: &ObjectRef, object: &Value, moment: &Moment) -> Result<ObjectEdit, Refused> {
+    rolls_out(reference, object)?;
+    let path = template().join(["metadata", "annotations", RESTARTED_AT]);
+    Ok(ObjectEdit::template(
+        with_uid(reference, object),
+        vec![Edit::set(path, moment.restarted_at())],
+        Confirm::RolledOut,
+    ))
+}
+
+/// Refuses a changed template that nothing would roll out.
+pub(crate) fn rolls_out(workload: &ObjectRef, object: &Value) -> Result<(), Refused> {
+    if restarts(object) {
+        return Ok(());
+    }
+    if object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
+        return refuse(format!(
+            "{workload} is paused: a changed template would never roll out; resume it first"
+        ));
+    }
+    refuse(format!(
+        "{workload} has the update strategy OnDelete: a changed template replaces no pod; restart its pods one at a time"
+    ))
 }
 
 /// Whether a changed template replaces the pods.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Item;
 use crate::{
     action::{Draft, Moment, ObjectEdit, Refused, Request, Work},
+    actions::rolls_out,
     patch::marker,
     world::World,
 };
@@ -49,6 +50,12 @@ pub(super) fn draft_all(
                     return Err(Refused::because(doubt.clone()));
                 }
                 write(&mut working, edit)?;
+                // As it is afterwards: the same step may resume it.
+                if edit.template
+                    && let Ok(object) = working.object(&edit.target)
+                {
+                    rolls_out(&edit.target, object)?;
+                }
             }
             Ok(draft)
         });

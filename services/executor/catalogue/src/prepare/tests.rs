@@ -188,3 +188,38 @@ fn a_refused_step_does_not_take_the_others_along() {
     ));
     assert!(matches!(&merged.outcomes[4].pending, Ok(Pending::Ready(Change::Carried { by, .. })) if by.as_str() == "rec-004"));
 }
+
+#[test]
+fn no_template_is_changed_that_would_never_roll_out() {
+    let target = |extra: Value| {
+        let mut params = json!({"deployment": "pay", "namespace": "production"});
+        params.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        params
+    };
+    for (field, value, said) in [
+        ("paused", json!(true), "is paused"),
+        ("updateStrategy", json!({"type": "OnDelete"}), "OnDelete"),
+    ] {
+        let mut world = world();
+        world.objects[0].1["spec"][field] = value;
+        for (action, more) in [
+            ("set_image", json!({"image": "registry.example.com/pay:2"})),
+            ("patch_env", json!({"set": {"LOG_LEVEL": "debug"}})),
+            ("increase_resources", json!({"memory": "3Gi"})),
+            ("enable_debug_mode", json!({"debug_flags": ["--debug"]})),
+            ("rolling_restart", json!({})),
+        ] {
+            let merged = prepare(
+                &[item("rec-001", action, target(more))],
+                world.clone(),
+                &[],
+                &"plan_a".parse().unwrap(),
+                "2026-11-22T10:00:00Z".parse().unwrap(),
+            );
+            let Err(refused) = &merged.outcomes[0].pending else {
+                panic!("{action} was planned")
+            };
+            assert!(refused.reason.contains(said), "{action}: {}", refused.reason);
+        }
+    }
+}

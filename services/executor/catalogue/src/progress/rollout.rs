@@ -18,32 +18,41 @@ pub(super) fn rollout(object: &Value, since: Option<Timestamp>) -> Progress {
         Some("DaemonSet") => {
             let wanted = status("desiredNumberScheduled");
             let (updated, available) = (status("updatedNumberScheduled"), status("numberAvailable"));
-            counted(wanted, updated, available, wanted)
+            counted(wanted, wanted, updated, available, wanted)
         }
         Some("StatefulSet") => {
             let wanted = number("/spec/replicas").unwrap_or(1);
             let revision = |name: &str| object.pointer(&format!("/status/{name}")).and_then(Value::as_str);
             let same = revision("currentRevision") == revision("updateRevision");
             let updated = if same { status("replicas") } else { status("updatedReplicas") };
-            counted(wanted, updated, status("readyReplicas"), status("replicas"))
+            // Pods below the partition keep the old template for as long as somebody wants.
+            let kept = number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0);
+            let updating = (wanted - kept).max(0);
+            counted(wanted, updating, updated, status("readyReplicas"), status("replicas"))
         }
         _ => {
             if let Some(message) = gave_up(object, since) {
                 return Progress::Stuck(message);
             }
             let wanted = number("/spec/replicas").unwrap_or(1);
-            counted(wanted, status("updatedReplicas"), status("availableReplicas"), status("replicas"))
+            let updated = status("updatedReplicas");
+            counted(wanted, wanted, updated, status("availableReplicas"), status("replicas"))
         }
     }
 }
 
-fn counted(wanted: i64, updated: i64, available: i64, total: i64) -> Progress {
-    if updated < wanted {
-        Progress::Progressing(format!("{updated} of {wanted} pods are updated"))
-    } else if total > updated {
-        Progress::Progressing(format!("{} old pods are still there", total - updated))
+/// Of `wanted` pods, `updating` get the new template; `total` is every pod there is.
+fn counted(wanted: i64, updating: i64, updated: i64, available: i64, total: i64) -> Progress {
+    if updated < updating {
+        Progress::Progressing(format!("{updated} of {updating} pods are updated"))
+    } else if total > wanted {
+        Progress::Progressing(format!("{total} pods are there, {} more than wanted", total - wanted))
     } else if available < wanted {
-        Progress::Progressing(format!("{available} of {wanted} updated pods are available"))
+        Progress::Progressing(format!("{available} of {wanted} pods are available"))
+    } else if updating < wanted {
+        Progress::Done(format!(
+            "{updated} of {wanted} pods are updated, as its partition says, and {available} available"
+        ))
     } else {
         Progress::Done(format!("{available} of {wanted} pods are updated and available"))
     }
@@ -103,6 +112,35 @@ mod tests {
             let found = rollout(&deployment(status.clone()), None);
             assert_eq!(matches!(found, Progress::Done(_)), done, "{status}: {found:?}");
         }
+    }
+
+    #[test]
+    fn fewer_pods_are_wanted_and_the_others_have_to_go_first() {
+        let counts = |there: i64| json!({"observedGeneration": 3, "replicas": there, "updatedReplicas": there, "availableReplicas": there, "readyReplicas": there});
+        for kind in ["Deployment", "StatefulSet"] {
+            let with = |there: i64| {
+                let mut object = deployment(counts(there));
+                object["kind"] = json!(kind);
+                rollout(&object, None)
+            };
+            let Progress::Progressing(said) = with(6) else {
+                panic!("{kind}: {:?}", with(6))
+            };
+            assert!(said.contains("2 more than wanted"), "{said}");
+            assert!(matches!(with(4), Progress::Done(_)), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_partition_keeps_the_pods_below_it_as_they_are() {
+        let set = |updated: i64| {
+            json!({"kind": "StatefulSet", "metadata": {"generation": 3},
+                "spec": {"replicas": 4, "updateStrategy": {"rollingUpdate": {"partition": 3}}},
+                "status": {"observedGeneration": 3, "replicas": 4, "readyReplicas": 4, "updatedReplicas": updated,
+                    "currentRevision": "a", "updateRevision": "b"}})
+        };
+        assert!(matches!(rollout(&set(0), None), Progress::Progressing(_)));
+        assert!(matches!(rollout(&set(1), None), Progress::Done(said) if said.contains("partition")));
     }
 
     #[test]

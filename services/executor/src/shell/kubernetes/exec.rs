@@ -1,7 +1,7 @@
 //! Commands in containers, over a WebSocket.
 
 use bytes::Bytes;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Status};
 use kube::{Api, api::AttachParams};
 use serde_json::json;
 use tokio::io::AsyncReadExt;
@@ -19,6 +19,8 @@ pub struct Output {
     pub stderr: String,
     /// How it ended, if not well.
     pub error: Option<String>,
+    /// Its exit status, if it ended badly by itself.
+    pub code: Option<i32>,
 }
 
 impl Cluster {
@@ -68,6 +70,7 @@ impl Cluster {
             Some(status) => status.await,
             None => None,
         };
+        let code = status.as_ref().and_then(exit_code);
         let error = match status {
             Some(status) if status.status.as_deref() == Some("Success") => None,
             Some(status) => Some(status.message.unwrap_or_else(|| "it failed without a message".into())),
@@ -78,8 +81,16 @@ impl Cluster {
             truncated,
             stderr,
             error,
+            code,
         })
     }
+}
+
+/// The exit status, as the kubelet writes it among the causes.
+fn exit_code(status: &Status) -> Option<i32> {
+    let causes = status.details.as_ref()?.causes.as_ref()?;
+    let cause = causes.iter().find(|cause| cause.reason.as_deref() == Some("ExitCode"))?;
+    cause.message.as_ref()?.parse().ok()
 }
 
 fn trouble(what: &str, error: &kube::Error) -> Trouble {

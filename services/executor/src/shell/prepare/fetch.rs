@@ -15,7 +15,7 @@ use paramedic_runtime::Kit;
 use serde_json::Value;
 
 use super::{Cluster, Trouble, connections::connections, recorded::recorded};
-use crate::shell::calls::Outside;
+use crate::shell::{calls::Outside, kubernetes::ended};
 
 /// Owners above a pod: a ReplicaSet, then its Deployment; nothing in Kubernetes is deeper.
 const MAX_OWNERS: usize = 3;
@@ -196,7 +196,8 @@ impl Fetched {
         let Ok(object) = self.world.object(workload).cloned() else {
             return Ok(());
         };
-        let pods = cluster.pods_of(&object, workload.namespace.as_deref().unwrap_or_default()).await?;
+        let mut pods = cluster.pods_of(&object, workload.namespace.as_deref().unwrap_or_default()).await?;
+        pods.retain(|pod| !ended(pod));
         let kept = self.keep("v1", "Pod", pods);
         self.world.pods.push((workload.clone(), kept));
         Ok(())

@@ -66,6 +66,11 @@ impl Story {
     pub(crate) async fn of(stage: Stage, wanted: &[Wanted]) -> Self {
         let plan = propose(&stage, wanted).await;
         stage.approve().await;
+        Self::proposed(stage, plan)
+    }
+
+    /// A plan that was proposed and approved already.
+    pub(crate) fn proposed(stage: Stage, plan: Plan) -> Self {
         Self { stage, plan, deaths: 0 }
     }
 

@@ -117,6 +117,10 @@ fn ordinals_of_a_statefulset_are_restarted_from_the_highest_and_broken_ones_wher
         .draft("restart_statefulset", arguments(json!({"strategy": "one-at-a-time"})))
         .unwrap();
     assert_eq!(deleted(&draft)[0], "redis-cluster-5");
+    let restarted = all
+        .draft("rolling_restart", arguments(json!({"strategy": "one-at-a-time"})))
+        .unwrap();
+    assert_eq!(deleted(&restarted), deleted(&draft), "by every name");
     assert_eq!(deleted(&draft).len(), 6);
     assert!(
         all.refusal("restart_statefulset", arguments(json!({"unhealthyOnly": true})))
@@ -131,6 +135,18 @@ fn ordinals_of_a_statefulset_are_restarted_from_the_highest_and_broken_ones_wher
         values(&rolling)[0].0,
         "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt"
     );
+}
+
+#[test]
+fn ordinals_are_numbers_and_a_pod_that_would_not_come_back_stays() {
+    let object = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "shop"},
+        "spec": {"replicas": 12, "template": {"spec": {"containers": []}}}});
+    let all = (0..12).fold(Stage::default().with(object), |stage, n| {
+        stage.pod(&set("db"), &format!("db-{n}"), true, json!({}))
+    });
+    let arguments = json!({"statefulset": "db", "namespace": "shop", "strategy": "one-at-a-time"});
+    let draft = all.draft("rolling_restart", arguments).unwrap();
+    assert_eq!(deleted(&draft)[..3], ["db-11", "db-10", "db-9"]);
 }
 
 #[test]
