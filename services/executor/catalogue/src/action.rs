@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use paramedic_domain::{
     change::{Call, Confirm, Exec, Notice, Wait},
+    id::StepId,
     object::ObjectRef,
     plan::Lasts,
     risk::{Concern, RiskLevel},
@@ -126,6 +127,8 @@ pub struct Moment {
     pub now: Timestamp,
     /// The mark of the step's effect, `plan/step`.
     pub marker: String,
+    /// Every step of the plan that is known: this one, those beside it, and those of the plan that the incident has.
+    pub steps: Vec<StepId>,
     /// A suffix for names of new objects: lower-case letters and digits, the same for the same step of the same plan.
     pub suffix: String,
 }

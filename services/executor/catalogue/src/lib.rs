@@ -16,6 +16,7 @@ pub mod redact;
 pub mod reference;
 pub mod references;
 pub mod room;
+pub mod secrets;
 pub mod systems;
 pub mod world;
 mod yaml;

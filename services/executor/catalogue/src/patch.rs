@@ -3,6 +3,7 @@
 mod explain;
 mod human;
 mod path;
+mod root;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,9 @@ use serde_json::{Value, json};
 pub use explain::{Presence, drift, presence, undo_presence};
 pub use human::show;
 pub use path::Path;
+use root::{Root, key_of, smallest};
+
+use crate::secrets;
 
 /// One wanted value.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,6 +59,9 @@ pub enum PatchError {
     /// Every wanted value is already there.
     #[error("nothing to change: the object already is as wanted")]
     NothingToChange,
+    /// What changes holds a literal secret.
+    #[error("{}", secrets::refusal(.0))]
+    Secret(String),
     /// An assumed patch does not fit the fetched object.
     #[error("the object is not as an earlier step expects it: {0}")]
     Assumption(String),
@@ -72,14 +79,6 @@ pub struct Built {
     uid: Value,
     roots: Vec<Root>,
     number: Option<usize>,
-}
-
-/// A place where the object changes: the shallowest one, so that parents come into being with their children.
-#[derive(Debug, Clone, PartialEq)]
-struct Root {
-    path: Path,
-    old: Option<Value>,
-    new: Option<Value>,
 }
 
 /// The value of the mark that a step leaves.
@@ -127,9 +126,17 @@ pub fn build(object: &Value, edits: &[Edit], leaves: Mark<'_>) -> Result<Built, 
     if roots.is_empty() {
         return Err(PatchError::NothingToChange);
     }
+    if let Some(place) = roots.iter().find_map(|root| secret(object, &after, root)) {
+        return Err(PatchError::Secret(place));
+    }
     let diff = human::diff(object, &after);
     let mut ops = vec![test("/metadata/uid", &uid)];
-    ops.extend(pins(object, &roots));
+    let places = roots.iter().map(|root| Place {
+        path: &root.path,
+        value: root.old.as_ref(),
+        list: root.list.as_ref().map(|(list, _)| list),
+    });
+    ops.extend(pins(object, places));
     let number = match leaves {
         Mark::Step(marker, number) => {
             mark_value(&mut after, &numbered(marker, number));
@@ -161,44 +168,37 @@ pub fn build(object: &Value, edits: &[Edit], leaves: Mark<'_>) -> Result<Built, 
     })
 }
 
-impl Root {
-    /// First annotations one by one: whoever adds others later does not stand in the way of the inverse, and keeps them.
-    fn apart(self) -> Vec<Self> {
-        match (&self.old, &self.new) {
-            (None, Some(Value::Object(members))) if self.path == annotations() => members
-                .iter()
-                .filter(|(name, _)| *name != STEP_ANNOTATION)
-                .map(|(name, value)| Self {
-                    path: self.path.join([name]),
-                    old: None,
-                    new: Some(value.clone()),
-                })
-                .collect(),
-            (None | Some(_), None | Some(_)) => vec![self],
-        }
-    }
-}
-
 impl Built {
     /// The inverse. `after` is the object as the API server says it will be (the answer to the dry run), because it
     /// writes quantities its own way and may add defaults: the undo must pin what will really be there.
     #[must_use]
     pub fn undo(&self, after: &Value, marker: &str) -> Patch {
         let mut ops = vec![test("/metadata/uid", &self.uid)];
-        let found: Vec<Option<Value>> = self.roots.iter().map(|root| root.path.read(after).cloned()).collect();
-        for (root, new) in self.roots.iter().zip(&found) {
-            match new {
-                Some(new) => ops.push(test(&root.path.pointer(), new)),
-                None => ops.extend(
-                    root.path
-                        .parent()
-                        .filter(|parent| !parent.volatile())
-                        .and_then(|parent| Some(test(&parent.pointer(), parent.read(after)?))),
-                ),
-            }
-        }
+        // An item that went is in no place, so it has no value there.
+        let found: Vec<Option<Value>> = self
+            .roots
+            .iter()
+            .map(|root| match (&root.list, &root.new) {
+                (Some(_), None) => None,
+                (None, _) | (_, Some(_)) => root.after.read(after).cloned(),
+            })
+            .collect();
+        let places = self.roots.iter().zip(&found).map(|(root, new)| Place {
+            path: &root.after,
+            value: new.as_ref(),
+            list: root.list.as_ref().map(|(_, list)| list),
+        });
+        ops.extend(pins(after, places));
+        let mut emptied: Vec<&Path> = Vec::new();
         for (root, new) in self.roots.iter().zip(&found).rev() {
-            ops.push(operation(root.path.pointer(), new.as_ref(), root.old.as_ref()));
+            match (&root.list, &root.old) {
+                // The API server leaves a list out from which everything went.
+                (Some((list, place)), Some(old)) if place.read(after).is_none() && !emptied.contains(&list) => {
+                    emptied.push(list);
+                    ops.push(json!({"op": "add", "path": list.pointer(), "value": [old]}));
+                }
+                (Some(_) | None, old) => ops.push(operation(root.path.pointer(), new.as_ref(), old.as_ref())),
+            }
         }
         if let Some(number) = self.number {
             ops.push(mark(after, &numbered(marker, number)));
@@ -229,39 +229,69 @@ fn roots(before: &Value, after: &Value, edits: &[Edit]) -> Vec<Root> {
         paths.retain(|known| !known.starts_with(&root));
         paths.push(root);
     }
-    paths
+    let roots = paths
         .into_iter()
-        .map(|path| Root {
-            old: path.read(before).cloned(),
-            new: path.read(after).cloned(),
-            path,
+        .map(|path| {
+            let (old, new) = (path.read(before).cloned(), path.read(after).cloned());
+            Root::whole(path, old, new)
         })
         .filter(|root| root.old != root.new)
-        .collect()
+        .collect();
+    smallest(roots)
 }
 
-/// Tests of everything the change rests on: old values, the parent where a value was absent, and the name of every
-/// container that is addressed by its position.
-fn pins(object: &Value, roots: &[Root]) -> Vec<Value> {
+/// Where a root holds a literal secret, before or after.
+fn secret(before: &Value, after: &Value, root: &Root) -> Option<String> {
+    let sides = [(before, &root.path, &root.old), (after, &root.after, &root.new)];
+    sides.into_iter().find_map(|(object, path, value)| {
+        let named = path.parent().and_then(|parent| parent.read(object)?.get("name")?.as_str());
+        let called = match path.called() {
+            Some("value") => named.or(Some("value")),
+            other => other,
+        };
+        Some(format!("{}{}", path.pointer(), secrets::secret_in(called, value.as_ref()?)?))
+    })
+}
+
+/// A place that an operation rests on.
+struct Place<'a> {
+    path: &'a Path,
+    value: Option<&'a Value>,
+    /// The list in which an item comes or goes.
+    list: Option<&'a Path>,
+}
+
+/// Tests of everything the change rests on: old values, the parent where a value was absent, and the name of every item of a
+/// list that is addressed by its position. Nothing else: what stays may be a secret.
+fn pins<'a>(object: &Value, places: impl Iterator<Item = Place<'a>>) -> Vec<Value> {
     let mut pins: Vec<Value> = Vec::new();
     let mut pin = |op: Value| {
         if !pins.contains(&op) {
             pins.push(op);
         }
     };
-    for root in roots {
-        if let Some(name) = root.path.container_name()
-            && let Some(value) = name.read(object)
-        {
-            pin(test(&name.pointer(), value));
+    for place in places {
+        for item in place.path.above().filter(|above| above.ends_in_a_number()) {
+            if let Some(name) = item.read(object).and_then(|value| test_of_name(&item.pointer(), value)) {
+                pin(name);
+            }
         }
-        match (&root.old, root.path.parent()) {
-            (Some(old), _) => pin(test(&root.path.pointer(), old)),
+        if let Some(list) = place.list {
+            let items = list.read(object).and_then(Value::as_array).into_iter().flatten();
+            for (index, item) in items.enumerate() {
+                if let Some(name) = test_of_name(&list.join([index.to_string()]).pointer(), item) {
+                    pin(name);
+                }
+            }
+        }
+        match (place.value, place.path.parent()) {
+            (Some(value), _) => pin(test(&place.path.pointer(), value)),
+            (None, _) if place.list.is_some() => {}
             // The annotations of the object itself change all the time, and so do its replicas; before it is sent, the
             // worker looks whether the place is still empty.
             (None, Some(parent)) if parent.volatile() => {}
             (None, Some(parent)) => {
-                if let Some(value) = parent.read(object) {
+                if let Some(value) = parent.read(object).filter(|value| !free_text(&parent, value)) {
                     pin(test(&parent.pointer(), value));
                 }
             }
@@ -269,6 +299,38 @@ fn pins(object: &Value, roots: &[Root]) -> Vec<Value> {
         }
     }
     pins
+}
+
+/// The test of what names an item of a list. Taints that controllers of Kubernetes set come and go without anybody's doing.
+fn test_of_name(pointer: &str, item: &Value) -> Option<Value> {
+    let (member, name) = key_of(item)?;
+    if member == "key" && own_taint(&name) {
+        return None;
+    }
+    Some(test(&format!("{pointer}/{member}"), item.get(member)?))
+}
+
+/// Taints that controllers of Kubernetes set and take away.
+#[must_use]
+pub fn own_taint(key: &str) -> bool {
+    key.starts_with("node.kubernetes.io/") || key.starts_with("node.cloudprovider.kubernetes.io/")
+}
+
+/// Whether people write there what they like, secrets among it: variables, arguments and files.
+fn free_text(path: &Path, value: &Value) -> bool {
+    path.called()
+        .is_some_and(|name| ["data", "stringData", "binaryData", "annotations"].contains(&name))
+        || writes_freely(value)
+}
+
+fn writes_freely(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, member)| ["env", "args", "command"].contains(&name.as_str()) || writes_freely(member)),
+        Value::Array(items) => items.iter().any(writes_freely),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => secrets::secret_in(None, value).is_some(),
+    }
 }
 
 fn operation(path: String, old: Option<&Value>, new: Option<&Value>) -> Value {

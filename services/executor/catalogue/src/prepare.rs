@@ -24,6 +24,7 @@ use crate::{
     checks,
     helm::{Release, Rewrite},
     patch::{Built, Mark, Path, assume, build, marker},
+    secrets::{refusal, secret_in},
     world::World,
 };
 
@@ -281,6 +282,7 @@ impl Building<'_> {
 
     fn create(&self, step: &StepId, object: &Value, wait: Wait, irreversible: Option<&String>) -> Result<PendingRequest, Refused> {
         let target = reference(object).ok_or_else(|| Refused::because("the new object has no apiVersion, kind or name"))?;
+        without_secrets(&target, object)?;
         Ok(PendingRequest::Create {
             target,
             object: marked(object, &marker(self.plan, step))?,
@@ -292,6 +294,7 @@ impl Building<'_> {
     /// The fetched object without what the server assigns, marked as what the undo of the step brought back.
     fn recorded(&self, step: &StepId, target: &ObjectRef) -> Result<Value, Refused> {
         let mut object = self.world.object(target)?.clone();
+        without_secrets(target, &object)?;
         if let Some(fields) = object.as_object_mut() {
             fields.remove("status");
         }
@@ -320,6 +323,17 @@ fn number(requests: &[Request], index: usize) -> usize {
     let own = target(&requests[index]);
     let same = |request: &&Request| matches!((target(request), &own), (Some(other), Some(own)) if other.same_object(own));
     requests[..index].iter().filter(same).count() + 1
+}
+
+/// Refuses a whole object in a plan that holds a literal secret.
+fn without_secrets(target: &ObjectRef, object: &Value) -> Result<(), Refused> {
+    match ["spec", "data"]
+        .iter()
+        .find_map(|part| Some(format!("/{part}{}", secret_in(None, object.get(part)?)?)))
+    {
+        Some(place) => Err(Refused::because(format!("{target}: {}", refusal(&place)))),
+        None => Ok(()),
+    }
 }
 
 fn marked(object: &Value, marker: &str) -> Result<Value, Refused> {

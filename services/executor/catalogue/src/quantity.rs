@@ -37,6 +37,40 @@ pub fn milli(text: &str) -> Option<i128> {
     value.is_finite().then(|| value.ceil() as i128)
 }
 
+/// The quantity as the API server writes it, the shortest of the same kind: `1024Mi` is `1Gi`, `0.5` is `500m`; `None` if it is
+/// no quantity. As `resource.Quantity` of apimachinery: a binary suffix stays binary where the value is whole, everything else is
+/// decimal, an exponent stays one.
+pub fn canonical(text: &str) -> Option<String> {
+    let split = text
+        .find(|c: char| !(c.is_ascii_digit() || ".+-".contains(c)))
+        .unwrap_or(text.len());
+    let suffix = &text[split..];
+    // Exponents and the smallest units are rare, and left as they are written.
+    if suffix.starts_with(['e', 'E']) && suffix != "E" && suffix != "Ei" || suffix == "n" || suffix == "u" {
+        return milli(text).map(|_| text.to_owned());
+    }
+    let exact = milli(text)?;
+    let binary = suffix.ends_with('i') && exact.abs() >= 1024 * 1000;
+    // Binary quantities have no fractions.
+    let value = if binary { (exact + 999).div_euclid(1000) * 1000 } else { exact };
+    const BINARY: [(&str, u32); 6] = [("Ei", 60), ("Pi", 50), ("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)];
+    const DECIMAL: [(&str, u32); 6] = [("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3)];
+    if value % 1000 != 0 {
+        return Some(format!("{value}m"));
+    }
+    let whole = value / 1000;
+    let units: Vec<(&str, i128)> = if binary {
+        BINARY.iter().map(|(unit, power)| (*unit, 1_i128 << power)).collect()
+    } else {
+        DECIMAL.iter().map(|(unit, power)| (*unit, 10_i128.pow(*power))).collect()
+    };
+    let unit = units.iter().find(|(_, size)| whole != 0 && whole % size == 0);
+    Some(match unit {
+        Some((unit, size)) => format!("{}{unit}", whole / size),
+        None => whole.to_string(),
+    })
+}
+
 /// A value in thousandths as people write it: with the greatest binary unit that leaves no rest, or in thousandths.
 #[must_use]
 pub fn show(milli: i128) -> String {
@@ -54,7 +88,29 @@ pub fn show(milli: i128) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{milli, show};
+    use super::{canonical, milli, show};
+
+    #[test]
+    fn quantities_are_written_as_the_api_server_writes_them() {
+        for (text, wanted) in [
+            ("1024Mi", "1Gi"),
+            ("1536Mi", "1536Mi"),
+            ("1.5Gi", "1536Mi"),
+            ("2Gi", "2Gi"),
+            ("0.5Gi", "512Mi"),
+            ("0.5", "500m"),
+            ("1000m", "1"),
+            ("2000", "2k"),
+            ("1500M", "1500M"),
+            ("1000Mi", "1000Mi"),
+            ("0", "0"),
+            ("0.5Ki", "512"),
+            ("100m", "100m"),
+        ] {
+            assert_eq!(canonical(text).as_deref(), Some(wanted), "{text}");
+        }
+        assert_eq!(canonical("3 GiB"), None);
+    }
 
     #[test]
     fn quantities_are_shown_as_they_were_written() {

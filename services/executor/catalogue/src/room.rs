@@ -9,8 +9,7 @@ use crate::{quantity::milli, references::items, world::Asked};
 /// Nodes take this many pods when they do not say how many: the default of the kubelet.
 const DEFAULT_PODS: i128 = 110;
 
-/// What one pod of this specification asks for. Containers of the beginning run before the others, so the greatest of them
-/// counts against the sum of the others, as the scheduler counts.
+/// What one pod of this specification asks for, as the scheduler counts.
 #[must_use]
 pub fn asks(spec: &Value) -> Asked {
     let of = |container: &Value, resource: &str| {
@@ -20,18 +19,30 @@ pub fn asks(spec: &Value) -> Asked {
             .unwrap_or(0)
     };
     let total = |resource: &str| {
-        let running: i128 = items(spec, "/containers").map(|container| of(container, resource)).sum();
-        let first = items(spec, "/initContainers")
-            .map(|container| of(container, resource))
-            .max()
-            .unwrap_or(0);
-        running.max(first)
+        let running = items(spec, "/containers").map(|container| of(container, resource)).sum();
+        with_the_rest(spec, resource, running, |container| of(container, resource))
     };
     Asked {
         cpu: total("cpu"),
         memory: total("memory"),
         pods: 1,
     }
+}
+
+/// What a pod counts when its containers together count `running`. Containers of the beginning run before the others, so the
+/// greatest of them counts against the sum of the others; those that go on running (sidecars) count with both. What the runtime
+/// needs for itself (overhead) comes on top.
+fn with_the_rest(spec: &Value, resource: &str, running: i128, of: impl Fn(&Value) -> i128) -> i128 {
+    let (mut sidecars, mut first) = (0, 0);
+    for container in items(spec, "/initContainers") {
+        let own = of(container);
+        first = first.max(sidecars + own);
+        if container.get("restartPolicy").and_then(Value::as_str) == Some("Always") {
+            sidecars += own;
+        }
+    }
+    let overhead = spec.pointer(&format!("/overhead/{resource}")).and_then(Value::as_str);
+    (running + sidecars).max(first) + overhead.and_then(milli).unwrap_or(0)
 }
 
 /// What the pods of each node ask for together. Ended pods ask for nothing.
@@ -101,12 +112,13 @@ fn selected(spec: &Value, node: &Value) -> bool {
     })
 }
 
-/// Every container's resources of one kind (`requests`, `limits`) and name, summed; `None` when a container has none.
+/// What a quota counts of one pod: every container's resources of one kind (`requests`, `limits`) and name, summed, and what
+/// comes with them; `None` when a container has none.
 #[must_use]
 pub fn every(spec: &Value, kind: &str, resource: &str) -> Option<i128> {
-    items(spec, "/containers")
-        .map(|container| milli(container.pointer(&format!("/resources/{kind}/{resource}"))?.as_str()?))
-        .sum()
+    let of = |container: &Value| milli(container.pointer(&format!("/resources/{kind}/{resource}"))?.as_str()?);
+    let running: i128 = items(spec, "/containers").map(of).sum::<Option<i128>>()?;
+    Some(with_the_rest(spec, resource, running, |container| of(container).unwrap_or(0)))
 }
 
 #[cfg(test)]
@@ -141,5 +153,18 @@ mod tests {
         let with = |memory: &str| json!({"resources": {"requests": {"memory": memory}}});
         let spec = json!({"initContainers": [with("5Gi"), with("1Gi")], "containers": [with("1Gi"), with("2Gi")]});
         assert_eq!(Some(asks(&spec).memory), milli("5Gi"));
+    }
+
+    #[test]
+    fn sidecars_and_overhead_count_with_the_containers() {
+        let with = |memory: &str| json!({"resources": {"requests": {"memory": memory}, "limits": {"memory": memory}}});
+        let mut sidecar = with("1Gi");
+        sidecar["restartPolicy"] = json!("Always");
+        let spec =
+            json!({"initContainers": [sidecar, with("2Gi")], "containers": [with("1Gi"), with("2Gi")], "overhead": {"memory": "512Mi"}});
+        assert_eq!(every(&spec, "limits", "memory"), milli("4608Mi"));
+        assert_eq!(Some(asks(&spec).memory), milli("4608Mi"));
+        let first = json!({"initContainers": [with("5Gi")], "containers": [with("1Gi")]});
+        assert_eq!(every(&first, "requests", "memory"), milli("5Gi"));
     }
 }

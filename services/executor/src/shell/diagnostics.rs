@@ -17,8 +17,9 @@ use super::{
     run::{Report, Run},
 };
 use paramedic_catalogue::{
-    actions::{Diagnostics, Wanted, heap_dump_command, thread_dump_command},
+    actions::{Diagnostics, Wanted, heap_dump_command, main_container, thread_dump_command},
     redact::redact,
+    references::items,
 };
 
 struct Collection {
@@ -70,7 +71,21 @@ impl Run<'_> {
         for (kind, what, end, command) in dumps {
             let asked = params.wanted.is_none_or(|wanted| wanted == kind || wanted == Wanted::All);
             match command {
-                Some(argv) if asked => self.dump(&pods, namespace, &Dump { what, end, argv: &argv }, into).await?,
+                Some(argv) if asked => {
+                    self.dump(
+                        &pods,
+                        namespace,
+                        &Dump {
+                            what,
+                            end,
+                            argv: &argv,
+                            workload: &workload,
+                            target,
+                        },
+                        into,
+                    )
+                    .await?
+                }
                 None if params.wanted == Some(kind) => into.missing.push(format!(
                     "{what} (no command is configured in the annotation paramedic.dev/{}-command)",
                     what.replace(' ', "-")
@@ -156,17 +171,27 @@ impl Run<'_> {
             return Ok(());
         }
         self.permitted(&[]).await?;
-        let restarts = |pod: &&Value| pod.pointer("/status/containerStatuses/0/restartCount").and_then(Value::as_u64);
-        let Some(pod) = pods.iter().filter(|pod| runs(pod, "")).max_by_key(restarts) else {
+        let container = match main_container(dump.workload, dump.target) {
+            Ok(container) => container,
+            Err(refused) => {
+                into.missing.push(format!("{what} ({refused})"));
+                return Ok(());
+            }
+        };
+        let restarts = |pod: &&Value| {
+            let statuses = items(pod, "/status/containerStatuses");
+            let own = statuses.filter(|status| status.get("name").and_then(Value::as_str) == Some(container.as_str()));
+            own.filter_map(|status| status.get("restartCount")?.as_u64()).max()
+        };
+        let Some(pod) = pods.iter().filter(|pod| runs(pod, &container)).max_by_key(restarts) else {
             into.missing.push(format!("{what} (no container is running)"));
             return Ok(());
         };
         let pod_name = name(pod).unwrap_or_default();
-        let container = pod.pointer("/spec/containers/0/name").and_then(Value::as_str).unwrap_or_default();
         match self
             .worker
             .cluster
-            .exec(namespace, pod_name, container, dump.argv, self.limit())
+            .exec(namespace, pod_name, &container, dump.argv, self.limit())
             .await
         {
             Ok(output) if !output.stdout.is_empty() => {
@@ -197,6 +222,8 @@ struct Dump<'a> {
     /// How its file's name ends.
     end: &'a str,
     argv: &'a [String],
+    workload: &'a Value,
+    target: &'a ObjectRef,
 }
 
 /// Something that could not be had is named; an API server that does not answer fails the attempt, so that it is tried again.

@@ -102,10 +102,13 @@ impl Walk {
             if value.is_number() {
                 *value = Value::from(value.to_string());
             }
-            return match value.as_str().map(quantity::parse) {
-                Some(None) => Err(QUANTITY.to_owned()),
-                _ => Ok(()),
-            };
+            if let Some(text) = value.as_str() {
+                if quantity::parse(text).is_none() {
+                    return Err(QUANTITY.to_owned());
+                }
+                *value = Value::from(quantity::canonical(text));
+            }
+            return Ok(());
         }
         match (node.type_name(), &mut *value) {
             (_, Value::Null) | ("", _) => Ok(()),

@@ -24,6 +24,33 @@ const DECIMAL: [(&str, i128); 10] = [
     ("", NANO),
 ];
 
+/// The quantity as the server stores it: `1024Mi` is `1Gi`, `0.5` is `500m`. What is malformed, an exponent, or smaller than a
+/// thousandth stays as it is.
+pub fn canonical(text: &str) -> String {
+    let suffix = text.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '+' | '-'));
+    let exponent = suffix.len() > 1 && suffix.starts_with(['e', 'E']) && suffix != "Ei";
+    let Some(nano) = parse(text).filter(|nano| !exponent && nano % (NANO / 1000) == 0) else {
+        return text.to_owned();
+    };
+    if nano % NANO != 0 {
+        return format!("{}m", nano / (NANO / 1000));
+    }
+    let whole = nano / NANO;
+    let binary = suffix.ends_with('i') && whole.abs() >= 1024;
+    let units: Vec<(&str, i128)> = if binary {
+        BINARY.to_vec()
+    } else {
+        DECIMAL
+            .iter()
+            .filter(|(_, size)| *size > NANO)
+            .map(|(name, size)| (*name, size / NANO))
+            .collect()
+    };
+    let fits = units.iter().filter(|(_, size)| whole != 0 && whole % size == 0);
+    fits.max_by_key(|(_, size)| *size)
+        .map_or_else(|| whole.to_string(), |(name, size)| format!("{}{name}", whole / size))
+}
+
 /// The value in nano-units; `None` when the text is no quantity.
 pub fn parse(text: &str) -> Option<i128> {
     let end = text
@@ -90,5 +117,25 @@ mod tests {
         assert_eq!(parse("1e3"), parse("1k"));
         assert_eq!(parse("2048Mi").map(binary).as_deref(), Some("2Gi"));
         assert_eq!((parse("x"), parse("12Q"), parse("")), (None, None, None));
+    }
+}
+
+#[cfg(test)]
+mod canonical_tests {
+    use super::canonical;
+
+    #[test]
+    fn quantities_are_stored_in_their_shortest_form() {
+        for (text, stored) in [
+            ("1024Mi", "1Gi"),
+            ("1.5Gi", "1536Mi"),
+            ("0.5", "500m"),
+            ("2000", "2k"),
+            ("1e3", "1e3"),
+            ("x", "x"),
+            ("0", "0"),
+        ] {
+            assert_eq!(canonical(text), stored);
+        }
     }
 }

@@ -105,6 +105,9 @@ struct Rollback {
     namespace: Option<String>,
     /// Id of a deployment in the Application's history; left out: the one before the present one.
     id: Option<i64>,
+    /// Whether objects that the old deployment did not have are deleted.
+    #[serde(default)]
+    prune: bool,
 }
 
 /// For how long.
@@ -215,7 +218,7 @@ fn rollback(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Re
         ));
     };
     let revision = entry.get("revision").and_then(Value::as_str).unwrap_or_default();
-    let mut wanted = json!({"prune": true, "revision": revision});
+    let mut wanted = json!({"prune": params.prune, "revision": revision});
     for source in ["source", "sources", "revisions"] {
         if let Some(value) = entry.get(source) {
             wanted[source] = value.clone();
@@ -225,17 +228,23 @@ fn rollback(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Re
         wanted["syncOptions"] = options.clone();
     }
     let when = entry.get("deployedAt").and_then(Value::as_str).unwrap_or("an unknown time");
-    Ok(
-        operation(&target, object, moment, wanted, "argo_sync goes forward again to what Git says")
-            .concern(
-                RiskLevel::High,
-                format!("{target} then differs from Git: the next sync goes forward again unless Git is changed, too"),
-            )
-            .note(format!(
-                "{target} goes back to deployment {} of {when}, revision {revision}",
-                id(entry).unwrap_or_default()
-            )),
-    )
+    let draft = operation(&target, object, moment, wanted, "argo_sync goes forward again to what Git says")
+        .concern(
+            RiskLevel::High,
+            format!("{target} then differs from Git: the next sync goes forward again unless Git is changed, too"),
+        )
+        .note(format!(
+            "{target} goes back to deployment {} of {when}, revision {revision}",
+            id(entry).unwrap_or_default()
+        ));
+    Ok(if params.prune {
+        draft.concern(
+            RiskLevel::High,
+            format!("objects of {target} that the old deployment did not have are deleted"),
+        )
+    } else {
+        draft
+    })
 }
 
 fn pause(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused, Request},
     patch::{Edit, Path},
+    redact::names_a_secret,
     references::References,
     world::{Need, World, with_uid},
 };
@@ -166,6 +167,12 @@ fn values(params: &PatchConfigMap, target: &ObjectRef, object: &Value) -> Result
         let pointer = format!("/patch/{}", key.replace('~', "~0").replace('/', "~1"));
         if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
             return Err(Refused::parameter(&pointer, format!("{key:?} cannot be a key of a ConfigMap")));
+        }
+        if names_a_secret(key) {
+            return Err(Refused::parameter(
+                &pointer,
+                format!("{key} looks like a secret: plans are read by people, so secrets belong in a Secret"),
+            ));
         }
         if object.pointer("/binaryData").is_some_and(|data| data.get(key).is_some()) {
             return Err(Refused::parameter(&pointer, format!("{key} of {target} is binary data")));

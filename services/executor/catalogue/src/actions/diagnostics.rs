@@ -16,7 +16,7 @@ use crate::{
 
 pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "collect_diagnostics",
-    aliases: &["capture_diagnostics", "gather_diagnostics"],
+    aliases: &["capture_diagnostics", "gather_diagnostics", "heap_dump"],
     about: About {
         description: "keeps pods, events, logs, previous logs, usage and metrics of a workload or database as artifacts",
         risk: "none: only reads",

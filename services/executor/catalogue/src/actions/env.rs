@@ -114,7 +114,7 @@ fn place(entries: &[Value], variable: &str) -> Option<usize> {
 }
 
 fn set(entries: &mut Vec<Value>, variable: &str, value: &str, target: &ObjectRef) -> Result<(), Refused> {
-    let pointer = format!("/set/{variable}");
+    let pointer = format!("/set/{}", variable.replace('~', "~0").replace('/', "~1"));
     let odd = |c: char| c == '=' || c.is_whitespace() || c.is_control();
     if variable.is_empty() || variable.contains(odd) {
         return Err(Refused::parameter("/set", format!("{variable:?} cannot be the name of a variable")));
@@ -142,6 +142,12 @@ fn set(entries: &mut Vec<Value>, variable: &str, value: &str, target: &ObjectRef
 }
 
 fn unset(entries: &mut Vec<Value>, variable: &str, container: &str, target: &ObjectRef) -> Result<(), Refused> {
+    if names_a_secret(variable) {
+        return Err(Refused::parameter(
+            "/unset",
+            format!("{variable} looks like a secret: an undo would have to hold its value, and plans are read by people"),
+        ));
+    }
     match place(entries, variable) {
         Some(at) if entries[at].get("valueFrom").is_some() => Err(Refused::parameter(
             "/unset",

@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{BuiltIn, parse, refuse, schema_of};
+use super::{
+    BuiltIn, parse, refuse, schema_of,
+    workload::{databases, surroundings, workloads_of},
+};
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
     patch::{Edit, Path},
@@ -18,7 +21,7 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     aliases: &["patch_hpa", "scale_hpa"],
     about: About {
         description: "changes the least and greatest number of replicas of a HorizontalPodAutoscaler, or the use of CPU or memory it aims at",
-        risk: "low: no pod is replaced",
+        risk: "low: no pod is replaced; medium when pods are stopped because the greatest number is less than there are; high when a budget does not spare them, or when that many pods would be too much for a quota or the connections of a database",
         undo: "the old limits are put back",
         dry_run: "server-side dry run of the patch",
         external: false,
@@ -70,7 +73,12 @@ impl UpdateHpa {
 }
 
 fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
-    Ok(vec![Need::Object(parse::<UpdateHpa>(params)?.target())])
+    let params: UpdateHpa = parse(params)?;
+    let mut needs = vec![Need::Object(params.target())];
+    needs.extend(workloads_of(&params.namespace));
+    needs.extend(surroundings(&params.namespace));
+    needs.extend(databases(&params.namespace));
+    Ok(needs)
 }
 
 fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
@@ -101,18 +109,7 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
             "parameters: at least one of maxReplicas, minReplicas, targetCPUUtilization and targetMemoryUtilization must be given",
         );
     }
-    let current = present("/status/currentReplicas", 0);
-    let notes = if current > max {
-        vec![format!(
-            "{target} runs {current} replicas now: {} of them will be stopped",
-            current - max
-        )]
-    } else {
-        Vec::new()
-    };
-    let mut draft = Draft::from(ObjectEdit::plain(with_uid(&target, object), edits));
-    draft.notes = notes;
-    Ok(draft)
+    Ok(ObjectEdit::plain(with_uid(&target, object), edits).into())
 }
 
 /// The wanted use of a resource that the autoscaler looks at already.

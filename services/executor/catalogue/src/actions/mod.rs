@@ -66,6 +66,7 @@ pub use diagnostics::{Diagnostics, Wanted, heap_dump_command, thread_dump_comman
 pub use place::{placed, unplaced};
 pub use verify_recovery::{STABLE, VERIFY_RECOVERY};
 pub use wait::Pause;
+pub use workload::main_container;
 pub(crate) use workload::{WORKLOADS, rolls_out};
 
 /// An action that is part of the program.

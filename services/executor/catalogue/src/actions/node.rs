@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use super::{BuiltIn, parse, refuse, schema_of};
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
-    patch::{Edit, Path},
+    patch::{Edit, Path, own_taint},
     world::{Need, World, with_uid},
 };
 
+/// The taint that the node controller sets on a cordoned node.
+const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// The taint by which people say that a node is switched off.
 const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 
@@ -224,7 +226,7 @@ fn taint(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
             ),
         ));
     }
-    if own(&params.key) {
+    if own_taint(&params.key) {
         return Err(Refused::parameter("/key", format!("{} is set by Kubernetes itself", params.key)));
     }
     let mut taints = taints(object);
@@ -236,7 +238,8 @@ fn taint(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
     if let Some(value) = &params.value {
         new["value"] = json!(value);
     }
-    taints.push(new);
+    // In front: controllers of Kubernetes put theirs behind, and take them away there.
+    taints.insert(0, new);
     let draft = Draft::from(tainted(&target, object, taints));
     Ok(match (params.effect, last(world, &target)) {
         (Effect::NoExecute, _) => draft.concern(
@@ -252,7 +255,7 @@ fn untaint(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Re
     let params: Untaint = parse(params)?;
     let target = reference(&params.node);
     let object = world.object(&target)?;
-    if own(&params.key) {
+    if own_taint(&params.key) {
         return Err(Refused::parameter(
             "/key",
             format!(
@@ -274,19 +277,20 @@ fn untaint(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Re
 }
 
 fn tainted(target: &ObjectRef, object: &Value, taints: Vec<Value>) -> ObjectEdit {
-    let path = Path::new(["spec", "taints"]);
-    let edit = if taints.is_empty() {
-        Edit::remove(path)
-    } else {
-        Edit::set(path, taints)
-    };
+    let edit = Edit::set(Path::new(["spec", "taints"]), taints);
     ObjectEdit::plain(with_uid(target, object), vec![edit])
 }
 
-/// The change that cordons a node.
+/// The change that cordons a node. The taint is what the node controller sets a moment later: with it in the same patch, the
+/// changes that come next start from what will really be there.
 pub(super) fn cordoning(target: &ObjectRef, object: &Value) -> ObjectEdit {
-    let edit = Edit::set(Path::new(["spec", "unschedulable"]), true);
-    ObjectEdit::plain(with_uid(target, object), vec![edit])
+    let mut edits = vec![Edit::set(Path::new(["spec", "unschedulable"]), true)];
+    let mut taints = taints(object);
+    if !taints.iter().any(|taint| is(taint, UNSCHEDULABLE, None)) {
+        taints.push(json!({"key": UNSCHEDULABLE, "effect": Effect::NoSchedule.text()}));
+        edits.push(Edit::set(Path::new(["spec", "taints"]), taints));
+    }
+    ObjectEdit::plain(with_uid(target, object), edits)
 }
 
 /// Whether it is cordoned.
@@ -318,9 +322,4 @@ fn taints(node: &Value) -> Vec<Value> {
 fn is(taint: &Value, key: &str, effect: Option<Effect>) -> bool {
     let text = |name: &str| taint.get(name).and_then(Value::as_str);
     text("key") == Some(key) && effect.is_none_or(|effect| text("effect") == Some(effect.text()))
-}
-
-/// Taints that controllers of Kubernetes set and take away.
-fn own(key: &str) -> bool {
-    key.starts_with("node.kubernetes.io/") || key.starts_with("node.cloudprovider.kubernetes.io/")
 }

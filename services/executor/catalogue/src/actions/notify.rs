@@ -73,7 +73,7 @@ fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
     Ok(Vec::new())
 }
 
-fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refused> {
+fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refused> {
     let params: NotifyOnly = parse(params)?;
     let about = match (&params.namespace, &params.deployment) {
         (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
@@ -106,7 +106,11 @@ fn draft(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Refu
         project: params.project.unwrap_or_default(),
         labels: params.labels,
         priority,
-        attachments: params.attachments.iter().filter_map(|name| step_of(name)).collect(),
+        attachments: params
+            .attachments
+            .iter()
+            .map(|name| step_of(name, &moment.steps))
+            .collect::<Result<_, _>>()?,
     };
     if kind == MESSAGE {
         return Ok(Work::Notify(report.into_notice()).into());
@@ -129,7 +133,35 @@ impl Report {
     }
 }
 
-/// The step that an attachment's name ends with: `heap_dump_rec-001` is an artifact of `rec-001`.
-fn step_of(name: &str) -> Option<StepId> {
-    name.rsplit('_').next()?.parse().ok()
+/// The step that an attachment's name is or ends with: `heap_dump_rec-001` is an artifact of `rec-001`. Ids may hold what parts
+/// names, so the longest one that fits is meant.
+fn step_of(name: &str, steps: &[StepId]) -> Result<StepId, Refused> {
+    let ends = |step: &&StepId| {
+        name.strip_suffix(step.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with(['_', '-', '.', '/', ':']))
+    };
+    let found = steps.iter().filter(ends).max_by_key(|step| step.as_str().len());
+    found.cloned().ok_or_else(|| {
+        let known: Vec<&str> = steps.iter().map(StepId::as_str).collect();
+        Refused::parameter(
+            "/attachments",
+            format!("{name:?} is of no step of the plan; name one of {}", known.join(", ")),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attachment_is_of_the_longest_step_that_its_name_ends_with_and_of_some_step() {
+        let steps: Vec<StepId> = ["dump", "heap_dump", "rec-001"].iter().map(|id| id.parse().unwrap()).collect();
+        let of = |name: &str| step_of(name, &steps).map(|step| step.to_string());
+        assert_eq!(of("heap_dump").as_deref(), Ok("heap_dump"));
+        assert_eq!(of("old_heap_dump").as_deref(), Ok("heap_dump"));
+        assert_eq!(of("heap_dump_rec-001").as_deref(), Ok("rec-001"));
+        assert!(of("heap_dump_rec-009").unwrap_err().reason.contains("heap_dump_rec-009"));
+        assert!(of("xrec-001").is_err());
+    }
 }

@@ -60,6 +60,7 @@ fn needs(params: &Params) -> Result<Vec<Need>, Refused> {
         Need::Object(params.target()),
         Need::Owner(params.target()),
         Need::Kind(world::Kind::within("v1", "Service", &params.namespace)),
+        Need::Kind(policies(&params.namespace)),
     ])
 }
 
@@ -84,7 +85,9 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
             }
         ));
     }
-    let taken = selecting(world, pod, owner, &params.namespace);
+    let mut taken = selecting(world, pod, owner, &params.namespace);
+    let (labels, opened) = permitting(world, pod, &params.namespace);
+    taken.extend(labels);
     let mut edits: Vec<Edit> = taken
         .iter()
         .map(|label| Edit::remove(Path::new(["metadata", "labels", label])))
@@ -101,9 +104,26 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
     ];
     let taken: Vec<&str> = taken.iter().map(String::as_str).collect();
     let draft = Draft::from(requests).note(format!(
-        "{target} loses the labels {} and keeps running, cut off: delete it when it was looked at",
-        taken.join(", ")
+        "{target} loses the labels {} and keeps running, {}: delete it when it was looked at",
+        taken.join(", "),
+        if opened.is_empty() {
+            "cut off"
+        } else {
+            "but not cut off from everything"
+        }
     ));
+    let draft = if opened.is_empty() {
+        draft
+    } else {
+        // What any policy permits stays permitted: one that lets nothing through takes nothing away from the others.
+        draft.concern(
+            RiskLevel::High,
+            format!(
+                "{} also select pods without those labels, and what they permit {target} it may still do",
+                opened.join(", ")
+            ),
+        )
+    };
     Ok(match owner {
         Some(owner) => draft.concern(RiskLevel::Medium, format!("{owner} makes another pod in its place")),
         None => draft.concern(
@@ -139,6 +159,30 @@ fn selecting(world: &World, pod: &Value, owner: Option<&ObjectRef>, namespace: &
     taken.extend(HASHES.iter().map(ToString::to_string));
     taken.retain(|label| labels.is_some_and(|labels| labels.get(label).is_some()));
     taken
+}
+
+fn policies(namespace: &str) -> world::Kind {
+    world::Kind::within("networking.k8s.io/v1", "NetworkPolicy", namespace)
+}
+
+/// The pod's labels by which NetworkPolicies select it, and the policies that would select it without them, too.
+fn permitting(world: &World, pod: &Value, namespace: &str) -> (BTreeSet<String>, Vec<String>) {
+    let labels = pod.pointer("/metadata/labels");
+    let (mut taken, mut opened) = (BTreeSet::new(), Vec::new());
+    for (name, policy) in world.all(&policies(namespace)).unwrap_or_default() {
+        let selector = policy.pointer("/spec/podSelector").unwrap_or(&Value::Null);
+        let wanted = selector.get("matchLabels").and_then(Value::as_object);
+        let has = |name: &str, value: &Value| labels.and_then(|labels| labels.get(name)) == Some(value);
+        if !wanted.is_none_or(|wanted| wanted.iter().all(|(name, value)| has(name, value))) {
+            continue;
+        }
+        match wanted {
+            Some(wanted) if !wanted.is_empty() => taken.extend(wanted.keys().cloned()),
+            // Everything is selected, or by expressions, which labels that go may satisfy even better.
+            Some(_) | None => opened.push(name.to_string()),
+        }
+    }
+    (taken, opened)
 }
 
 /// Lets nothing in or out of the pods with that value of the label.

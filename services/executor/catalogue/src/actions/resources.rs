@@ -12,7 +12,7 @@ use super::{
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused},
     patch::{Edit, Path},
-    quantity::milli,
+    quantity::{canonical, milli},
     world::{Need, World, with_uid},
 };
 
@@ -60,8 +60,8 @@ pub(super) const IN_PLACE: BuiltIn = BuiltIn {
     aliases: &["resize_pods"],
     about: About {
         description: "gives one container of every running pod of a workload other requests and limits without restarting it, where the server can; the template stays, so pods that come later have the old ones",
-        risk: "low: no pod is replaced; high with less memory than before",
-        undo: "the old requests and limits are put back, in place",
+        risk: "low: no pod is replaced; high with less memory than before, or when the container's resizePolicy restarts it",
+        undo: "the old requests and limits are put back, in place; a raised memory limit stays where kubelets older than 1.34 cannot lower it",
         dry_run: "server-side dry run of the patches",
         external: false,
     },
@@ -169,6 +169,9 @@ fn changed(params: &Resources, world: &World, way: Way) -> Result<Draft, Refused
     let (base, name) = container(object, &target, params.container.as_ref())?;
     let resources = base.join(["resources"]);
     let edits = edits(params, object, &resources, world, way)?;
+    if edits.iter().all(|edit| edit.path.read(object) == edit.value.as_ref()) {
+        return refuse(format!("container {name} of {target} already has these requests and limits"));
+    }
     let mut draft = Draft::from(ObjectEdit::template(with_uid(&target, object), edits, Confirm::InTemplate));
     draft.notes = notes(object, &resources, &name, params);
     Ok(match less_memory(params, object, &resources) {
@@ -217,24 +220,34 @@ fn one(
             .filter(|value| *value > 0)
             .ok_or_else(|| Refused::because(format!("parameters.{resource}: {text:?} is no positive Kubernetes quantity")))
     };
+    let only_up = |what: &str, wanted: &str, old: Option<&str>| match old {
+        Some(old) if way == Way::Up && milli(wanted) < milli(old) => refuse(format!(
+            "parameters.{resource}: {wanted} is less than the present {what} {old}: this action only increases (set_resources does both)"
+        )),
+        Some(_) | None => Ok(()),
+    };
+    // The API server writes quantities its own way, and later changes start from what it wrote. What is that much already stays.
+    let mut write = |path: Path, wanted: &str, old: Option<&str>| {
+        let same = old.is_some_and(|old| milli(old) == milli(wanted));
+        let text = if same {
+            old.unwrap_or(wanted).to_owned()
+        } else {
+            canonical(wanted).unwrap_or_else(|| wanted.to_owned())
+        };
+        edits.push(Edit::set(path, text));
+    };
     if let Some(limit) = limit {
-        let wanted = number(limit)?;
-        if way == Way::Up
-            && let Some(old) = old_limit
-            && milli(old).is_some_and(|old| wanted < old)
-        {
-            return refuse(format!(
-                "parameters.{resource}: {limit} is less than the present limit {old}: this action only increases (set_resources does both)"
-            ));
-        }
-        edits.push(Edit::set(limit_path, limit));
+        number(limit)?;
+        only_up("limit", limit, old_limit)?;
+        write(limit_path, limit, old_limit);
     }
     // A request that equals its limit is a promise of guaranteed service: it changes with the limit.
-    let along = limit.filter(|_| old_request.is_some() && old_request == old_limit);
+    let along = limit.filter(|_| old_request.is_some() && old_request.and_then(milli) == old_limit.and_then(milli));
     let request = request.or(along);
     if let Some(request) = request {
         number(request)?;
-        edits.push(Edit::set(request_path, request));
+        only_up("request", request, old_request)?;
+        write(request_path, request, old_request);
     }
     let (new_limit, new_request) = (limit.or(old_limit), request.or(old_request));
     if let (Some(limit), Some(request)) = (new_limit, new_request)
@@ -265,17 +278,23 @@ fn fits_a_node(world: &World, resource: &str, limit: &str) -> Result<(), Refused
 }
 
 fn notes(object: &Value, resources: &Path, name: &str, params: &Resources) -> Vec<String> {
-    let present = resources.join(["requests", "memory"]);
-    let request = params
-        .memory_request
-        .as_deref()
-        .or_else(|| present.read(object).and_then(Value::as_str));
-    match (params.memory.as_deref(), request) {
-        (Some(memory), Some(request)) if milli(memory) >= milli(request).map(|value| value * 4) => {
-            vec![format!(
-                "container {name}: the limit {memory} is four times its request {request} or more, so nodes may run out of memory"
-            )]
-        }
-        _ => Vec::new(),
+    let read = |kind: &str, resource: &str| resources.join([kind, resource]).read(object).and_then(Value::as_str);
+    let mut notes: Vec<String> = params
+        .wanted()
+        .into_iter()
+        .filter_map(|(resource, limit, _)| Some((resource, limit?)))
+        .filter(|(resource, _)| read("limits", resource).is_none())
+        .map(|(resource, limit)| {
+            format!("container {name} has had no {resource} limit until now: {limit} is its first, so it may get less than before")
+        })
+        .collect();
+    let request = params.memory_request.as_deref().or_else(|| read("requests", "memory"));
+    if let (Some(memory), Some(request)) = (params.memory.as_deref(), request)
+        && milli(memory) >= milli(request).map(|value| value * 4)
+    {
+        notes.push(format!(
+            "container {name}: the limit {memory} is four times its request {request} or more, so nodes may run out of memory"
+        ));
     }
+    notes
 }

@@ -19,7 +19,7 @@ use crate::{
 
 pub(super) const ACTION: BuiltIn = BuiltIn {
     name: "silence_alerts",
-    aliases: &["silence_alert", "mute_alerts"],
+    aliases: &["silence_alert", "mute_alerts", "silence_correlated_alerts"],
     about: About {
         description: "silences exactly the firing alerts of the incident in Alertmanager, by all of their labels, until the incident is verified",
         risk: "low: at most an hour, every label must be equal, never a pattern",

@@ -30,6 +30,7 @@ fn world(spec: &Value) -> World {
 
 fn draft(action: &str, arguments: Value, world: &World) -> Result<Draft, String> {
     let moment = Moment {
+        steps: vec!["rec-1".parse().unwrap(), "rec-001".parse().unwrap(), "rec-002".parse().unwrap()],
         now: "2026-11-22T10:00:00Z".parse().unwrap(),
         marker: "plan_a/rec-1".into(),
         suffix: "0123abcd".into(),
@@ -220,8 +221,6 @@ fn the_bounds_of_an_autoscaler_stay_in_order() {
         &world,
     )
     .unwrap();
-    let notes = &lower.notes;
-    assert!(notes[0].contains("2 of them will be stopped"), "{notes:?}");
     assert_eq!(edits(lower), [("/spec/maxReplicas".into(), Some(json!(8)))]);
     assert!(
         draft(

@@ -15,7 +15,7 @@ pub const STABLE: Duration = Duration::from_secs(30);
 
 pub(super) const ACTION: BuiltIn = BuiltIn {
     name: VERIFY_RECOVERY,
-    aliases: &["verify", "verify_health", "validate_recovery"],
+    aliases: &["verify", "verify_health", "validate_recovery", "verify_all_services"],
     about: About {
         description: "waits until services, the workloads behind them, endpoints and PromQL conditions are well, and stay so for a while",
         risk: "none: only reads",

@@ -9,7 +9,7 @@ use super::{BuiltIn, parse, refuse, schema_of};
 use crate::{
     action::{About, Draft, Kind, Moment, ObjectEdit, Params, Refused, Request},
     patch::{Edit, Path},
-    quantity::milli,
+    quantity::{canonical, milli},
     references::items,
     world::{self, Need, World, with_uid},
 };
@@ -164,9 +164,12 @@ fn expand(params: &Params, world: &World, _moment: &Moment) -> Result<Draft, Ref
     let unused = unused(world, &params);
     let wait = if unused { Wait::Accepted } else { Wait::Resized };
     let draft = Draft::from(
-        ObjectEdit::plain(with_uid(&target, object), vec![Edit::set(path, params.size.as_str())])
-            .wait(wait)
-            .irreversible("a volume cannot shrink"),
+        ObjectEdit::plain(
+            with_uid(&target, object),
+            vec![Edit::set(path, canonical(&params.size).unwrap_or_else(|| params.size.clone()))],
+        )
+        .wait(wait)
+        .irreversible("a volume cannot shrink"),
     )
     .notes(unused.then(|| format!("no pod mounts {target} now: its file system grows when one does, so this is not waited for")));
     let class = object.pointer("/spec/storageClassName").and_then(Value::as_str).unwrap_or_default();

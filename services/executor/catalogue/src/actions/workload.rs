@@ -31,6 +31,14 @@ pub(super) fn template() -> Path {
     Path::new(["spec", "template"])
 }
 
+/// The container of a workload that is meant when none is named: the only one, or the one named like the workload.
+///
+/// # Errors
+/// When neither exists.
+pub fn main_container(object: &Value, workload: &ObjectRef) -> Result<String, Refused> {
+    container(object, workload, None).map(|(_, name)| name)
+}
+
 /// The path of a container: the named one, the only one, or the one named like the workload.
 pub(super) fn container(object: &Value, workload: &ObjectRef, wanted: Option<&String>) -> Result<(Path, String), Refused> {
     let containers = object

@@ -15,7 +15,15 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
         let Some((name, least, most)) = scaler(scene.after, workload.reference).filter(|_| before != after) else {
             continue;
         };
-        if (least..=most).contains(&after) {
+        if after == 0 {
+            found.note(
+                workload.last,
+                format!(
+                    "at 0 replicas Kubernetes switches {name} off: {} stays stopped until somebody gives it replicas again",
+                    workload.reference
+                ),
+            );
+        } else if (least..=most).contains(&after) {
             found.note(
                 workload.last,
                 format!(

@@ -134,7 +134,7 @@ fn leaving(work: &Work) -> impl Iterator<Item = Leaving<'_>> {
 }
 
 /// The budget that lets the fewest pods of that object go, and how many.
-fn tightest<'a>(scene: &Scene<'a>, namespace: Option<&str>, object: &Value) -> Option<(&'a ObjectRef, i64)> {
+pub(super) fn tightest<'a>(scene: &Scene<'a>, namespace: Option<&str>, object: &Value) -> Option<(&'a ObjectRef, i64)> {
     let kind = Kind::within("policy/v1", "PodDisruptionBudget", namespace?);
     scene
         .after

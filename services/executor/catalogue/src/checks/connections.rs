@@ -59,7 +59,7 @@ fn judge(scene: &Scene<'_>, item: usize, (workload, object): (&ObjectRef, &Value
             was.most()
         ))
     );
-    let (most, reserved) = match known(scene, workload) {
+    let (most, reserved) = match known(scene, workload, object) {
         Ok(known) => known,
         Err(why) => {
             found.note(
@@ -76,6 +76,19 @@ fn judge(scene: &Scene<'_>, item: usize, (workload, object): (&ObjectRef, &Value
         return;
     }
     found.note(item, format!("{sum}; {database}"));
+    let others = beside(scene, workload);
+    let together = pool.most() + others.iter().map(|(_, most)| most).sum::<i64>();
+    if together > free {
+        let others: Vec<String> = others.iter().map(|(name, most)| format!("{most} of {name}")).collect();
+        found.concern(
+            item,
+            RiskLevel::High,
+            format!(
+                "{sum}, and with {} that is {together}, but {database}: if they use the same database, some would be turned away",
+                others.join(", ")
+            ),
+        );
+    }
     let rollout = pool.size * surge(object);
     if pool.most() + rollout > free {
         found.concern(
@@ -99,10 +112,44 @@ fn judge(scene: &Scene<'_>, item: usize, (workload, object): (&ObjectRef, &Value
     }
 }
 
-/// What the database takes: what a step says, else what Prometheus knows.
-fn known(scene: &Scene<'_>, workload: &ObjectRef) -> Result<(i64, i64), String> {
-    let said = scene.items.iter().find_map(|item| {
-        let read = |name: &str| item.params.get(name)?.as_i64();
+/// The connections of the other workloads of the namespace whose pools can be seen. The greatest pool of each counts: several are
+/// mostly one, told in several ways.
+fn beside<'a>(scene: &Scene<'a>, workload: &ObjectRef) -> Vec<(&'a ObjectRef, i64)> {
+    scene
+        .after
+        .objects
+        .iter()
+        .filter(|(one, _)| WORKLOADS.contains(&one.kind.as_str()) && one.namespace == workload.namespace && !one.same_object(workload))
+        .filter_map(|(one, object)| Some((one, pools(scene.after, one, object).values().map(Pool::most).max()?)))
+        .collect()
+}
+
+/// What an autoscaler may make of a workload: more connections than its database takes, with so many pods.
+pub(super) fn too_many(scene: &Scene<'_>, workload: &ObjectRef, object: &Value, most: i64) -> Vec<String> {
+    let pools = pools(scene.after, workload, object);
+    let (all, reserved) = match known(scene, workload, object) {
+        Ok(known) => known,
+        Err(_) => return Vec::new(),
+    };
+    pools
+        .values()
+        .filter(|pool| pool.size * most > all - reserved)
+        .map(|pool| {
+            format!(
+                "{most} x {} = {} connections of {workload}, but the database takes {all} - {reserved} reserved = {}: others would be turned away ({})",
+                pool.size,
+                pool.size * most,
+                all - reserved,
+                pool.key
+            )
+        })
+        .collect()
+}
+
+/// What the database takes: what a step that changes the workload or its settings says, else what Prometheus knows.
+fn known(scene: &Scene<'_>, workload: &ObjectRef, object: &Value) -> Result<(i64, i64), String> {
+    let said = changing(scene, workload, object).find_map(|item| {
+        let read = |name: &str| scene.items[item].params.get(name)?.as_i64();
         read("maxConnections").or_else(|| read("max_connections"))
     });
     if let Some(most) = said {
@@ -118,16 +165,20 @@ fn known(scene: &Scene<'_>, workload: &ObjectRef) -> Result<(i64, i64), String> 
 
 /// The last step that changes the workload or a ConfigMap that it reads.
 fn last(scene: &Scene<'_>, workload: &ObjectRef, object: &Value) -> Option<usize> {
+    changing(scene, workload, object).last()
+}
+
+/// The steps that change the workload or a ConfigMap that it reads.
+fn changing<'a>(scene: &'a Scene<'_>, workload: &'a ObjectRef, object: &'a Value) -> impl Iterator<Item = usize> + use<'a> {
     let template = object.pointer("/spec/template").unwrap_or(&Value::Null);
     let maps = crate::references::References::ConfigMap.names(template);
     scene
         .edits()
-        .filter(|(_, edit)| {
+        .filter(move |(_, edit)| {
             let map = edit.target.kind == "ConfigMap" && edit.target.namespace == workload.namespace;
             edit.target.same_object(workload) || map && maps.contains(edit.target.name.as_str())
         })
         .map(|(item, _)| item)
-        .last()
 }
 
 /// The pools of a workload by the name of their setting: from environment variables and the ConfigMaps it reads.
@@ -137,13 +188,15 @@ fn pools(world: &World, reference: &ObjectRef, workload: &Value) -> BTreeMap<Str
             .object(&ObjectRef::new("v1", "ConfigMap", reference.namespace.as_deref(), name))
             .ok()
     };
-    let mut found: Vec<(String, i64)> = Vec::new();
+    // Every container has a pool of its own.
+    let mut found: BTreeMap<String, i64> = BTreeMap::new();
     for container in items(pods(workload), "/containers") {
+        let mut own: BTreeMap<String, i64> = BTreeMap::new();
         for entry in items(container, "/envFrom") {
             let data = text(entry, "/configMapRef/name")
                 .and_then(map)
                 .and_then(|map| map.get("data")?.as_object());
-            found.extend(data.into_iter().flatten().filter_map(|(key, value)| size(key, value.as_str()?)));
+            own.extend(data.into_iter().flatten().filter_map(|(key, value)| size(key, value.as_str()?)));
         }
         for entry in items(container, "/env") {
             let Some(name) = text(entry, "/name") else { continue };
@@ -154,7 +207,10 @@ fn pools(world: &World, reference: &ObjectRef, workload: &Value) -> BTreeMap<Str
                     .get(key)?
                     .as_str()
             };
-            found.extend(text(entry, "/value").or_else(referred).and_then(|value| size(name, value)));
+            own.extend(text(entry, "/value").or_else(referred).and_then(|value| size(name, value)));
+        }
+        for (key, size) in own {
+            *found.entry(key).or_default() += size;
         }
     }
     // Mounted as files, keys are read by programs that name their settings the same way.
@@ -162,7 +218,9 @@ fn pools(world: &World, reference: &ObjectRef, workload: &Value) -> BTreeMap<Str
         let data = text(volume, "/configMap/name")
             .and_then(map)
             .and_then(|map| map.get("data")?.as_object());
-        found.extend(data.into_iter().flatten().filter_map(|(key, value)| size(key, value.as_str()?)));
+        for (key, size) in data.into_iter().flatten().filter_map(|(key, value)| size(key, value.as_str()?)) {
+            found.entry(key).or_insert(size);
+        }
     }
     let replicas = replicas(workload);
     found

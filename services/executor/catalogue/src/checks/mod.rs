@@ -1,6 +1,7 @@
 //! Arithmetic and rules that no single step can see: each looks at the state after all steps of the plan.
 
 mod autoscaler;
+mod bounds;
 mod budget;
 mod connections;
 mod limits;
@@ -108,6 +109,7 @@ pub(crate) fn check(items: &[Item], drafts: &mut [Result<Draft, Refused>], befor
         limits::check,
         room::check,
         connections::check,
+        bounds::check,
     ] {
         one(&scene, &mut found);
     }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     quantity::{milli, show},
+    references::{containers, items},
     room::every,
     world::Kind,
 };
@@ -35,11 +36,57 @@ pub(super) fn check(scene: &Scene<'_>, found: &mut Findings) {
     for (namespace, workloads) in by_namespace {
         let quotas = scene.after.all(&Kind::within("v1", "ResourceQuota", namespace)).unwrap_or_default();
         for (name, quota) in quotas {
-            for (counted, hard, used) in bounds(quota) {
-                judge(name, counted, (hard, used), &workloads, found);
+            let mut counted = Vec::with_capacity(workloads.len());
+            for workload in &workloads {
+                match (applies(quota, pods(workload.before)), applies(quota, pods(workload.after))) {
+                    (Some(false), Some(false)) => {}
+                    (Some(true), Some(true)) => counted.push(workload),
+                    _ => found.note(
+                        workload.last,
+                        format!(
+                            "whether {name} counts the pods of {} could not be told by its scopes",
+                            workload.reference
+                        ),
+                    ),
+                }
+            }
+            for (resource, hard, used) in bounds(quota) {
+                judge(name, resource, (hard, used), &counted, found);
             }
         }
     }
+}
+
+/// Whether a quota counts such pods, by its scopes; `None` when that cannot be told here.
+fn applies(quota: &Value, pod: &Value) -> Option<bool> {
+    let scopes = items(quota, "/spec/scopes").filter_map(|scope| Some((scope.as_str()?, "Exists", None)));
+    let selected = items(quota, "/spec/scopeSelector/matchExpressions").filter_map(|one| {
+        let text = |name: &str| one.get(name).and_then(Value::as_str);
+        Some((text("scopeName")?, text("operator")?, one.get("values").and_then(Value::as_array)))
+    });
+    let mut all = true;
+    for (scope, operator, values) in scopes.chain(selected) {
+        let class = pod.get("priorityClassName");
+        let ends = pod.get("activeDeadlineSeconds").is_some();
+        let promised = containers(pod).any(|container| {
+            let asks = |kind: &str| container.pointer(&format!("/resources/{kind}")).and_then(Value::as_object);
+            ["requests", "limits"]
+                .iter()
+                .any(|kind| asks(kind).is_some_and(|asked| !asked.is_empty()))
+        });
+        all &= match (scope, operator) {
+            ("Terminating", "Exists") => ends,
+            ("NotTerminating", "Exists") => !ends,
+            ("BestEffort", "Exists") => !promised,
+            ("NotBestEffort", "Exists") => promised,
+            ("PriorityClass", "Exists") => class.is_some(),
+            ("PriorityClass", "DoesNotExist") => class.is_none(),
+            ("PriorityClass", "In") => class.is_some_and(|class| values.is_some_and(|values| values.contains(class))),
+            ("PriorityClass", "NotIn") => class.is_none_or(|class| values.is_none_or(|values| !values.contains(class))),
+            _ => return None,
+        };
+    }
+    Some(all)
 }
 
 /// What is counted, the bound and what is used of it, in thousandths.
@@ -55,8 +102,9 @@ fn bounds(quota: &Value) -> Vec<(&str, i128, i128)> {
         .collect()
 }
 
-fn judge(quota: &ObjectRef, counted: &str, (hard, used): (i128, i128), workloads: &[Workload<'_>], found: &mut Findings) {
+fn judge(quota: &ObjectRef, counted: &str, (hard, used): (i128, i128), workloads: &[&Workload<'_>], found: &mut Findings) {
     let (mut more, mut meanwhile, mut culprit) = (0, 0, None);
+    let mut parts = Vec::new();
     for workload in workloads {
         let Some(before) = each(counted, workload.before) else { continue };
         let Some(after) = each(counted, workload.after) else { continue };
@@ -70,18 +118,24 @@ fn judge(quota: &ObjectRef, counted: &str, (hard, used): (i128, i128), workloads
         };
         more += delta;
         meanwhile += extra;
+        if delta != 0 || extra > 0 {
+            parts.push(format!(
+                "{} x {old} pods become {} x {new} pods of {}",
+                show(before),
+                show(after),
+                workload.reference
+            ));
+        }
         if delta > 0 || extra > 0 {
-            culprit = Some((workload, before, after, old, new));
+            culprit = Some(workload);
         }
     }
-    let Some((workload, before, after, old, new)) = culprit else {
+    let Some(workload) = culprit else {
         return;
     };
     let sum = format!(
-        "{} x {old} pods become {} x {new} pods of {}: {} used + {} more = {} of {counted}, and {quota} allows {}",
-        show(before),
-        show(after),
-        workload.reference,
+        "{}: {} used + {} more = {} of {counted}, and {quota} allows {}",
+        parts.join(", "),
         show(used),
         show(more),
         show(used + more),
@@ -89,7 +143,7 @@ fn judge(quota: &ObjectRef, counted: &str, (hard, used): (i128, i128), workloads
     );
     if used + more > hard && more > 0 {
         found.refuse(workload.last, format!("{sum}: pods would not be created"));
-    } else if used + more + meanwhile > hard {
+    } else if used + more.max(0) + meanwhile > hard {
         found.concern(
             workload.last,
             RiskLevel::High,
@@ -99,6 +153,31 @@ fn judge(quota: &ObjectRef, counted: &str, (hard, used): (i128, i128), workloads
             ),
         );
     }
+}
+
+/// What a workload would count more than the quotas of its namespace allow, with so many pods.
+pub(super) fn too_many(scene: &Scene<'_>, workload: &ObjectRef, object: &Value, most: i64) -> Vec<String> {
+    let namespace = workload.namespace.as_deref().unwrap_or_default();
+    let quotas = scene.after.all(&Kind::within("v1", "ResourceQuota", namespace)).unwrap_or_default();
+    let counted = quotas.into_iter().filter(|(_, quota)| applies(quota, pods(object)) == Some(true));
+    counted
+        .flat_map(|(name, quota)| bounds(quota).into_iter().map(move |bound| (name, bound)))
+        .filter_map(|(name, (resource, hard, used))| {
+            let one = each(resource, object)?;
+            let more = one * i128::from(most - replicas(object));
+            (used + more > hard).then(|| {
+                format!(
+                    "{} more pods of {workload} with {} of {resource} each: {} used + {} more = {}, and {name} allows {}",
+                    most - replicas(object),
+                    show(one),
+                    show(used),
+                    show(more),
+                    show(used + more),
+                    show(hard)
+                )
+            })
+        })
+        .collect()
 }
 
 /// What one pod counts, in thousandths; `None` when the quota counts something else, or containers do not say it.

@@ -1,5 +1,7 @@
 //! Sentences with the arithmetic in them, wherever the steps are.
 
+mod bounds;
+
 use std::collections::BTreeMap;
 
 use paramedic_domain::object::ObjectRef;

@@ -71,13 +71,23 @@ pub(super) fn surge(workload: &Value) -> i64 {
     share(workload.pointer("/spec/strategy/rollingUpdate/maxSurge"), replicas(workload))
 }
 
-/// Pods that a rollout may take away for a while; the default of a Deployment is a quarter, rounded down.
+/// Pods that a rollout may take away for a while: the default of a Deployment is a quarter, rounded down, but 1 where nothing may be
+/// added either; of the others, which add none, it is 1.
 pub(super) fn unavailable(workload: &Value) -> i64 {
-    match workload.pointer("/spec/strategy/rollingUpdate/maxUnavailable") {
-        Some(Value::String(text)) => percent(text).map_or(1, |percent| replicas(workload) * percent / 100),
-        Some(value) => value.as_i64().unwrap_or(1),
-        None => replicas(workload) / 4,
+    let down = |value: &Value| match value {
+        Value::String(text) => percent(text).map_or(1, |percent| replicas(workload) * percent / 100),
+        value => value.as_i64().unwrap_or(1),
+    };
+    if workload.get("kind").and_then(Value::as_str) != Some("Deployment") {
+        let said = workload.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
+        return said.map_or(1, down).max(1);
     }
+    if workload.pointer("/spec/strategy/type").and_then(Value::as_str) == Some("Recreate") {
+        return replicas(workload);
+    }
+    let said = workload.pointer("/spec/strategy/rollingUpdate/maxUnavailable");
+    let some = said.map_or(replicas(workload) / 4, down);
+    if surge(workload) == 0 { some.max(1) } else { some }
 }
 
 fn share(value: Option<&Value>, replicas: i64) -> i64 {

@@ -40,6 +40,7 @@ fn params(value: Value) -> Params {
 
 fn draft(external: &External, value: Value) -> Draft {
     let moment = Moment {
+        steps: vec!["rec-1".parse().unwrap(), "rec-001".parse().unwrap(), "rec-002".parse().unwrap()],
         now: "2026-11-22T10:00:00Z".parse().unwrap(),
         marker: "plan_a/rec-1".into(),
         suffix: "0123abcd".into(),

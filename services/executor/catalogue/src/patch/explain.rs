@@ -4,7 +4,8 @@ use json_patch::{Patch, PatchOperation};
 use paramedic_domain::change::STEP_ANNOTATION;
 use serde_json::Value;
 
-use super::{human::show, mark_of};
+use super::{human::show, mark_of, root::key_of};
+use crate::redact::redact;
 
 /// Where an object stands towards a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub fn drift(object: &Value, patch: &Patch) -> Vec<String> {
                 (found != Some(&test.value)).then(|| sentence(test.path.as_str(), Some(&test.value), found))
             }
             PatchOperation::Add(add) if !is_mark(add.path.as_str()) => {
-                let found = object.pointer(add.path.as_str())?;
+                let found = in_the_way(object, add.path.as_str(), &add.value)?;
                 Some(sentence(add.path.as_str(), None, Some(found)))
             }
             PatchOperation::Replace(replace) => object
@@ -71,6 +72,18 @@ pub fn drift(object: &Value, patch: &Patch) -> Vec<String> {
             PatchOperation::Add(_) | PatchOperation::Remove(_) | PatchOperation::Move(_) | PatchOperation::Copy(_) => None,
         })
         .collect()
+}
+
+/// What is where a patch would add a value. An item of a list takes the place of no other; only the same one is in its way.
+fn in_the_way<'a>(object: &'a Value, pointer: &str, value: &Value) -> Option<&'a Value> {
+    let (parent, _) = pointer.rsplit_once('/')?;
+    let Some(items) = object.pointer(parent).and_then(Value::as_array) else {
+        return object.pointer(pointer);
+    };
+    match key_of(value) {
+        Some(name) => items.iter().find(|item| key_of(item).as_ref() == Some(&name)),
+        None => object.pointer(pointer),
+    }
 }
 
 /// Whether the mark on the object is that of the patch or of one that comes after it. A step that patches an object several
@@ -136,12 +149,14 @@ fn same_plan(object: &Value, marker: &str) -> bool {
 }
 
 fn sentence(pointer: &str, expected: Option<&Value>, found: Option<&Value>) -> String {
-    let say = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), |value| shorten(&show(value)));
-    format!(
-        "{pointer} was {} when the change was prepared, but is {} now",
-        say(expected),
-        say(found)
-    )
+    // Where variables have moved, what is there now is another one's value.
+    let variable = pointer.contains("/env/");
+    let say = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), |value| shorten(&redact(&show(value))));
+    let found = match found {
+        Some(_) if variable => "something else".to_owned(),
+        found => say(found),
+    };
+    format!("{pointer} was {} when the change was prepared, but is {} now", say(expected), found)
 }
 
 fn shorten(text: &str) -> String {

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use paramedic_domain::change::FieldChange;
 use serde_json::Value;
 
+use crate::redact::redact;
+
 /// Every leaf that differs.
 pub(super) fn diff(before: &Value, after: &Value) -> Vec<FieldChange> {
     let mut changes = Vec::new();
@@ -53,8 +55,8 @@ fn walk(before: Option<&Value>, after: Option<&Value>, path: &str, changes: &mut
         }
         (before, after) => changes.push(FieldChange {
             path: path.to_owned(),
-            from: before.map(show),
-            to: after.map(show),
+            from: before.map(|value| redact(&show(value))),
+            to: after.map(|value| redact(&show(value))),
         }),
     }
 }

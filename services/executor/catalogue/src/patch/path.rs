@@ -54,11 +54,27 @@ impl Path {
             .find(|part| part.read(object).is_none())
     }
 
-    /// For a path into `…/containers/<n>/…`: the path of that container's name.
+    /// The paths above this one, the shallowest first.
+    pub fn above(&self) -> impl Iterator<Item = Self> {
+        (1..self.0.len()).map(|n| Self(self.0[..n].to_vec()))
+    }
+
+    /// Whether its last part may be a position in a list.
     #[must_use]
-    pub fn container_name(&self) -> Option<Self> {
-        let at = self.0.iter().position(|token| token == "containers" || token == "initContainers")?;
-        (self.0.len() > at + 2).then(|| Self(self.0[..=at + 1].to_vec()).join(["name"]))
+    pub fn ends_in_a_number(&self) -> bool {
+        self.0.last().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// Its last part.
+    #[must_use]
+    pub fn called(&self) -> Option<&str> {
+        self.0.last().map(String::as_str)
+    }
+
+    /// Whether what changes there is told value by value: in pod templates, and the taints of nodes.
+    #[must_use]
+    pub fn detailed(&self) -> bool {
+        matches!(self.0.as_slice(), [spec, part, ..] if spec == "spec" && (part == "template" || part == "taints"))
     }
 
     /// Whether the values below change without anybody's doing: the object itself, its `metadata` and `metadata.annotations`,

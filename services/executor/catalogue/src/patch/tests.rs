@@ -1,5 +1,7 @@
 //! Patches go and come back, pin what was seen, and say what differs.
 
+mod lists;
+
 use json_patch::Patch;
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};

@@ -1,7 +1,10 @@
 //! Every step is drafted against the state that the ones before it leave behind.
 
 use jiff::Timestamp;
-use paramedic_domain::{id::PlanId, object::ObjectRef};
+use paramedic_domain::{
+    id::{PlanId, StepId},
+    object::ObjectRef,
+};
 use serde_json::Value;
 
 use super::Item;
@@ -30,12 +33,16 @@ pub(super) fn draft_all(
     notes: &mut Vec<String>,
 ) -> Drafted {
     let mut working = world.clone();
+    let planned = world.incident.iter().filter_map(|incident| incident.plan.as_ref());
+    let planned = planned.flat_map(|plan| plan.steps.iter().map(|step| &step.id));
+    let steps: Vec<StepId> = items.iter().map(|item| &item.step).chain(planned).cloned().collect();
     let mut drafts = Vec::with_capacity(items.len());
     let mut before = Vec::with_capacity(items.len());
     for item in items {
         let marker = marker(plan, &item.step);
         let moment = Moment {
             now,
+            steps: steps.clone(),
             suffix: paramedic_domain::digest::Digest::of(marker.as_bytes()).short(),
             marker,
         };

@@ -1,6 +1,9 @@
 //! HTTP endpoints of services and pods, asked through the API server's proxy: no way into the cluster's network is needed.
 
-use paramedic_catalogue::actions::{Endpoint, Port};
+use paramedic_catalogue::{
+    actions::{Endpoint, Port},
+    references::items,
+};
 use paramedic_domain::{
     fault::{Effect, FailureKind},
     object::ObjectRef,
@@ -22,7 +25,8 @@ impl Run<'_> {
         };
         let namespace = target.namespace.clone().unwrap_or_default();
         if target.kind == "Service" {
-            let port = port(&object, "/spec/ports", "port", endpoint, target)?;
+            let ports: Vec<&Value> = items(&object, "/spec/ports").collect();
+            let port = port(&ports, "port", endpoint, target)?;
             return self.proxied("services", &namespace, &target.name, &port, endpoint).await;
         }
         let pods = match self.worker.cluster.pods_of(&object, &namespace).await {
@@ -34,7 +38,9 @@ impl Run<'_> {
             return Ok(Err("no pod is ready to answer".into()));
         }
         for pod in &ready {
-            let port = port(pod, "/spec/containers/0/ports", "containerPort", endpoint, target)?;
+            let containers = items(pod, "/spec/containers");
+            let ports: Vec<&Value> = containers.flat_map(|container| items(container, "/ports")).collect();
+            let port = port(&ports, "containerPort", endpoint, target)?;
             let state = self
                 .proxied("pods", &namespace, name(pod).unwrap_or_default(), &port, endpoint)
                 .await?;
@@ -67,8 +73,7 @@ pub(super) fn is_ready(pod: &Value) -> bool {
 }
 
 /// The port of the endpoint as a number: the given one, the only one, or the one named as usual.
-fn port(object: &Value, list: &str, number: &str, endpoint: &Endpoint, target: &ObjectRef) -> Result<String, Halt> {
-    let ports = object.pointer(list).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+fn port(ports: &[&Value], number: &str, endpoint: &Endpoint, target: &ObjectRef) -> Result<String, Halt> {
     let named = |name: &str| ports.iter().find(|port| port["name"] == name);
     let found = match (&endpoint.port, ports) {
         (Some(Port::Number(number)), _) => return Ok(number.to_string()),
@@ -86,5 +91,30 @@ fn port(object: &Value, list: &str, number: &str, endpoint: &Endpoint, target: &
                 endpoint.path
             ),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_port_is_looked_for_in_every_container() {
+        let endpoint = |port: Option<Port>| Endpoint {
+            path: "/health".into(),
+            port,
+            status: None,
+        };
+        let target = ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web");
+        let (proxy, web) = (
+            json!({"containerPort": 15001, "name": "mesh"}),
+            json!({"containerPort": 8080, "name": "http"}),
+        );
+        let of = |ports: &[&Value], wanted| port(ports, "containerPort", &endpoint(wanted), &target).ok();
+        assert_eq!(of(&[&proxy, &web], None).as_deref(), Some("8080"));
+        assert_eq!(of(&[&proxy, &web], Some(Port::Name("mesh".into()))).as_deref(), Some("15001"));
+        assert_eq!(of(&[&proxy, &json!({"containerPort": 1})], None), None);
     }
 }

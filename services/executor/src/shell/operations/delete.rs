@@ -22,6 +22,7 @@ use crate::{
 impl Run<'_> {
     pub(super) async fn delete(&self, deletion: &Deletion, leases: &[Lease]) -> Result<String, Halt> {
         let target = &deletion.target;
+        self.listed(deletion).await?;
         let stays = self.stays(target).await?;
         if let Some(recorded) = &deletion.restore {
             self.as_recorded(target, stays, recorded).await?;

@@ -4,6 +4,7 @@
 mod create;
 mod delete;
 mod evict;
+mod listed;
 mod patch;
 mod record;
 mod revert;

@@ -1,5 +1,6 @@
 //! A patch of one object.
 
+use json_patch::{Patch, PatchOperation, TestOperation, jsonptr::PointerBuf};
 use paramedic_bus::lease::Lease;
 use paramedic_catalogue::patch::{Presence, marker, presence};
 use paramedic_domain::{
@@ -15,6 +16,9 @@ use crate::shell::{
     kubernetes::Trouble,
     run::Run,
 };
+
+/// Looks at an object that changes all the time before the attempt is given up for now.
+const LOOKS: usize = 8;
 
 impl Run<'_> {
     pub(super) async fn apply(&self, patch: &ObjectPatch, leases: &[Lease]) -> Result<String, Halt> {
@@ -32,7 +36,7 @@ impl Run<'_> {
             Presence::Absent => {
                 self.know(Effect::None);
                 self.permitted_with(leases).await?;
-                self.send(patch).await?;
+                self.send(patch, &object).await?;
                 crash::point(&self.step.id, Moment::AfterApply);
                 "changed"
             }
@@ -41,41 +45,53 @@ impl Run<'_> {
         Ok(format!("{target} {how}; {state}"))
     }
 
-    async fn send(&self, patch: &ObjectPatch) -> Result<(), Halt> {
-        self.know(Effect::Unknown);
-        let trouble = match self
-            .worker
-            .cluster
-            .patch(&patch.target, patch.subresource.as_deref(), &patch.patch, false)
-            .await
-        {
-            Ok(_) => {
-                self.know(Effect::Applied);
-                return Ok(());
-            }
-            Err(trouble) => trouble,
-        };
-        match &trouble {
-            // Which test failed is not said: the object tells.
-            Trouble::Unfit { .. } => {
-                self.know(Effect::None);
-                let object = self.fetch(&patch.target).await?;
-                match self.presence_of(&object, patch) {
-                    // Another worker of this attempt was faster.
-                    Presence::Present => {
-                        self.know(Effect::Applied);
-                        Ok(())
-                    }
-                    Presence::Drifted(differences) => Err(drifted(&patch.target, &differences, self.effect())),
-                    Presence::Absent => Err(self.sending(&trouble)),
+    /// Sends the patch for the object as it was looked at: places that have to be empty are in no `test`, so between the look and
+    /// the patch nothing may have changed. What changes then, a status mostly, is looked at again.
+    async fn send(&self, patch: &ObjectPatch, looked_at: &Value) -> Result<(), Halt> {
+        let mut object = looked_at.clone();
+        for look in 1..=LOOKS {
+            self.know(Effect::Unknown);
+            let sent = self
+                .worker
+                .cluster
+                .patch(&patch.target, patch.subresource.as_deref(), &of_version(patch, &object), false)
+                .await;
+            let trouble = match sent {
+                Ok(_) => {
+                    self.know(Effect::Applied);
+                    return Ok(());
                 }
+                Err(trouble) => trouble,
+            };
+            match &trouble {
+                // Which test failed is not said: the object tells.
+                Trouble::Unfit { .. } => {
+                    self.know(Effect::None);
+                    let seen = version(&object).cloned();
+                    object = self.fetch(&patch.target).await?;
+                    match self.presence_of(&object, patch) {
+                        // Another worker of this attempt was faster.
+                        Presence::Present => {
+                            self.know(Effect::Applied);
+                            return Ok(());
+                        }
+                        Presence::Drifted(differences) => return Err(drifted(&patch.target, &differences, self.effect())),
+                        Presence::Absent if look < LOOKS && version(&object) != seen.as_ref() => {}
+                        Presence::Absent => return Err(self.sending(&trouble)),
+                    }
+                }
+                Trouble::Missing(_) => {
+                    self.know(Effect::None);
+                    return Err(drifted(&patch.target, &[format!("{} was deleted", patch.target)], self.effect()));
+                }
+                Trouble::Transient { .. } | Trouble::Forbidden { .. } => return Err(self.sending(&trouble)),
             }
-            Trouble::Missing(_) => {
-                self.know(Effect::None);
-                Err(drifted(&patch.target, &[format!("{} was deleted", patch.target)], self.effect()))
-            }
-            Trouble::Transient { .. } | Trouble::Forbidden { .. } => Err(self.sending(&trouble)),
         }
+        Err(Halt::failed(
+            FailureKind::Transient,
+            self.effect(),
+            format!("{} changed {LOOKS} times between a look and its patch", patch.target),
+        ))
     }
 
     fn presence_of(&self, object: &Value, patch: &ObjectPatch) -> Presence {
@@ -98,4 +114,19 @@ pub(crate) fn drifted(target: &ObjectRef, differences: &[String], effect: Effect
         effect,
         format!("{target} is not as it was approved: {}", differences.join("; ")),
     )
+}
+
+fn version(object: &Value) -> Option<&Value> {
+    object.pointer("/metadata/resourceVersion")
+}
+
+/// The patch, for the object of that version only.
+fn of_version(patch: &ObjectPatch, object: &Value) -> Patch {
+    let version = version(object).map(|version| {
+        PatchOperation::Test(TestOperation {
+            path: PointerBuf::from_tokens(["metadata", "resourceVersion"]),
+            value: version.clone(),
+        })
+    });
+    Patch(version.into_iter().chain(patch.patch.0.iter().cloned()).collect())
 }

@@ -8,5 +8,7 @@ mod once;
 mod own_pods;
 mod prepared;
 mod room;
+mod secrets;
 mod seven_steps;
+mod taints;
 mod undo;

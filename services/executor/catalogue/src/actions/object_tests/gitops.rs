@@ -163,6 +163,12 @@ fn argo_syncs_goes_back_and_is_paused() {
         (&wanted["sync"]["revision"], &wanted["sync"]["source"]["repoURL"]),
         (&json!("aaa"), &json!("https://git.example.com/shop"))
     );
+    assert_eq!(wanted["sync"]["prune"], json!(false), "nothing is deleted unless that is said");
+    let pruned = manual
+        .draft("argo_rollback", json!({"application": "shop", "prune": true}))
+        .unwrap();
+    assert_eq!(values(&pruned)[0].1.as_ref().unwrap()["sync"]["prune"], json!(true));
+    assert!(concerns(&pruned).contains("are deleted"), "{}", concerns(&pruned));
     assert!(
         manual
             .refusal("argo_rollback", json!({"application": "shop", "id": 9}))

@@ -52,6 +52,7 @@ impl Stage {
 
     fn draft(&self, action: &str, arguments: Value) -> Result<Draft, String> {
         let moment = Moment {
+            steps: vec!["rec-1".parse().unwrap(), "rec-001".parse().unwrap(), "rec-002".parse().unwrap()],
             now: "2026-11-22T10:00:00Z".parse().unwrap(),
             marker: "plan_a/rec-1".into(),
             suffix: "0123abcd".into(),

@@ -24,7 +24,16 @@ fn nodes(stage: Stage) -> Stage {
 fn a_node_is_cordoned_and_tainted_once_and_not_with_what_kubernetes_sets_itself() {
     let mut stage = nodes(Stage::default());
     let draft = stage.draft("cordon_node", json!({"node": "one"})).unwrap();
-    assert_eq!(values(&draft), [("/spec/unschedulable".into(), Some(json!(true)))]);
+    assert_eq!(
+        values(&draft),
+        [
+            ("/spec/unschedulable".into(), Some(json!(true))),
+            (
+                "/spec/taints".into(),
+                Some(json!([{"key": "gpu", "effect": "NoSchedule"}, {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]))
+            )
+        ]
+    );
     assert_eq!(concerns(&draft), "");
     assert!(stage.refusal("uncordon", json!({"node": "one"})).contains("is not cordoned"));
     let taint = stage
@@ -34,7 +43,7 @@ fn a_node_is_cordoned_and_tainted_once_and_not_with_what_kubernetes_sets_itself(
         )
         .unwrap();
     assert_eq!(
-        values(&taint)[0].1.clone().unwrap()[1],
+        values(&taint)[0].1.clone().unwrap()[0],
         json!({"key": "broken", "value": "disk", "effect": "NoExecute"})
     );
     assert!(concerns(&taint).contains("without asking a budget"));
@@ -44,7 +53,7 @@ fn a_node_is_cordoned_and_tainted_once_and_not_with_what_kubernetes_sets_itself(
     assert!(stage.refusal("taint", own).contains("Kubernetes itself"));
     assert_eq!(
         values(&stage.draft("untaint", json!({"node": "one", "key": "gpu"})).unwrap()),
-        [("/spec/taints".into(), None)]
+        [("/spec/taints".into(), Some(json!([])))]
     );
     assert!(
         stage
@@ -181,6 +190,28 @@ fn a_pod_in_quarantine_loses_exactly_the_labels_that_select_it_and_is_cut_off_fi
             (label("paramedic.dev~1quarantined"), true)
         ]
     );
+    let policy = |name: &str, selector: Value| json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name, "namespace": "shop"}, "spec": {"podSelector": selector}});
+    let quarantine = json!({"pod": "web-1", "namespace": "shop"});
+    stage = stage
+        .with(policy("team", json!({"matchLabels": {"team": "a"}})))
+        .with(policy("another", json!({"matchLabels": {"team": "b"}})))
+        .listed(Kind::within("networking.k8s.io/v1", "NetworkPolicy", "shop"));
+    let named = stage.draft("quarantine_pod", quarantine.clone()).unwrap();
+    assert!(
+        edit(&super::requests(&named)[1])
+            .edits
+            .iter()
+            .any(|edit| edit.path.pointer() == label("team"))
+    );
+    assert!(!concerns(&named).contains("may still do"), "{}", concerns(&named));
+    stage = stage.with(policy("everything", json!({})));
+    let open = stage.draft("quarantine_pod", quarantine).unwrap();
+    assert!(
+        concerns(&open).contains("High: NetworkPolicy shop/everything also select"),
+        "{}",
+        concerns(&open)
+    );
+    assert!(open.notes[0].contains("not cut off from everything"), "{:?}", open.notes);
     stage.0.owners = vec![(pod, ObjectRef::new("apps/v1", "StatefulSet", Some("shop"), "db"))];
     assert!(
         stage

@@ -169,6 +169,30 @@ fn resources_may_go_down_only_with_the_action_that_says_so() {
 }
 
 #[test]
+fn quantities_are_compared_by_value_and_written_as_the_server_writes_them() {
+    let stage = Stage::default().with(web(
+        json!({"name": "web", "resources": {"limits": {"memory": "2Gi"}, "requests": {"memory": "1Gi", "cpu": "250m"}}}),
+    ));
+    assert!(
+        stage
+            .refusal("set_resources", target(json!({"memory": "2048Mi"})))
+            .contains("already has these")
+    );
+    let draft = stage
+        .draft("increase_resources", target(json!({"memory": "4096Mi", "cpu_request": "0.5"})))
+        .unwrap();
+    let written: Vec<Option<Value>> = values(&draft).into_iter().map(|(_, value)| value).collect();
+    assert_eq!(written, [Some(json!("4Gi")), Some(json!("500m"))]);
+    assert!(
+        stage
+            .refusal("increase_resources", target(json!({"cpu_request": "100m"})))
+            .contains("present request 250m")
+    );
+    let first = stage.draft("increase_resources", target(json!({"cpu": "1"}))).unwrap();
+    assert!(first.notes[0].contains("no cpu limit until now"), "{:?}", first.notes);
+}
+
+#[test]
 fn running_pods_are_resized_where_the_server_can_and_the_template_stays() {
     let reference = ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web");
     let resources = json!({"limits": {"memory": "2Gi"}, "requests": {"memory": "1Gi"}});
@@ -197,6 +221,35 @@ fn running_pods_are_resized_where_the_server_can_and_the_template_stays() {
         assert_eq!(edit.owner.as_ref().unwrap().name, "web");
     }
     assert!(draft.notes[0].contains("its template stays"));
+}
+
+#[test]
+fn a_resize_that_restarts_containers_or_cannot_go_back_says_so() {
+    let reference = ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web");
+    let resources = json!({"limits": {"memory": "2Gi"}, "requests": {"memory": "1Gi"}});
+    let with = |policy: Value, kubelet: &str| {
+        let spec = json!({"nodeName": "one", "containers": [{"name": "web", "resources": resources, "resizePolicy": policy}]});
+        let mut stage = Stage::default()
+            .with(web(json!({"name": "web", "resources": resources})))
+            .pod(&reference, "web-a", true, spec);
+        stage.0.served.push(served("v1", "pods/resize"));
+        stage.0.nodes = vec![
+            json!({"metadata": {"name": "one"}, "status": {"nodeInfo": {"kubeletVersion": kubelet}, "allocatable": {"memory": "64Gi"}}}),
+        ];
+        stage.draft("resize_pods_in_place", target(json!({"memory": "3Gi"}))).unwrap()
+    };
+    let restarts = with(json!([{"resourceName": "memory", "restartPolicy": "RestartContainer"}]), "v1.33.2");
+    assert!(
+        concerns(&restarts).contains("High: container web restarts in every pod"),
+        "{}",
+        concerns(&restarts)
+    );
+    assert_eq!(edit(&requests(&restarts)[0]).irreversible, None);
+    let stays = with(json!([]), "v1.33.2");
+    assert_eq!(concerns(&stays), "");
+    assert!(edit(&requests(&stays)[0]).irreversible.as_ref().unwrap().contains("before 1.34"));
+    assert!(stays.notes.iter().any(|note| note.contains("cannot go back")), "{:?}", stays.notes);
+    assert_eq!(edit(&requests(&with(json!([]), "v1.34.0"))[0]).irreversible, None);
 }
 
 #[test]

@@ -276,6 +276,10 @@ fn bare(object: &Value) -> Value {
     if let Some(taints) = spec.get_mut("taints").and_then(Value::as_array_mut) {
         // Kubernetes sets its own when a node is cordoned, with the time.
         taints.retain(|taint| !taint["key"].as_str().unwrap().starts_with("node.kubernetes.io/"));
+        // The API server keeps no empty list.
+        if taints.is_empty() {
+            spec.as_object_mut().unwrap().remove("taints");
+        }
     }
     json!({"labels": object["metadata"]["labels"], "spec": spec, "data": object["data"]})
 }
