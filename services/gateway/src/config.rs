@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
 
-pub use self::source::{Kind, Source};
+pub use self::source::Source;
 pub(crate) use self::source::{is_pair, is_token};
 
 /// Defaults, under the header `[gateway]`.
@@ -17,11 +17,13 @@ pub const DEFAULTS: &str = include_str!("../defaults.toml");
 pub const SOURCE_DEFAULTS: &str = include_str!("../source.toml");
 
 /// Keys whose variables hold comma-separated lists.
-pub const LISTS: [&str; 4] = [
+pub const LISTS: [&str; 6] = [
     "gateway.sources.*.tokens",
     "gateway.sources.*.basic",
     "gateway.sources.*.service_accounts",
     "gateway.sources.*.audiences",
+    "gateway.sources.*.signing_secrets",
+    "gateway.sources.*.mapping.resolved",
 ];
 
 /// The gateway's section. `defaults.toml` says why each default is what it is.

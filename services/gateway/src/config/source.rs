@@ -1,10 +1,12 @@
 //! A source of alerts: what it sends, where, and how it says who it is.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use paramedic_runtime::config::Invalid;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+
+use crate::core::{format::Format, mapped::Mapping};
 
 /// Shortest token that counts as a secret: 128 bits as hex digits are 32, people's passwords are shorter.
 const MIN_TOKEN: usize = 16;
@@ -13,7 +15,7 @@ const MIN_TOKEN: usize = 16;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Source {
-    /// Word of a [`Kind`]; empty: the source's name.
+    /// Word of a [`Format`]; empty: the source's name.
     pub kind: String,
     /// Path; empty: made of the source's name.
     pub path: String,
@@ -29,21 +31,16 @@ pub struct Source {
     pub service_accounts: Vec<String>,
     /// Audiences of their tokens.
     pub audiences: Vec<String>,
+    /// Secrets with which PagerDuty signs.
+    pub signing_secrets: Vec<SecretString>,
+    /// File with more of them; empty: none.
+    pub signing_secrets_file: PathBuf,
+    /// Where the parts of an alert are in any JSON.
+    pub mapping: Mapping,
     /// Base URL of the Alertmanager's API; empty: none.
     pub alertmanager_url: String,
     /// Accept anybody.
     pub anonymous: bool,
-}
-
-/// What a source sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Alertmanager's webhook, version 4.
-    Alertmanager,
-}
-
-impl Kind {
-    const ALL: [(&'static str, Self); 1] = [("alertmanager", Self::Alertmanager)];
 }
 
 impl Source {
@@ -60,10 +57,10 @@ impl Source {
                 "is no name: use 1 to 40 of a-z, 0-9, '-' and '_'",
             ));
         }
-        self.kind(name)?;
+        let format = self.format(name)?;
         let open = self.anonymous
-            || !(self.tokens.is_empty() && self.basic.is_empty() && self.service_accounts.is_empty())
-            || [&self.tokens_file, &self.basic_file]
+            || !(self.tokens.is_empty() && self.basic.is_empty() && self.service_accounts.is_empty() && self.signing_secrets.is_empty())
+            || [&self.tokens_file, &self.basic_file, &self.signing_secrets_file]
                 .iter()
                 .any(|path| !path.as_os_str().is_empty());
         if !open {
@@ -87,33 +84,68 @@ impl Source {
                 format!("holds something else than user:password with a password of at least {MIN_TOKEN} characters"),
             ));
         }
+        if self.signing_secrets.iter().any(|secret| !is_token(secret.expose_secret())) {
+            return Err(Invalid::new(
+                key("signing_secrets"),
+                format!("holds a secret of less than {MIN_TOKEN} characters"),
+            ));
+        }
         if let Some(account) = self.service_accounts.iter().find(|account| !is_account(account)) {
             return Err(Invalid::new(key("service_accounts"), format!("{account:?} is not namespace/name")));
         }
-        self.checked_path(name)
+        self.checked_path(name, &format)
     }
 
     /// What it sends.
     ///
     /// # Errors
-    /// When neither its kind nor its name is the word of a kind.
-    pub fn kind(&self, name: &str) -> Result<Kind, Invalid> {
+    /// When neither its kind nor its name is the word of a form, or the mapping is not what it should be.
+    pub fn format(&self, name: &str) -> Result<Format, Invalid> {
+        let key = |field: &str| format!("gateway.sources.{name}.{field}");
         let word = if self.kind.is_empty() { name } else { &self.kind };
-        Kind::ALL
-            .into_iter()
-            .find_map(|(known, kind)| (known == word).then_some(kind))
-            .ok_or_else(|| {
-                let words: Vec<_> = Kind::ALL.iter().map(|(word, _)| *word).collect();
-                Invalid::new(
-                    format!("gateway.sources.{name}.kind"),
-                    format!("{word:?} is none of {}", words.join(", ")),
-                )
-            })
+        let format = match word {
+            "alertmanager" => Format::Alertmanager,
+            "prometheus" => Format::Prometheus,
+            "grafana" => Format::Grafana,
+            "pagerduty" => Format::PagerDuty,
+            "json" => Format::Json(Arc::new(self.mapping.clone())),
+            "report" => Format::Report,
+            other => {
+                let problem = format!("{other:?} is none of alertmanager, prometheus, grafana, pagerduty, json, report");
+                return Err(Invalid::new(key("kind"), problem));
+            }
+        };
+        let is_json = matches!(format, Format::Json(_));
+        if !is_json && self.mapping != Mapping::default() {
+            return Err(Invalid::new(key("mapping"), "is for sources of the kind json"));
+        }
+        if is_json && self.mapping.name.is_empty() {
+            return Err(Invalid::new(
+                key("mapping.name"),
+                "is missing: say where the name of an alert is, as in /check/name",
+            ));
+        }
+        if let Some((field, pointer)) = self.mapping.invalid_pointer() {
+            return Err(Invalid::new(
+                key(&format!("mapping.{field}")),
+                format!("{pointer:?} is no JSON pointer: it begins with /"),
+            ));
+        }
+        let signs = format == Format::PagerDuty;
+        if !signs && (!self.signing_secrets.is_empty() || !self.signing_secrets_file.as_os_str().is_empty()) {
+            return Err(Invalid::new(key("signing_secrets"), "are for sources of the kind pagerduty"));
+        }
+        if format != Format::Alertmanager && !self.alertmanager_url.is_empty() {
+            return Err(Invalid::new(key("alertmanager_url"), "is for sources of the kind alertmanager"));
+        }
+        Ok(format)
     }
 
-    fn checked_path(&self, name: &str) -> Result<String, Invalid> {
+    fn checked_path(&self, name: &str, format: &Format) -> Result<String, Invalid> {
         if self.path.is_empty() {
-            return Ok(format!("/api/v1/alerts/{name}"));
+            // Prometheus adds its part to the path_prefix that it is given.
+            let added = if *format == Format::Prometheus { "/api/v2/alerts" } else { "" };
+            return Ok(format!("/api/v1/alerts/{name}{added}"));
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
         if self.path.starts_with("/api/") && self.path.chars().all(plain) {

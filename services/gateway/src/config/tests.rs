@@ -1,4 +1,5 @@
 use super::*;
+use crate::core::format::Format;
 
 #[derive(Deserialize)]
 struct File {
@@ -48,7 +49,7 @@ fn one_variable_is_enough() {
     config.validate().unwrap();
     let alertmanager = &config.sources["alertmanager"];
     assert_eq!(alertmanager.tokens.len(), 2);
-    assert_eq!(alertmanager.kind("alertmanager"), Ok(Kind::Alertmanager));
+    assert_eq!(alertmanager.format("alertmanager"), Ok(Format::Alertmanager));
     assert_eq!(alertmanager.validate("alertmanager").unwrap(), "/api/v1/alerts/alertmanager");
 }
 
@@ -61,6 +62,8 @@ fn every_way_to_know_a_source_is_enough() {
         "basic = ['alertmanager:0123456789abcdef']",
         "basic_file = 'pairs'",
         "service_accounts = ['monitoring/alertmanager']",
+        "kind = 'pagerduty'\nsigning_secrets = ['0123456789abcdef']",
+        "kind = 'pagerduty'\nsigning_secrets_file = 'secrets'",
     ] {
         source(settings).validate().unwrap();
     }
@@ -84,6 +87,24 @@ fn values_out_of_range_name_their_key() {
         (format!("{open}[gateway.spool]\nmax_bytes = 1000"), "gateway.spool.max_bytes"),
         (format!("{open}[gateway]\nconcurrency = 0"), "gateway.concurrency"),
         (format!("{open}kind = 'nagios'"), "gateway.sources.alertmanager.kind"),
+        (format!("{open}kind = 'json'"), "gateway.sources.alertmanager.mapping.name"),
+        (
+            format!("{open}kind = 'json'\nmapping = {{ name = '/n', labels = {{ pod = 'pod' }} }}"),
+            "gateway.sources.alertmanager.mapping.labels.pod",
+        ),
+        (format!("{open}mapping = {{ name = '/n' }}"), "gateway.sources.alertmanager.mapping"),
+        (
+            format!("{open}signing_secrets = ['0123456789abcdef']"),
+            "gateway.sources.alertmanager.signing_secrets",
+        ),
+        (
+            format!("{open}kind = 'pagerduty'\nsigning_secrets = ['short']"),
+            "gateway.sources.alertmanager.signing_secrets",
+        ),
+        (
+            format!("{open}kind = 'grafana'\nalertmanager_url = 'http://x'"),
+            "gateway.sources.alertmanager.alertmanager_url",
+        ),
         (format!("{open}path = '/healthz'"), "gateway.sources.alertmanager.path"),
         (format!("{open}path = '/api/{{x}}'"), "gateway.sources.alertmanager.path"),
         (format!("{open}tokens = ['short']"), "gateway.sources.alertmanager.tokens"),
@@ -107,6 +128,19 @@ fn values_out_of_range_name_their_key() {
         ("[gateway.sources.'a b']\nanonymous = true".into(), "gateway.sources.\"a b\""),
     ] {
         assert_eq!(load(&text).validate().unwrap_err().key, key, "{text}");
+    }
+}
+
+#[test]
+fn the_name_says_the_kind_and_the_path() {
+    for (name, path) in [
+        ("grafana", "/api/v1/alerts/grafana"),
+        ("pagerduty", "/api/v1/alerts/pagerduty"),
+        ("report", "/api/v1/alerts/report"),
+        ("prometheus", "/api/v1/alerts/prometheus/api/v2/alerts"),
+    ] {
+        let config = load(&format!("[gateway.sources.{name}]\nanonymous = true"));
+        assert_eq!(config.sources[name].validate(name).unwrap(), path);
     }
 }
 

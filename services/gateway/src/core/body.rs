@@ -35,6 +35,11 @@ impl Chunks {
         }
     }
 
+    /// The pieces that were not read yet.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(AsRef::as_ref)
+    }
+
     /// Bytes that were not read yet.
     #[must_use]
     pub fn bytes(&self) -> usize {

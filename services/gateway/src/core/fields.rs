@@ -58,7 +58,7 @@ pub(crate) fn annotations(path: &str, annotations: Texts, problems: &mut Problem
 }
 
 /// An optional object of strings.
-fn texts(path: &str, texts: Texts, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
+pub(crate) fn texts(path: &str, texts: Texts, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
     match texts {
         Texts::Missing => Some(BTreeMap::new()),
         Texts::Other(what) => {

@@ -60,6 +60,32 @@ pub(crate) enum Object<T> {
     Other(&'static str),
 }
 
+impl Texts {
+    /// The same and these, where they are texts and their names are not taken.
+    pub(crate) fn with<const N: usize>(self, more: [(&str, Text); N]) -> Self {
+        let mut more = more
+            .into_iter()
+            .filter_map(|(name, text)| match text {
+                Text::Is(text) if !text.is_empty() => Some((name, text)),
+                Text::Is(_) | Text::Missing | Text::Other(_) => None,
+            })
+            .peekable();
+        if more.peek().is_none() {
+            return self;
+        }
+        let (mut texts, others, mut bytes) = match self {
+            Self::Is { texts, others, bytes } => (texts, others, bytes),
+            Self::Missing => (BTreeMap::new(), Vec::new(), 0),
+            Self::Other(what) => return Self::Other(what),
+        };
+        for (name, text) in more {
+            bytes += name.len() + text.len();
+            texts.entry(name.to_owned()).or_insert(text);
+        }
+        Self::Is { texts, others, bytes }
+    }
+}
+
 /// How a visitor takes each kind of value.
 trait Take<'de>: Sized {
     const EXPECTED: &'static str;

@@ -44,6 +44,12 @@ pub(crate) struct RawAlert {
     #[serde(rename = "generatorURL")]
     generator_url: Text,
     fingerprint: Text,
+    // What Grafana adds.
+    #[serde(rename = "dashboardURL")]
+    dashboard_url: Text,
+    #[serde(rename = "panelURL")]
+    panel_url: Text,
+    value_string: Text,
 }
 
 impl Element for Object<RawAlert> {
@@ -59,7 +65,12 @@ impl Element for Object<RawAlert> {
         // Every field is read before the first `?`, so that all problems are named at once.
         let status = fields::status(path, &alert.status, problems);
         let labels = fields::labels(path, alert.labels, problems);
-        let annotations = fields::annotations(path, alert.annotations, problems);
+        let more = [
+            ("dashboard_url", alert.dashboard_url),
+            ("panel_url", alert.panel_url),
+            ("value_string", alert.value_string),
+        ];
+        let annotations = fields::annotations(path, alert.annotations.with(more), problems);
         let fingerprint = fields::fingerprint(path, alert.fingerprint, problems);
         let starts_at = fields::time(&format!("{path}.startsAt"), &alert.starts_at, problems);
         let ends_at = fields::optional_time(&format!("{path}.endsAt"), &alert.ends_at, problems);
@@ -79,20 +90,41 @@ impl Element for Object<RawAlert> {
     }
 }
 
-/// Reads a body.
+/// Whose webhook it is.
+pub(crate) struct Flavour {
+    /// The sender, for sentences.
+    pub(crate) sender: &'static str,
+    /// The version it says it is.
+    pub(crate) version: &'static str,
+    /// What to do about a payload of another form.
+    pub(crate) advice: &'static str,
+}
+
+/// Reads a body of Alertmanager.
 ///
 /// # Errors
 /// When not a single alert of it could be used whatever it held.
 pub fn parse(body: Chunks) -> Result<Reading, Rejection> {
+    let flavour = Flavour {
+        sender: "Alertmanager",
+        version: "4",
+        advice: "use webhook_configs without a custom payload",
+    };
+    read(body, &flavour)
+}
+
+/// Reads a body of Alertmanager, or of one who imitates it.
+pub(crate) fn read(body: Chunks, flavour: &Flavour) -> Result<Reading, Rejection> {
     let webhook = match body.read_json()? {
         Object::Is(webhook) => webhook,
         Object::Other(what) => {
             return Err(Rejection::Shape(format!(
-                "the body is {what}, expected the JSON object of an Alertmanager webhook"
+                "the body is {what}, expected the JSON object of {}'s webhook",
+                flavour.sender
             )));
         }
     };
-    check_version(&webhook)?;
+    check_version(&webhook, flavour)?;
     match webhook.alerts.found {
         Array::Of(0) => return Err(Rejection::Shape("alerts is empty".into())),
         Array::Of(_) => {}
@@ -147,18 +179,22 @@ pub(crate) fn group_key(key: Text, alerts: usize) -> Result<String, Rejection> {
     Err(Rejection::Shape(format!("groupKey {problem}")))
 }
 
-fn check_version(webhook: &Webhook) -> Result<(), Rejection> {
+fn check_version(webhook: &Webhook, flavour: &Flavour) -> Result<(), Rejection> {
+    let Flavour { sender, version, advice } = flavour;
     let known = webhook.alerts.found != Array::Missing || webhook.group_key != Text::Missing || webhook.receiver != Text::Missing;
     match &webhook.version {
-        Text::Is(version) if version == "4" => Ok(()),
-        Text::Is(other) => Err(Rejection::Version(format!("version is {}, only \"4\" is supported", quoted(other)))),
-        Text::Other(what) => Err(Rejection::Version(format!("version is {what}, only the string \"4\" is supported"))),
-        Text::Missing if known => Err(Rejection::Version("version is missing, expected \"4\"".into())),
-        Text::Missing => Err(Rejection::Shape(
-            "this is not the payload of Alertmanager's webhook receiver: version, groupKey and alerts are missing; \
-             use webhook_configs without a custom payload"
-                .into(),
-        )),
+        Text::Is(found) if found == version => Ok(()),
+        Text::Is(other) => Err(Rejection::Version(format!(
+            "version is {}, only \"{version}\" is supported",
+            quoted(other)
+        ))),
+        Text::Other(what) => Err(Rejection::Version(format!(
+            "version is {what}, only the string \"{version}\" is supported"
+        ))),
+        Text::Missing if known => Err(Rejection::Version(format!("version is missing, expected \"{version}\""))),
+        Text::Missing => Err(Rejection::Shape(format!(
+            "this is not the payload of {sender}'s webhook: version, groupKey and alerts are missing; {advice}"
+        ))),
     }
 }
 

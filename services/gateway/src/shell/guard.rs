@@ -1,14 +1,21 @@
 //! Who may use a source.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use paramedic_runtime::{Kit, config::Invalid};
 use secrecy::SecretString;
 
 use super::{answer::Refusal, review::Reviewer, secret_file::SecretFile};
 use crate::{
     config::{Source, is_pair, is_token},
-    core::credential::{self, Credential},
+    core::{
+        body::Chunks,
+        credential::{self, Credential},
+        pagerduty,
+    },
 };
+
+/// Header with PagerDuty's signatures of the body.
+pub(crate) const SIGNATURE: &str = "x-pagerduty-signature";
 
 /// The ways in which a source may say who it is; any one is enough.
 pub(crate) struct Guard {
@@ -16,6 +23,7 @@ pub(crate) struct Guard {
     anonymous: bool,
     tokens: Secrets,
     basic: Secrets,
+    signing: Secrets,
     reviewer: Option<Reviewer>,
 }
 
@@ -73,6 +81,10 @@ impl Guard {
                 given: source.basic.clone(),
                 file: file("basic_file", &source.basic_file, &['\n'], is_pair)?,
             },
+            signing: Secrets {
+                given: source.signing_secrets.clone(),
+                file: file("signing_secrets_file", &source.signing_secrets_file, &['\n', ','], is_token)?,
+            },
             reviewer,
         })
     }
@@ -82,7 +94,7 @@ impl Guard {
     /// # Errors
     /// Why not.
     pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        if self.anonymous {
+        if self.anonymous || (self.signing.any() && headers.contains_key(SIGNATURE)) {
             return Ok(());
         }
         let presented = headers
@@ -98,6 +110,7 @@ impl Guard {
             },
             Some(Credential::Basic(pair)) if self.basic.hold(&pair) => Ok(()),
             Some(Credential::Basic(_)) => Err(self.refuse("holds another user and password")),
+            None if self.signing.any() => Err(self.refuse(&format!("is missing, and so is {SIGNATURE}"))),
             None => Err(self.refuse(if self.basic.any() && (self.tokens.any() || self.reviewer.is_some()) {
                 "holds neither a bearer token nor a user and password"
             } else if self.basic.any() {
@@ -105,6 +118,30 @@ impl Guard {
             } else {
                 "holds no bearer token"
             })),
+        }
+    }
+
+    /// Lets in a body whose signature is all that its sender presents.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn check_body(&self, signature: Option<&HeaderValue>, body: &Chunks) -> Result<(), Refusal> {
+        let Some(signature) = signature.filter(|_| self.signing.any() && !self.anonymous) else {
+            return Ok(());
+        };
+        let file = self.signing.file.as_ref().map(SecretFile::secrets);
+        let secrets = self.signing.given.iter().chain(file.iter().flat_map(|secrets| secrets.iter()));
+        let signature = signature.to_str().unwrap_or_default();
+        if pagerduty::is_signed(signature, body, secrets) {
+            Ok(())
+        } else {
+            Err(Refusal::Unauthorized {
+                problem: format!(
+                    "the {SIGNATURE} header is no signature of this body with a secret of the source {}",
+                    self.source
+                ),
+                challenge: "Bearer",
+            })
         }
     }
 

@@ -10,6 +10,7 @@ use axum::{
     routing::any,
 };
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use paramedic_bus::{Append, Error, Headers, SharedBus, streams, trace};
 use paramedic_domain::{alert::AlertStatus, id::ClusterId, subject::Subject};
 use paramedic_runtime::{Clock, Kit, config::Invalid};
@@ -19,17 +20,16 @@ use super::{
     body,
     budget::Budget,
     completion::{self, Alertmanager},
-    guard::Guard,
+    guard::{Guard, SIGNATURE},
     spool::Spool,
 };
 use crate::{
     Config,
-    config::Kind,
     core::{
         body::Chunks,
+        format::Format,
         notification::{self, Context, Part, status_word},
         reading::{Group, Reading},
-        webhook,
     },
     metrics,
 };
@@ -55,7 +55,7 @@ struct Endpoint {
     name: String,
     /// Its number among the sources.
     number: usize,
-    kind: Kind,
+    format: Format,
     guard: Guard,
     /// Where truncated groups are completed from.
     alertmanager: Option<Alertmanager>,
@@ -82,7 +82,7 @@ pub(crate) fn routes(config: &Config, kit: &Kit, spool: Option<Arc<Spool>>) -> R
         let endpoint = Endpoint {
             name: name.clone(),
             number,
-            kind: source.kind(name)?,
+            format: source.format(name)?,
             guard: Guard::new(name, source, kit)?,
             alertmanager: (!source.alertmanager_url.is_empty())
                 .then(|| {
@@ -125,8 +125,10 @@ impl Endpoint {
         self.guard.check(request.headers()).await?;
         check_content_type(request.headers())?;
         let intake = &self.intake;
+        let signature = request.headers().get(SIGNATURE).cloned();
         let (body, _room) = body::read(request.into_body(), intake.max_body_bytes, &intake.budget, self.number).await?;
-        let reading = read(self.kind, body).await?;
+        self.guard.check_body(signature.as_ref(), &body)?;
+        let reading = read(&self.format, body, intake.clock.now()).await?;
         if !reading.problems.is_empty() {
             return Err(Refusal::Alerts {
                 problems: reading.problems,
@@ -149,14 +151,12 @@ impl Endpoint {
 }
 
 /// Reads a body; a large one not on a thread that serves others.
-async fn read(kind: Kind, body: Chunks) -> Result<Reading, Refusal> {
-    let parse = match kind {
-        Kind::Alertmanager => webhook::parse,
-    };
+async fn read(format: &Format, body: Chunks, now: Timestamp) -> Result<Reading, Refusal> {
     let read = if body.bytes() < LARGE {
-        parse(body)
+        format.read(body, now)
     } else {
-        tokio::task::spawn_blocking(move || parse(body))
+        let format = format.clone();
+        tokio::task::spawn_blocking(move || format.read(body, now))
             .await
             .map_err(|stopped| Refusal::Bus(format!("the body could not be read: {stopped}")))?
     };
@@ -187,6 +187,10 @@ impl Intake {
             repeated,
             spooled,
         };
+        if messages.is_empty() {
+            // Nothing that changes anything here.
+            return Ok(accepted(false, false));
+        }
         let waiting = self.spool.as_ref().filter(|spool| !spool.is_empty());
         if let Some(spool) = waiting {
             // Others wait already: nothing may overtake them.

@@ -99,7 +99,7 @@ fn cases() -> Vec<Case> {
             r#"{"text": "Pod is down", "channel": "ops"}"#,
             422,
             "payload",
-            "not the payload of Alertmanager's webhook receiver",
+            "not the payload of Alertmanager's webhook",
         ),
         case(
             "no alerts",

@@ -7,6 +7,7 @@ mod bad_input;
 mod correlation;
 mod faults;
 mod flaky;
+mod formats;
 mod harness;
 mod intake;
 mod load;

@@ -3,6 +3,7 @@
 mod dead_letters;
 mod decide;
 mod plan;
+mod report;
 mod show;
 mod storm;
 mod workflow;
@@ -13,6 +14,7 @@ pub use dead_letters::dead_letters;
 pub use decide::confirmed;
 pub use decide::decide;
 pub use plan::plan;
+pub use report::report;
 pub use show::{change_lines, show};
 pub use storm::storm;
 pub use workflow::{actions, workflow};

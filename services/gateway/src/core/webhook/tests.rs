@@ -124,10 +124,10 @@ fn other_versions_and_other_payloads_are_told_apart() {
         matches!(read(br#"{"text": "an alert for Slack", "channel": "ops"}"#), Err(Rejection::Shape(text)) if text.contains("custom payload"))
     );
     for (body, problem) in [
-        ("[1]", "the body is an array, expected the JSON object of an Alertmanager webhook"),
+        ("[1]", "the body is an array, expected the JSON object of Alertmanager's webhook"),
         (
             r#""text""#,
-            "the body is a string, expected the JSON object of an Alertmanager webhook",
+            "the body is a string, expected the JSON object of Alertmanager's webhook",
         ),
         (r#"{"version": "4", "groupKey": "g"}"#, "alerts is missing"),
         (r#"{"version": "4", "groupKey": "g", "alerts": []}"#, "alerts is empty"),

@@ -10,5 +10,5 @@ mod smtp;
 pub use alertmanager::{Alertmanager, Labels, Webhook};
 pub use nats::NatsServer;
 pub use nats_cluster::NatsCluster;
-pub use prometheus::Prometheus;
+pub use prometheus::{Prometheus, Push};
 pub use smtp::{Mail, SmtpSink};

@@ -15,9 +15,29 @@ pub struct Prometheus {
     _process: Process,
 }
 
+/// Where a Prometheus sends its alerts by itself.
+#[derive(Debug, Clone)]
+pub struct Push {
+    /// `host:port`.
+    pub target: String,
+    /// What comes before `/api/v2/alerts`.
+    pub path_prefix: String,
+    /// Sent as `Authorization: Bearer`.
+    pub bearer_token: String,
+}
+
 impl Prometheus {
     /// Starts one that scrapes `/metrics` of the targets (`host:port`) and evaluates the rule groups (a rules file, or empty).
     pub async fn start(targets: &[String], rules: &str) -> Result<Self> {
+        Self::start_with(targets, rules, None).await
+    }
+
+    /// The same, and it sends its alerts there.
+    pub async fn pushing(targets: &[String], rules: &str, push: &Push) -> Result<Self> {
+        Self::start_with(targets, rules, Some(push)).await
+    }
+
+    async fn start_with(targets: &[String], rules: &str, push: Option<&Push>) -> Result<Self> {
         let directory = TempDir::with_prefix("prometheus-")?;
         let port = free_port()?;
         let path = directory.path();
@@ -26,6 +46,11 @@ impl Prometheus {
             "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
             "rule_files": rule_files,
             "scrape_configs": [{ "job_name": "test", "static_configs": [{ "targets": targets }] }],
+            "alerting": { "alertmanagers": push.iter().map(|push| serde_json::json!({
+                "path_prefix": push.path_prefix,
+                "authorization": { "credentials": push.bearer_token },
+                "static_configs": [{ "targets": [push.target] }],
+            })).collect::<Vec<_>>() },
         });
         fs::write(path.join("rules.yml"), rules)?;
         fs::write(path.join("prometheus.yml"), config.to_string())?;
@@ -33,6 +58,8 @@ impl Prometheus {
         command
             .arg(format!("--config.file={}", path.join("prometheus.yml").display()))
             .arg(format!("--storage.tsdb.path={}", path.join("data").display()))
+            // What fires before it has found where to send alerts is sent again, and not after a minute.
+            .arg("--rules.alert.resend-delay=1s")
             .arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let mut process = Process::start("prometheus", command, path)?;
         let ready = format!("http://127.0.0.1:{port}/-/ready");
