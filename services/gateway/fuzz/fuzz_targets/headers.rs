@@ -1,0 +1,9 @@
+//! Authorization and signature headers.
+
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code, reason = "each target uses a part of it")]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::headers(data));
