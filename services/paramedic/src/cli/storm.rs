@@ -113,3 +113,16 @@ impl From<Variant> for paramedic_storm::Variant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_seeds_leaves_out_its_end_and_is_not_empty() {
+        assert_eq!(seeds("100..200"), Ok(100..200));
+        for text in ["5", "5..5", "9..3", "a..b", "..4"] {
+            assert!(seeds(text).unwrap_err().contains("write 0..100"), "{text}");
+        }
+    }
+}

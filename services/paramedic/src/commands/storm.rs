@@ -197,7 +197,8 @@ fn faults(outcomes: &[Outcome]) -> String {
     let names = all.first().map(|sums| sums.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
     let row = |fault: String| {
         let count = all[0][&fault].1;
-        let mut row = vec![fault.clone(), count.to_string()];
+        // Converted data may describe its faults at length.
+        let mut row = vec![fault.chars().take(40).collect(), count.to_string()];
         row.extend(
             all.iter()
                 .map(|sums| format!("{:.2}", sums[&fault].0 / f64::from(u32::try_from(count).unwrap_or(u32::MAX)))),

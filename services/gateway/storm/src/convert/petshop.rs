@@ -20,19 +20,38 @@ use crate::format::{FormatError, Incident, Storm, Truth};
 
 /// Standard deviations from the usual that are an alert.
 const FAR: f64 = 3.0;
-/// A standard deviation is at least this share of the mean: constant metrics have none.
-const LEAST_DEVIATION: f64 = 0.05;
 /// Values are those of the five minutes after their time.
 const PERIOD: SignedDuration = SignedDuration::from_mins(5);
 /// Namespace of what has none.
 const NAMESPACE: &str = "petshop";
 
-/// The statistics that are looked at: metric, statistic, alert, whether too much of it is bad.
-const WATCHED: [(&str, &str, &str, bool); 4] = [
-    ("latency", "Average", "ServiceLatencyHigh", true),
-    ("availability", "Average", "ServiceAvailabilityLow", false),
-    ("requests", "Sum", "ServiceTrafficHigh", true),
-    ("requests", "Sum", "ServiceTrafficLow", false),
+/// A statistic that is looked at.
+struct Watched {
+    metric: &'static str,
+    statistic: &'static str,
+    alert: &'static str,
+    /// Whether too much of it is bad.
+    high: bool,
+    /// A standard deviation is at least this share of the mean: what never changed has none.
+    least: f64,
+}
+
+const fn watched(metric: &'static str, statistic: &'static str, alert: &'static str, high: bool, least: f64) -> Watched {
+    Watched {
+        metric,
+        statistic,
+        alert,
+        high,
+        least,
+    }
+}
+
+const WATCHED: [Watched; 4] = [
+    watched("latency", "Average", "ServiceLatencyHigh", true, 0.05),
+    // Usually 100 %: half a point is a lot.
+    watched("availability", "Average", "ServiceAvailabilityLow", false, 0.005),
+    watched("requests", "Sum", "ServiceTrafficHigh", true, 0.05),
+    watched("requests", "Sum", "ServiceTrafficLow", false, 0.05),
 ];
 
 /// Files by their path below the data set's folder.
@@ -170,11 +189,12 @@ fn storm(case: &Case, observed: &Series, usual: &Series, graph: &str) -> Storm {
         else {
             continue;
         };
-        for (_, _, alert, high) in WATCHED.iter().filter(|(of, by, ..)| of == metric && by == statistic) {
-            let off = |value: f64| if *high { value - mean } else { mean - value };
-            if let Some((at, value)) = values.iter().find(|(_, value)| off(*value) > FAR * deviation) {
+        for rule in WATCHED.iter().filter(|rule| rule.metric == metric && rule.statistic == statistic) {
+            let far = FAR * deviation.max(rule.least * mean.abs());
+            let off = |value: f64| if rule.high { value - mean } else { mean - value };
+            if let Some((at, value)) = values.iter().find(|(_, value)| off(*value) > far) {
                 alerts.push(converted(
-                    alert,
+                    rule.alert,
                     service,
                     *at,
                     &format!("{metric} is {value:.4}, usually {mean:.4}"),
@@ -183,12 +203,9 @@ fn storm(case: &Case, observed: &Series, usual: &Series, graph: &str) -> Storm {
         }
     }
     // Somebody was told about the target, or there would have been no issue.
-    let (_, _, told, _) = WATCHED
-        .iter()
-        .find(|(metric, ..)| *metric == case.target.metric)
-        .unwrap_or(&WATCHED[0]);
+    let told = WATCHED.iter().find(|rule| rule.metric == case.target.metric).unwrap_or(&WATCHED[0]);
     let told = converted(
-        told,
+        told.alert,
         &case.target.node,
         case.target.timestamp,
         "the objective of this service is missed",
@@ -246,7 +263,7 @@ fn spread(values: &[(i64, f64)]) -> Option<(f64, f64)> {
     }
     let mean = values.iter().map(|(_, value)| value).sum::<f64>() / count;
     let variance = values.iter().map(|(_, value)| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    Some((mean, variance.sqrt().max(LEAST_DEVIATION * mean.abs())))
+    Some((mean, variance.sqrt()))
 }
 
 /// A matrix: whom the service of a row calls has a 1 in its column.
@@ -275,7 +292,7 @@ fn topology(calls: &[(String, String)]) -> Topology {
     };
     let edges: Vec<Edge> = calls.iter().map(edge).collect();
     let entities: BTreeSet<Entity> = edges.iter().flat_map(|edge| [edge.from.clone(), edge.to.clone()]).collect();
-    let rules: BTreeSet<&str> = WATCHED.iter().map(|(_, _, alert, _)| *alert).collect();
+    let rules: BTreeSet<&str> = WATCHED.iter().map(|rule| rule.alert).collect();
     Topology {
         entities: entities.into_iter().collect(),
         edges,
@@ -312,7 +329,7 @@ mod tests {
     #[test]
     fn what_is_far_from_usual_in_the_bad_direction_is_an_alert() {
         let usual = series(&format!("{HEADS}0,1.0,2.0,100,100\n300,1.1,2.2,100,100\n600,0.9,1.8,100,100\n"));
-        let observed = series(&format!("{HEADS}900,1.2,2.1,100,150\n1200,1.4,1.0,,84\n"));
+        let observed = series(&format!("{HEADS}900,1.2,2.1,99,150\n1200,1.4,1.0,,98\n"));
         let storm = storm(&case(), &observed, &usual, ",web,db\nweb,0.0,1.0\ndb,0.0,0.0\n");
         let alerts: BTreeSet<(String, String, i64)> = storm
             .posts
@@ -326,7 +343,7 @@ mod tests {
                 )
             })
             .collect();
-        // web: 1.0 +- 0.1, so 1.2 is near and 1.4 is far; db: faster is not worse; availability: 100 +- 5, so 84 is far and 150 is well.
+        // web: 1.0 +- 0.1, so 1.2 is near and 1.4 is far; db: faster is not worse; availability: 100 +- 0.5, so 98 is far and 150 is well.
         let expected = [("ServiceLatencyHigh", "web", 1500), ("ServiceAvailabilityLow", "db", 1500)];
         assert_eq!(
             alerts,

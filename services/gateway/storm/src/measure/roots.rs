@@ -4,7 +4,7 @@
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "ranks and counts are small")]
 pub fn mean_reciprocal(ranks: &[Option<usize>]) -> Option<f64> {
-    let sum: f64 = ranks.iter().flatten().map(|rank| 1.0 / *rank as f64).sum();
+    let sum = ranks.iter().flatten().fold(0.0, |sum, rank| sum + 1.0 / *rank as f64);
     (!ranks.is_empty()).then(|| sum / ranks.len() as f64)
 }
 
