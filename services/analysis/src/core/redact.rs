@@ -1,19 +1,23 @@
 //! Secrets are taken out of text before it becomes evidence.
 
-/// Words after which a value must not be repeated, lower case.
-const NAMES: [&str; 13] = [
+/// Words after which a value must not be repeated, lower case; the same as those of the executor's redaction.
+const NAMES: [&str; 17] = [
     "password",
     "passwd",
     "pwd",
-    "secret",
     "token",
-    "apikey",
+    "secret",
     "api_key",
+    "apikey",
     "api-key",
-    "authorization",
-    "credential",
-    "private_key",
     "access_key",
+    "access-key",
+    "accesskey",
+    "secret_key",
+    "private_key",
+    "credential",
+    "credentials",
+    "authorization",
     "cookie",
 ];
 

@@ -19,9 +19,9 @@ pub(super) const ACTION: BuiltIn = BuiltIn {
     aliases: &["capture_diagnostics", "gather_diagnostics", "heap_dump"],
     about: About {
         description: "keeps pods, events, logs, previous logs, usage and metrics of a workload or database as artifacts",
-        risk: "none: only reads",
-        undo: "nothing to undo: only reads",
-        dry_run: "nothing to try: only reads",
+        risk: "none: it reads; a dump runs the command that the workload's owner configured, in one of its containers",
+        undo: "nothing to undo: no object changes",
+        dry_run: "nothing to try: no object changes",
         external: false,
     },
     kind: Kind::Read(Reader::Diagnostics),

@@ -63,6 +63,7 @@ use crate::{
 pub use conditions::{Comparison, Conditions, Endpoint, Port, Query, declared};
 pub use correlate::Correlation;
 pub use diagnostics::{Diagnostics, Wanted, heap_dump_command, thread_dump_command};
+pub use one_by_one::ready;
 pub use place::{placed, unplaced};
 pub use verify_recovery::{STABLE, VERIFY_RECOVERY};
 pub use wait::Pause;

@@ -82,8 +82,9 @@ pub(super) fn ordinal(pod: &ObjectRef) -> Option<u32> {
     pod.name.rsplit_once('-')?.1.parse().ok()
 }
 
-/// Whether a pod is ready and not going.
-pub(super) fn ready(pod: &Value) -> bool {
+/// Whether a pod (or a node) is ready and not going.
+#[must_use]
+pub fn ready(pod: &Value) -> bool {
     let ready = items(pod, "/status/conditions").any(|condition| {
         let text = |name: &str| condition.get(name).and_then(Value::as_str);
         text("type") == Some("Ready") && text("status") == Some("True")

@@ -1,7 +1,7 @@
 //! HTTP endpoints of services and pods, asked through the API server's proxy: no way into the cluster's network is needed.
 
 use paramedic_catalogue::{
-    actions::{Endpoint, Port},
+    actions::{Endpoint, Port, ready},
     references::items,
 };
 use paramedic_domain::{
@@ -33,11 +33,11 @@ impl Run<'_> {
             Ok(pods) => pods,
             Err(trouble) => return not_now(&trouble),
         };
-        let ready: Vec<&Value> = pods.iter().filter(|pod| is_ready(pod)).collect();
-        if ready.is_empty() {
+        let answering: Vec<&Value> = pods.iter().filter(|pod| ready(pod)).collect();
+        if answering.is_empty() {
             return Ok(Err("no pod is ready to answer".into()));
         }
-        for pod in &ready {
+        for pod in &answering {
             let containers = items(pod, "/spec/containers");
             let ports: Vec<&Value> = containers.flat_map(|container| items(container, "/ports")).collect();
             let port = port(&ports, "containerPort", endpoint, target)?;
@@ -48,7 +48,7 @@ impl Run<'_> {
                 return Ok(state);
             }
         }
-        Ok(Ok(format!("{} answers in {} pods", endpoint.path, ready.len())))
+        Ok(Ok(format!("{} answers in {} pods", endpoint.path, answering.len())))
     }
 
     async fn proxied(&self, resource: &str, namespace: &str, name: &str, port: &str, endpoint: &Endpoint) -> Result<Look, Halt> {
@@ -61,15 +61,6 @@ impl Run<'_> {
         let said = format!("{} of {name} answers {status}", endpoint.path);
         Ok(if good { Ok(said) } else { Err(said) })
     }
-}
-
-pub(super) fn is_ready(pod: &Value) -> bool {
-    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
-    pod.pointer("/metadata/deletionTimestamp").is_none()
-        && conditions
-            .into_iter()
-            .flatten()
-            .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 /// The port of the endpoint as a number: the given one, the only one, or the one named as usual.

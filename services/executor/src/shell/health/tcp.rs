@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use paramedic_catalogue::actions::{Port, declared};
+use paramedic_catalogue::actions::{Port, declared, ready};
 use paramedic_domain::{
     fault::{Effect, FailureKind},
     object::ObjectRef,
@@ -15,7 +15,7 @@ use paramedic_domain::{
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::{Look, endpoint::is_ready, not_now};
+use super::{Look, not_now};
 use crate::shell::{exec::name, failure::Halt, run::Run};
 
 /// Longest wall time of one connection: within a cluster it takes milliseconds, and a dropped packet is sent again after 1 s and 3 s.
@@ -54,7 +54,7 @@ impl Run<'_> {
             Ok(pods) => pods,
             Err(trouble) => return not_now(&trouble),
         };
-        let ready: Vec<&Value> = pods.iter().filter(|pod| is_ready(pod)).collect();
+        let ready: Vec<&Value> = pods.iter().filter(|pod| ready(pod)).collect();
         if ready.is_empty() {
             return Ok(Err("no pod is ready to be connected to".into()));
         }

@@ -1,6 +1,7 @@
 //! Deletion of exactly the object that was seen.
 
 use paramedic_bus::lease::Lease;
+use paramedic_catalogue::actions::ready;
 use paramedic_domain::{
     change::{Deletion, Wait},
     fault::Effect,
@@ -87,14 +88,4 @@ impl Run<'_> {
             self.pause().await;
         }
     }
-}
-
-fn ready(pod: &Value) -> bool {
-    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
-    conditions.is_some_and(|conditions| {
-        conditions.iter().any(|condition| {
-            condition.get("type").and_then(Value::as_str) == Some("Ready")
-                && condition.get("status").and_then(Value::as_str) == Some("True")
-        })
-    })
 }
