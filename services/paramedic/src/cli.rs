@@ -1,11 +1,13 @@
 //! What can be typed.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+mod practice;
 mod storm;
 
+pub use practice::{Approve, Drill, Simulate};
 pub use storm::{Convert, Eval, Generate, Storm};
 
 /// Event-driven incident remediation for Kubernetes.
@@ -352,71 +354,4 @@ pub enum Audit {
         /// Incident id; without it, every incident.
         id: Option<String>,
     },
-}
-
-/// Who approves in a drill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Approve {
-    /// You, in the terminal.
-    Ask,
-    /// The drill itself, at once.
-    Auto,
-    /// Nobody: answer from elsewhere (`paramedic approve`, the link in the mail).
-    Never,
-}
-
-/// Options of a drill.
-#[derive(Debug, Args)]
-pub struct Drill {
-    /// A built-in scenario (payment-oom, cascading-failure, redis-storm, db-deadlock, bad-release, slow-release, gateway-503) or a scenario file.
-    pub scenario: String,
-    /// Who approves.
-    #[arg(long, value_enum, default_value = "ask")]
-    pub approve: Approve,
-    /// How many times faster than the wall clock everything runs.
-    #[arg(long, default_value_t = 20.0)]
-    pub speed: f64,
-    /// Another bus than the embedded one: nats://host:port.
-    #[arg(long)]
-    pub bus: Option<String>,
-    /// Print one JSON object at the end instead of the story.
-    #[arg(long)]
-    pub json: bool,
-    /// Keep serving after the incident ended, for `paramedic show` and the like.
-    #[arg(long)]
-    pub keep: bool,
-    /// Address of the gRPC APIs during the drill.
-    #[arg(long, default_value = "127.0.0.1:0")]
-    pub grpc: SocketAddr,
-    /// Export traces to this OpenTelemetry collector (gRPC).
-    #[arg(long)]
-    pub otlp: Option<String>,
-    /// Log filter; the story needs no log lines.
-    #[arg(long, default_value = "error")]
-    pub log: String,
-}
-
-/// Options of the simulated cluster.
-#[derive(Debug, Args)]
-pub struct Simulate {
-    /// A built-in scenario or a scenario file.
-    pub scenario: String,
-    /// Listen address of the Kubernetes API (Prometheus, Loki and Jaeger are below /prometheus, /loki and /jaeger).
-    #[arg(long, default_value = "127.0.0.1:6443")]
-    pub listen: SocketAddr,
-    /// How many times faster than the wall clock it runs.
-    #[arg(long, default_value_t = 1.0)]
-    pub speed: f64,
-    /// Where to write a kubeconfig for it.
-    #[arg(long)]
-    pub kubeconfig: Option<PathBuf>,
-    /// Post its alerts to this Alertmanager webhook receiver.
-    #[arg(long)]
-    pub webhook: Option<String>,
-    /// Bearer token of the receiver.
-    #[arg(long, env = "PARAMEDIC_WEBHOOK_TOKEN", hide_env_values = true, default_value = "")]
-    pub webhook_token: String,
-    /// Append every API request to this file, one JSON object a line.
-    #[arg(long)]
-    pub audit: Option<PathBuf>,
 }
