@@ -206,6 +206,9 @@ pub struct PlanOption {
     /// Why it cannot be planned as things stand; empty when it can.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,
+    /// What happens after a failure of it; `None`: what the planner is configured to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
 }
 
 /// Parameters that a person wants other than recommended.

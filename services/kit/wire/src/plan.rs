@@ -14,7 +14,7 @@ use crate::{
 words!(Rollback => Rollback { Automatic, Ask, None });
 words!(Approach => Approach { Fix, Alternative, Mitigation });
 message!(Estimate => Estimate { typical, samples });
-message!(PlanOption => PlanOption { approach, title, tradeoff, recommendations, refusals });
+message!(PlanOption => PlanOption { approach, title, tradeoff, recommendations, refusals, rollback });
 message!(StepEdit => StepEdit { step; parameters = parameters_json });
 message_field!(Lasts);
 message!(Recommendation => Recommendation {

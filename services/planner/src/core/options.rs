@@ -31,6 +31,7 @@ pub fn single(recommendations: Vec<Recommendation>) -> PlanOption {
         tradeoff: "no other way out was proposed".into(),
         recommendations,
         refusals: Vec::new(),
+        rollback: None,
     }
 }
 

@@ -88,7 +88,7 @@ impl Proposer {
                 mode: self.mode,
                 recommendations: option.recommendations.clone(),
                 criteria: diagnosis.criteria.clone(),
-                rollback: self.config.rollback,
+                rollback: option.rollback.unwrap_or(self.config.rollback),
                 rules: self.config.rules(),
                 cause: Some(Cause {
                     incident: incident.id.clone(),

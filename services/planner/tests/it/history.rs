@@ -171,6 +171,7 @@ async fn what_did_not_help_twice_is_refused_and_another_way_is_taken() {
         tradeoff: String::new(),
         recommendations: serde_json::from_value(recommendations).unwrap(),
         refusals: Vec::new(),
+        rollback: None,
     };
     leak.options = vec![option("restart", restart()), option("raise", raise())];
     let id = running.opened("four", &[]).await;

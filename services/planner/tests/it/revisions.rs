@@ -4,7 +4,7 @@ use paramedic_domain::{
     diagnosis::Diagnosis,
     event::{FailureCause, WorkflowOutcome},
     id::IncidentId,
-    plan::{Approach, PlanOption, StepEdit},
+    plan::{Approach, PlanOption, Rollback, StepEdit},
 };
 use paramedic_proto::v1::{ReviseRequest, planner_service_client::PlannerServiceClient};
 use paramedic_wire::Wire;
@@ -23,6 +23,7 @@ fn option(approach: Approach, title: &str, recommendations: Value) -> PlanOption
         tradeoff: "costs something".into(),
         recommendations: serde_json::from_value(recommendations).unwrap(),
         refusals: Vec::new(),
+        rollback: None,
     }
 }
 
@@ -68,6 +69,21 @@ fn edit(step: &str, parameters: Value) -> StepEdit {
         step: step.parse().unwrap(),
         parameters: serde_json::from_value(parameters).unwrap(),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_way_out_says_itself_what_happens_after_its_failure() {
+    let served = Served::start(Pretend::default()).await;
+    let running = run(config(&served.url)).await;
+    running.opened("test", &[]).await;
+    let mut three = three();
+    three.options[1].rollback = Some(Rollback::Ask);
+    let id = running.reached("test", three).await;
+    let plan = running.until(&id, |incident| incident.plan.is_some()).await.plan.unwrap();
+    assert_eq!((plan.chosen, plan.rollback), (1, Rollback::Ask));
+    assert_eq!(plan.options[2].rollback, None, "that one does what the planner is configured to do");
+    running.stop().await;
+    served.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,5 +10,6 @@ pub(super) fn option(approach: Approach, title: impl Into<String>, tradeoff: imp
         tradeoff: tradeoff.into(),
         recommendations: steps,
         refusals: Vec::new(),
+        rollback: None,
     }
 }

@@ -142,6 +142,7 @@ fn plan(story: &Story) -> Plan {
             tradeoff: String::new(),
             recommendations: Vec::new(),
             refusals: Vec::new(),
+            rollback: None,
         }],
         chosen: 0,
         criteria: Vec::new(),

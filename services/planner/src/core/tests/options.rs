@@ -75,6 +75,7 @@ fn option(title: &str) -> PlanOption {
         tradeoff: "none".into(),
         recommendations: seven(),
         refusals: Vec::new(),
+        rollback: None,
     }
 }
 

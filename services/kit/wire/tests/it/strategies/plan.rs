@@ -237,13 +237,15 @@ fn estimate() -> impl Strategy<Value = Estimate> {
 pub(super) fn plan_option() -> impl Strategy<Value = PlanOption> {
     let approach = select(vec![Approach::Fix, Approach::Alternative, Approach::Mitigation]);
     let refusal = (option::of(text()), text()).prop_map(|(step, reason)| Refusal { step, reason });
-    (approach, text(), text(), vec(recommendation(), 0..2), vec(refusal, 0..2))
-        .prop_map(|(approach, title, tradeoff, recommendations, refusals)| PlanOption {
+    let rollback = option::of(select(vec![Rollback::Automatic, Rollback::Ask, Rollback::None]));
+    (approach, text(), text(), vec(recommendation(), 0..2), vec(refusal, 0..2), rollback)
+        .prop_map(|(approach, title, tradeoff, recommendations, refusals, rollback)| PlanOption {
             approach,
             title,
             tradeoff,
             recommendations,
             refusals,
+            rollback,
         })
         .boxed()
 }
