@@ -146,6 +146,34 @@ async fn what_a_dead_worker_asked_for_is_taken_back_although_its_successor_was_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_nothing_of_what_a_dead_worker_asked_for() {
+    let endpoint = EndpointStandIn::start("").await.unwrap();
+    let registered = http(&endpoint);
+    let stage = stage(|config| config.actions.push(registered), Vec::new()).await;
+    let story = Story::of(stage, &[("flush", "flush_queue", json!({"queueName": "mail"}), &[])]).await;
+    let item = story.item(0, Direction::Forward, 1).await;
+    story.dies(&item, "step_succeeded").await;
+    assert_eq!(endpoint.effects().len(), 1);
+    endpoint.fail_next([OutsideFault::Refused(422)]);
+    let state = story.work(&item, "successor").await;
+    assert!(
+        matches!(
+            state,
+            StepState::Failed {
+                kind: FailureKind::Permanent,
+                ..
+            }
+        ),
+        "{state:?}"
+    );
+    assert_eq!(story.stage.incident().await.run.unwrap().effects, [story.plan.steps[0].id.clone()]);
+    let undo = story.item(0, Direction::Undo, 1).await;
+    assert_eq!(story.work(&undo, "three").await, StepState::Undone);
+    assert_eq!(endpoint.effects().len(), 2);
+    story.stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_registration_that_names_another_address_since_gets_nothing() {
     let (endpoint, other) = (EndpointStandIn::start("").await.unwrap(), EndpointStandIn::start("").await.unwrap());
     let registered = http(&endpoint);

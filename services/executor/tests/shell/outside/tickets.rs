@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use paramedic_catalogue::systems::TrackerKind;
-use paramedic_domain::event::Direction;
+use paramedic_domain::{event::Direction, workflow::StepState};
 use paramedic_executor::config::Tracker;
 use paramedic_testkit::outside::{EndpointStandIn, ForgeKind, ForgeStandIn, JiraStandIn, OutsideFault};
 use serde_json::json;
@@ -76,6 +76,44 @@ async fn jira_gets_one_issue_with_the_logs_and_without_secrets_wherever_its_sear
         assert_eq!(once.len(), files.len(), "every file once: {files:?}");
         story.stage.end().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_that_jiras_index_does_not_know_yet_is_not_filed_again() {
+    let token = token();
+    let jira = JiraStandIn::start("Bearer t0ken", true).await.unwrap();
+    let tracker = tracker(TrackerKind::Jira, jira.url(), token.path().into());
+    let stage = stage(|config| config.trackers.push(tracker), Vec::new()).await;
+    let story = Story::of(stage, &[("tell", "notify_only", json!({"type": "jira", "project": "PAY"}), &[])]).await;
+    let item = story.item(0, Direction::Forward, 1).await;
+    story.dies(&item, "step_succeeded").await;
+    jira.index_late(1);
+    let state = story.work(&item, "successor").await;
+    assert_eq!(state, StepState::Succeeded);
+    assert_eq!(jira.issues().len(), 1, "{:?}", jira.issues());
+    story.stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_alert_says_means_nothing_to_the_tracker() {
+    let token = token();
+    let forge = ForgeStandIn::start(ForgeKind::Gitlab, "t0ken").await.unwrap();
+    let evil =
+        json!({"type": "bugs", "title": "look @everyone ![x](https://evil.example/p.png)", "message": "line\n```\n/close\n@everyone"});
+    let tracker = tracker(TrackerKind::Gitlab, forge.url(), token.path().into());
+    let stage = stage(|config| config.trackers.push(tracker), Vec::new()).await;
+    let story = Story::of(stage, &[("tell", "notify_only", evil, &[])]).await;
+    story.succeeds().await;
+    let issue = &forge.issues()[0];
+    let text = issue["description"].as_str().unwrap();
+    assert!(text.contains("````\nline\n```\n/close\n@everyone\nfor: bugs\n````\n"), "{text}");
+    let outside: String = text.split("````\n").step_by(2).collect();
+    assert!(
+        !outside.contains("@e") && !outside.contains("![x](") && !outside.contains("\n/close"),
+        "{outside}"
+    );
+    assert!(text.lines().any(|line| line == "paramedic:plan_stage/tell"), "{text}");
+    story.stage.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,8 @@ struct State {
     issues: Vec<Value>,
     /// It has moved its search, as Jira Cloud has.
     cloud: bool,
+    /// Searches that find nothing yet: the index is late.
+    late: u32,
 }
 
 impl JiraStandIn {
@@ -35,6 +37,11 @@ impl JiraStandIn {
         self.0.lock().faults.extend(faults);
     }
 
+    /// The next searches find nothing, whatever there is.
+    pub fn index_late(&self, searches: u32) {
+        self.0.lock().state.late = searches;
+    }
+
     /// Fields of every issue; attachments are `{filename, content}`.
     #[must_use]
     pub fn issues(&self) -> Vec<Value> {
@@ -50,6 +57,10 @@ fn answer(state: &mut State, call: &OutsideCall) -> (u16, Value) {
     };
     let parts: Vec<&str> = call.path.trim_start_matches("/rest/api/2/").split('/').collect();
     match (call.method.as_str(), parts.as_slice()) {
+        ("GET", _) if call.path == search && state.late > 0 => {
+            state.late -= 1;
+            (200, json!({"issues": []}))
+        }
         ("GET", _) if call.path == search => {
             let query = call.asked("jql").unwrap_or_default();
             let label = query
