@@ -17,11 +17,12 @@ pub const DEFAULTS: &str = include_str!("../defaults.toml");
 pub const SOURCE_DEFAULTS: &str = include_str!("../source.toml");
 
 /// Keys whose variables hold comma-separated lists.
-pub const LISTS: [&str; 6] = [
+pub const LISTS: [&str; 7] = [
     "gateway.sources.*.tokens",
     "gateway.sources.*.basic",
     "gateway.sources.*.service_accounts",
     "gateway.sources.*.audiences",
+    "gateway.sources.*.client_names",
     "gateway.sources.*.signing_secrets",
     "gateway.sources.*.mapping.resolved",
 ];

@@ -51,7 +51,9 @@ pub async fn run(names: &[&str], arguments: &cli::Process) -> anyhow::Result<Exi
         "paramedic".to_owned()
     };
     let guard = telemetry::init(&service, &process.telemetry)?;
-    let listeners = serve::Listeners::bind(process.http.listen, process.grpc.listen).await?;
+    let listeners = serve::Listeners::bind(process.http.listen, process.grpc.listen)
+        .await?
+        .with_tls(&process.http)?;
     if names.len() > 1 {
         settings.meet_at(&format!("http://{}", listeners.grpc_address()?));
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub struct Settings {
     bus: config::Bus,
     cluster: config::Cluster,
-    http: config::Listener,
+    http: config::HttpListener,
     grpc: config::Listener,
     telemetry: config::Telemetry,
     clock: config::ClockSource,

@@ -29,6 +29,8 @@ pub struct Source {
     pub basic_file: PathBuf,
     /// Kubernetes service accounts, `namespace/name`.
     pub service_accounts: Vec<String>,
+    /// DNS names of client certificates.
+    pub client_names: Vec<String>,
     /// Audiences of their tokens.
     pub audiences: Vec<String>,
     /// Secrets with which PagerDuty signs.
@@ -59,7 +61,11 @@ impl Source {
         }
         let format = self.format(name)?;
         let open = self.anonymous
-            || !(self.tokens.is_empty() && self.basic.is_empty() && self.service_accounts.is_empty() && self.signing_secrets.is_empty())
+            || !(self.tokens.is_empty()
+                && self.basic.is_empty()
+                && self.service_accounts.is_empty()
+                && self.signing_secrets.is_empty()
+                && self.client_names.is_empty())
             || [&self.tokens_file, &self.basic_file, &self.signing_secrets_file]
                 .iter()
                 .any(|path| !path.as_os_str().is_empty());

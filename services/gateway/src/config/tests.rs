@@ -62,6 +62,7 @@ fn every_way_to_know_a_source_is_enough() {
         "basic = ['alertmanager:0123456789abcdef']",
         "basic_file = 'pairs'",
         "service_accounts = ['monitoring/alertmanager']",
+        "client_names = ['alertmanager.monitoring.svc']",
         "kind = 'pagerduty'\nsigning_secrets = ['0123456789abcdef']",
         "kind = 'pagerduty'\nsigning_secrets_file = 'secrets'",
     ] {

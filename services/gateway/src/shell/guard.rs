@@ -1,7 +1,7 @@
 //! Who may use a source.
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use paramedic_runtime::{Kit, config::Invalid};
+use paramedic_runtime::{Kit, config::Invalid, tls::Peer};
 use secrecy::SecretString;
 
 use super::{answer::Refusal, review::Reviewer, secret_file::SecretFile};
@@ -24,6 +24,7 @@ pub(crate) struct Guard {
     tokens: Secrets,
     basic: Secrets,
     signing: Secrets,
+    client_names: Vec<String>,
     reviewer: Option<Reviewer>,
 }
 
@@ -85,15 +86,19 @@ impl Guard {
                 given: source.signing_secrets.clone(),
                 file: file("signing_secrets_file", &source.signing_secrets_file, &['\n', ','], is_token)?,
             },
+            client_names: source.client_names.clone(),
             reviewer,
         })
     }
 
-    /// Lets the sender of these headers in.
+    /// Lets the sender of these headers, on a connection with this peer, in.
     ///
     /// # Errors
     /// Why not.
-    pub(crate) async fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) async fn check(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<(), Refusal> {
+        if !self.client_names.is_empty() && peer.is_some_and(|peer| peer.is_one_of(&self.client_names)) {
+            return Ok(());
+        }
         if self.anonymous || (self.signing.any() && headers.contains_key(SIGNATURE)) {
             return Ok(());
         }
@@ -111,6 +116,9 @@ impl Guard {
             Some(Credential::Basic(pair)) if self.basic.hold(&pair) => Ok(()),
             Some(Credential::Basic(_)) => Err(self.refuse("holds another user and password")),
             None if self.signing.any() => Err(self.refuse(&format!("is missing, and so is {SIGNATURE}"))),
+            None if !self.client_names.is_empty() => {
+                Err(self.refuse("is missing, and the client's certificate is not one of its client_names"))
+            }
             None => Err(self.refuse(if self.basic.any() && (self.tokens.any() || self.reviewer.is_some()) {
                 "holds neither a bearer token nor a user and password"
             } else if self.basic.any() {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, Method, header},
     response::{IntoResponse, Response},
     routing::any,
@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use paramedic_bus::{Append, Error, Headers, SharedBus, streams, trace};
 use paramedic_domain::{alert::AlertStatus, id::ClusterId, subject::Subject};
-use paramedic_runtime::{Clock, Kit, config::Invalid};
+use paramedic_runtime::{Clock, Kit, config::Invalid, tls::Peer};
 
 use super::{
     answer::{Accepted, Refusal},
@@ -122,7 +122,8 @@ impl Endpoint {
         if request.method() != Method::POST {
             return Err(Refusal::Method);
         }
-        self.guard.check(request.headers()).await?;
+        let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer);
+        self.guard.check(request.headers(), peer).await?;
         check_content_type(request.headers())?;
         let intake = &self.intake;
         let signature = request.headers().get(SIGNATURE).cloned();

@@ -93,20 +93,7 @@ impl Gateway {
         settings: &str,
         client: Option<kube::Client>,
     ) -> Self {
-        let kit = Kit {
-            bus: bus.clone(),
-            log: IncidentLog::new(bus.clone()),
-            clock: clock.clone(),
-            drain: CancellationToken::new(),
-            cluster: ClusterAccess {
-                name: cluster(),
-                client,
-                prometheus: None,
-                loki: None,
-                mode: Mode::Standard,
-                http: paramedic_runtime::http::client().unwrap(),
-            },
-        };
+        let kit = kit(bus, clock, client);
         let role = paramedic_gateway::build(config(settings), kit.clone()).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut tasks = JoinSet::new();
@@ -189,6 +176,31 @@ impl Gateway {
             .await
             .unwrap()
     }
+}
+
+fn kit(bus: &SharedBus, clock: &Clock, client: Option<kube::Client>) -> Kit {
+    Kit {
+        bus: bus.clone(),
+        log: IncidentLog::new(bus.clone()),
+        clock: clock.clone(),
+        drain: CancellationToken::new(),
+        cluster: ClusterAccess {
+            name: cluster(),
+            client,
+            prometheus: None,
+            loki: None,
+            mode: Mode::Standard,
+            http: paramedic_runtime::http::client().unwrap(),
+        },
+    }
+}
+
+/// The routes of a gateway, for a listener of the test's own.
+pub(crate) async fn routes(bus: &SharedBus, settings: &str) -> axum::Router {
+    paramedic_gateway::build(config(settings), kit(bus, &clock(), None))
+        .await
+        .unwrap()
+        .http
 }
 
 /// Sends it.

@@ -11,5 +11,6 @@ mod formats;
 mod harness;
 mod intake;
 mod load;
+mod mtls;
 mod sources;
 mod spool;

@@ -171,6 +171,35 @@ pub struct Listener {
     pub listen: SocketAddr,
 }
 
+/// The HTTP listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpListener {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Certificate chain, PEM; empty: no TLS.
+    pub certificate_file: PathBuf,
+    /// Its key, PEM.
+    pub key_file: PathBuf,
+    /// Authority of client certificates, PEM; empty: none is asked for.
+    pub client_ca_file: PathBuf,
+}
+
+impl HttpListener {
+    fn validate(&self) -> Result<(), Invalid> {
+        let given = |path: &PathBuf| !path.as_os_str().is_empty();
+        match (given(&self.certificate_file), given(&self.key_file), given(&self.client_ca_file)) {
+            (true, true, _) | (false, false, false) => Ok(()),
+            (true, false, _) => Err(Invalid::new("http.key_file", "is missing: http.certificate_file is set")),
+            (false, true, _) => Err(Invalid::new("http.certificate_file", "is missing: http.key_file is set")),
+            (false, false, true) => Err(Invalid::new(
+                "http.certificate_file",
+                "is missing: without TLS nobody can present the certificate that http.client_ca_file is for",
+            )),
+        }
+    }
+}
+
 /// Logs and traces.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -211,7 +240,7 @@ pub struct Process {
     /// Cluster.
     pub cluster: Cluster,
     /// HTTP listener.
-    pub http: Listener,
+    pub http: HttpListener,
     /// gRPC listener.
     pub grpc: Listener,
     /// Telemetry.
@@ -245,6 +274,7 @@ impl Process {
             .parse::<ClusterId>()
             .map_err(|error| Invalid::new("cluster.name", error.to_string()))?;
         self.cluster.mode()?;
+        self.http.validate()?;
         for (key, url) in [
             ("cluster.prometheus_url", &self.cluster.prometheus_url),
             ("cluster.loki_url", &self.cluster.loki_url),

@@ -13,6 +13,7 @@ pub mod serve;
 pub mod service;
 pub mod tasks;
 pub mod telemetry;
+pub mod tls;
 
 pub use clock::Clock;
 pub use service::{ClusterAccess, GrpcService, Kit, Role, Task, WithoutBus};

@@ -1,18 +1,29 @@
 //! Roles on ports: bind first, then run, then drain in order.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, pin::Pin};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{service::RoutesBuilder, transport::Server};
 
-use crate::{Kit, Role, Task, admin, grpc, http, tasks};
+use crate::{
+    Kit, Role, Task, admin,
+    config::{HttpListener, Invalid},
+    grpc, http, tasks,
+    tls::{Peer, TlsListener},
+};
 
 /// Bound listeners of a process.
 pub struct Listeners {
-    http: TcpListener,
+    http: Http,
     grpc: TcpListener,
+}
+
+/// With or without TLS.
+enum Http {
+    Plain(TcpListener),
+    Tls(Box<TlsListener>),
 }
 
 impl Listeners {
@@ -22,13 +33,30 @@ impl Listeners {
     /// When an address is in use.
     pub async fn bind(http: SocketAddr, grpc: SocketAddr) -> anyhow::Result<Self> {
         Ok(Self {
-            http: TcpListener::bind(http)
-                .await
-                .with_context(|| format!("configuration key http.listen: cannot listen on {http}"))?,
+            http: Http::Plain(
+                TcpListener::bind(http)
+                    .await
+                    .with_context(|| format!("configuration key http.listen: cannot listen on {http}"))?,
+            ),
             grpc: TcpListener::bind(grpc)
                 .await
                 .with_context(|| format!("configuration key grpc.listen: cannot listen on {grpc}"))?,
         })
+    }
+
+    /// The same with TLS on the HTTP listener, where its settings name a certificate.
+    ///
+    /// # Errors
+    /// When a file cannot be used.
+    pub fn with_tls(self, settings: &HttpListener) -> Result<Self, Invalid> {
+        let http = match self.http {
+            Http::Plain(tcp) => match TlsListener::new(tcp, settings)? {
+                Ok(tls) => Http::Tls(Box::new(tls)),
+                Err(tcp) => Http::Plain(tcp),
+            },
+            Http::Tls(tls) => Http::Tls(tls),
+        };
+        Ok(Self { http, ..self })
     }
 
     /// Where HTTP is served.
@@ -36,7 +64,10 @@ impl Listeners {
     /// # Errors
     /// When the system does not know (it does for a bound listener).
     pub fn http_address(&self) -> std::io::Result<SocketAddr> {
-        self.http.local_addr()
+        match &self.http {
+            Http::Plain(tcp) => tcp.local_addr(),
+            Http::Tls(tls) => axum::serve::Listener::local_addr(tls.as_ref()),
+        }
     }
 
     /// Where gRPC is served.
@@ -78,7 +109,14 @@ pub async fn run(roles: Vec<Role>, kit: Kit, listeners: Listeners, descriptors: 
     }
     let drain = kit.drain.clone();
     let routes = routes.merge(admin::routes(kit.bus.clone(), drain.clone(), without_bus));
-    let http_server = axum::serve(listeners.http, http::traced(routes)).with_graceful_shutdown(drain.clone().cancelled_owned());
+    let (routes, drained) = (http::traced(routes), drain.clone().cancelled_owned());
+    let http_server: Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>> = match listeners.http {
+        Http::Plain(tcp) => Box::pin(axum::serve(tcp, routes).with_graceful_shutdown(drained).into_future()),
+        Http::Tls(tls) => {
+            let routes = routes.into_make_service_with_connect_info::<Peer>();
+            Box::pin(axum::serve(*tls, routes).with_graceful_shutdown(drained).into_future())
+        }
+    };
     work.push(Task {
         name: "http".into(),
         work: Box::pin(async move { http_server.await.context("http server") }),
