@@ -218,7 +218,7 @@ impl Intake {
         }
     }
 
-    async fn keep(&self, spool: &Spool, source: &str, messages: &[Append]) -> Result<(), Refusal> {
+    async fn keep(&self, spool: &Arc<Spool>, source: &str, messages: &[Append]) -> Result<(), Refusal> {
         spool.keep(source, messages).await.map_err(Refusal::Spool)?;
         metrics::spooled(source, messages.len());
         Ok(())

@@ -9,7 +9,7 @@ mod forward;
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -47,7 +47,7 @@ pub(crate) struct Spool {
     sources: BTreeMap<String, usize>,
     state: Mutex<State>,
     /// The first entry that may not be on the disk; locked while some are written.
-    durable: tokio::sync::Mutex<u64>,
+    durable: Arc<tokio::sync::Mutex<u64>>,
     filled: Notify,
 }
 
@@ -101,7 +101,7 @@ impl Spool {
                 shares,
                 unwritten: Vec::new(),
             }),
-            durable: tokio::sync::Mutex::new(next),
+            durable: Arc::new(tokio::sync::Mutex::new(next)),
             filled: Notify::new(),
         };
         spool.report();
@@ -137,7 +137,7 @@ impl Spool {
     ///
     /// # Errors
     /// When there is no room for them, or the disk does not take them.
-    pub(crate) async fn keep(&self, source: &str, messages: &[Append]) -> Result<(), Refused> {
+    pub(crate) async fn keep(self: &Arc<Self>, source: &str, messages: &[Append]) -> Result<(), Refused> {
         let values: Vec<Vec<u8>> = messages.iter().map(|message| entry::encode(source, message)).collect();
         let number = self.sources.get(source).copied().unwrap_or(self.sources.len());
         let total: u64 = values.iter().map(|value| value.len() as u64 + OVERHEAD).sum();
@@ -159,46 +159,43 @@ impl Spool {
     }
 
     /// Returns when everything before entry `end` is on the disk. Whoever comes first writes for all who wait: they share a flush.
-    async fn write(&self, end: u64) -> Result<(), Refused> {
-        let mut durable = self.durable.lock().await;
+    async fn write(self: &Arc<Self>, end: u64) -> Result<(), Refused> {
+        let mut durable = self.durable.clone().lock_owned().await;
         if *durable >= end {
             return Ok(());
         }
-        let (unwritten, next) = {
-            let mut state = self.lock();
-            (std::mem::take(&mut state.unwritten), state.next)
-        };
-        let (db, queue) = (self.db.clone(), self.queue.clone());
-        // One flush at a time, on a thread of its own: several of sled's asynchronous ones wait for each other for ever.
+        let spool = self.clone();
+        // One flush at a time, on a thread of its own: several of sled's asynchronous ones wait for each other for ever. The lock goes
+        // along, so that a sender who hangs up leaves nothing half done.
         let written = tokio::task::spawn_blocking(move || {
-            let write = || {
-                for (key, value) in &unwritten {
-                    queue.insert(entry::key(*key), value.as_slice())?;
-                }
-                db.flush()
+            let (mut unwritten, next) = {
+                let mut state = spool.lock();
+                (std::mem::take(&mut state.unwritten), state.next)
             };
-            let written: Result<_, sled::Error> = write();
-            (unwritten, written)
-        })
-        .await;
-        let problem = match written {
-            Ok((_, Ok(_))) => {
-                *durable = next;
-                drop(durable);
-                self.filled.notify_one();
-                return Ok(());
+            match spool.insert(&unwritten) {
+                Ok(()) => {
+                    *durable = next;
+                    spool.filled.notify_one();
+                    Ok(())
+                }
+                Err(error) => {
+                    // The next one tries again: what is answered with 503 now may still be forwarded, like an append whose
+                    // acknowledgement is lost.
+                    let mut state = spool.lock();
+                    unwritten.append(&mut state.unwritten);
+                    state.unwritten = unwritten;
+                    Err(Refused::Broken(error.to_string()))
+                }
             }
-            Ok((mut unwritten, Err(error))) => {
-                // The next one tries again: what is answered with 503 now may still be forwarded, like an append whose
-                // acknowledgement is lost.
-                let mut state = self.lock();
-                unwritten.append(&mut state.unwritten);
-                state.unwritten = unwritten;
-                error.to_string()
-            }
-            Err(stopped) => stopped.to_string(),
-        };
-        Err(Refused::Broken(problem))
+        });
+        written.await.unwrap_or_else(|stopped| Err(Refused::Broken(stopped.to_string())))
+    }
+
+    fn insert(&self, entries: &[(u64, Vec<u8>)]) -> Result<(), sled::Error> {
+        for (key, value) in entries {
+            self.queue.insert(entry::key(*key), value.as_slice())?;
+        }
+        self.db.flush().map(|_| ())
     }
 
     /// Takes an entry out.

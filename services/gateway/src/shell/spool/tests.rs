@@ -12,9 +12,9 @@ fn message(text: &str) -> Append {
     }
 }
 
-async fn open(folder: &TempDir, max_bytes: u64) -> Spool {
+async fn open(folder: &TempDir, max_bytes: u64) -> Arc<Spool> {
     let sources = ["a".to_owned(), "b".to_owned()];
-    Spool::open(folder.path(), max_bytes, sources.iter()).await.unwrap()
+    Arc::new(Spool::open(folder.path(), max_bytes, sources.iter()).await.unwrap())
 }
 
 fn kept(spool: &Spool) -> Vec<String> {
@@ -67,6 +67,20 @@ async fn a_full_spool_takes_all_of_a_webhook_or_nothing_and_leaves_room_for_the_
     assert_eq!(spool.lock().shares.in_use(), bytes, "the room taken is the same after a restart");
     spool.remove(0).unwrap();
     assert_eq!(spool.keep("a", &[message("1")]).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_sender_who_hangs_up_leaves_nothing_half_done() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(&folder, 1 << 20).await;
+    let first = [message("1")];
+    let mut keeping = Box::pin(spool.keep("a", &first));
+    // It has begun to write, or is about to.
+    assert!(futures::poll!(keeping.as_mut()).is_pending());
+    drop(keeping);
+    spool.keep("b", &[message("2")]).await.unwrap();
+    assert_eq!(kept(&spool), ["1", "2"]);
+    assert_eq!(*spool.durable.lock().await, 2);
 }
 
 #[test]
