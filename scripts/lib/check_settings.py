@@ -13,7 +13,7 @@ VARIABLE = re.compile(r"\bPARAMEDIC_((?:[A-Z0-9]+_)*[A-Z0-9]+__[A-Z0-9_]+)\b")
 
 
 def known(root: Path) -> tuple[set[str], set[str]]:
-    """(dotted keys, sections) of every defaults file."""
+    """(dotted keys, sections) of every defaults file. A part NAME (in the gateway's source.toml) stands for any name."""
     keys: set[str] = set()
     sections: set[str] = set()
 
@@ -23,11 +23,18 @@ def known(root: Path) -> tuple[set[str], set[str]]:
             for name, inner in value.items():
                 walk(inner, [*path, name])
 
-    for path in sorted((root / "services").glob("**/defaults.toml")):
+    files = [*(root / "services").glob("**/defaults.toml"), *(root / "services").glob("*/source.toml")]
+    for path in sorted(files):
         for section, content in tomllib.loads(path.read_text()).items():
             sections.add(section)
             walk(content, [section])
     return keys, sections
+
+
+def is_known(key: str, keys: set[str]) -> bool:
+    parts = key.split(".")
+    named = (".".join([*parts[:at], "NAME", *parts[at + 1 :]]) for at in range(len(parts)))
+    return key in keys or any(name in keys for name in named)
 
 
 def problems(root: Path) -> list[str]:
@@ -38,7 +45,7 @@ def problems(root: Path) -> list[str]:
         for number, line in enumerate(path.read_text().splitlines(), 1):
             for variable in VARIABLE.findall(line):
                 key = variable.lower().replace("__", ".")
-                if key not in keys:
+                if not is_known(key, keys):
                     why = "no such key" if key.split(".")[0] in sections else f"no defaults.toml has a section [{key.split('.')[0]}]"
                     found.append(f"{path.relative_to(root)}:{number}: PARAMEDIC_{variable} sets {key}: {why}")
     return found
