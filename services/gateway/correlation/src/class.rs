@@ -9,6 +9,8 @@ pub enum Class {
     Symptom,
     /// It is busier than usual.
     Load,
+    /// Nobody asks it for anything.
+    Idle,
     /// It could not be measured.
     Unseen,
 }
@@ -52,7 +54,17 @@ const MIXIN_FOR: u32 = 900;
 const USUAL_FOR: u32 = 120;
 
 /// Words of alert names, asked in this order: the first list that has one decides.
-const UNSEEN: [&str; 7] = [
+const IDLE: [&str; 8] = [
+    "norequest",
+    "notraffic",
+    "trafficabsent",
+    "ratezero",
+    "belowforecast",
+    "trafficbelow",
+    "nodatabase",
+    "nomessages",
+];
+const UNSEEN: [&str; 8] = [
     "target",
     "scrape",
     "absent",
@@ -60,10 +72,12 @@ const UNSEEN: [&str; 7] = [
     "kubeletdown",
     "exporter",
     "metricsmissing",
+    "badconfig",
 ];
-const LOAD: [&str; 9] = [
+const LOAD: [&str; 14] = [
     "traffic",
     "requestrate",
+    "spanrate",
     "maxedout",
     "throttl",
     "highload",
@@ -71,6 +85,10 @@ const LOAD: [&str; 9] = [
     "concurren",
     "qps",
     "surge",
+    "toomanyconn",
+    "rejectedconn",
+    "nearlimit",
+    "highcpu",
 ];
 const SYMPTOM: [&str; 23] = [
     "latency",
@@ -97,55 +115,15 @@ const SYMPTOM: [&str; 23] = [
     "refused",
     "retries",
 ];
-const OWN: [&str; 40] = [
-    "oom",
-    "crash",
-    "notready",
-    "evict",
-    "disk",
-    "volume",
-    "memory",
-    "cpu",
-    "restart",
-    "imagepull",
-    "pool",
-    "connections",
-    "deadlock",
-    "replica",
-    "down",
-    "certificate",
-    "cert",
-    "config",
-    "rollout",
-    "job",
-    "quota",
-    "pressure",
-    "node",
-    "pod",
-    "container",
-    "generation",
-    "pdb",
-    "hpa",
-    "kubelet",
-    "inode",
-    "filling",
-    "leader",
-    "quorum",
-    "corrupt",
-    "expir",
-    "reload",
-    "deploy",
-    "cluster",
-    "coredns",
-    "panic",
-];
 
 /// What alerts of this name tell. `for_seconds` of the rule where it is known.
 #[must_use]
 pub fn nature(name: &str, for_seconds: Option<u32>) -> Nature {
     let low = name.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| low.contains(word));
-    let class = if has(&UNSEEN) {
+    let class = if has(&IDLE) {
+        Class::Idle
+    } else if has(&UNSEEN) {
         Class::Unseen
     } else if has(&LOAD) {
         Class::Load
@@ -154,10 +132,8 @@ pub fn nature(name: &str, for_seconds: Option<u32>) -> Nature {
         Class::Own
     } else if has(&SYMPTOM) {
         Class::Symptom
-    } else if has(&OWN) {
-        Class::Own
     } else {
-        Class::Symptom
+        Class::Own
     };
     let mixin = MIXIN_FOR_MINUTES
         .iter()
@@ -188,7 +164,8 @@ mod tests {
             ("CPUThrottlingHigh", Class::Load),
             ("TargetDown", Class::Unseen),
             ("RedisDown", Class::Own),
-            ("SomethingStrange", Class::Symptom),
+            ("NoRequestsReceived", Class::Idle),
+            ("SomethingStrange", Class::Own),
         ] {
             assert_eq!(nature(name, None).class, class, "{name}");
         }

@@ -1,4 +1,7 @@
-//! From a stream of alerts to groups. The same input in the same order leads to the same groups, everywhere and always.
+//! From a stream of alerts to incidents. The same input in the same order leads to the same incidents, everywhere and always.
+
+mod incident;
+mod review;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,14 +14,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     class::{Nature, nature},
-    decision::{Decision, Membership, Nowhere, Root},
+    decision::{Decision, Nowhere, Root},
     graph::Graph,
-    group::{Group, Hypothesis, hypothesis},
     locate::locate,
     signal::{Link, Signal},
-    topology::Topology,
+    topology::{Entity, Topology},
     weights,
 };
+
+pub use incident::Incident;
 
 /// What evidence is used; everything, unless it is measured what one kind is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +45,23 @@ impl Default for Settings {
     }
 }
 
-/// One alert as it is remembered.
+/// What is remembered of one alert.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     starts_at: Timestamp,
     firing: bool,
-    group: Option<u32>,
+    incident: Option<u32>,
+}
+
+/// A firing that is young enough to be explained anew.
+#[derive(Debug, Clone)]
+struct Recent {
+    fingerprint: String,
+    starts_at: Timestamp,
+    signal: Signal,
+    /// It pages nobody by itself.
+    quiet: bool,
+    incident: Option<u32>,
 }
 
 /// The correlator of one cluster.
@@ -58,15 +73,21 @@ pub struct Correlator {
     rules: HashMap<String, u32>,
     natures: HashMap<String, Nature>,
     alerts: HashMap<u128, Known>,
-    /// All groups, by number; a merged one is `None`.
-    groups: BTreeMap<u32, Group>,
+    /// By the order in which they came.
+    recent: BTreeMap<u64, Recent>,
+    arrivals: u64,
+    incidents: BTreeMap<u32, Incident>,
     next: u32,
-    /// Open groups by the hypotheses that they have.
-    index: HashMap<Hypothesis, Vec<u32>>,
+    /// All onsets are counted from here.
+    origin: Option<Timestamp>,
+    reviewed: Timestamp,
+    dirty: bool,
 }
 
-/// A group takes nothing more whose latest onset is this much older.
-const GROWS: SignedDuration = SignedDuration::from_secs(45 * 60);
+/// How far back everything is explained anew.
+const WINDOW: SignedDuration = SignedDuration::from_secs(60 * 60);
+/// Shortest time between two reviews while alerts come.
+const REVIEW_EVERY: SignedDuration = SignedDuration::from_secs(15);
 
 impl Correlator {
     /// A correlator that has seen nothing.
@@ -79,9 +100,13 @@ impl Correlator {
             rules: HashMap::new(),
             natures: HashMap::new(),
             alerts: HashMap::new(),
-            groups: BTreeMap::new(),
+            recent: BTreeMap::new(),
+            arrivals: 0,
+            incidents: BTreeMap::new(),
             next: 0,
-            index: HashMap::new(),
+            origin: None,
+            reviewed: Timestamp::MIN,
+            dirty: false,
         }
     }
 
@@ -106,129 +131,145 @@ impl Correlator {
 
     /// Takes one alert, received at `received`.
     pub fn observe(&mut self, alert: &Alert, received: Timestamp) -> Vec<Decision> {
+        let mut decisions = Vec::new();
+        if self.dirty && received.duration_since(self.reviewed) >= REVIEW_EVERY {
+            decisions = self.settle(received);
+        }
         let key = key(&alert.fingerprint);
         let known = self.alerts.get(&key).copied();
-        match alert.status {
+        decisions.push(match alert.status {
             AlertStatus::Firing => self.fires(key, known, alert, received),
             AlertStatus::Resolved => self.resolves(key, known, alert, received),
-        }
+        });
+        decisions
     }
 
-    fn fires(&mut self, key: u128, known: Option<Known>, alert: &Alert, received: Timestamp) -> Vec<Decision> {
-        let nowhere = |why| {
-            vec![Decision::Nowhere {
-                fingerprint: alert.fingerprint.clone(),
-                why,
-            }]
-        };
-        let again = match known {
-            Some(known) if known.starts_at > alert.starts_at => return nowhere(Nowhere::Outdated),
-            Some(known) if known.starts_at == alert.starts_at => {
-                return nowhere(if known.firing { Nowhere::Repeated } else { Nowhere::Outdated });
+    /// Explains everything recent anew. To be called when no alert has come for a while; the same calls at the same places of the
+    /// stream lead to the same incidents.
+    pub fn settle(&mut self, now: Timestamp) -> Vec<Decision> {
+        self.reviewed = now;
+        self.dirty = false;
+        self.review(now)
+    }
+
+    fn fires(&mut self, key: u128, known: Option<Known>, alert: &Alert, received: Timestamp) -> Decision {
+        let fingerprint = alert.fingerprint.clone();
+        match known {
+            Some(known) if known.starts_at > alert.starts_at => {
+                return Decision::Nowhere {
+                    fingerprint,
+                    why: Nowhere::Outdated,
+                };
             }
-            known => known.and_then(|known| known.group),
-        };
+            Some(known) if known.starts_at == alert.starts_at => {
+                let why = if known.firing { Nowhere::Repeated } else { Nowhere::Outdated };
+                return Decision::Nowhere { fingerprint, why };
+            }
+            _ => {}
+        }
         let nature = self.nature(alert.name());
         let mut remember = Known {
             starts_at: alert.starts_at,
             firing: true,
-            group: None,
+            incident: None,
         };
         if nature.constant {
             self.alerts.insert(key, remember);
-            return nowhere(Nowhere::Constant);
+            return Decision::Nowhere {
+                fingerprint,
+                why: Nowhere::Constant,
+            };
         }
         let component = if self.settings.identity {
             locate(alert, &mut self.graph)
         } else {
-            self.graph.stranger(crate::topology::Entity::of_cluster("Alert", "any"))
+            self.graph.stranger(Entity::of_cluster("Alert", "any"))
         };
         let signal = Signal::new(component, nature, alert.starts_at, received, self.settings.for_correction);
-        let links = signal.links(&self.graph);
-        // An alert that fires again goes where it was, as long as that still grows.
-        if let Some(group) = again.filter(|group| self.grows(*group, &signal)) {
-            remember.group = Some(group);
-            self.alerts.insert(key, remember);
-            let group = self.groups.get_mut(&group).expect("it grows, so it is there");
-            group.firing += 1;
-            return vec![Decision::Joined {
-                incident: group.id.clone(),
-                fingerprint: alert.fingerprint.clone(),
-                membership: Membership::Again,
-            }];
-        }
-        let scores = self.scores(&signal, &links);
-        let best = scores.first().copied();
+        let origin = *self.origin.get_or_insert(signal.onset);
         let quiet = alert.severity() == Severity::Info;
-        let needed = weights::JOIN + if quiet { weights::JOIN_QUIET } else { 0.0 };
-        let (number, decision) = match best {
-            Some((number, score, link)) if score >= needed => {
-                let decision = Decision::Joined {
-                    incident: self.groups[&number].id.clone(),
-                    fingerprint: alert.fingerprint.clone(),
-                    membership: self.membership(&link, &signal, score),
+        let (incident, decision) = match self.best(&signal, origin) {
+            Some((number, score, link)) => {
+                let incident = &self.incidents[&number];
+                let membership = crate::decision::Membership {
+                    component: self.graph.entity(signal.component).clone(),
+                    cause: self.graph.entity(link.cause.component).clone(),
+                    way: link.cause.way,
+                    calls: link.cause.calls,
+                    score,
                 };
-                (number, decision)
-            }
-            _ if quiet => {
-                self.alerts.insert(key, remember);
-                return nowhere(Nowhere::Background);
-            }
-            _ => {
-                let id = IncidentId::derive(&[self.cluster.as_str(), &alert.fingerprint, &alert.starts_at.to_string()]);
-                let number = self.next;
-                self.next += 1;
-                self.groups.insert(number, Group::new(id.clone(), received, signal.onset));
+                let incident = incident.id.clone();
                 (
-                    number,
-                    Decision::Opened {
-                        incident: id,
-                        fingerprint: alert.fingerprint.clone(),
+                    Some(number),
+                    Decision::Joined {
+                        incident,
+                        fingerprint,
+                        membership,
                     },
                 )
             }
-        };
-        remember.group = Some(number);
-        self.alerts.insert(key, remember);
-        let group = self.groups.get_mut(&number).expect("found or made above");
-        group.add(key, &signal, &links, &self.graph);
-        group.firing += 1;
-        for link in &links {
-            let of = self.index.entry(hypothesis(link, signal.class)).or_default();
-            if !of.contains(&number) {
-                of.push(number);
+            None if quiet => (
+                None,
+                Decision::Nowhere {
+                    fingerprint,
+                    why: Nowhere::Background,
+                },
+            ),
+            None => {
+                let number = self.open(&alert.fingerprint, alert.starts_at, received);
+                let incident = self.incidents[&number].id.clone();
+                (Some(number), Decision::Opened { incident, fingerprint })
             }
+        };
+        remember.incident = incident;
+        self.alerts.insert(key, remember);
+        if let Some(incident) = incident.and_then(|number| self.incidents.get_mut(&number)) {
+            incident.add(component, signal.seconds_after(origin));
         }
-        let mut decisions = vec![decision];
-        let others: Vec<u32> = scores.iter().map(|(other, ..)| *other).filter(|other| *other != number).collect();
-        self.merge(number, &others, &mut decisions);
-        decisions
+        self.recent.insert(
+            self.arrivals,
+            Recent {
+                fingerprint: alert.fingerprint.clone(),
+                starts_at: alert.starts_at,
+                signal,
+                quiet,
+                incident,
+            },
+        );
+        self.arrivals += 1;
+        self.dirty = true;
+        decision
     }
 
-    fn resolves(&mut self, key: u128, known: Option<Known>, alert: &Alert, received: Timestamp) -> Vec<Decision> {
-        let nowhere = |why| {
-            vec![Decision::Nowhere {
-                fingerprint: alert.fingerprint.clone(),
-                why,
-            }]
-        };
-        match known {
-            None => nowhere(Nowhere::NeverFired),
-            Some(known) if !known.firing => nowhere(Nowhere::Repeated),
-            Some(known) if known.starts_at > alert.starts_at => nowhere(Nowhere::Outdated),
+    fn open(&mut self, fingerprint: &str, starts_at: Timestamp, now: Timestamp) -> u32 {
+        let id = IncidentId::derive(&[self.cluster.as_str(), fingerprint, &starts_at.to_string()]);
+        let number = self.next;
+        self.next += 1;
+        self.incidents.insert(number, Incident::new(id, now));
+        number
+    }
+
+    fn resolves(&mut self, key: u128, known: Option<Known>, alert: &Alert, received: Timestamp) -> Decision {
+        let fingerprint = alert.fingerprint.clone();
+        let why = match known {
+            None => Nowhere::NeverFired,
+            Some(known) if !known.firing => Nowhere::Repeated,
+            Some(known) if known.starts_at > alert.starts_at => Nowhere::Outdated,
             Some(known) => {
                 self.alerts.insert(key, Known { firing: false, ..known });
-                let Some(group) = known.group.and_then(|group| self.groups.get_mut(&group)) else {
-                    return nowhere(Nowhere::Background);
-                };
-                group.firing = group.firing.saturating_sub(1);
-                vec![Decision::Resolved {
-                    incident: group.id.clone(),
-                    fingerprint: alert.fingerprint.clone(),
-                    at: alert.ends_at.unwrap_or(received),
-                }]
+                match known.incident.and_then(|number| self.incidents.get(&number)) {
+                    Some(incident) => {
+                        return Decision::Resolved {
+                            incident: incident.id.clone(),
+                            fingerprint,
+                            at: alert.ends_at.unwrap_or(received),
+                        };
+                    }
+                    None => Nowhere::Background,
+                }
             }
-        }
+        };
+        Decision::Nowhere { fingerprint, why }
     }
 
     fn nature(&mut self, name: &str) -> Nature {
@@ -240,99 +281,37 @@ impl Correlator {
         known
     }
 
-    fn grows(&self, group: u32, signal: &Signal) -> bool {
-        self.groups.get(&group).is_some_and(|group| {
-            let since = signal.seconds_after(group.origin) - group.latest;
-            since < GROWS.as_secs_f32() && signal.seconds_after(group.origin) > -GROWS.as_secs_f32()
-        })
+    /// The incident that makes the signal likeliest, if one does.
+    fn best(&self, signal: &Signal, origin: Timestamp) -> Option<(u32, f32, Link)> {
+        let links = signal.links(&self.graph);
+        let background = weights::background(self.graph.len());
+        let onset = signal.seconds_after(origin);
+        let scores = self.incidents.iter().filter_map(|(number, incident)| {
+            let (score, link) = incident.score(signal, &links, onset, background)?;
+            Some((*number, score, link))
+        });
+        // Among equals the oldest.
+        scores.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
     }
 
-    /// Open groups that the signal may belong to, the best first.
-    fn scores(&self, signal: &Signal, links: &[Link]) -> Vec<(u32, f32, Link)> {
-        let mut candidates: Vec<u32> = links
-            .iter()
-            .filter_map(|link| self.index.get(&hypothesis(link, signal.class)))
-            .flatten()
-            .copied()
-            .collect();
-        candidates.sort_unstable();
-        candidates.dedup();
-        let mut scores: Vec<(u32, f32, Link)> = candidates
-            .into_iter()
-            .filter(|number| self.grows(*number, signal))
-            .filter_map(|number| {
-                let (score, link) = self.groups.get(&number)?.score(signal, links)?;
-                Some((number, score, link))
-            })
-            .collect();
-        scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        scores
+    /// Every incident that has alerts, in the order in which they were opened.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.values()
     }
 
-    /// Merges `number` with the others that one cause explains together with it. The older one stays.
-    fn merge(&mut self, number: u32, others: &[u32], decisions: &mut Vec<Decision>) {
-        let mut number = number;
-        for other in others {
-            let (Some(one), Some(two)) = (self.groups.get(&number), self.groups.get(other)) else {
-                continue;
-            };
-            if one.affinity(two, &self.graph) <= 0.0 {
-                continue;
-            }
-            let (into, from) = (number.min(*other), number.max(*other));
-            let Some(gone) = self.groups.remove(&from) else { continue };
-            for (_, of) in &mut self.index {
-                if let Some(at) = of.iter().position(|group| *group == from) {
-                    if of.contains(&into) {
-                        of.remove(at);
-                    } else {
-                        of[at] = into;
-                    }
-                }
-            }
-            for member in &gone.members {
-                if let Some(known) = self.alerts.get_mut(member) {
-                    known.group = Some(into);
-                }
-            }
-            let stays = self.groups.get_mut(&into).expect("looked at above");
-            stays.absorb(&gone, &self.graph);
-            decisions.push(Decision::Merged {
-                from: gone.id,
-                into: stays.id.clone(),
-            });
-            number = into;
-        }
-    }
-
-    fn membership(&self, link: &Link, signal: &Signal, score: f32) -> Membership {
-        Membership::Linked {
-            component: self.graph.entity(signal.component).clone(),
-            cause: self.graph.entity(link.cause.component).clone(),
-            way: link.cause.way,
-            calls: link.cause.calls,
-            score,
-        }
-    }
-
-    /// Every group, in the order in which they were opened.
-    pub fn groups(&self) -> impl Iterator<Item = &Group> {
-        self.groups.values()
-    }
-
-    /// The group's causes, the likeliest first, with their shares of belief.
+    /// The incident's causes, the likeliest first.
     #[must_use]
-    pub fn roots(&self, group: &Group) -> Vec<Root> {
+    pub fn roots(&self, incident: &Incident) -> Vec<Root> {
         let mut roots: Vec<Root> = Vec::new();
-        for (hypothesis, belief) in group.beliefs() {
-            let entity = self.graph.entity(hypothesis.component);
+        for belief in &incident.causes {
+            let entity = self.graph.entity(belief.hypothesis.component);
             match roots.iter_mut().find(|root| root.entity == *entity) {
-                Some(root) => root.belief += belief,
+                Some(root) => root.belief += belief.share,
                 None => roots.push(Root {
                     entity: entity.clone(),
-                    belief: *belief,
-                    surge: hypothesis.surge,
-                    explains: group.support(*hypothesis).map_or(0, |support| support.explained),
+                    belief: belief.share,
+                    surge: belief.hypothesis.surge,
+                    explains: belief.explains,
                 }),
             }
         }

@@ -40,6 +40,17 @@ pub enum Decision {
         /// The older one.
         into: IncidentId,
     },
+    /// It is part of another incident than was thought at first.
+    Moved {
+        /// The incident that had it, if one did.
+        from: Option<IncidentId>,
+        /// The incident that has it, if one does; it may be new.
+        into: Option<IncidentId>,
+        /// The alert.
+        fingerprint: String,
+        /// When it started.
+        starts_at: Timestamp,
+    },
     /// It changes nothing.
     Nowhere {
         /// The alert.
@@ -49,24 +60,19 @@ pub enum Decision {
     },
 }
 
-/// Why an alert is in an incident.
+/// Why an alert is in an incident: what it is about suffers from what the incident is about.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Membership {
-    /// It was in it before.
-    Again,
-    /// What it is about suffers from what the incident is about.
-    Linked {
-        /// What it is about.
-        component: Entity,
-        /// The cause that links it best.
-        cause: Entity,
-        /// How trouble gets from there to here.
-        way: Way,
-        /// Calls on the way.
-        calls: u8,
-        /// How much likelier than chance (natural logarithm).
-        score: f32,
-    },
+pub struct Membership {
+    /// What it is about.
+    pub component: Entity,
+    /// The cause that links it best.
+    pub cause: Entity,
+    /// How trouble gets from there to here.
+    pub way: Way,
+    /// Calls on the way.
+    pub calls: u8,
+    /// How much likelier than chance (natural logarithm).
+    pub score: f32,
 }
 
 /// Why an alert changes nothing.

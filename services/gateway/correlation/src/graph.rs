@@ -104,7 +104,7 @@ impl Graph {
         self.entities.push(entity.clone());
         self.own.insert(entity.clone(), component);
         self.causes.push(Box::new([Cause::itself(component)]));
-        self.breadth.push(1.0);
+        self.breadth.push(0.0);
         component
     }
 }

@@ -1,8 +1,8 @@
 //! Which alerts are one incident, and what most likely caused it: the gateway's pure half.
 //!
-//! An alert is a [`signal::Signal`]: what it is about, what it tells, when its trouble began. Each open [`group::Group`] holds every
-//! cause that may be behind its members and how well each explains them: an alert joins the group whose causes make it likely, and
-//! the causes that it speaks for gain. Two groups that one cause explains better than two are merged.
+//! An alert is a [`signal::Signal`]: what it is about, what it tells, when its trouble began. A new one joins the incident whose causes
+//! make it likely, at once; now and then everything recent is explained anew by as few causes as possible ([`solve`](mod@solve)), which
+//! moves and merges what was taken apart or together too early.
 //!
 //! - [`topology`]: what there is and what depends on what, as data; [`graph`]: the same as components and their possible causes.
 //! - [`class`]: what an alert's name says; [`locate`](mod@locate): what its labels are about.
@@ -13,9 +13,9 @@ pub mod class;
 pub mod correlator;
 pub mod decision;
 pub mod graph;
-pub mod group;
 pub mod locate;
 pub mod signal;
+pub mod solve;
 pub mod topology;
 pub mod weights;
 

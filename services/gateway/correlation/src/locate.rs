@@ -47,86 +47,106 @@ const REPORTERS: [&str; 5] = [
     "cadvisor",
 ];
 
-/// The component that an alert is about; strangers get one of their own.
+/// The component that an alert is about; what no topology knows gets one of its own.
 pub fn locate(alert: &Alert, graph: &mut Graph) -> Component {
-    known(alert, graph).unwrap_or_else(|| {
-        let entity = stranger(alert);
-        graph.stranger(entity)
-    })
+    match named(alert, graph) {
+        Named::Known(component) => component,
+        Named::Stranger(entity) => graph.stranger(entity),
+    }
 }
 
-fn known(alert: &Alert, graph: &Graph) -> Option<Component> {
-    let namespace = alert.label("namespace");
+/// What the most telling label of an alert leads to.
+enum Named {
+    Known(Component),
+    Stranger(Entity),
+}
+
+fn named(alert: &Alert, graph: &Graph) -> Named {
+    let namespace = ["namespace", "service_namespace", "destination_service_namespace"]
+        .into_iter()
+        .map(|label| alert.label(label))
+        .find(|name| !name.is_empty())
+        .unwrap_or_default();
     let of = |kind: &str, name: &str| graph.component(&entity(kind, namespace, name));
     let named = |name: &str| match namespace {
         "" => graph.named_anywhere(name),
         _ => graph.named(namespace, name),
     };
-    let given = |label: &'static str| Some(alert.label(label)).filter(|name| !name.is_empty());
-    let workload = WORKLOADS.iter().find_map(|(label, kind)| {
-        let name = given(label)?;
-        of(kind, name).or_else(|| named(name))
-    });
-    let pod = || {
-        let name = given("pod").filter(|name| !is_reporter(name))?;
-        of("Pod", name)
-            .or_else(|| named(name))
-            .or_else(|| generated(name).into_iter().find_map(named))
+    let given = |label: &str| Some(alert.label(label)).filter(|name| !name.is_empty());
+    let or_stranger = |known: Option<Component>, kind: &str, name: &str| match known {
+        Some(component) => Named::Known(component),
+        None => Named::Stranger(entity(kind, namespace, name)),
     };
-    let object = || OBJECTS.iter().find_map(|(label, kind)| of(kind, given(label)?));
-    let service = || {
+    if let Some((name, kind)) = WORKLOADS.iter().find_map(|(label, kind)| Some((given(label)?, kind))) {
+        return or_stranger(of(kind, name).or_else(|| named(name)), kind, name);
+    }
+    // A pod that speaks of others is passed over; what it speaks of has labels of its own.
+    if let Some(pod) = given("pod").filter(|name| !is_reporter(name)) {
+        let makers = generated(pod);
+        let known = of("Pod", pod)
+            .or_else(|| named(pod))
+            .or_else(|| makers.iter().find_map(|name| named(name)));
+        return or_stranger(known, "Workload", makers.first().unwrap_or(&pod));
+    }
+    if let Some((name, kind)) = OBJECTS.iter().find_map(|(label, kind)| Some((given(label)?, kind))) {
+        let known = of(kind, name).or_else(|| claimed_by(name).find_map(named));
+        return or_stranger(known, kind, name);
+    }
+    let node = given("node").or_else(|| given("instance").map(host));
+    if let Some(component) = node.and_then(|name| graph.component(&Entity::of_cluster("Node", name))) {
+        return Named::Known(component);
+    }
+    let services = || {
         SERVICES
             .iter()
+            .chain(&["job"])
             .filter_map(|label| given(label))
             .filter(|name| !is_reporter(name))
-            .find_map(|name| of("Service", name).or_else(|| named(name)))
     };
-    let node = || {
-        let node = given("node").and_then(|name| graph.component(&Entity::of_cluster("Node", name)));
-        node.or_else(|| graph.component(&Entity::of_cluster("Node", host(given("instance")?))))
-    };
-    let zone = || {
-        let name = given("zone").or_else(|| given("topology_kubernetes_io_zone"))?;
-        graph.component(&Entity::of_cluster("Zone", name))
-    };
-    let job = || given("job").filter(|name| !is_reporter(name)).and_then(named);
-    let all = || graph.component(&Entity::of_cluster("Namespace", given("namespace")?));
-    workload
-        .or_else(pod)
-        .or_else(object)
-        .or_else(service)
-        .or_else(node)
-        .or_else(zone)
-        .or_else(job)
-        .or_else(all)
+    if let Some(component) = services().find_map(|name| of("Service", name).or_else(|| named(name))) {
+        return Named::Known(component);
+    }
+    if let Some(zone) = given("zone").or_else(|| given("topology_kubernetes_io_zone")) {
+        return or_stranger(of("Zone", zone), "Zone", zone);
+    }
+    if let Some(name) = services().next() {
+        return Named::Stranger(entity("Workload", namespace, name));
+    }
+    if let Some(name) = given("node") {
+        return Named::Stranger(Entity::of_cluster("Node", name));
+    }
+    // CoreDNSErrorsHigh, PostgresqlDown: an alert without labels may have its subject in its name.
+    if let Some(component) = in_name(alert.name(), graph) {
+        return Named::Known(component);
+    }
+    if let Some(instance) = given("instance") {
+        return Named::Stranger(Entity::of_cluster("Instance", host(instance)));
+    }
+    let all = Entity::of_cluster("Namespace", namespace);
+    match namespace {
+        "" => Named::Stranger(Entity::of_cluster("Alert", alert.name())),
+        _ => or_stranger(graph.component(&all), "Namespace", namespace),
+    }
 }
 
-/// A name for what no topology knows, so that at least alerts about the same thing meet.
-fn stranger(alert: &Alert) -> Entity {
-    let namespace = alert.label("namespace");
-    let given = |label: &str| Some(alert.label(label)).filter(|name| !name.is_empty()).map(ToOwned::to_owned);
-    let workload = WORKLOADS
-        .iter()
-        .find_map(|(label, kind)| Some(entity(kind, namespace, &given(label)?)));
-    let pod = || {
-        let name = given("pod").filter(|name| !is_reporter(name))?;
-        let workload = generated(&name).into_iter().next().unwrap_or(&name).to_owned();
-        Some(entity("Workload", namespace, &workload))
-    };
-    let service = || {
-        let name = SERVICES.iter().filter_map(|label| given(label)).find(|name| !is_reporter(name))?;
-        Some(entity("Workload", namespace, &name))
-    };
-    let node = || given("node").map(|name| Entity::of_cluster("Node", &name));
-    let instance = || given("instance").map(|name| Entity::of_cluster("Instance", host(&name)));
-    let all = || given("namespace").map(|name| Entity::of_cluster("Namespace", &name));
-    workload
-        .or_else(pod)
-        .or_else(service)
-        .or_else(node)
-        .or_else(instance)
-        .or_else(all)
-        .unwrap_or_else(|| Entity::of_cluster("Alert", alert.name()))
+/// The component of the cluster itself whose name the alert's name begins with.
+fn in_name(alert: &str, graph: &Graph) -> Option<Component> {
+    const OF_CLUSTER: [(&str, &str, &str); 3] = [
+        ("CoreDNS", "kube-system", "coredns"),
+        ("KubeDNS", "kube-system", "kube-dns"),
+        ("Etcd", "kube-system", "etcd"),
+    ];
+    let (_, namespace, name) = OF_CLUSTER.iter().find(|(prefix, ..)| alert.starts_with(prefix))?;
+    graph.named(namespace, name)
+}
+
+/// Names of StatefulSets that a claim may belong to: `data-db-0` is a claim of `db` by the template `data`.
+fn claimed_by(claim: &str) -> impl Iterator<Item = &str> {
+    let set = claim
+        .rsplit_once('-')
+        .filter(|(_, ordinal)| ordinal.bytes().all(|b| b.is_ascii_digit()));
+    let whole = set.map(|(set, _)| set).unwrap_or_default();
+    whole.match_indices('-').map(move |(at, _)| &whole[at + 1..])
 }
 
 fn entity(kind: &str, namespace: &str, name: &str) -> Entity {
@@ -153,7 +173,8 @@ fn generated(pod: &str) -> Vec<&str> {
     };
     let hash = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let ordinal = own.bytes().all(|b| b.is_ascii_digit());
-    if !ordinal && !(own.len() == 5 && hash(own)) {
+    let drawn = own.len() == 5 && hash(own);
+    if !ordinal && !drawn {
         return Vec::new();
     }
     match rest.rsplit_once('-') {

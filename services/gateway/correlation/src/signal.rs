@@ -5,7 +5,6 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     class::{Class, Nature},
     graph::{Cause, Component, Graph},
-    group::seconds,
     weights,
 };
 
@@ -76,4 +75,14 @@ impl Signal {
             .filter(|link| link.chance >= LEAST_CHANCE)
             .collect()
     }
+}
+
+/// Seconds from `from` to `to`.
+pub(crate) fn seconds(to: Timestamp, from: Timestamp) -> f32 {
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "an f32 holds the seconds of days to a fraction of a second"
+    )]
+    let seconds = to.duration_since(from).as_secs_f64() as f32;
+    seconds
 }

@@ -6,7 +6,10 @@ use super::{
     Cause, Component, Graph, Way,
     causes::{self, Need},
 };
-use crate::topology::{Edge, Entity, Relation, Topology};
+use crate::{
+    topology::{Entity, Relation, Topology},
+    weights,
+};
 
 /// A Service over more workloads than this is no part of any of them: it is called, and calls them.
 const MOST_SELECTED: usize = 3;
@@ -37,13 +40,14 @@ pub(super) fn replace(graph: &mut Graph, topology: &Topology) {
             called_by[need.component as usize].push(Component::try_from(from).unwrap_or(Component::MAX));
         }
     }
+    let hosted = hosted(graph, topology);
     let monitors = monitors(graph);
     let mut breadth = vec![0.0_f32; graph.len()];
     for component in 0..graph.len() {
         let from = Component::try_from(component).unwrap_or(Component::MAX);
         let mut all = causes::needed(from, &needs);
         for cause in &all {
-            breadth[cause.component as usize] += cause.strength * 0.8_f32.powi(i32::from(cause.calls));
+            breadth[cause.component as usize] += weights::visible(cause);
         }
         let new = |found: &Vec<Cause>, more: Vec<Cause>| -> Vec<Cause> {
             let known: BTreeSet<(Component, Way)> = found.iter().map(|cause| (cause.component, cause.way)).collect();
@@ -55,6 +59,8 @@ pub(super) fn replace(graph: &mut Graph, topology: &Topology) {
         all.extend(more);
         let more = new(&all, causes::beside(from, &called_by, &needs));
         all.extend(more);
+        all.extend(causes::rivals(from, &called_by, &needs));
+        all.extend(causes::crowd(from, &needs, &hosted));
         all.extend(monitors.iter().filter(|monitor| **monitor != from).map(|monitor| Cause {
             component: *monitor,
             way: Way::Measured,
@@ -84,16 +90,18 @@ fn collapse(topology: &Topology, known: &BTreeSet<Entity>) -> BTreeMap<Entity, E
     for edge in topology.edges.iter().filter(|edge| edge.relation == Relation::Selects) {
         *selected.entry(&edge.from).or_default() += 1;
     }
-    let belongs = |edge: &&Edge| match edge.relation {
-        Relation::Owns => true,
-        Relation::Selects => selected[&edge.from] <= MOST_SELECTED,
-        Relation::Calls | Relation::RunsOn | Relation::InZone | Relation::Uses => false,
-    };
+    let mut used: BTreeMap<&Entity, BTreeSet<&Entity>> = BTreeMap::new();
+    for edge in topology.edges.iter().filter(|edge| edge.relation == Relation::Uses) {
+        used.entry(&edge.to).or_default().insert(&edge.from);
+    }
     let mut above: BTreeMap<&Entity, &Entity> = BTreeMap::new();
-    for edge in topology.edges.iter().filter(belongs) {
+    for edge in &topology.edges {
         let (part, whole) = match edge.relation {
             Relation::Owns => (&edge.to, &edge.from),
-            _ => (&edge.from, &edge.to),
+            Relation::Selects if selected[&edge.from] <= MOST_SELECTED => (&edge.from, &edge.to),
+            // The configuration, the certificate, the volume of one workload fail with it, and it with them.
+            Relation::Uses if used[&edge.to].len() == 1 => (&edge.to, &edge.from),
+            Relation::Selects | Relation::Uses | Relation::Calls | Relation::RunsOn | Relation::InZone => continue,
         };
         above.entry(part).or_insert(whole);
     }
@@ -122,10 +130,9 @@ fn name(graph: &mut Graph, representative: &BTreeMap<Entity, Entity>) {
             if *slot != Some(component) {
                 // A workload and its ConfigMap may share a name: the workload is meant.
                 let runs = |of: Component| WORKLOADS.contains(&graph.entities[of as usize].kind.as_str());
-                *slot = match slot.filter(|other| runs(*other) != runs(component)) {
-                    Some(other) => Some(if runs(other) { other } else { component }),
-                    None => None,
-                };
+                *slot = slot
+                    .filter(|other| runs(*other) != runs(component))
+                    .map(|other| if runs(other) { other } else { component });
             }
         };
         if let Some(namespace) = &entity.namespace {
@@ -136,6 +143,20 @@ fn name(graph: &mut Graph, representative: &BTreeMap<Entity, Entity>) {
         }
         put(graph.nameless.entry(entity.name.clone()).or_insert(Some(component)));
     }
+}
+
+/// What runs on each node, with the share of it that does.
+fn hosted(graph: &Graph, topology: &Topology) -> BTreeMap<Component, Vec<(Component, f32)>> {
+    let mut hosted: BTreeMap<Component, BTreeSet<Component>> = BTreeMap::new();
+    for edge in topology.edges.iter().filter(|edge| edge.relation == Relation::RunsOn) {
+        let runs = graph.of[&edge.from];
+        // What runs everywhere crowds nobody in particular.
+        if graph.entity(runs).kind != "DaemonSet" {
+            hosted.entry(graph.of[&edge.to]).or_default().insert(runs);
+        }
+    }
+    let list = |(node, runs): (Component, BTreeSet<Component>)| (node, runs.into_iter().map(|one| (one, 1.0)).collect());
+    hosted.into_iter().map(list).collect()
 }
 
 fn needs(graph: &Graph, topology: &Topology) -> Vec<Vec<Need>> {

@@ -15,6 +15,10 @@ pub enum Way {
     Called,
     /// Both are called by the same: callers who fail at the cause try again, and do so here too.
     Beside,
+    /// The cause needs something that it needs too, and takes too much of it.
+    Rival,
+    /// The cause runs on the same node, or on this node, and takes too much of it.
+    Crowds,
     /// The cause measures it.
     Measured,
 }
@@ -150,6 +154,57 @@ pub(super) fn callers(from: Component, called_by: &[Vec<Component>]) -> Vec<Caus
         }
         layer = next;
     }
+    causes
+}
+
+/// What calls the same as `from` does: connections and threads of what is called are shared.
+pub(super) fn rivals(from: Component, called_by: &[Vec<Component>], needs: &[Vec<Need>]) -> Vec<Cause> {
+    let mut causes: Vec<Cause> = Vec::new();
+    for need in needs[from as usize].iter().filter(|need| need.call) {
+        for rival in &called_by[need.component as usize] {
+            if *rival != from && causes.len() < MOST_CAUSES / 2 && !causes.iter().any(|known| known.component == *rival) {
+                causes.push(Cause {
+                    component: *rival,
+                    way: Way::Rival,
+                    calls: 2,
+                    steps: 0,
+                    strength: 1.0,
+                });
+            }
+        }
+    }
+    causes
+}
+
+/// What runs where `from` runs, or on `from`; `hosted` has what runs on each node, with the share of it that does.
+pub(super) fn crowd(from: Component, needs: &[Vec<Need>], hosted: &BTreeMap<Component, Vec<(Component, f32)>>) -> Vec<Cause> {
+    let mut causes: BTreeMap<Component, Cause> = BTreeMap::new();
+    let mut add = |component: Component, steps: u8, strength: f32| {
+        let cause = causes.entry(component).or_insert(Cause {
+            component,
+            way: Way::Crowds,
+            calls: 0,
+            steps,
+            strength: 0.0,
+        });
+        cause.strength = cause.strength.max(strength);
+    };
+    for (component, _) in hosted.get(&from).into_iter().flatten() {
+        add(*component, 1, 1.0);
+    }
+    for need in needs[from as usize].iter().filter(|need| !need.call) {
+        for (component, _) in hosted
+            .get(&need.component)
+            .into_iter()
+            .flatten()
+            .filter(|(other, _)| *other != from)
+        {
+            add(*component, 2, need.strength);
+        }
+    }
+    let mut causes: Vec<Cause> = causes.into_values().collect();
+    causes.sort_by(|a, b| b.strength.total_cmp(&a.strength).then(a.component.cmp(&b.component)));
+    causes.truncate(MOST_CAUSES / 2);
     causes
 }
 

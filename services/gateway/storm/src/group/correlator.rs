@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use paramedic_correlation::{Correlator, Settings, decision::Decision, topology::Entity};
 use paramedic_domain::{
     alert::Alert,
@@ -33,8 +33,12 @@ pub(super) const PARTS: [Contender; 3] = [
 
 struct Product {
     correlator: Correlator,
-    members: BTreeMap<IncidentId, Vec<AlertKey>>,
+    incidents: BTreeMap<AlertKey, IncidentId>,
+    last: Option<Timestamp>,
 }
+
+/// After so long without an alert everything recent is explained anew.
+const PAUSE: SignedDuration = SignedDuration::from_secs(15);
 
 impl Product {
     fn boxed(known: Known<'_>, identity: bool, topology: bool, for_correction: bool) -> Box<dyn Grouper> {
@@ -50,43 +54,81 @@ impl Product {
         correlator.set_topology(known.topology);
         Box::new(Self {
             correlator,
-            members: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            last: None,
         })
     }
 }
 
 impl Grouper for Product {
     fn observe(&mut self, alert: &Alert, received: Timestamp) {
-        for decision in self.correlator.observe(alert, received) {
-            match decision {
-                Decision::Opened { incident, .. } | Decision::Joined { incident, .. } => {
-                    let key = (alert.fingerprint.clone(), alert.starts_at);
-                    self.members.entry(incident).or_default().push(key);
-                }
-                Decision::Merged { from, into } => {
-                    let moved = self.members.remove(&from).unwrap_or_default();
-                    self.members.entry(into).or_default().extend(moved);
-                }
-                Decision::Resolved { .. } | Decision::Nowhere { .. } => {}
-            }
+        // A pause in which the correlator would have looked at everything anew.
+        if let Some(due) = self
+            .last
+            .and_then(|last| last.checked_add(PAUSE).ok())
+            .filter(|due| *due <= received)
+        {
+            let decisions = self.correlator.settle(due);
+            self.follow(decisions, alert);
         }
+        self.last = Some(received);
+        let decisions = self.correlator.observe(alert, received);
+        self.follow(decisions, alert);
     }
 
     fn groups(&self) -> Vec<Grouped> {
+        let mut members: BTreeMap<&IncidentId, Vec<AlertKey>> = BTreeMap::new();
+        for (alert, incident) in &self.incidents {
+            members.entry(incident).or_default().push(alert.clone());
+        }
         self.correlator
-            .groups()
-            .map(|group| {
-                let roots = self.correlator.roots(group);
-                Grouped {
-                    members: self.members.get(&group.id).cloned().unwrap_or_default(),
+            .incidents()
+            .filter_map(|incident| {
+                let roots = self.correlator.roots(incident);
+                Some(Grouped {
+                    members: members.remove(&incident.id)?,
                     confidence: roots.first().map_or(0.0, |root| sureness(root.explains)),
                     roots: roots
                         .into_iter()
                         .map(|root| (root.entity, f64::from(root.belief)))
                         .collect::<Vec<(Entity, f64)>>(),
-                }
+                })
             })
             .collect()
+    }
+}
+
+impl Product {
+    fn follow(&mut self, decisions: Vec<Decision>, alert: &Alert) {
+        for decision in decisions {
+            match decision {
+                Decision::Opened { incident, .. } | Decision::Joined { incident, .. } => {
+                    self.incidents.insert((alert.fingerprint.clone(), alert.starts_at), incident);
+                }
+                Decision::Merged { from, into } => {
+                    for incident in self.incidents.values_mut().filter(|incident| **incident == from) {
+                        incident.clone_from(&into);
+                    }
+                }
+                Decision::Moved {
+                    into: Some(into),
+                    fingerprint,
+                    starts_at,
+                    ..
+                } => {
+                    self.incidents.insert((fingerprint, starts_at), into);
+                }
+                Decision::Moved {
+                    into: None,
+                    fingerprint,
+                    starts_at,
+                    ..
+                } => {
+                    self.incidents.remove(&(fingerprint, starts_at));
+                }
+                Decision::Resolved { .. } | Decision::Nowhere { .. } => {}
+            }
+        }
     }
 }
 

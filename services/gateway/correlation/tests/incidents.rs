@@ -1,0 +1,192 @@
+//! Alerts of a small shop: `web` calls `cart`, `cart` calls `db`; `mail` has to do with none of them.
+
+use jiff::{SignedDuration, Timestamp};
+use paramedic_correlation::{
+    Correlator, Settings,
+    decision::{Decision, Nowhere},
+    topology::{Edge, Entity, Relation, Rule, Topology},
+};
+use paramedic_domain::alert::{Alert, AlertStatus};
+
+fn shop() -> Topology {
+    let entity = |text: &str| text.parse::<Entity>().unwrap();
+    let edge = |from: &str, to: &str, relation| Edge {
+        from: entity(from),
+        to: entity(to),
+        relation,
+    };
+    Topology {
+        entities: vec![entity("Deployment/shop/mail")],
+        edges: vec![
+            edge("Deployment/shop/web", "Service/shop/cart", Relation::Calls),
+            edge("Service/shop/cart", "Deployment/shop/cart", Relation::Selects),
+            edge("Deployment/shop/cart", "Service/shop/db", Relation::Calls),
+            edge("Service/shop/db", "StatefulSet/shop/db", Relation::Selects),
+        ],
+        rules: [
+            ("DbDown", 60),
+            ("HighErrorRate", 120),
+            ("KubePodNotReady", 900),
+            ("MailQueueFull", 60),
+        ]
+        .map(|(alert, for_seconds)| Rule {
+            alert: alert.into(),
+            for_seconds,
+        })
+        .into(),
+    }
+}
+
+fn second(second: i64) -> Timestamp {
+    "2026-01-01T10:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
+}
+
+fn alert(name: &str, severity: &str, label: &str, about: &str, start: i64) -> Alert {
+    Alert {
+        fingerprint: format!("{name}-{about}"),
+        status: AlertStatus::Firing,
+        labels: [("alertname", name), ("namespace", "shop"), ("severity", severity), (label, about)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        annotations: [].into(),
+        starts_at: second(start),
+        ends_at: None,
+        generator_url: String::new(),
+        group_key: String::new(),
+    }
+}
+
+fn correlator() -> Correlator {
+    let mut correlator = Correlator::new("test".parse().unwrap(), Settings::default());
+    correlator.set_topology(&shop());
+    correlator
+}
+
+/// The database goes down at second 0; its pods' alert comes last, a quarter of an hour later.
+fn cascade() -> Vec<Alert> {
+    vec![
+        alert("DbDown", "critical", "statefulset", "db", 75),
+        alert("HighErrorRate", "critical", "service", "cart", 160),
+        alert("HighErrorRate", "critical", "deployment", "web", 185),
+        alert("KubePodNotReady", "warning", "pod", "db-0", 930),
+    ]
+}
+
+fn feed(correlator: &mut Correlator, alerts: &[Alert]) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    for alert in alerts {
+        decisions.extend(correlator.observe(alert, alert.starts_at + SignedDuration::from_secs(10)));
+    }
+    decisions.extend(correlator.settle(second(2_000)));
+    decisions
+}
+
+#[test]
+fn a_cascade_is_one_incident_with_its_origin_on_top() {
+    let mut correlator = correlator();
+    let decisions = feed(&mut correlator, &cascade());
+    let opened = decisions.iter().filter(|decision| matches!(decision, Decision::Opened { .. }));
+    assert_eq!(opened.count(), 1, "{decisions:#?}");
+    let incident = correlator.incidents().next().unwrap();
+    let roots = correlator.roots(incident);
+    assert_eq!(roots[0].entity.to_string(), "StatefulSet/shop/db", "{roots:#?}");
+    assert!(roots[0].belief > 0.5, "{roots:#?}");
+    assert_eq!(roots[0].explains, 4, "the pod's late alert is the database's: its rule waits");
+}
+
+#[test]
+fn what_has_nothing_to_do_with_it_is_an_incident_of_its_own() {
+    let mut correlator = correlator();
+    let mut alerts = cascade();
+    alerts.insert(2, alert("MailQueueFull", "warning", "deployment", "mail", 170));
+    let decisions = feed(&mut correlator, &alerts);
+    let of_mail = decisions.iter().find_map(|decision| match decision {
+        Decision::Opened { incident, fingerprint } if fingerprint == "MailQueueFull-mail" => Some(incident.clone()),
+        _ => None,
+    });
+    let of_mail = of_mail.expect("it opens one");
+    assert!(
+        !decisions
+            .iter()
+            .any(|decision| matches!(decision, Decision::Merged { from, into } if *from == of_mail || *into == of_mail))
+    );
+}
+
+#[test]
+fn the_same_stream_leads_to_the_same_decisions_whatever_the_order_of_labels() {
+    let once = feed(&mut correlator(), &cascade());
+    assert_eq!(once, feed(&mut correlator(), &cascade()));
+}
+
+#[test]
+fn what_pages_nobody_and_what_always_fires_open_nothing() {
+    let mut correlator = correlator();
+    let quiet = alert("CPUThrottlingHigh", "info", "deployment", "mail", 5);
+    let always = alert("Watchdog", "none", "severity_of", "x", 0);
+    for (alert, expected) in [(quiet, Nowhere::Background), (always, Nowhere::Constant)] {
+        let decisions = correlator.observe(&alert, second(10));
+        assert!(
+            matches!(&decisions[..], [Decision::Nowhere { why, .. }] if *why == expected),
+            "{decisions:?}"
+        );
+    }
+    assert_eq!(correlator.incidents().count(), 0);
+}
+
+#[test]
+fn an_alert_is_counted_once_and_ends_where_it_is() {
+    let mut correlator = correlator();
+    let fires = alert("DbDown", "critical", "statefulset", "db", 75);
+    let first = correlator.observe(&fires, second(80));
+    let [Decision::Opened { incident, .. }] = &first[..] else {
+        panic!("{first:?}")
+    };
+    let again = correlator.observe(&fires, second(81));
+    assert!(
+        matches!(
+            again[..],
+            [Decision::Nowhere {
+                why: Nowhere::Repeated,
+                ..
+            }]
+        ),
+        "{again:?}"
+    );
+    let ended = Alert {
+        status: AlertStatus::Resolved,
+        ends_at: Some(second(90)),
+        ..fires.clone()
+    };
+    let resolved = correlator.observe(&ended, second(91));
+    assert!(
+        matches!(&resolved[..], [Decision::Resolved { incident: of, at, .. }] if of == incident && *at == second(90)),
+        "{resolved:?}"
+    );
+    // A late message about what ended, and an end of what never fired.
+    let late = correlator.observe(&fires, second(92));
+    assert!(
+        matches!(
+            late[..],
+            [Decision::Nowhere {
+                why: Nowhere::Outdated,
+                ..
+            }]
+        ),
+        "{late:?}"
+    );
+    let stranger = Alert {
+        fingerprint: "stranger".into(),
+        ..ended
+    };
+    let unknown = correlator.observe(&stranger, second(93));
+    assert!(
+        matches!(
+            unknown[..],
+            [Decision::Nowhere {
+                why: Nowhere::NeverFired,
+                ..
+            }]
+        ),
+        "{unknown:?}"
+    );
+}
