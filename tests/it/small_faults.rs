@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace};
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams},
+};
 use paramedic_tests::{Product, ProductOptions, Range};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/simulator/scenarios")
@@ -93,6 +98,71 @@ async fn what_helps_is_planned_behind_a_gate_and_what_harms_is_refused() {
     ])
     .await;
     assert!(desk.range.mutations().is_empty(), "a preview changes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_argo_cd_deploys_is_held_and_rolled_back_by_argo_cd_and_directly_only_where_that_cannot_be() {
+    let desk = Desk::of("small-faults.yaml").await;
+    let client = desk.range.client().await.unwrap();
+    let deployments = Api::<Deployment>::namespaced(client.clone(), "shop");
+    let tracked = json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/checkout-api"}}});
+    deployments
+        .patch("checkout-api", &PatchParams::default(), &Patch::Merge(&tracked))
+        .await
+        .unwrap();
+    let notes = |plan: &Value| plan["notes"].to_string();
+
+    let alone = desk.planned("stuck-rollout").await;
+    assert_eq!(gated(&alone), ["rollback_deployment"]);
+    assert!(
+        notes(&alone).contains("rec-002 stays a direct change: argo_rollback was refused"),
+        "{alone:#}"
+    );
+
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}});
+    let namespaces = Api::<Namespace>::all(client.clone());
+    let made = namespaces
+        .create(&PostParams::default(), &serde_json::from_value(namespace).unwrap())
+        .await;
+    made.unwrap();
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application"));
+    let application = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop", "namespace": "argocd"},
+        "spec": {
+            "source": {"repoURL": "https://git.example.com/shop.git", "path": "shop", "targetRevision": "main"},
+            "destination": {"namespace": "shop"},
+            "syncPolicy": {"automated": {"selfHeal": true}}
+        },
+        "status": {
+            "sync": {"revision": "bbb222", "status": "Synced"},
+            "history": [
+                {"id": 0, "revision": "aaa111", "deployedAt": "2026-01-01T00:00:00Z"},
+                {"id": 1, "revision": "bbb222", "deployedAt": "2026-01-02T00:00:00Z"}
+            ]
+        }
+    });
+    let applications = Api::<DynamicObject>::namespaced_with(client, "argocd", &kind);
+    let made = applications
+        .create(&PostParams::default(), &serde_json::from_value(application).unwrap())
+        .await;
+    made.unwrap();
+
+    let held = desk.planned("stuck-rollout").await;
+    assert_eq!(gated(&held), ["argo_pause_auto_sync", "argo_rollback"], "{held:#}");
+    let rollback = held["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|step| step["id"] == "rec-002")
+        .unwrap();
+    let waits: Vec<&str> = rollback["depends_on"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(waits.contains(&"hold-rec-002"), "{rollback:#}");
+    assert!(notes(&held).contains("rec-002 goes through argo_rollback"), "{held:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

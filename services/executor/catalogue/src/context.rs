@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use paramedic_domain::risk::Context;
+use paramedic_domain::{object::ObjectRef, risk::Context};
 use serde_json::Value;
 
 /// Values of the label `environment` that say "not production"; everything else, and nothing, counts as production.
@@ -35,6 +35,7 @@ pub fn context(object: &Value, namespace: Option<&Value>, budgets: &[Value], tem
         template_change,
         disruptions_allowed: budgets.iter().filter(|budget| selects(budget, object)).filter_map(allowed).min(),
         gitops_owner: gitops_owner(object),
+        gitops_source: gitops_source(object),
         concerns: Vec::new(),
         labels: labels(object, namespace),
     }
@@ -93,6 +94,33 @@ pub fn gitops_owner(object: &Value) -> Option<String> {
     }
 }
 
+/// What the tool deploys the object from, where its labels and annotations say so.
+fn gitops_source(object: &Value) -> Option<ObjectRef> {
+    let text = |path: &str| object.pointer(path).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let label = |name: &str| text(&format!("/metadata/labels/{name}"));
+    let annotation = |name: &str| text(&format!("/metadata/annotations/{name}"));
+    // `<application>:<group>/<kind>:<namespace>/<name>`; an Application of another namespace than Argo CD's is `<namespace>_<name>`.
+    let tracked = annotation("argocd.argoproj.io~1tracking-id").and_then(|id| id.split(':').next());
+    if let Some(application) = tracked.or_else(|| label("argocd.argoproj.io~1instance")) {
+        let (namespace, name) = match application.split_once('_') {
+            Some((namespace, name)) => (Some(namespace), name),
+            None => (None, application),
+        };
+        return Some(ObjectRef::new("argoproj.io/v1alpha1", "Application", namespace, name));
+    }
+    for (group, api_version, kind) in [
+        ("helm.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io/v2", "HelmRelease"),
+        ("kustomize.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io/v1", "Kustomization"),
+    ] {
+        if let Some(name) = label(&format!("{group}~1name")) {
+            return Some(ObjectRef::new(api_version, kind, label(&format!("{group}~1namespace")), name));
+        }
+    }
+    let release = annotation("meta.helm.sh~1release-name").filter(|_| gitops_owner(object).as_deref() == Some("Helm"))?;
+    let namespace = annotation("meta.helm.sh~1release-namespace").or_else(|| text("/metadata/namespace"));
+    Some(ObjectRef::new("helm.sh/v3", "Release", namespace, release))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -130,5 +158,36 @@ mod tests {
         ];
         let context = context(&object, None, &budgets, true);
         assert_eq!((context.disruptions_allowed, context.replicas), (Some(1), Some(4)));
+    }
+
+    #[test]
+    fn what_the_object_is_deployed_from_is_read_from_the_object() {
+        let source = |metadata: Value| gitops_source(&json!({ "metadata": metadata })).map(|source| source.to_string());
+        for (metadata, expected) in [
+            (
+                json!({"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:production/web"}}),
+                Some("Application shop"),
+            ),
+            (
+                json!({"annotations": {"argocd.argoproj.io/tracking-id": "teams_shop:apps/Deployment:production/web"}}),
+                Some("Application teams/shop"),
+            ),
+            (
+                json!({"labels": {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}}),
+                Some("Kustomization flux-system/apps"),
+            ),
+            (
+                json!({
+                    "labels": {"app.kubernetes.io/managed-by": "Helm"},
+                    "annotations": {"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "production"}
+                }),
+                Some("Release production/shop"),
+            ),
+            // Left behind by a release that no longer has it.
+            (json!({"annotations": {"meta.helm.sh/release-name": "shop"}}), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(source(metadata.clone()).as_deref(), expected, "{metadata}");
+        }
     }
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::{Call, Change, Deletion, ObjectPatch, Operation};
+use crate::{
+    change::{Call, Change, Deletion, ObjectPatch, Operation},
+    object::ObjectRef,
+};
 
 /// Five levels; unknown counts as critical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,6 +43,10 @@ pub struct Context {
     pub disruptions_allowed: Option<u32>,
     /// Name of the GitOps tool that owns the object and will fight a direct change.
     pub gitops_owner: Option<String>,
+    /// What that tool deploys the object from, where the object says so: an Argo CD `Application`, a Flux `Kustomization` or
+    /// `HelmRelease`, a Helm `Release`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gitops_source: Option<ObjectRef>,
     /// What the action itself knows against it, each with the level it deserves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub concerns: Vec<Concern>,

@@ -7,6 +7,7 @@ pub mod contradict;
 pub mod cooldown;
 pub mod deadline;
 pub mod decide;
+pub mod detour;
 pub mod experience;
 pub mod gates;
 pub mod graph;

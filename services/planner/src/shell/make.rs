@@ -18,6 +18,7 @@ use crate::core::{
     catalogue::Catalogue,
     contradict,
     cooldown::Intent,
+    detour,
     experience::{self, Experience},
     graph::Graph,
     outline::{self, Outline, Prepared, outline},
@@ -78,7 +79,7 @@ impl Maker<'_> {
 
     async fn attempt(&self, brief: &Brief) -> Result<Plan, Stop> {
         let catalogue = self.executor.catalogue().await?;
-        let recommended = match validate(&brief.recommendations, &brief.rules, &catalogue) {
+        let mut recommended = match validate(&brief.recommendations, &brief.rules, &catalogue) {
             Ok(graph) => graph,
             Err(unsound) => {
                 let mut refusals = unsound.refusals;
@@ -86,7 +87,13 @@ impl Maker<'_> {
                 return Err(Stop::Refused(refusals));
             }
         };
-        let survey = self.prepare(brief, &recommended.order(), &[]).await?;
+        let mut survey = self.prepare(brief, &recommended.order(), &[]).await?;
+        let (rerouted, around) = self.rerouted(brief, &survey, &catalogue).await?;
+        let brief = rerouted.as_ref().unwrap_or(brief);
+        if rerouted.is_some() {
+            recommended = validate(&brief.recommendations, &brief.rules, &catalogue).map_err(|unsound| Stop::Refused(unsound.refusals))?;
+            survey = self.prepare(brief, &recommended.order(), &[]).await?;
+        }
         let mut graph = recommended.clone();
         let scene = Scene {
             survey: &survey.prepared,
@@ -94,7 +101,8 @@ impl Maker<'_> {
             catalogue: &catalogue,
             root: brief.cause.as_ref().map(|cause| &cause.target),
         };
-        let mut notes = arrange(&mut graph, &scene);
+        let mut notes = around;
+        notes.extend(arrange(&mut graph, &scene));
         let mut outline = outline(graph, &survey.prepared);
         let experience = self.experience(brief, &survey.prepared, &catalogue).await?;
         let mut refusals = survey.refusals.clone();
@@ -134,6 +142,43 @@ impl Maker<'_> {
             experience: &experience,
         };
         assemble(&full, &parts, notes).map_err(Stop::Refused)
+    }
+
+    /// The brief with the ways around deployment tools that can be taken, if there are any, and what people are told about them.
+    async fn rerouted(&self, brief: &Brief, survey: &Batch, catalogue: &Catalogue) -> Result<(Option<Brief>, Vec<String>), Stop> {
+        let scene = Scene {
+            survey: &survey.prepared,
+            recommendations: &brief.recommendations,
+            catalogue,
+            root: None,
+        };
+        let detours = detour::detours(&scene);
+        if detours.is_empty() {
+            return Ok((None, Vec::new()));
+        }
+        let alone = Brief {
+            recommendations: detours.iter().map(|detour| detour.step.clone()).collect(),
+            ..brief.clone()
+        };
+        let ids: Vec<StepId> = detours.iter().map(|detour| detour.step.id.clone()).collect();
+        let looked = self.prepare(&alone, &ids, &[]).await?;
+        let mut rerouted = brief.clone();
+        let mut notes = Vec::new();
+        for detour in detours {
+            let refusal = looked
+                .refusals
+                .iter()
+                .find(|refusal| refusal.step.as_deref() == Some(detour.step.id.as_str()));
+            match refusal {
+                None => {
+                    rerouted.recommendations = detour::take(&rerouted.recommendations, &detour);
+                    notes.push(detour.note);
+                }
+                Some(refusal) => notes.push(detour.not_taken(&refusal.reason)),
+            }
+        }
+        let taken = rerouted.recommendations != brief.recommendations;
+        Ok((taken.then_some(rerouted), notes))
     }
 
     /// What the executor and the scope have against a set that cannot be planned anyway.

@@ -2,6 +2,7 @@
 
 mod arranged;
 mod contradictions;
+mod detours;
 pub(crate) mod fixtures;
 mod needs;
 mod options;
