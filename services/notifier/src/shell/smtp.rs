@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message as Mail, Tokio1Executor,
     message::{
-        Attachment, Mailbox, MultiPart,
-        header::{ContentType, HeaderName, HeaderValue},
+        Attachment, Body, Mailbox, MultiPart,
+        header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue},
     },
     transport::smtp::{PoolConfig, authentication::Credentials},
 };
@@ -88,7 +88,10 @@ impl Smtp {
         let binary = ContentType::parse("application/octet-stream").context("a content type of ours")?;
         let mut parts = MultiPart::mixed().multipart(texts);
         for (name, content) in outgoing.files {
-            parts = parts.singlepart(Attachment::new(name.clone()).body(content.to_vec(), binary.clone()));
+            // Never as it is: a text's line ends are not those of a mail, so a server sees one line that is too long.
+            let body = Body::new_with_encoding(content.to_vec(), ContentTransferEncoding::Base64);
+            let body = body.map_err(|_| anyhow::anyhow!("{name} cannot be encoded"))?;
+            parts = parts.singlepart(Attachment::new(name.clone()).body(body, binary.clone()));
         }
         Ok(builder.multipart(parts)?)
     }
