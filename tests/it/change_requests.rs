@@ -36,8 +36,13 @@ struct Request {
     _nats: NatsServer,
 }
 
-/// A person's wish in the log, as an engine would write it, before the product starts to work on it.
+/// A release of the payments service that somebody wishes.
 async fn requested(plan: &str) -> Request {
+    requested_for(plan, ("payments", "payments-service")).await
+}
+
+/// A person's wish in the log, as an engine would write it, before the product starts to work on it.
+async fn requested_for(plan: &str, workload: (&str, &str)) -> Request {
     let nats = NatsServer::start().await.unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
     let range = Range::start(folder.join("small-faults.yaml").to_str().unwrap(), SPEED)
@@ -49,14 +54,14 @@ async fn requested(plan: &str) -> Request {
     let mut file: BTreeMap<String, serde_json::Value> = serde_json::from_str(&file).unwrap();
     let recommendations: Vec<Recommendation> = serde_json::from_value(file.remove("recommendations").unwrap()).unwrap();
     let opened = Event::IncidentOpened {
-        title: "release of payments-service".into(),
+        title: format!("change of {}", workload.1),
         severity: Severity::Info,
         alerts: Vec::new(),
         traceparent: None,
     };
     let reached = Event::DiagnosisReached {
         attempt: 1,
-        diagnosis: Box::new(wish(recommendations)),
+        diagnosis: Box::new(wish(recommendations, workload)),
     };
     let events = [opened, Event::AnalysisStarted { attempt: 1 }, reached];
     let clock = Clock::scaled(range.epoch(), SPEED);
@@ -75,13 +80,13 @@ async fn requested(plan: &str) -> Request {
     }
 }
 
-fn wish(recommendations: Vec<Recommendation>) -> Diagnosis {
-    let target = ObjectRef::new("apps/v1", "Deployment", Some("payments"), "payments-service");
+fn wish(recommendations: Vec<Recommendation>, (namespace, name): (&str, &str)) -> Diagnosis {
+    let target = ObjectRef::new("apps/v1", "Deployment", Some(namespace), name);
     Diagnosis {
         category: Category::ChangeRequest,
         target: target.clone(),
         confidence: 1.0,
-        summary: "somebody asks for another version of payments-service".into(),
+        summary: format!("somebody asks for a change of {name}"),
         causal_chain: Vec::new(),
         factors: Vec::new(),
         evidence: Vec::new(),
@@ -183,4 +188,48 @@ async fn a_release_whose_pods_never_become_ready_is_taken_back_and_three_of_thre
         reason.contains("rec-001 failed") && reason.contains("progress") && reason.ends_with(&undone),
         "why, and what holds now: {reason}"
     );
+}
+
+/// Approves the plan of a wish and lets it be carried out: the changes of the cluster.
+async fn carried_out(plan: &str, workload: (&str, &str)) -> Vec<String> {
+    let Request { range, product, _nats } = requested_for(plan, workload).await;
+    let (asked, _) = wait_for_event(&product.grpc(), |incident, _| cast::asked(incident)).await.unwrap();
+    assert!(range.mutations().is_empty(), "nothing changes before somebody agrees");
+    cast::approve(&product, &asked).await;
+    let (ended, _) = wait_for_end(&product.grpc()).await.unwrap();
+    assert_eq!(ended.status(), Status::Resolved, "{:?}", ended.end);
+    assert_eq!(ended.verification.unwrap().verdict, Verdict::Passed);
+    let run = ended.run.unwrap();
+    assert_eq!(run.ended.unwrap().0, WorkflowOutcome::Succeeded);
+    cast::changed(&range)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_cannot_be_pulled_goes_back_to_the_revision_that_runs() {
+    let changed = carried_out("stuck-rollout.accepted.json", ("shop", "checkout-api")).await;
+    assert_eq!(changed, ["patch /apis/apps/v1/namespaces/shop/deployments/checkout-api"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_lets_nobody_in_is_taken_away() {
+    let changed = carried_out("deny-all.accepted.json", ("front", "traffic-gen")).await;
+    assert_eq!(
+        changed,
+        ["delete /apis/networking.k8s.io/v1/namespaces/front/networkpolicies/default-deny"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_that_fills_up_grows() {
+    let changed = carried_out("volume-filling.accepted.json", ("archive", "data-service")).await;
+    assert_eq!(
+        changed,
+        ["patch /api/v1/namespaces/archive/persistentvolumeclaims/data-service-data"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_its_quota_does_not_let_in_goes_back() {
+    let changed = carried_out("quota-blocked.accepted.json", ("platform", "api-server")).await;
+    assert_eq!(changed, ["patch /apis/apps/v1/namespaces/platform/deployments/api-server"]);
 }

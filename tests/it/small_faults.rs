@@ -2,13 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace};
-use kube::{
-    Api,
-    api::{ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams},
-};
 use paramedic_tests::{Product, ProductOptions, Range};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../services/simulator/scenarios")
@@ -100,54 +95,51 @@ async fn what_helps_is_planned_behind_a_gate_and_what_harms_is_refused() {
     assert!(desk.range.mutations().is_empty(), "a preview changes nothing");
 }
 
+/// The same faults, in a workload that Argo CD deploys; with its Application, or after that was taken away.
+fn deployed_by_argo(folder: &Path, application: bool) -> PathBuf {
+    const NAMESPACE: &str = "  - {age: 230d, object: {apiVersion: v1, kind: Namespace, metadata: {name: argocd, labels: {kubernetes.io/metadata.name: argocd}}}}\n";
+    const APPLICATION: &str = r#"  - age: 230d
+    object:
+      apiVersion: argoproj.io/v1alpha1
+      kind: Application
+      metadata: {name: shop, namespace: argocd}
+      spec:
+        source: {repoURL: "https://git.example.com/shop.git", path: shop, targetRevision: main}
+        destination: {namespace: shop}
+        syncPolicy: {automated: {prune: false}}
+      status:
+        sync: {revision: bbb222, status: Synced}
+        history: [{id: 0, revision: aaa111, deployedAt: "2026-01-01T00:00:00Z"}, {id: 1, revision: bbb222, deployedAt: "2026-01-02T00:00:00Z"}]
+"#;
+    let plain = std::fs::read_to_string(scenarios().join("small-faults.yaml")).unwrap();
+    let cause = r#"annotations: {kubernetes.io/change-cause: "release 6.4.0"}"#;
+    let tracked = r#"annotations: {argocd.argoproj.io/tracking-id: "shop:apps/Deployment:shop/checkout-api", kubernetes.io/change-cause: "release 6.4.0"}"#;
+    assert!(plain.contains(cause) && plain.contains("\nobjects:\n"));
+    let more = format!("\nobjects:\n{NAMESPACE}{}", if application { APPLICATION } else { "" });
+    let text = plain.replacen(cause, tracked, 1).replacen("\nobjects:\n", &more, 1);
+    let file = folder.join(format!("argo-{application}.yaml"));
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_argo_cd_deploys_is_held_and_rolled_back_by_argo_cd_and_directly_only_where_that_cannot_be() {
-    let desk = Desk::of("small-faults.yaml").await;
-    let client = desk.range.client().await.unwrap();
-    let deployments = Api::<Deployment>::namespaced(client.clone(), "shop");
-    let tracked = json!({"metadata": {"annotations": {"argocd.argoproj.io/tracking-id": "shop:apps/Deployment:shop/checkout-api"}}});
-    deployments
-        .patch("checkout-api", &PatchParams::default(), &Patch::Merge(&tracked))
-        .await
-        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let planned = async |application| {
+        let file = deployed_by_argo(folder.path(), application);
+        let desk = Desk::of(file.to_str().unwrap()).await;
+        desk.planned("stuck-rollout").await
+    };
     let notes = |plan: &Value| plan["notes"].to_string();
 
-    let alone = desk.planned("stuck-rollout").await;
+    let alone = planned(false).await;
     assert_eq!(gated(&alone), ["rollback_deployment"]);
     assert!(
         notes(&alone).contains("rec-002 stays a direct change: argo_rollback was refused"),
         "{alone:#}"
     );
 
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}});
-    let namespaces = Api::<Namespace>::all(client.clone());
-    let made = namespaces
-        .create(&PostParams::default(), &serde_json::from_value(namespace).unwrap())
-        .await;
-    made.unwrap();
-    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application"));
-    let application = json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "shop", "namespace": "argocd"},
-        "spec": {
-            "source": {"repoURL": "https://git.example.com/shop.git", "path": "shop", "targetRevision": "main"},
-            "destination": {"namespace": "shop"},
-            "syncPolicy": {"automated": {"selfHeal": true}}
-        },
-        "status": {
-            "sync": {"revision": "bbb222", "status": "Synced"},
-            "history": [
-                {"id": 0, "revision": "aaa111", "deployedAt": "2026-01-01T00:00:00Z"},
-                {"id": 1, "revision": "bbb222", "deployedAt": "2026-01-02T00:00:00Z"}
-            ]
-        }
-    });
-    let applications = Api::<DynamicObject>::namespaced_with(client, "argocd", &kind);
-    let made = applications
-        .create(&PostParams::default(), &serde_json::from_value(application).unwrap())
-        .await;
-    made.unwrap();
-
-    let held = desk.planned("stuck-rollout").await;
+    let held = planned(true).await;
     assert_eq!(gated(&held), ["argo_pause_auto_sync", "argo_rollback"], "{held:#}");
     let rollback = held["steps"]
         .as_array()

@@ -84,7 +84,7 @@ pub fn confirm(incident: &Incident, claims: &Claims) -> Option<String> {
             reason: &gate.reason,
             risk: risk_word(gate.risk),
             recipient: &claims.recipient,
-            expires_at: claims.expires_at.to_string(),
+            expires_at: claims.expires_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
             digest: gate.digest.to_string(),
             answer: word,
             button: button.to_owned(),

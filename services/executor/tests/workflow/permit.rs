@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use paramedic_domain::{
+    approval::{Channel, Decision, GateState},
     event::{Direction, Event, FailureCause, WorkflowOutcome},
     fault::{Effect, FailureKind},
     id::EventId,
@@ -85,6 +86,36 @@ fn an_attempt_of_another_number_is_stale() {
         ..first.clone()
     };
     assert!(matches!(model.permits(&other), Err(Denied::Stale { .. })));
+}
+
+#[test]
+fn a_gate_that_counts_as_granted_with_too_few_voices_lets_nothing_through() {
+    let mut behind_a_gate = story();
+    behind_a_gate.steps[0].gate = Some(0);
+    behind_a_gate.gates[0].quorum = 2;
+    let mut model = Model::new(&behind_a_gate);
+    let first = attempt(&model, 0, Direction::Forward, 1);
+    begin(&mut model, &first);
+    let gate = model.incident.plan.as_ref().unwrap().gates[0].clone();
+    let voice = |by: &str| Decision {
+        gate: gate.id.clone(),
+        digest: gate.digest,
+        by: by.into(),
+        channel: Channel::Cli,
+        reason: String::new(),
+    };
+    let at = model.now;
+    let mut granted = |approvals| {
+        let state = GateState::Granted { at, approvals };
+        model.incident.gates.insert(gate.id.clone(), state);
+        model.permits(&first).map(|_| ())
+    };
+    let denied = granted(vec![voice("ada@example.com")]);
+    assert!(
+        matches!(&denied, Err(Denied::Forbidden(why)) if why.ends_with("has 1 of 2 approvals")),
+        "{denied:?}"
+    );
+    assert_eq!(granted(vec![voice("ada@example.com"), voice("bob@example.com")]), Ok(()));
 }
 
 #[test]
