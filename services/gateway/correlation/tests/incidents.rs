@@ -1,5 +1,7 @@
 //! Alerts of a small shop: `web` calls `cart`, `cart` calls `db`; `mail` has to do with none of them.
 
+#![allow(clippy::unwrap_used)]
+
 use jiff::{SignedDuration, Timestamp};
 use paramedic_correlation::{
     Correlator, Settings,
