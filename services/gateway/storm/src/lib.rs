@@ -1,7 +1,7 @@
 //! Alert storms from a seed, and how well they are taken apart.
 //!
-//! - [`generate`]: an estate, faults in it, what they make fire, and how Alertmanager posts that.
-//! - [`format`]: a storm as files.
+//! - [`generate`](mod@generate): an estate, faults in it, what they make fire, and how Alertmanager posts that.
+//! - [`format`](mod@format): a storm as files.
 //! - [`group`]: who takes storms apart: the product's correlator and the floors that it must beat.
 //! - [`measure`]: the metrics, over partitions and ranks. [`eval`]: a storm's posts the way that they go in the product, and the
 //!   figures. [`campaign`]: many storms on every core.
