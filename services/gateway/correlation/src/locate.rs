@@ -62,11 +62,17 @@ enum Named {
 }
 
 fn named(alert: &Alert, graph: &Graph) -> Named {
-    let namespace = ["namespace", "service_namespace", "destination_service_namespace"]
-        .into_iter()
-        .map(|label| alert.label(label))
-        .find(|name| !name.is_empty())
-        .unwrap_or_default();
+    // A series' own labels are kept as `exported_...` where its target has labels of the same names.
+    let namespace = [
+        "exported_namespace",
+        "namespace",
+        "service_namespace",
+        "destination_service_namespace",
+    ]
+    .into_iter()
+    .map(|label| alert.label(label))
+    .find(|name| !name.is_empty())
+    .unwrap_or_default();
     let of = |kind: &str, name: &str| graph.component(&entity(kind, namespace, name));
     let named = |name: &str| match namespace {
         "" => graph.named_anywhere(name),
@@ -91,6 +97,19 @@ fn named(alert: &Alert, graph: &Graph) -> Named {
     if let Some((name, kind)) = OBJECTS.iter().find_map(|(label, kind)| Some((given(label)?, kind))) {
         let known = of(kind, name).or_else(|| claimed_by(name).find_map(named));
         return or_stranger(known, kind, name);
+    }
+    if let Some(name) = given("name").filter(|_| alert.name().starts_with("CertManager")) {
+        return or_stranger(
+            of("Certificate", name).or_else(|| of("Secret", name)).or_else(|| named(name)),
+            "Certificate",
+            name,
+        );
+    }
+    if let Some(component) = given("instance")
+        .and_then(address)
+        .and_then(|(name, namespace)| graph.named(namespace, name))
+    {
+        return Named::Known(component);
     }
     let node = given("node").or_else(|| given("instance").map(host));
     if let Some(component) = node.and_then(|name| graph.component(&Entity::of_cluster("Node", name))) {
@@ -160,6 +179,15 @@ fn is_reporter(name: &str) -> bool {
     REPORTERS.iter().any(|reporter| name.contains(reporter))
 }
 
+/// Name and namespace of the Service of an address within the cluster: `https://cart.shop.svc:443/health`.
+fn address(instance: &str) -> Option<(&str, &str)> {
+    let after = instance.split_once("://").map_or(instance, |(_, rest)| rest);
+    let host = after.split(['/', ':']).next()?;
+    let mut parts = host.split('.');
+    let (name, namespace, svc) = (parts.next()?, parts.next()?, parts.next()?);
+    (svc == "svc").then_some((name, namespace))
+}
+
 /// `10.0.0.1:9100` -> `10.0.0.1`.
 fn host(instance: &str) -> &str {
     instance.rsplit_once(':').map_or(instance, |(host, _)| host)
@@ -218,6 +246,7 @@ mod tests {
                 edge("Deployment/shop/cart", "Pod/shop/cart-7d9f4c5b6-x2x4q", Relation::Owns),
                 edge("Service/shop/cart-svc", "Deployment/shop/cart", Relation::Selects),
                 edge("Pod/shop/cart-7d9f4c5b6-x2x4q", "Node/n1", Relation::RunsOn),
+                edge("Deployment/shop/cart", "Secret/shop/cart-tls", Relation::Uses),
             ],
             ..Topology::default()
         });
@@ -235,6 +264,13 @@ mod tests {
             &[("namespace", "shop"), ("service", "cart-svc")],
             &[("service", "cart-svc")],
             &[("namespace", "shop"), ("job", "cart")],
+            &[("instance", "https://cart-svc.shop.svc:443/health"), ("job", "blackbox")],
+            &[
+                ("alertname", "CertManagerCertNotReady"),
+                ("namespace", "cert-manager"),
+                ("exported_namespace", "shop"),
+                ("name", "cart-tls"),
+            ],
             &[
                 ("namespace", "shop"),
                 ("pod", "cart-7d9f4c5b6-zzzzz"),
