@@ -39,7 +39,7 @@ fn now() -> Timestamp {
 }
 
 /// Reads a body of a format.
-pub(crate) fn read(format: &Format, data: &[u8]) -> Option<Reading> {
+pub fn read(format: &Format, data: &[u8]) -> Option<Reading> {
     let read = format.read(whole(data), now());
     match (&read, format.read(in_pieces(data), now())) {
         // Where it went wrong may be told differently.
@@ -80,7 +80,7 @@ pub(crate) fn read(format: &Format, data: &[u8]) -> Option<Reading> {
 }
 
 /// A mapping that looks everywhere.
-pub(crate) fn mapping() -> Format {
+pub fn mapping() -> Format {
     let pointer = |text: &str| text.to_owned();
     Format::Json(Arc::new(Mapping {
         alerts: pointer("/alerts"),
@@ -97,7 +97,7 @@ pub(crate) fn mapping() -> Format {
 }
 
 /// The answer of Alertmanager's API, for a group that misses something.
-pub(crate) fn complete(data: &[u8]) {
+pub fn complete(data: &[u8]) {
     let group = || Group {
         key: "g".into(),
         whole: false,
@@ -116,7 +116,7 @@ pub(crate) fn complete(data: &[u8]) {
 }
 
 /// Headers that say who sends.
-pub(crate) fn headers(data: &[u8]) {
+pub fn headers(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _ = credential::read(&text);
     let secrets = [SecretString::from("a secret that signs")];

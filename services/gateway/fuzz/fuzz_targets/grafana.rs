@@ -2,9 +2,7 @@
 
 #![no_main]
 
-#[path = "../entry.rs"]
-#[allow(dead_code, reason = "each target uses a part of it")]
-mod entry;
+use paramedic_gateway_fuzz as entry;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     entry::read(&paramedic_gateway::core::format::Format::Grafana, data);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
 #[path = "../../fuzz/entry.rs"]
+#[allow(unreachable_pub, reason = "the same file is the library of the fuzz crate")]
 mod entry;
 
 use paramedic_gateway::core::format::Format;
