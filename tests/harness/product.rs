@@ -3,14 +3,13 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use paramedic_testkit::Backoff;
+use paramedic_testkit::{Backoff, ports::free_port};
 
 use crate::Range;
 
@@ -245,9 +244,4 @@ fn spawn(role: &str, variables: &BTreeMap<String, String>, log: &Path) -> Result
         .stderr(out)
         .spawn()
         .with_context(|| format!("cannot start paramedic {role}"))
-}
-
-/// A loopback port nobody listens on right now.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -120,8 +120,7 @@ async fn an_investigation_on_request_streams_evidence_and_ends_with_its_conclusi
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_cluster_is_tried_again_and_then_said() {
     rustls::crypto::ring::default_provider().install_default().ok();
-    // a port that was free a moment ago, and where nobody listens now
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = paramedic_testkit::ports::free_port().unwrap();
     let config_of_client = kube::Config::new(format!("http://127.0.0.1:{port}").parse().unwrap());
     let access = ClusterAccess {
         name: cluster(),

@@ -3,10 +3,12 @@
 //! - [`servers`]: NATS, Alertmanager, Prometheus, an SMTP sink; each in its own temporary directory, killed when dropped.
 //! - [`slack`]: a stand-in for Slack's Web API with its limits.
 //! - [`outside`]: stand-ins for trackers, forges, registered endpoints, and a Git repository.
+//! - [`ports`]: loopback ports that stay free until a server is told to listen on them.
 //! - [`eventually!`]: waits for a condition, with a deadline.
 
 mod eventually;
 pub mod outside;
+pub mod ports;
 pub mod servers;
 pub mod slack;
 

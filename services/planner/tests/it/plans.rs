@@ -81,8 +81,7 @@ async fn what_the_executor_refuses_is_named_in_the_refusal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_executor_is_asked_again_and_then_said() {
-    // a port that was free a moment ago, and where nobody listens now
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = paramedic_testkit::ports::free_port().unwrap();
     let mut config = config(&format!("http://127.0.0.1:{port}"));
     config.patience_seconds = 30;
     let running = run(config).await;

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fs, process::Command};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::process::{Process, find, free_port};
+use super::process::{Process, find};
+use crate::ports::free_port;
 
 /// Labels or annotations.
 pub type Labels = BTreeMap<String, String>;

@@ -5,7 +5,8 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::process::{Process, find, free_port};
+use super::process::{Process, find};
+use crate::ports::free_port;
 
 /// A real nats-server (>= 2.12) of its own. Restarts keep its port and its data.
 #[derive(Debug)]

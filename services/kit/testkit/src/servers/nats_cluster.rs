@@ -2,7 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use super::{NatsServer, process::free_port};
+use super::NatsServer;
+use crate::ports::free_port;
 
 /// A real cluster of three, for streams with three replicas.
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 use std::{
     env,
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -99,11 +98,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill().ok();
     }
-}
-
-/// A loopback port nobody listens on right now.
-pub(super) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 /// Finds a program: the variable, then `.tools/` of the checkout (as [`scripts/setup`] fills it), then PATH.

@@ -5,7 +5,8 @@ use std::{fs, process::Command};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::process::{Process, find, free_port};
+use super::process::{Process, find};
+use crate::ports::free_port;
 
 /// A real Prometheus of its own, scraping every second.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::{fs, path::PathBuf, process::Command};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::process::{Process, find, free_port};
+use super::process::{Process, find};
+use crate::ports::free_port;
 
 /// A message as it was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
