@@ -1,5 +1,6 @@
 //! Configuration of the gateway.
 
+mod scope;
 mod source;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -7,8 +8,8 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
 
-pub use self::source::Source;
 pub(crate) use self::source::{is_pair, is_token};
+pub use self::{scope::Scope, source::Source};
 
 /// Defaults, under the header `[gateway]`.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -17,7 +18,10 @@ pub const DEFAULTS: &str = include_str!("../defaults.toml");
 pub const SOURCE_DEFAULTS: &str = include_str!("../source.toml");
 
 /// Keys whose variables hold comma-separated lists.
-pub const LISTS: [&str; 7] = [
+pub const LISTS: [&str; 10] = [
+    "gateway.scope.clusters",
+    "gateway.scope.namespaces",
+    "gateway.scope.excluded_namespaces",
     "gateway.sources.*.tokens",
     "gateway.sources.*.basic",
     "gateway.sources.*.service_accounts",
@@ -42,6 +46,8 @@ pub struct Config {
     pub append_timeout_seconds: u64,
     /// Where alerts wait while the bus is away.
     pub spool: Spool,
+    /// Which alerts are looked after.
+    pub scope: Scope,
     /// Time after an incident's resolution from which a still firing alert opens a new one, seconds.
     pub refire_after_seconds: u64,
     /// Alerts correlated at the same time.
@@ -99,6 +105,7 @@ impl Config {
         if self.spool.max_bytes < 1 << 20 {
             return Err(Invalid::new("gateway.spool.max_bytes", "must be at least 1048576"));
         }
+        self.scope.compiled()?;
         if !(1..=1024).contains(&self.concurrency) {
             return Err(Invalid::new("gateway.concurrency", "must be 1 to 1024"));
         }

@@ -55,15 +55,11 @@ pub fn locate(alert: &Alert, graph: &mut Graph) -> Component {
     }
 }
 
-/// What the most telling label of an alert leads to.
-enum Named {
-    Known(Component),
-    Stranger(Entity),
-}
-
-fn named(alert: &Alert, graph: &Graph) -> Named {
+/// The namespace that an alert is about; `""` when it names none.
+#[must_use]
+pub fn namespace(alert: &Alert) -> &str {
     // A series' own labels are kept as `exported_...` where its target has labels of the same names.
-    let namespace = [
+    [
         "exported_namespace",
         "namespace",
         "service_namespace",
@@ -72,7 +68,17 @@ fn named(alert: &Alert, graph: &Graph) -> Named {
     .into_iter()
     .map(|label| alert.label(label))
     .find(|name| !name.is_empty())
-    .unwrap_or_default();
+    .unwrap_or_default()
+}
+
+/// What the most telling label of an alert leads to.
+enum Named {
+    Known(Component),
+    Stranger(Entity),
+}
+
+fn named(alert: &Alert, graph: &Graph) -> Named {
+    let namespace = namespace(alert);
     let of = |kind: &str, name: &str| graph.component(&entity(kind, namespace, name));
     let named = |name: &str| match namespace {
         "" => graph.named_anywhere(name),
