@@ -78,6 +78,10 @@ impl Bus for Flaky {
         self.faults.check()?;
         self.bus.replay(stream, filter, start).await
     }
+    async fn follow(&self, stream: &str, filter: &str, after: u64) -> Result<BoxStream<'static, Result<Stored, Error>>, Error> {
+        self.faults.check()?;
+        self.bus.follow(stream, filter, after).await
+    }
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>, Error> {
         self.bus.consumer(spec).await
     }

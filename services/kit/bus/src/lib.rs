@@ -23,6 +23,8 @@
 //!
 //! **Reading.** [`Bus::replay`] and [`Consumer::next`] return only messages that are already as durable as an acknowledged append.
 //!
+//! - [`Bus::follow`] goes on where a replay ends: every message in the order of the log, once, to one reader.
+//!
 //! **Consuming.**
 //! - A durable consumer delivers every matching message at least once; competing [`Consumer`]s of one name share the work, and a
 //!   message is in one hand at a time until its `ack_wait` passes.
@@ -45,6 +47,7 @@ pub mod dead_letters;
 pub mod embedded;
 mod incident_log;
 pub mod jetstream;
+pub mod leader;
 pub mod lease;
 mod limits;
 mod port;

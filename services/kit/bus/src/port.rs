@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::stream::BoxStream;
 use jiff::Timestamp;
 
 /// Message headers: names are case-sensitive, one value each.
@@ -200,6 +201,10 @@ pub trait Bus: Send + Sync + 'static {
     /// All stored messages matching `filter` from `start`, oldest first, up to the end at the time of the call.
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error>;
 
+    /// Every stored message matching `filter` after the sequence `after`, oldest first, and then each new one as soon as it is
+    /// durable, over reconnects and restarts of a server. After an error the stream is over.
+    async fn follow(&self, stream: &str, filter: &str, after: u64) -> Result<BoxStream<'static, Result<Stored, Error>>, Error>;
+
     /// Creates or joins a durable consumer.
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>, Error>;
 
@@ -280,7 +285,7 @@ pub trait Kv: Send + Sync {
     /// All live keys.
     async fn keys(&self) -> Result<Vec<String>, Error>;
     /// Current entries of keys starting with `prefix`, then every change.
-    async fn watch(&self, prefix: &str) -> Result<futures::stream::BoxStream<'static, Result<Entry, Error>>, Error>;
+    async fn watch(&self, prefix: &str) -> Result<BoxStream<'static, Result<Entry, Error>>, Error>;
 }
 
 /// A bucket of large immutable values.

@@ -15,6 +15,8 @@ pub const DEADLETTERS: &str = "DEADLETTERS";
 pub const LEASES: &str = "leases";
 /// Who is changing what in a cluster or namespace, and who did within the last hour.
 pub const LIMITS: &str = "limits";
+/// Which replica does what only one should do.
+pub const LEADERS: &str = "leaders";
 /// Deliveries of a message that ended without a verdict.
 pub const STRIKES: &str = "strikes";
 /// Alert group -> incident.

@@ -11,6 +11,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use http::{Method, Request};
 use kube::client::Body;
 use paramedic_bus::{Append, Appended, Blobs, Bus, Consumer, ConsumerSpec, Error, IncidentLog, Kv, SharedBus, Start, Stored, StreamSpec};
@@ -91,6 +92,9 @@ impl Bus for Faulty {
     }
     async fn replay(&self, stream: &str, filter: &str, start: Start) -> Result<Vec<Stored>, Error> {
         self.bus.replay(stream, filter, start).await
+    }
+    async fn follow(&self, stream: &str, filter: &str, after: u64) -> Result<BoxStream<'static, Result<Stored, Error>>, Error> {
+        self.bus.follow(stream, filter, after).await
     }
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>, Error> {
         self.bus.consumer(spec).await

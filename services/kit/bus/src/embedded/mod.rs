@@ -14,6 +14,7 @@ mod bucket;
 mod clock;
 mod codec;
 mod consumer;
+mod follow;
 mod heads;
 mod keys;
 mod queue;
@@ -29,6 +30,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 
 use self::{
     blobs::FileBlobs,
@@ -135,6 +137,11 @@ impl Bus for EmbeddedBus {
             .map_err(|e| Error::Unavailable(format!("replay stopped: {e}")))??;
         durable.wait().await?;
         Ok(found)
+    }
+
+    async fn follow(&self, stream: &str, filter: &str, after: u64) -> Result<BoxStream<'static, Result<Stored, Error>>, Error> {
+        subject::check_filter(filter).map_err(Error::Invalid)?;
+        Ok(follow::follow(self.stream(stream)?, filter, after))
     }
 
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>, Error> {

@@ -13,6 +13,7 @@ mod connect;
 mod consumer;
 mod convert;
 mod errors;
+mod follow;
 mod kv;
 mod publish;
 mod replay;
@@ -29,6 +30,7 @@ use async_nats::{
     jetstream::{self, Context, object_store},
 };
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 
@@ -158,6 +160,13 @@ impl Bus for JetStreamBus {
         subject::check_filter(filter).map_err(Error::Invalid)?;
         let owned = self.subjects(stream).await?;
         replay::replay(self, stream, &owned, filter, start).await
+    }
+
+    async fn follow(&self, stream: &str, filter: &str, after: u64) -> Result<BoxStream<'static, Result<Stored, Error>>, Error> {
+        subject::check_filter(filter).map_err(Error::Invalid)?;
+        self.subjects(stream).await?;
+        let (connections, closed) = (self.connections.clone(), self.closed.clone());
+        Ok(follow::follow(self.context.clone(), stream, filter, after, connections, closed))
     }
 
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>, Error> {

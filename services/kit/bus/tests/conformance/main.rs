@@ -28,6 +28,17 @@ macro_rules! suite {
                 replay_follows_filters,
                 replay_sees_every_acknowledged_append,
             ],
+            follow: [
+                following_goes_from_the_past_to_the_present_without_a_gap,
+                following_starts_after_a_sequence_and_obeys_its_filter,
+                two_followers_see_the_same,
+                following_goes_on_after_an_outage,
+                whoever_follows_a_closed_bus_is_told,
+            ],
+            leader: [
+                of_several_one_leads_and_another_takes_over,
+                an_office_that_was_given_up_is_sought_again,
+            ],
             consume: [
                 acknowledged_messages_do_not_come_back,
                 next_waits_for_a_message,

@@ -3,7 +3,9 @@
 pub(crate) mod append;
 pub(crate) mod blobs;
 pub(crate) mod consume;
+pub(crate) mod follow;
 pub(crate) mod kv;
+pub(crate) mod leader;
 pub(crate) mod poison;
 pub(crate) mod replay;
 pub(crate) mod restart;
