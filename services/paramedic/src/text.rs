@@ -5,7 +5,7 @@ use paramedic_domain::{
     event::{Direction, Event, FailureCause, WorkflowOutcome},
     verification::Verification,
 };
-use paramedic_proto::v1::{IncidentStatus, IncidentSummary, Severity};
+use paramedic_proto::v1::{IncidentStatus, IncidentSummary, Priority, Severity};
 
 /// Prints a result.
 #[expect(clippy::print_stdout, reason = "results go to standard output")]
@@ -80,6 +80,7 @@ pub fn summary_row(summary: &IncidentSummary) -> Vec<String> {
         summary.incident.clone(),
         status_word(summary.status()),
         severity_word(summary.severity()),
+        priority_word(summary.priority()),
         format!("{}/{}", summary.firing, summary.alerts),
         opened,
         clean(&summary.title),
@@ -90,7 +91,8 @@ pub fn summary_row(summary: &IncidentSummary) -> Vec<String> {
 pub fn summary_json(summary: &IncidentSummary) -> serde_json::Value {
     serde_json::json!({
         "incident_id": summary.incident, "cluster": summary.cluster, "title": summary.title, "status": status_word(summary.status()),
-        "severity": severity_word(summary.severity()), "alerts": summary.alerts, "firing": summary.firing, "diagnosis": summary.diagnosis,
+        "severity": severity_word(summary.severity()), "priority": priority_word(summary.priority()), "environment": summary.environment,
+        "team": summary.team, "alerts": summary.alerts, "firing": summary.firing, "diagnosis": summary.diagnosis,
         "attempt": summary.attempt, "events": summary.version, "end_reason": summary.end_reason,
     })
 }
@@ -107,6 +109,14 @@ fn severity_word(severity: Severity) -> String {
     severity.as_str_name().trim_start_matches("SEVERITY_").to_lowercase()
 }
 
+/// `P1` to `P5`, empty while nobody has said.
+fn priority_word(priority: Priority) -> String {
+    match priority {
+        Priority::Unspecified => String::new(),
+        set => set.as_str_name().trim_start_matches("PRIORITY_").to_owned(),
+    }
+}
+
 /// One event in one line.
 pub fn event(event: &Event) -> String {
     let text = match event {
@@ -116,6 +126,27 @@ pub fn event(event: &Event) -> String {
         Event::AlertsCorrelated { alerts, reason } => format!("{} correlated: {reason}", plural(alerts.len(), "alert")),
         Event::AlertsResolved { fingerprints, .. } => format!("{} resolved", plural(fingerprints.len(), "alert")),
         Event::StormDeclared { alerts, reason } => format!("storm of {alerts} alerts: {reason}"),
+        Event::IncidentTriaged {
+            severity,
+            priority,
+            environment,
+            team,
+            rule,
+        } => {
+            let words = [priority.word().to_owned(), word(severity), environment.clone(), team.clone()];
+            let known: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            let words = known.join(", ");
+            let rule = if rule.is_empty() {
+                String::new()
+            } else {
+                format!(" by the rule {rule}")
+            };
+            format!("triaged{rule}: {words}")
+        }
+        Event::AlertsSuppressed { fingerprints, by, until } => {
+            let until = until.map(|until| format!(" until {}", utc(until))).unwrap_or_default();
+            format!("{} kept quiet{until} by {by}", plural(fingerprints.len(), "alert"))
+        }
         Event::IncidentMerged { into, reason } => format!("merged into {into}: {reason}"),
         Event::AnalysisStarted { attempt } => format!("analysis started (attempt {attempt})"),
         Event::DiagnosisReached { diagnosis, .. } => {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    alert::{Alert, Severity},
+    alert::{Alert, Priority, Severity},
     approval::Decision,
     diagnosis::Diagnosis,
     digest::Digest,
@@ -120,6 +120,20 @@ pub enum Event {
     StormDeclared { alerts: u32, reason: String },
     /// This incident continues as another.
     IncidentMerged { into: IncidentId, reason: String },
+    /// How urgent it is, where, and whose, by the rule that said so; empty: not known. The severity never falls.
+    IncidentTriaged {
+        severity: Severity,
+        priority: Priority,
+        environment: String,
+        team: String,
+        rule: String,
+    },
+    /// People, or another alert, keep quiet what still fires, until then where that is known.
+    AlertsSuppressed {
+        fingerprints: Vec<String>,
+        by: String,
+        until: Option<Timestamp>,
+    },
 
     /// An investigation began.
     AnalysisStarted { attempt: u32 },
@@ -272,6 +286,8 @@ impl Event {
             Self::AlertsResolved { .. } => "alerts_resolved",
             Self::StormDeclared { .. } => "storm_declared",
             Self::IncidentMerged { .. } => "incident_merged",
+            Self::IncidentTriaged { .. } => "incident_triaged",
+            Self::AlertsSuppressed { .. } => "alerts_suppressed",
             Self::AnalysisStarted { .. } => "analysis_started",
             Self::DiagnosisReached { .. } => "diagnosis_reached",
             Self::AnalysisInconclusive { .. } => "analysis_inconclusive",

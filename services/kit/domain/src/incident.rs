@@ -1,6 +1,7 @@
 //! The incident: what its events add up to.
 
 mod fold;
+mod triage;
 
 pub use fold::FoldError;
 
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    alert::{Alert, AlertStatus, Severity},
+    alert::{Alert, AlertStatus, Priority, Severity},
     approval::GateState,
     diagnosis::Diagnosis,
     digest::Digest,
@@ -59,6 +60,15 @@ pub struct Incident {
     pub title: String,
     /// Greatest severity among its alerts.
     pub severity: Severity,
+    /// How soon people must look, once somebody said.
+    #[serde(default)]
+    pub priority: Option<Priority>,
+    /// `production`, ...; empty: not known.
+    #[serde(default)]
+    pub environment: String,
+    /// Whose it is; empty: not known.
+    #[serde(default)]
+    pub team: String,
     /// W3C trace context of the request that opened it.
     pub traceparent: Option<String>,
     /// When it was opened.
@@ -67,6 +77,9 @@ pub struct Incident {
     pub updated_at: Option<Timestamp>,
     /// By fingerprint.
     pub alerts: BTreeMap<String, Alert>,
+    /// Alerts of it that are kept quiet, by fingerprint.
+    #[serde(default)]
+    pub suppressed: BTreeMap<String, Suppressed>,
     /// Investigations begun; the current one's number.
     pub attempt: u32,
     /// The current attempt's diagnosis.
@@ -102,6 +115,15 @@ pub struct Incident {
     pub end: Option<End>,
     /// Events that did not fit the state they met (INV-03 counts them).
     pub misfits: u32,
+}
+
+/// Why an alert is kept quiet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// The silence, window or alert that does it, in words.
+    pub by: String,
+    /// When it ends, where that is known.
+    pub until: Option<Timestamp>,
 }
 
 /// A person's word on what the next plan shall be.
@@ -143,10 +165,14 @@ impl Incident {
             last_event: None,
             title: String::new(),
             severity: Severity::Info,
+            priority: None,
+            environment: String::new(),
+            team: String::new(),
             traceparent: None,
             opened_at: None,
             updated_at: None,
             alerts: BTreeMap::new(),
+            suppressed: BTreeMap::new(),
             attempt: 0,
             diagnosis: None,
             inconclusive: None,

@@ -1,7 +1,7 @@
 //! Alerts, and notifications as the `ALERTS` stream stores them.
 
 use bytes::Bytes;
-use paramedic_domain::alert::{Alert, AlertStatus, Notification, Severity};
+use paramedic_domain::alert::{Alert, AlertStatus, Notification, Priority, Severity};
 use paramedic_proto::v1;
 use prost::Message;
 
@@ -11,6 +11,7 @@ use crate::{
 };
 
 words!(AlertStatus => AlertStatus { Firing, Resolved });
+words!(Priority => Priority { P1, P2, P3, P4, P5 });
 words!(Severity => Severity { Info, Warning, Critical });
 message!(Alert => Alert { fingerprint, status, labels, annotations, starts_at, ends_at, generator_url, group_key });
 

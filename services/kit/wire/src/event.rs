@@ -119,4 +119,6 @@ events! {
     WorkflowCancelled => WorkflowCancelled { plan, by, reason }
     RollbackAsked => RollbackAsked { plan, reason, expires_at }
     RollbackDecided => RollbackDecided { plan, undo, by, reason }
+    IncidentTriaged => IncidentTriaged { severity, priority, environment, team, rule }
+    AlertsSuppressed => AlertsSuppressed { fingerprints, by, until }
 }

@@ -137,6 +137,8 @@ fn worth_telling(incident: &Incident, event: &Event) -> bool {
             .is_some_and(|step| matches!(step.change, Change::Notify(_))),
         Event::AlertsCorrelated { .. }
         | Event::AlertsResolved { .. }
+        | Event::IncidentTriaged { .. }
+        | Event::AlertsSuppressed { .. }
         | Event::AnalysisStarted { .. }
         | Event::ApprovalEscalated { .. }
         | Event::ExpirySet { .. }

@@ -22,6 +22,17 @@ fn sentence(event: &Event) -> Option<String> {
         Event::AlertsCorrelated { alerts, reason } => format!("{} joined: {reason}", words::count(alerts.len(), "alert")),
         Event::AlertsResolved { fingerprints, .. } => format!("{} resolved", words::count(fingerprints.len(), "alert")),
         Event::StormDeclared { alerts, reason } => format!("alert storm ({alerts} alerts): {reason}"),
+        Event::IncidentTriaged {
+            severity,
+            priority,
+            environment,
+            team,
+            ..
+        } => words::triage(*severity, *priority, environment, team),
+        Event::AlertsSuppressed { fingerprints, by, until } => {
+            let until = until.map(|until| format!(" until {}", words::time(until))).unwrap_or_default();
+            format!("{} kept quiet{until} by {by}", words::count(fingerprints.len(), "alert"))
+        }
         Event::IncidentMerged { into, reason } => format!("continues as {into}: {reason}"),
         Event::AnalysisStarted { attempt } => format!("analysis {attempt} began"),
         Event::DiagnosisReached { diagnosis, .. } => format!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use paramedic_domain::{
-    alert::Severity,
+    alert::{Priority, Severity},
     approval::Channel,
     change::Confirm,
     diagnosis::Category,
@@ -108,6 +108,14 @@ pub fn severity(severity: Severity) -> &'static str {
         Severity::Warning => "warning",
         Severity::Critical => "critical",
     }
+}
+
+/// What triage said, in one line.
+#[must_use]
+pub fn triage(level: Severity, priority: Priority, environment: &str, team: &str) -> String {
+    let place = [environment, team].into_iter().filter(|word| !word.is_empty());
+    let words: Vec<&str> = [priority.word(), severity(level)].into_iter().chain(place).collect();
+    format!("triaged: {}", words.join(", "))
 }
 
 /// A level of risk.

@@ -36,7 +36,7 @@ pub async fn incidents(server: &Server, open: bool, json: bool) -> anyhow::Resul
     } else {
         let rows = summaries.iter().map(text::summary_row).collect::<Vec<_>>();
         text::say(&text::table(
-            &["INCIDENT", "STATUS", "SEVERITY", "ALERTS", "OPENED", "TITLE"],
+            &["INCIDENT", "STATUS", "SEVERITY", "PRIORITY", "ALERTS", "OPENED", "TITLE"],
             &rows,
         ));
     }

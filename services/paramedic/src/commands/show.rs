@@ -35,15 +35,18 @@ fn page(incident: &Incident) -> String {
             text::word(&incident.status()).replace('_', " "),
             incident.end.as_ref().map(|end| format!(": {}", end.reason)).unwrap_or_default()
         ),
+        format!("severity    {}", urgency(incident)),
         format!("cluster     {}", incident.cluster),
         format!("opened      {}", incident.opened_at.map(text::utc).unwrap_or_default()),
     ];
     for alert in incident.alerts.values() {
+        let quiet = incident.suppressed.get(&alert.fingerprint);
         lines.push(format!(
-            "alert       {} {} ({})",
+            "alert       {} {} ({}{})",
             alert.name(),
             alert.label("pod"),
-            text::word(&alert.status)
+            text::word(&alert.status),
+            quiet.map(|quiet| format!(", kept quiet by {}", quiet.by)).unwrap_or_default()
         ));
     }
     if let Some(diagnosis) = &incident.diagnosis {
@@ -111,6 +114,17 @@ fn page(incident: &Incident) -> String {
         }));
     }
     lines.join("\n")
+}
+
+/// Severity, priority, environment and team, as far as they are known.
+fn urgency(incident: &Incident) -> String {
+    let known = [
+        text::word(&incident.severity),
+        incident.priority.map(|priority| priority.word().to_owned()).unwrap_or_default(),
+        incident.environment.clone(),
+        incident.team.clone(),
+    ];
+    known.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn gate_words(incident: &Incident, gate: &Gate) -> String {

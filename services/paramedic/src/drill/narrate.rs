@@ -38,7 +38,11 @@ impl Narrator {
         let Some(envelope) = envelope else { return };
         let label = match &envelope.event {
             Event::IncidentOpened { .. } => "incident",
-            Event::AlertsCorrelated { .. } | Event::AlertsResolved { .. } | Event::StormDeclared { .. } => "alerts",
+            Event::AlertsCorrelated { .. }
+            | Event::AlertsResolved { .. }
+            | Event::StormDeclared { .. }
+            | Event::AlertsSuppressed { .. } => "alerts",
+            Event::IncidentTriaged { .. } => "triage",
             Event::AnalysisStarted { .. } | Event::DiagnosisReached { .. } | Event::AnalysisInconclusive { .. } => "analysis",
             Event::PlanProposed { .. } | Event::PlanRefused { .. } | Event::PlanRevised { .. } => "plan",
             Event::ApprovalRequested { .. }

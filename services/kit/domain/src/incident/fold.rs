@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{End, Incident, Revision, Status};
 use crate::{
-    alert::{Alert, AlertStatus},
+    alert::AlertStatus,
     approval::GateState,
     digest::Digest,
     envelope::{Envelope, Recorded},
@@ -149,9 +149,18 @@ impl Incident {
                         alert.status = AlertStatus::Resolved;
                         alert.ends_at = Some(*at);
                     }
+                    self.suppressed.remove(fingerprint);
                 }
                 true
             }
+            Event::IncidentTriaged {
+                severity,
+                priority,
+                environment,
+                team,
+                ..
+            } => self.absorb_triage(*severity, *priority, environment, team),
+            Event::AlertsSuppressed { fingerprints, by, until } => self.absorb_suppressed(fingerprints, by, *until),
             Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } | Event::ExpirySet { .. } => true,
             // What a step did that must not stay outlives its plan, and the incident.
             Event::StepExpired { plan, step, .. } => {
@@ -228,13 +237,6 @@ impl Incident {
                 }
                 true
             }
-        }
-    }
-
-    fn absorb_alerts(&mut self, alerts: &[Alert]) {
-        for alert in alerts {
-            self.severity = self.severity.max(alert.severity());
-            self.alerts.insert(alert.fingerprint.clone(), alert.clone());
         }
     }
 

@@ -108,6 +108,8 @@ fn draft(story: &Story<'_>, event: &Event) -> Option<Draft> {
         Event::StepSucceeded { .. }
         | Event::AlertsCorrelated { .. }
         | Event::AlertsResolved { .. }
+        | Event::IncidentTriaged { .. }
+        | Event::AlertsSuppressed { .. }
         | Event::AnalysisStarted { .. }
         | Event::ApprovalEscalated { .. }
         | Event::ExpirySet { .. }

@@ -36,6 +36,12 @@ pub(super) fn opened(incident: &Incident, alerts: &[Alert]) -> Draft {
     Draft::new(tone, format!("Incident: {}", incident.title))
         .with(facts([
             ("Severity", words::severity(incident.severity).to_owned()),
+            (
+                "Priority",
+                incident.priority.map(|priority| priority.word().to_owned()).unwrap_or_default(),
+            ),
+            ("Environment", incident.environment.clone()),
+            ("Team", incident.team.clone()),
             ("Cluster", incident.cluster.to_string()),
             ("Incident", incident.id.to_string()),
             (

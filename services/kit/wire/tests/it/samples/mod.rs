@@ -5,7 +5,7 @@ mod values;
 use std::time::Duration;
 
 use paramedic_domain::{
-    alert::Severity,
+    alert::{Priority, Severity},
     approval::{Answer, Channel, Decision},
     digest::Digest,
     envelope::Envelope,
@@ -253,6 +253,18 @@ fn control() -> Vec<Event> {
             undo: true,
             by: by(),
             reason: "half a change is worse".into(),
+        },
+        Event::IncidentTriaged {
+            severity: Severity::Critical,
+            priority: Priority::P1,
+            environment: "production".into(),
+            team: "payments".into(),
+            rule: "payments in production".into(),
+        },
+        Event::AlertsSuppressed {
+            fingerprints: vec![alert().fingerprint],
+            by: "silence 6f1e of ana: disk is being replaced".into(),
+            until: Some(time("2026-03-02T12:00:00Z")),
         },
     ]
 }

@@ -12,7 +12,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use super::{
     base::{digest, id, object, span, text, texts, time},
     plan::plan,
-    words::{alert, diagnosis, evidence, severity, verification},
+    words::{alert, diagnosis, evidence, priority, severity, verification},
 };
 
 fn direction() -> impl Strategy<Value = Direction> {
@@ -57,6 +57,16 @@ fn intake() -> impl Strategy<Value = Event> {
         (texts(), time()).prop_map(|(fingerprints, at)| Event::AlertsResolved { fingerprints, at }),
         (any::<u32>(), text()).prop_map(|(alerts, reason)| Event::StormDeclared { alerts, reason }),
         (id("inc_"), text()).prop_map(|(into, reason)| Event::IncidentMerged { into, reason }),
+        (severity(), priority(), text(), text(), text()).prop_map(|(severity, priority, environment, team, rule)| {
+            Event::IncidentTriaged {
+                severity,
+                priority,
+                environment,
+                team,
+                rule,
+            }
+        }),
+        (texts(), text(), option::of(time())).prop_map(|(fingerprints, by, until)| Event::AlertsSuppressed { fingerprints, by, until }),
     ]
     .boxed()
 }

@@ -1,7 +1,7 @@
 //! Alerts, evidence, criteria, diagnoses.
 
 use paramedic_domain::{
-    alert::{Alert, AlertStatus, Notification, Severity},
+    alert::{Alert, AlertStatus, Notification, Priority, Severity},
     diagnosis::{Category, Diagnosis, Factor},
     evidence::{Evidence, Source},
     object::ObjectRef,
@@ -27,6 +27,10 @@ pub(super) fn object_ref() -> impl Strategy<Value = ObjectRef> {
 
 pub(super) fn severity() -> impl Strategy<Value = Severity> {
     select(vec![Severity::Info, Severity::Warning, Severity::Critical])
+}
+
+pub(super) fn priority() -> impl Strategy<Value = Priority> {
+    select(vec![Priority::P1, Priority::P2, Priority::P3, Priority::P4, Priority::P5])
 }
 
 pub(super) fn risk_level() -> impl Strategy<Value = RiskLevel> {
