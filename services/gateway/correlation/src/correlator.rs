@@ -1,26 +1,29 @@
 //! From a stream of alerts to incidents. The same input in the same order leads to the same incidents, everywhere and always.
 
+mod control;
 mod incident;
+mod intake;
+mod register;
 mod review;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
-    alert::{Alert, AlertStatus, Severity},
+    alert::Alert,
     id::{ClusterId, IncidentId},
 };
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    class::{Nature, nature},
-    decision::{Decision, Nowhere, Root},
+    class::Nature,
+    decision::{Decision, Root},
     graph::Graph,
-    locate::locate,
-    signal::{Link, Signal},
-    topology::{Entity, Topology},
-    weights,
+    signal::Signal,
+    topology::Topology,
 };
+
+use register::Register;
 
 pub use incident::Incident;
 
@@ -51,6 +54,8 @@ struct Known {
     starts_at: Timestamp,
     firing: bool,
     incident: Option<u32>,
+    /// When a message last changed it.
+    changed: Timestamp,
 }
 
 /// A firing that is young enough to be explained anew.
@@ -62,6 +67,8 @@ struct Recent {
     /// It pages nobody by itself.
     quiet: bool,
     incident: Option<u32>,
+    /// A person said that it is where it is.
+    said: bool,
 }
 
 /// The correlator of one cluster.
@@ -76,18 +83,23 @@ pub struct Correlator {
     /// By the order in which they came.
     recent: BTreeMap<u64, Recent>,
     arrivals: u64,
-    incidents: BTreeMap<u32, Incident>,
-    next: u32,
+    incidents: Register,
     /// All onsets are counted from here.
     origin: Option<Timestamp>,
-    reviewed: Timestamp,
-    dirty: bool,
+    /// When the first and the last of what no review has seen yet came.
+    unsettled: Option<(Timestamp, Timestamp)>,
+    /// When what is over was last forgotten.
+    swept: Timestamp,
+    /// Incidents that were changed since the last review by something else than a review.
+    touched: BTreeSet<u32>,
 }
 
 /// How far back everything is explained anew.
 const WINDOW: SignedDuration = SignedDuration::from_secs(60 * 60);
-/// Shortest time between two reviews while alerts come.
+/// While alerts come, the longest time until something new is reviewed.
 const REVIEW_EVERY: SignedDuration = SignedDuration::from_secs(15);
+/// After so long without an alert everything recent is explained anew.
+const PAUSE: SignedDuration = SignedDuration::from_secs(15);
 
 impl Correlator {
     /// A correlator that has seen nothing.
@@ -102,11 +114,11 @@ impl Correlator {
             alerts: HashMap::new(),
             recent: BTreeMap::new(),
             arrivals: 0,
-            incidents: BTreeMap::new(),
-            next: 0,
+            incidents: Register::default(),
             origin: None,
-            reviewed: Timestamp::MIN,
-            dirty: false,
+            unsettled: None,
+            swept: Timestamp::MIN,
+            touched: BTreeSet::new(),
         }
     }
 
@@ -132,171 +144,58 @@ impl Correlator {
     /// Takes one alert, received at `received`.
     pub fn observe(&mut self, alert: &Alert, received: Timestamp) -> Vec<Decision> {
         let mut decisions = Vec::new();
-        if self.dirty && received.duration_since(self.reviewed) >= REVIEW_EVERY {
+        if self
+            .unsettled
+            .is_some_and(|(first, _)| received.duration_since(first) >= REVIEW_EVERY)
+        {
             decisions = self.settle(received);
         }
-        let key = key(&alert.fingerprint);
-        let known = self.alerts.get(&key).copied();
-        decisions.push(match alert.status {
-            AlertStatus::Firing => self.fires(key, known, alert, received),
-            AlertStatus::Resolved => self.resolves(key, known, alert, received),
-        });
+        self.take(alert, received, &mut decisions);
         decisions
     }
 
-    /// Explains everything recent anew. To be called when no alert has come for a while; the same calls at the same places of the
+    /// Explains everything recent anew. To be called when it is [due](Self::settle_due); the same calls at the same places of the
     /// stream lead to the same incidents.
     pub fn settle(&mut self, now: Timestamp) -> Vec<Decision> {
-        self.reviewed = now;
-        self.dirty = false;
-        self.review(now)
-    }
-
-    fn fires(&mut self, key: u128, known: Option<Known>, alert: &Alert, received: Timestamp) -> Decision {
-        let fingerprint = alert.fingerprint.clone();
-        match known {
-            Some(known) if known.starts_at > alert.starts_at => {
-                return Decision::Nowhere {
-                    fingerprint,
-                    why: Nowhere::Outdated,
-                };
-            }
-            Some(known) if known.starts_at == alert.starts_at => {
-                let why = if known.firing { Nowhere::Repeated } else { Nowhere::Outdated };
-                return Decision::Nowhere { fingerprint, why };
-            }
-            _ => {}
+        self.unsettled = None;
+        let decisions = self.review(now);
+        if now.duration_since(self.swept) >= WINDOW / 6 {
+            self.swept = now;
+            self.forget(now);
         }
-        let nature = self.nature(alert.name());
-        let mut remember = Known {
-            starts_at: alert.starts_at,
-            firing: true,
-            incident: None,
-        };
-        if nature.constant {
-            self.alerts.insert(key, remember);
-            return Decision::Nowhere {
-                fingerprint,
-                why: Nowhere::Constant,
-            };
-        }
-        let component = if self.settings.identity {
-            locate(alert, &mut self.graph)
-        } else {
-            self.graph.stranger(Entity::of_cluster("Alert", "any"))
-        };
-        let signal = Signal::new(component, nature, alert.starts_at, received, self.settings.for_correction);
-        let origin = *self.origin.get_or_insert(signal.onset);
-        let quiet = alert.severity() == Severity::Info;
-        let (incident, decision) = match self.best(&signal, origin) {
-            Some((number, score, link)) => {
-                let incident = &self.incidents[&number];
-                let membership = crate::decision::Membership {
-                    component: self.graph.entity(signal.component).clone(),
-                    cause: self.graph.entity(link.cause.component).clone(),
-                    way: link.cause.way,
-                    calls: link.cause.calls,
-                    score,
-                };
-                let incident = incident.id.clone();
-                (
-                    Some(number),
-                    Decision::Joined {
-                        incident,
-                        fingerprint,
-                        membership,
-                    },
-                )
-            }
-            None if quiet => (
-                None,
-                Decision::Nowhere {
-                    fingerprint,
-                    why: Nowhere::Background,
-                },
-            ),
-            None => {
-                let number = self.open(&alert.fingerprint, alert.starts_at, received);
-                let incident = self.incidents[&number].id.clone();
-                (Some(number), Decision::Opened { incident, fingerprint })
-            }
-        };
-        remember.incident = incident;
-        self.alerts.insert(key, remember);
-        if let Some(incident) = incident.and_then(|number| self.incidents.get_mut(&number)) {
-            incident.add(component, signal.seconds_after(origin));
-        }
-        self.recent.insert(
-            self.arrivals,
-            Recent {
-                fingerprint: alert.fingerprint.clone(),
-                starts_at: alert.starts_at,
-                signal,
-                quiet,
-                incident,
-            },
-        );
-        self.arrivals += 1;
-        self.dirty = true;
-        decision
+        decisions
     }
 
-    fn open(&mut self, fingerprint: &str, starts_at: Timestamp, now: Timestamp) -> u32 {
-        let id = IncidentId::derive(&[self.cluster.as_str(), fingerprint, &starts_at.to_string()]);
-        let number = self.next;
-        self.next += 1;
-        self.incidents.insert(number, Incident::new(id, now));
-        number
+    /// Forgets alerts that ended so long ago that no message about them is on its way any more, and incidents that only they were in.
+    fn forget(&mut self, now: Timestamp) {
+        self.alerts
+            .retain(|_, known| known.firing || now.duration_since(known.changed) < WINDOW);
+        let needed: BTreeSet<u32> = self.alerts.values().filter_map(|known| known.incident).collect();
+        self.incidents.forget(|number| needed.contains(&number));
     }
 
-    fn resolves(&mut self, key: u128, known: Option<Known>, alert: &Alert, received: Timestamp) -> Decision {
-        let fingerprint = alert.fingerprint.clone();
-        let why = match known {
-            None => Nowhere::NeverFired,
-            Some(known) if !known.firing => Nowhere::Repeated,
-            Some(known) if known.starts_at > alert.starts_at => Nowhere::Outdated,
-            Some(known) => {
-                self.alerts.insert(key, Known { firing: false, ..known });
-                match known.incident.and_then(|number| self.incidents.get(&number)) {
-                    Some(incident) => {
-                        return Decision::Resolved {
-                            incident: incident.id.clone(),
-                            fingerprint,
-                            at: alert.ends_at.unwrap_or(received),
-                        };
-                    }
-                    None => Nowhere::Background,
-                }
-            }
-        };
-        Decision::Nowhere { fingerprint, why }
+    /// When [`settle`](Self::settle) has to be called if no alert comes before; `None` while nothing is unsettled.
+    #[must_use]
+    pub fn settle_due(&self) -> Option<Timestamp> {
+        let (_, last) = self.unsettled?;
+        Some(last.checked_add(PAUSE).unwrap_or(Timestamp::MAX))
     }
 
-    fn nature(&mut self, name: &str) -> Nature {
-        if let Some(known) = self.natures.get(name) {
-            return *known;
-        }
-        let known = nature(name, self.rules.get(name).copied());
-        self.natures.insert(name.to_owned(), known);
-        known
+    /// Something came that the next review has to see.
+    fn unsettle(&mut self, now: Timestamp) {
+        let (first, last) = self.unsettled.unwrap_or((now, now));
+        self.unsettled = Some((first, last.max(now)));
     }
 
-    /// The incident that makes the signal likeliest, if one does.
-    fn best(&self, signal: &Signal, origin: Timestamp) -> Option<(u32, f32, Link)> {
-        let links = signal.links(&self.graph);
-        let background = weights::background(self.graph.len());
-        let onset = signal.seconds_after(origin);
-        let scores = self.incidents.iter().filter_map(|(number, incident)| {
-            let (score, link) = incident.score(signal, &links, onset, background)?;
-            Some((*number, score, link))
-        });
-        // Among equals the oldest.
-        scores.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
-    }
-
-    /// Every incident that has alerts, in the order in which they were opened.
+    /// Every incident that is not over, in the order in which they were opened.
     pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.values()
+        self.incidents.live()
+    }
+
+    /// The incident of this id, unless it is over or was merged into another.
+    #[must_use]
+    pub fn incident(&self, id: &IncidentId) -> Option<&Incident> {
+        self.incidents.get(self.incidents.number(id)?)
     }
 
     /// The incident's causes, the likeliest first.

@@ -26,7 +26,7 @@ pub enum Decision {
     },
     /// It ended.
     Resolved {
-        /// The incident that has it.
+        /// The incident that has it, or had it when it was over.
         incident: IncidentId,
         /// The alert.
         fingerprint: String,
@@ -35,12 +35,14 @@ pub enum Decision {
     },
     /// Two incidents have one cause.
     Merged {
-        /// The younger one, which is over.
+        /// The one that is no more.
         from: IncidentId,
-        /// The older one.
+        /// The one that has all alerts now.
         into: IncidentId,
+        /// The cause that both have; `None` where a person said so.
+        cause: Option<Entity>,
     },
-    /// It is part of another incident than was thought at first.
+    /// It is part of another incident than was thought at first. An incident that has no alert left is over.
     Moved {
         /// The incident that had it, if one did.
         from: Option<IncidentId>,
@@ -50,6 +52,13 @@ pub enum Decision {
         fingerprint: String,
         /// When it started.
         starts_at: Timestamp,
+        /// Why it is there now; `None` where it goes nowhere, and where a person said so.
+        membership: Option<Membership>,
+    },
+    /// What may have caused the incident is seen differently now: another order of the first three, or another belief in the first.
+    Ranked {
+        /// The incident.
+        incident: IncidentId,
     },
     /// It changes nothing.
     Nowhere {
@@ -75,6 +84,28 @@ pub struct Membership {
     pub score: f32,
 }
 
+impl Membership {
+    /// One sentence for an engineer.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let Self {
+            component, cause, calls, ..
+        } = self;
+        match (self.way, calls) {
+            (Way::Itself, _) => format!("{component} is what most likely started it"),
+            (Way::Needs, 0) => format!("{component} stands on {cause}, which most likely started it"),
+            (Way::Needs, 1) => format!("{component} calls {cause}, which most likely started it"),
+            (Way::Needs, calls) => format!("{component} depends on {cause} over {calls} calls, and that most likely started it"),
+            (Way::Called, 1) => format!("{component} is called by {cause}, which most likely started it"),
+            (Way::Called, calls) => format!("{component} is called by {cause} over {calls} calls, and that most likely started it"),
+            (Way::Beside, _) => format!("{component} and {cause}, which most likely started it, have callers in common that try again"),
+            (Way::Rival, _) => format!("{component} and {cause}, which most likely started it, call the same"),
+            (Way::Crowds, _) => format!("{component} shares a node with {cause}, which most likely started it"),
+            (Way::Measured, _) => format!("{component} is measured by {cause}, which most likely started it"),
+        }
+    }
+}
+
 /// Why an alert changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nowhere {
@@ -88,6 +119,32 @@ pub enum Nowhere {
     Constant,
     /// Nothing else happens near it, and by itself it pages nobody.
     Background,
+}
+
+/// What a person says about incidents. Later reviews do not undo it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Correction {
+    /// They are one.
+    Merge {
+        /// The one that is no more afterwards.
+        from: IncidentId,
+        /// The one that has all alerts afterwards.
+        into: IncidentId,
+    },
+    /// These alerts are another one.
+    Split {
+        /// The one that has them.
+        from: IncidentId,
+        /// Theirs.
+        fingerprints: Vec<String>,
+    },
+    /// These alerts belong to no incident.
+    Detach {
+        /// The one that has them.
+        from: IncidentId,
+        /// Theirs.
+        fingerprints: Vec<String>,
+    },
 }
 
 /// A possible cause of an incident.

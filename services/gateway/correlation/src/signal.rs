@@ -33,6 +33,20 @@ pub struct Link {
     pub chance: f32,
 }
 
+impl Link {
+    /// How much likelier than chance the signal is (natural logarithm) that comes `after` seconds after the cause's onset, in an estate
+    /// of so many components.
+    #[must_use]
+    pub fn gain(&self, signal: &Signal, after: f32, components: usize) -> f32 {
+        self.gain_over(signal, after, weights::background(components))
+    }
+
+    pub(crate) fn gain_over(&self, signal: &Signal, after: f32, background: f32) -> f32 {
+        let density = weights::density(after - weights::delay(&self.cause), &self.cause, signal.for_known);
+        (self.chance * density / background).ln()
+    }
+}
+
 /// Chances below this decide nothing.
 const LEAST_CHANCE: f32 = 0.02;
 

@@ -94,21 +94,19 @@ struct Solver<'a> {
 /// Causes of everything that was seen. What no cause is worth is in no cluster.
 #[must_use]
 pub fn solve(graph: &Graph, seen: &[Observation]) -> Vec<Cluster> {
-    let mut reach: BTreeMap<Hypothesis, Vec<Reach>> = BTreeMap::new();
-    for (observation, one) in seen.iter().enumerate() {
-        for link in &one.links {
-            for hypothesis in hypotheses(link, one.signal.class) {
-                reach.entry(hypothesis).or_default().push(Reach { observation, link: *link });
-            }
-        }
+    Solver::new(graph, seen).solve()
+}
+
+/// The causes of these observations, if they have one.
+#[must_use]
+pub fn explain(graph: &Graph, seen: &[Observation], members: &[usize]) -> Cluster {
+    let those: Vec<Observation> = members.iter().map(|member| seen[*member].clone()).collect();
+    let solver = Solver::new(graph, &those);
+    let cluster = solver.cluster(&vec![Some(0); those.len()], 0);
+    Cluster {
+        members: members.to_vec(),
+        ..cluster
     }
-    let solver = Solver {
-        graph,
-        seen,
-        reach,
-        background: weights::background(graph.len()),
-    };
-    solver.solve()
 }
 
 /// What an observation of this class speaks for along a link.
@@ -125,7 +123,24 @@ pub fn hypotheses(link: &Link, class: Class) -> impl Iterator<Item = Hypothesis>
     one(false, failure).into_iter().chain(one(true, surge))
 }
 
-impl Solver<'_> {
+impl<'a> Solver<'a> {
+    fn new(graph: &'a Graph, seen: &'a [Observation]) -> Self {
+        let mut reach: BTreeMap<Hypothesis, Vec<Reach>> = BTreeMap::new();
+        for (observation, one) in seen.iter().enumerate() {
+            for link in &one.links {
+                for hypothesis in hypotheses(link, one.signal.class) {
+                    reach.entry(hypothesis).or_default().push(Reach { observation, link: *link });
+                }
+            }
+        }
+        Self {
+            graph,
+            seen,
+            reach,
+            background: weights::background(graph.len()),
+        }
+    }
+
     fn gain(&self, reach: &Reach, onset: f32) -> f32 {
         let one = &self.seen[reach.observation];
         let off = one.onset - weights::delay(&reach.link.cause) - onset;

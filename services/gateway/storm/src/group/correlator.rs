@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use paramedic_correlation::{Correlator, Settings, decision::Decision, topology::Entity};
 use paramedic_domain::{
     alert::Alert,
@@ -34,11 +34,7 @@ pub(super) const PARTS: [Contender; 3] = [
 struct Product {
     correlator: Correlator,
     incidents: BTreeMap<AlertKey, IncidentId>,
-    last: Option<Timestamp>,
 }
-
-/// After so long without an alert everything recent is explained anew.
-const PAUSE: SignedDuration = SignedDuration::from_secs(15);
 
 impl Product {
     fn boxed(known: Known<'_>, identity: bool, topology: bool, for_correction: bool) -> Box<dyn Grouper> {
@@ -55,23 +51,16 @@ impl Product {
         Box::new(Self {
             correlator,
             incidents: BTreeMap::new(),
-            last: None,
         })
     }
 }
 
 impl Grouper for Product {
     fn observe(&mut self, alert: &Alert, received: Timestamp) {
-        // A pause in which the correlator would have looked at everything anew.
-        if let Some(due) = self
-            .last
-            .and_then(|last| last.checked_add(PAUSE).ok())
-            .filter(|due| *due <= received)
-        {
+        if let Some(due) = self.correlator.settle_due().filter(|due| *due <= received) {
             let decisions = self.correlator.settle(due);
             self.follow(decisions, alert);
         }
-        self.last = Some(received);
         let decisions = self.correlator.observe(alert, received);
         self.follow(decisions, alert);
     }
@@ -87,7 +76,7 @@ impl Grouper for Product {
                 let roots = self.correlator.roots(incident);
                 Some(Grouped {
                     members: members.remove(&incident.id)?,
-                    confidence: roots.first().map_or(0.0, |root| sureness(root.explains)),
+                    confidence: f64::from(incident.confidence()),
                     roots: roots
                         .into_iter()
                         .map(|root| (root.entity, f64::from(root.belief)))
@@ -105,7 +94,7 @@ impl Product {
                 Decision::Opened { incident, .. } | Decision::Joined { incident, .. } => {
                     self.incidents.insert((alert.fingerprint.clone(), alert.starts_at), incident);
                 }
-                Decision::Merged { from, into } => {
+                Decision::Merged { from, into, .. } => {
                     for incident in self.incidents.values_mut().filter(|incident| **incident == from) {
                         incident.clone_from(&into);
                     }
@@ -126,14 +115,8 @@ impl Product {
                 } => {
                     self.incidents.remove(&(fingerprint, starts_at));
                 }
-                Decision::Resolved { .. } | Decision::Nowhere { .. } => {}
+                Decision::Ranked { .. } | Decision::Resolved { .. } | Decision::Nowhere { .. } => {}
             }
         }
     }
-}
-
-/// How many alerts one cause explains, between 0 and 1: three of them are as likely an incident as not.
-fn sureness(explained: u32) -> f64 {
-    let explained = f64::from(explained);
-    explained / (explained + 3.0)
 }

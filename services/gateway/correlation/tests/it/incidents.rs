@@ -1,87 +1,8 @@
-//! Alerts of a small shop: `web` calls `cart`, `cart` calls `db`; `mail` has to do with none of them.
+//! Which alerts are one incident.
 
-#![allow(clippy::unwrap_used)]
-
-use jiff::{SignedDuration, Timestamp};
-use paramedic_correlation::{
-    Correlator, Settings,
-    decision::{Decision, Nowhere},
-    topology::{Edge, Entity, Relation, Rule, Topology},
-};
+use crate::shop::{alert, cascade, correlator, feed, second};
+use paramedic_correlation::decision::{Decision, Nowhere};
 use paramedic_domain::alert::{Alert, AlertStatus};
-
-fn shop() -> Topology {
-    let entity = |text: &str| text.parse::<Entity>().unwrap();
-    let edge = |from: &str, to: &str, relation| Edge {
-        from: entity(from),
-        to: entity(to),
-        relation,
-    };
-    Topology {
-        entities: vec![entity("Deployment/shop/mail")],
-        edges: vec![
-            edge("Deployment/shop/web", "Service/shop/cart", Relation::Calls),
-            edge("Service/shop/cart", "Deployment/shop/cart", Relation::Selects),
-            edge("Deployment/shop/cart", "Service/shop/db", Relation::Calls),
-            edge("Service/shop/db", "StatefulSet/shop/db", Relation::Selects),
-        ],
-        rules: [
-            ("DbDown", 60),
-            ("HighErrorRate", 120),
-            ("KubePodNotReady", 900),
-            ("MailQueueFull", 60),
-        ]
-        .map(|(alert, for_seconds)| Rule {
-            alert: alert.into(),
-            for_seconds,
-        })
-        .into(),
-    }
-}
-
-fn second(second: i64) -> Timestamp {
-    "2026-01-01T10:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
-}
-
-fn alert(name: &str, severity: &str, label: &str, about: &str, start: i64) -> Alert {
-    Alert {
-        fingerprint: format!("{name}-{about}"),
-        status: AlertStatus::Firing,
-        labels: [("alertname", name), ("namespace", "shop"), ("severity", severity), (label, about)]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
-        annotations: [].into(),
-        starts_at: second(start),
-        ends_at: None,
-        generator_url: String::new(),
-        group_key: String::new(),
-    }
-}
-
-fn correlator() -> Correlator {
-    let mut correlator = Correlator::new("test".parse().unwrap(), Settings::default());
-    correlator.set_topology(&shop());
-    correlator
-}
-
-/// The database goes down at second 0; its pods' alert comes last, a quarter of an hour later.
-fn cascade() -> Vec<Alert> {
-    vec![
-        alert("DbDown", "critical", "statefulset", "db", 75),
-        alert("HighErrorRate", "critical", "service", "cart", 160),
-        alert("HighErrorRate", "critical", "deployment", "web", 185),
-        alert("KubePodNotReady", "warning", "pod", "db-0", 930),
-    ]
-}
-
-fn feed(correlator: &mut Correlator, alerts: &[Alert]) -> Vec<Decision> {
-    let mut decisions = Vec::new();
-    for alert in alerts {
-        decisions.extend(correlator.observe(alert, alert.starts_at + SignedDuration::from_secs(10)));
-    }
-    decisions.extend(correlator.settle(second(2_000)));
-    decisions
-}
 
 #[test]
 fn a_cascade_is_one_incident_with_its_origin_on_top() {
@@ -110,7 +31,7 @@ fn what_has_nothing_to_do_with_it_is_an_incident_of_its_own() {
     assert!(
         !decisions
             .iter()
-            .any(|decision| matches!(decision, Decision::Merged { from, into } if *from == of_mail || *into == of_mail))
+            .any(|decision| matches!(decision, Decision::Merged { from, into, .. } if *from == of_mail || *into == of_mail))
     );
 }
 
@@ -140,7 +61,7 @@ fn an_alert_is_counted_once_and_ends_where_it_is() {
     let mut correlator = correlator();
     let fires = alert("DbDown", "critical", "statefulset", "db", 75);
     let first = correlator.observe(&fires, second(80));
-    let [Decision::Opened { incident, .. }] = &first[..] else {
+    let [Decision::Opened { incident, .. }, Decision::Ranked { .. }] = &first[..] else {
         panic!("{first:?}")
     };
     let again = correlator.observe(&fires, second(81));
