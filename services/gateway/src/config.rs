@@ -2,6 +2,7 @@
 
 mod scope;
 mod source;
+mod triage;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -9,7 +10,7 @@ use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
 
 pub(crate) use self::source::{is_pair, is_token};
-pub use self::{scope::Scope, source::Source};
+pub use self::{scope::Scope, source::Source, triage::Triage};
 
 /// Defaults, under the header `[gateway]`.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -18,10 +19,12 @@ pub const DEFAULTS: &str = include_str!("../defaults.toml");
 pub const SOURCE_DEFAULTS: &str = include_str!("../source.toml");
 
 /// Keys whose variables hold comma-separated lists.
-pub const LISTS: [&str; 10] = [
+pub const LISTS: [&str; 12] = [
     "gateway.scope.clusters",
     "gateway.scope.namespaces",
     "gateway.scope.excluded_namespaces",
+    "gateway.triage.environment_labels",
+    "gateway.triage.team_labels",
     "gateway.sources.*.tokens",
     "gateway.sources.*.basic",
     "gateway.sources.*.service_accounts",
@@ -48,6 +51,8 @@ pub struct Config {
     pub spool: Spool,
     /// Which alerts are looked after.
     pub scope: Scope,
+    /// How urgent they are.
+    pub triage: Triage,
     /// Time after an incident's resolution from which a still firing alert opens a new one, seconds.
     pub refire_after_seconds: u64,
     /// Alerts correlated at the same time.
@@ -106,6 +111,7 @@ impl Config {
             return Err(Invalid::new("gateway.spool.max_bytes", "must be at least 1048576"));
         }
         self.scope.compiled()?;
+        self.triage.compiled()?;
         if !(1..=1024).contains(&self.concurrency) {
             return Err(Invalid::new("gateway.concurrency", "must be 1 to 1024"));
         }

@@ -126,6 +126,13 @@ fn values_out_of_range_name_their_key() {
             format!("{open}[gateway.sources.b]\nkind = 'alertmanager'\npath = '/api/v1/alerts/alertmanager'\nanonymous = true"),
             "gateway.sources.b.path",
         ),
+        (format!("{open}[gateway.scope]\nnamespaces = ['']"), "gateway.scope.namespaces"),
+        (
+            format!(
+                "{open}[[gateway.triage.rules]]\nwhen = 'true'\npriority = 'P1'\n[[gateway.triage.rules]]\nwhen = 'tem'\npriority = 'P1'"
+            ),
+            "gateway.triage.rules[1].when",
+        ),
         ("[gateway.sources.'a b']\nanonymous = true".into(), "gateway.sources.\"a b\""),
     ] {
         assert_eq!(load(&text).validate().unwrap_err().key, key, "{text}");
@@ -149,4 +156,21 @@ fn the_name_says_the_kind_and_the_path() {
 fn secrets_are_not_printed() {
     let config = source("tokens = ['0123456789abcdef']\nbasic = ['user:0123456789abcdef']");
     assert!(!format!("{config:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn rules_of_triage_and_words_of_severity_are_configuration() {
+    let open = "[gateway.sources.alertmanager]\nanonymous = true\n";
+    let rules = "[[gateway.triage.rules]]\nwhen = 'alert.labels.team == \"pay\" && environment == \"production\"'\npriority = 'P1'\n\
+                 severity = 'critical'\n[gateway.triage.severities]\nSev1 = 'critical'";
+    let triage = load(&format!("{open}{rules}")).triage.compiled().unwrap();
+    assert_eq!(
+        triage.rules[0].name,
+        "alert.labels.team == \"pay\" && environment == \"production\""
+    );
+    assert_eq!(
+        triage.severities.get("sev1"),
+        triage.severities.get("critical"),
+        "those of the defaults are kept"
+    );
 }

@@ -21,4 +21,5 @@ pub mod report;
 pub mod scope;
 pub mod share;
 pub mod title;
+pub mod triage;
 pub mod webhook;
