@@ -21,5 +21,6 @@ pub mod plan;
 pub mod policy;
 pub mod risk;
 pub mod subject;
+pub mod topology;
 pub mod verification;
 pub mod workflow;

@@ -21,6 +21,11 @@ pub enum Subject {
         /// Cluster.
         cluster: ClusterId,
     },
+    /// That a cluster was looked at: in the same order as what is said about alerts.
+    Topology {
+        /// Cluster.
+        cluster: ClusterId,
+    },
     /// A message given up by a consumer.
     DeadLetter {
         /// The consumer.
@@ -38,6 +43,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Incident { cluster, incident, kind } => write!(f, "paramedic.incident.{cluster}.{incident}.{kind}"),
             Self::Notification { cluster } => write!(f, "paramedic.alert.{cluster}.notification"),
+            Self::Topology { cluster } => write!(f, "paramedic.alert.{cluster}.topology"),
             Self::DeadLetter { durable } => write!(f, "paramedic.deadletter.{durable}"),
             Self::Retry { durable } => write!(f, "paramedic.deadletter.{durable}.retry"),
         }
@@ -84,9 +90,32 @@ pub fn parse_incident(subject: &str) -> Option<(ClusterId, IncidentId, &str)> {
 /// Cluster of a notification's subject.
 #[must_use]
 pub fn parse_notification(subject: &str) -> Option<ClusterId> {
-    subject
-        .strip_prefix("paramedic.alert.")?
-        .strip_suffix(".notification")?
-        .parse()
-        .ok()
+    of_alerts(subject, ".notification")
+}
+
+/// Cluster of a topology's subject.
+#[must_use]
+pub fn parse_topology(subject: &str) -> Option<ClusterId> {
+    of_alerts(subject, ".topology")
+}
+
+fn of_alerts(subject: &str, kind: &str) -> Option<ClusterId> {
+    subject.strip_prefix("paramedic.alert.")?.strip_suffix(kind)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_of_the_alerts_stream_are_told_apart() {
+        let cluster: ClusterId = "prod-eu".parse().unwrap();
+        let topology = Subject::Topology { cluster: cluster.clone() }.to_string();
+        let notification = Subject::Notification { cluster: cluster.clone() }.to_string();
+        assert_eq!(parse_topology(&topology), Some(cluster.clone()));
+        assert_eq!(parse_notification(&notification), Some(cluster));
+        assert_eq!(parse_topology(&notification), None);
+        assert_eq!(parse_notification(&topology), None);
+        assert_eq!(parse_topology("paramedic.alert.a.b.topology"), None);
+    }
 }

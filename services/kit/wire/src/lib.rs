@@ -1,4 +1,4 @@
-//! Domain values on the wire: [`encode`] and [`decode`] for stored events (and their `_notification` pair), [`Wire`] for every other message.
+//! Domain values on the wire: [`encode`] and [`decode`] for stored events (and their `_notification` and `_topology` pairs), [`Wire`] for every other message.
 //!
 //! One file per domain word. Protobuf types stop here and at the gRPC handlers; no decision ever sees one.
 
@@ -18,9 +18,11 @@ mod object;
 mod plan;
 mod risk;
 mod scalar;
+mod topology;
 mod verification;
 
 pub use alert::{decode_notification, encode_notification};
 pub use codec::Wire;
 pub use envelope::{decode, encode};
 pub use invalid::Invalid;
+pub use topology::{decode_topology, encode_topology};

@@ -7,10 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use paramedic_domain::envelope::Envelope;
-use paramedic_wire::{decode, decode_notification, encode, encode_notification};
+use paramedic_wire::{Invalid, decode, decode_notification, decode_topology, encode, encode_notification, encode_topology};
+use serde::Serialize;
 
-use crate::samples::{envelopes, notification};
+use crate::samples::{envelopes, notification, topology};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/wire/v1")
@@ -77,16 +79,26 @@ fn the_samples_cover_every_event_of_the_schema() {
 
 #[test]
 fn the_golden_notification_still_decodes_and_encodes_to_the_same_bytes() {
-    let folder = folder().join("notification");
-    let (bytes, json) = (folder.join("notification.bin"), folder.join("notification.json"));
+    check("notification", &notification(), decode_notification, encode_notification);
+}
+
+#[test]
+fn the_golden_topology_still_decodes_and_encodes_to_the_same_bytes() {
+    check("topology", &topology(), decode_topology, encode_topology);
+}
+
+/// Compares the stored message of the `ALERTS` stream with what is read and written today.
+fn check<T: Serialize>(name: &str, sample: &T, decode: fn(&[u8]) -> Result<T, Invalid>, encode: fn(&T) -> Bytes) {
+    let folder = folder().join(name);
+    let (bytes, json) = (folder.join(format!("{name}.bin")), folder.join(format!("{name}.json")));
     if std::env::var_os("UPDATE_GOLDEN").is_some() && !bytes.exists() {
         fs::create_dir_all(&folder).unwrap();
-        fs::write(&bytes, encode_notification(&notification())).unwrap();
-        fs::write(&json, serde_json::to_string_pretty(&notification()).unwrap() + "\n").unwrap();
+        fs::write(&bytes, encode(sample)).unwrap();
+        fs::write(&json, serde_json::to_string_pretty(sample).unwrap() + "\n").unwrap();
     }
     let bytes = fs::read(bytes).unwrap();
-    let decoded = decode_notification(&bytes).unwrap();
+    let decoded = decode(&bytes).unwrap();
     let text = serde_json::to_string_pretty(&decoded).unwrap() + "\n";
     assert_eq!(text, fs::read_to_string(json).unwrap(), "it reads differently");
-    assert_eq!(encode_notification(&decoded), bytes, "it is written differently");
+    assert_eq!(encode(&decoded), bytes, "it is written differently");
 }

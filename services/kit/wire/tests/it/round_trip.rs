@@ -1,12 +1,12 @@
 //! Any envelope survives the wire, and its bytes depend on nothing but its value.
 
 use paramedic_domain::{digest::Digest, incident::Incident};
-use paramedic_wire::{decode, decode_notification, encode, encode_notification};
+use paramedic_wire::{decode, decode_notification, decode_topology, encode, encode_notification, encode_topology};
 use proptest::prelude::*;
 
 use crate::{
     samples::envelopes,
-    strategies::{envelope, notification},
+    strategies::{envelope, notification, topology},
 };
 
 proptest! {
@@ -25,6 +25,12 @@ proptest! {
     fn every_notification_survives(original in notification()) {
         let bytes = encode_notification(&original);
         let decoded = decode_notification(&bytes).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
+        prop_assert_eq!(decoded, original);
+    }
+
+    #[test]
+    fn every_announced_topology_survives(original in topology()) {
+        let decoded = decode_topology(&encode_topology(&original)).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
         prop_assert_eq!(decoded, original);
     }
 

@@ -17,7 +17,7 @@ use paramedic_domain::{
     verification::Verdict,
 };
 
-pub(crate) use self::values::notification;
+pub(crate) use self::values::{notification, topology};
 use self::values::{alert, diagnosis, evidence, plan, resolved, time, verification};
 
 /// One event of every kind, in the order of the numbers on the wire.

@@ -11,6 +11,7 @@ use paramedic_domain::{
     object::ObjectRef,
     plan::{Gate, Plan, Recommendation, Rollback, Step},
     risk::{Risk, RiskLevel},
+    topology::TopologyTaken,
     verification::{Comparison, Criterion, Measurement, Probe, Verdict, Verification, WorkloadMetric},
 };
 use serde_json::json;
@@ -56,6 +57,16 @@ pub(crate) fn notification() -> Notification {
         from: "a0".into(),
         until: "b0".into(),
         alerts: vec![alert(), resolved()],
+    }
+}
+
+pub(crate) fn topology() -> TopologyTaken {
+    TopologyTaken {
+        taken_at: time("2026-03-02T10:00:02.5Z"),
+        digest: Digest::of(b"topology"),
+        artifact: "topology-5f0c9d3e1111".into(),
+        entities: 120,
+        edges: 345,
     }
 }
 

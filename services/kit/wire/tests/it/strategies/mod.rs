@@ -6,4 +6,4 @@ mod plan;
 mod words;
 
 pub(crate) use envelope::envelope;
-pub(crate) use words::notification;
+pub(crate) use words::{notification, topology};

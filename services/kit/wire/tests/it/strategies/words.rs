@@ -7,11 +7,12 @@ use paramedic_domain::{
     object::ObjectRef,
     plan::Recommendation,
     risk::RiskLevel,
+    topology::TopologyTaken,
     verification::{Comparison, Criterion, Measurement, Probe, Verdict, Verification, WorkloadMetric},
 };
 use proptest::{bool, collection, collection::vec, option, prelude::*, sample::select};
 
-use super::base::{id, number, object, span, text, texts, time};
+use super::base::{digest, id, number, object, span, text, texts, time};
 
 pub(super) fn object_ref() -> impl Strategy<Value = ObjectRef> {
     (text(), text(), option::of(text()), text(), option::of(text()))
@@ -61,6 +62,17 @@ pub(crate) fn notification() -> impl Strategy<Value = Notification> {
             }
         })
         .boxed()
+}
+
+/// Announcements of snapshots.
+pub(crate) fn topology() -> impl Strategy<Value = TopologyTaken> {
+    (time(), digest(), text(), any::<u32>(), any::<u32>()).prop_map(|(taken_at, digest, artifact, entities, edges)| TopologyTaken {
+        taken_at,
+        digest,
+        artifact,
+        entities,
+        edges,
+    })
 }
 
 pub(super) fn alert() -> impl Strategy<Value = Alert> {
