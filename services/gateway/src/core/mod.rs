@@ -21,5 +21,6 @@ pub mod report;
 pub mod scope;
 pub mod share;
 pub mod title;
+pub mod topology;
 pub mod triage;
 pub mod webhook;

@@ -9,12 +9,49 @@ const MOST_HOSTS: usize = 256;
 
 /// Words of a key whose value is an address, although it is a bare word.
 const ADDRESSES: [&str; 26] = [
-    "host", "hosts", "hostname", "addr", "addrs", "address", "addresses", "url", "urls", "uri", "uris", "endpoint", "endpoints", "server",
-    "servers", "service", "svc", "broker", "brokers", "bootstrap", "upstream", "backend", "target", "dsn", "peer", "proxy",
+    "host",
+    "hosts",
+    "hostname",
+    "addr",
+    "addrs",
+    "address",
+    "addresses",
+    "url",
+    "urls",
+    "uri",
+    "uris",
+    "endpoint",
+    "endpoints",
+    "server",
+    "servers",
+    "service",
+    "svc",
+    "broker",
+    "brokers",
+    "bootstrap",
+    "upstream",
+    "backend",
+    "target",
+    "dsn",
+    "peer",
+    "proxy",
 ];
 /// Last words of a key whose value is something else of that address: `DB_HOST_NAME` is one, `SERVICE_NAME` is mostly one's own name.
 const OTHERS: [&str; 14] = [
-    "name", "user", "username", "password", "account", "port", "type", "mode", "class", "database", "db", "topic", "namespace", "level",
+    "name",
+    "user",
+    "username",
+    "password",
+    "account",
+    "port",
+    "type",
+    "mode",
+    "class",
+    "database",
+    "db",
+    "topic",
+    "namespace",
+    "level",
 ];
 
 /// Names in `text` (the value of `key`) that stand where an address stands: in a URL, before a port, as the value of a key like
@@ -29,7 +66,9 @@ pub fn hosts(key: &str, text: &str) -> BTreeSet<String> {
     }
     let tokens: Vec<Token<'_>> = tokens(text);
     let is_list = tokens.iter().all(|token| token.host().is_some())
-        && text.bytes().all(|b| is_word(b) || b.is_ascii_whitespace() || matches!(b, b',' | b';'));
+        && text
+            .bytes()
+            .all(|b| is_word(b) || b.is_ascii_whitespace() || matches!(b, b',' | b';'));
     let named_by_key = is_list && (is_address(key) || tokens.len() == 1 && text.contains('.'));
     let mut before_was_host = false;
     for (index, token) in tokens.iter().enumerate() {
@@ -41,9 +80,9 @@ pub fn hosts(key: &str, text: &str) -> BTreeSet<String> {
                 || is_full(host)
                 || after == ":" && next.is_some_and(|next| is_port(next.text))
                 || before.ends_with("://") && !is_user(&text[token.start..])
-                || before.ends_with('@')
+                || before.ends_with('@') && !after.starts_with('(')
                 || before == "," && before_was_host
-                || is_assigned(before) && index > 0 && is_address(tokens[index - 1].text)
+                || is_assigned(before) && !after.starts_with("://") && index > 0 && is_address(tokens[index - 1].text)
         });
         // A port stands between two hosts of a list.
         before_was_host = is_host || before_was_host && before == ":" && is_port(token.text);
@@ -92,7 +131,8 @@ impl Token<'_> {
 }
 
 fn is_word(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')
+    // Letters beyond ASCII are of no host name, but of the word they stand in.
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_') || !b.is_ascii()
 }
 
 fn tokens(text: &str) -> Vec<Token<'_>> {
@@ -200,7 +240,11 @@ mod tests {
             ("X", "10.0.0.7:80", &[]),
             ("X", "2026-01-01T10:30:00Z", &[]),
             ("prometheus.yml", "scrape_configs:\n- targets: ['cart:80']", &[]),
-            ("ARGS", "--log=info --backend=api.shop.svc.cluster.local.", &["api.shop.svc.cluster.local"]),
+            (
+                "ARGS",
+                "--log=info --backend=api.shop.svc.cluster.local.",
+                &["api.shop.svc.cluster.local"],
+            ),
             ("X", "mailto: ops@example.com", &["example.com"]),
             ("X", "größe http://straße http://cart", &["cart"]),
         ];
@@ -222,9 +266,10 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_read_without_a_panic(key in ".{0,20}", text in "(?s).{0,200}") {
+        fn any_text_is_read_and_every_name_stands_in_it(key in ".{0,20}", text in "(?s).{0,200}|([a-z]{1,3}(://|:|@|,|=|\\.| |8)){0,40}") {
             for host in hosts(&key, &text) {
-                services(&host, "shop");
+                proptest::prop_assert!(text.contains(&host));
+                proptest::prop_assert!(services(&host, "shop").len() <= 2);
             }
         }
     }

@@ -91,10 +91,17 @@ const NAMESPACED: Resource = Resource {
     ..CLUSTER
 };
 const fn core(kind: &'static str, plural: &'static str) -> Resource {
-    Resource { kind, plural, ..NAMESPACED }
+    Resource {
+        kind,
+        plural,
+        ..NAMESPACED
+    }
 }
 const fn of(group: &'static str, kind: &'static str, plural: &'static str) -> Resource {
-    Resource { group, ..core(kind, plural) }
+    Resource {
+        group,
+        ..core(kind, plural)
+    }
 }
 const fn custom(group: &'static str, kind: &'static str, plural: &'static str) -> Resource {
     Resource {

@@ -17,8 +17,8 @@ use paramedic_domain::{
     verification::Verdict,
 };
 
-pub(crate) use self::values::{notification, topology};
 use self::values::{alert, diagnosis, evidence, plan, resolved, time, verification};
+pub(crate) use self::values::{notification, topology};
 
 /// One event of every kind, in the order of the numbers on the wire.
 fn events() -> Vec<Event> {
