@@ -102,6 +102,8 @@ id!(/// One plan of one attempt: `plan_…`.
     PlanId, "plan id", prefix "plan_");
 id!(/// One approval gate of one plan: `gate_…`.
     GateId, "gate id", prefix "gate_");
+id!(/// One maintenance window: `mw_…`.
+    WindowId, "maintenance window id", prefix "mw_");
 id!(/// One event of an incident's log: `evt_…`.
     EventId, "event id", prefix "evt_");
 id!(/// One cluster, as the operator named it in the configuration.
