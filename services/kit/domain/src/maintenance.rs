@@ -33,6 +33,34 @@ impl Window {
     }
 }
 
+/// Most matchers of a window.
+const MAX_MATCHERS: usize = 20;
+/// Longest reason, characters.
+const MAX_REASON: usize = 500;
+
+impl Window {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a sentence.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.matchers.is_empty() || self.matchers.iter().all(Matcher::matches_empty) {
+            return Err("one matcher at least must say what the window is about, as in namespace=shop".into());
+        }
+        if self.matchers.len() > MAX_MATCHERS {
+            return Err(format!("a window has at most {MAX_MATCHERS} matchers"));
+        }
+        if self.reason.trim().is_empty() || self.reason.chars().count() > MAX_REASON {
+            return Err(format!("a window needs a reason of 1 to {MAX_REASON} characters"));
+        }
+        match &self.schedule {
+            Schedule::Once { from, until } if until <= from => Err("the window ends before it begins".into()),
+            Schedule::Weekly { days, .. } if days.is_empty() => Err("the window has no day".into()),
+            Schedule::Once { .. } | Schedule::Weekly { .. } => Ok(()),
+        }
+    }
+}
+
 /// What happens to windows: a message of the `ALERTS` stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]

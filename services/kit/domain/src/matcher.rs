@@ -98,9 +98,9 @@ impl Matcher {
         }
     }
 
-    /// Whether labels without any label are as it wants them: then it may be about everything.
+    /// Whether it matches alerts without any label: then it alone may be about everything.
     #[must_use]
-    pub fn matches_nothing_at_all(&self) -> bool {
+    pub fn matches_empty(&self) -> bool {
         self.matches(&BTreeMap::new())
     }
 }

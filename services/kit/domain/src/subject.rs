@@ -26,6 +26,16 @@ pub enum Subject {
         /// Cluster.
         cluster: ClusterId,
     },
+    /// What happened to maintenance windows.
+    Window {
+        /// Cluster.
+        cluster: ClusterId,
+    },
+    /// What an Alertmanager keeps quiet.
+    Quiet {
+        /// Cluster.
+        cluster: ClusterId,
+    },
     /// A message given up by a consumer.
     DeadLetter {
         /// The consumer.
@@ -44,6 +54,8 @@ impl fmt::Display for Subject {
             Self::Incident { cluster, incident, kind } => write!(f, "paramedic.incident.{cluster}.{incident}.{kind}"),
             Self::Notification { cluster } => write!(f, "paramedic.alert.{cluster}.notification"),
             Self::Topology { cluster } => write!(f, "paramedic.alert.{cluster}.topology"),
+            Self::Window { cluster } => write!(f, "paramedic.alert.{cluster}.window"),
+            Self::Quiet { cluster } => write!(f, "paramedic.alert.{cluster}.quiet"),
             Self::DeadLetter { durable } => write!(f, "paramedic.deadletter.{durable}"),
             Self::Retry { durable } => write!(f, "paramedic.deadletter.{durable}.retry"),
         }
@@ -99,6 +111,18 @@ pub fn parse_topology(subject: &str) -> Option<ClusterId> {
     of_alerts(subject, ".topology")
 }
 
+/// Cluster of the subject of maintenance windows.
+#[must_use]
+pub fn parse_window(subject: &str) -> Option<ClusterId> {
+    of_alerts(subject, ".window")
+}
+
+/// Cluster of the subject of what an Alertmanager keeps quiet.
+#[must_use]
+pub fn parse_quiet(subject: &str) -> Option<ClusterId> {
+    of_alerts(subject, ".quiet")
+}
+
 fn of_alerts(subject: &str, kind: &str) -> Option<ClusterId> {
     subject.strip_prefix("paramedic.alert.")?.strip_suffix(kind)?.parse().ok()
 }
@@ -117,5 +141,10 @@ mod tests {
         assert_eq!(parse_topology(&notification), None);
         assert_eq!(parse_notification(&topology), None);
         assert_eq!(parse_topology("paramedic.alert.a.b.topology"), None);
+        let cluster: ClusterId = "prod-eu".parse().unwrap();
+        let window = Subject::Window { cluster: cluster.clone() }.to_string();
+        let quiet = Subject::Quiet { cluster: cluster.clone() }.to_string();
+        assert_eq!((parse_window(&window), parse_window(&quiet)), (Some(cluster.clone()), None));
+        assert_eq!((parse_quiet(&quiet), parse_quiet(&window)), (Some(cluster), None));
     }
 }

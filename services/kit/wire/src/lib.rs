@@ -1,4 +1,5 @@
-//! Domain values on the wire: [`encode`] and [`decode`] for stored events (and their `_notification` and `_topology` pairs), [`Wire`] for every other message.
+//! Domain values on the wire: [`encode`] and [`decode`] for stored events (and their pairs for messages of the `ALERTS`
+//! stream, `encode_notification` and so on), [`Wire`] for every other message.
 //!
 //! One file per domain word. Protobuf types stop here and at the gRPC handlers; no decision ever sees one.
 
@@ -16,6 +17,7 @@ mod incident;
 mod invalid;
 mod object;
 mod plan;
+mod quiet;
 mod risk;
 mod scalar;
 mod topology;
@@ -25,4 +27,5 @@ pub use alert::{decode_notification, encode_notification};
 pub use codec::Wire;
 pub use envelope::{decode, encode};
 pub use invalid::Invalid;
+pub use quiet::{decode_quiet, decode_window, encode_quiet, encode_window};
 pub use topology::{decode_topology, encode_topology};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use json_patch::Patch;
 use paramedic_domain::{
     digest::Digest,
-    id::{ClusterId, EventId, EvidenceId, GateId, IncidentId, PlanId, StepId, WorkerId},
+    id::{ClusterId, EventId, EvidenceId, GateId, IncidentId, PlanId, StepId, WindowId, WorkerId},
 };
 use serde_json::{Map, Value};
 
@@ -37,7 +37,9 @@ macro_rules! ids {
         scalar_field!($type);
     )* };
 }
-ids!(ClusterId, EventId, EvidenceId, GateId, IncidentId, PlanId, StepId, WorkerId);
+ids!(
+    ClusterId, EventId, EvidenceId, GateId, IncidentId, PlanId, StepId, WindowId, WorkerId
+);
 
 impl Wire for Digest {
     type Proto = Vec<u8>;

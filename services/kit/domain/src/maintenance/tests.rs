@@ -144,3 +144,18 @@ fn what_is_no_place_has_no_time_zone() {
     assert!("Europe/Atlantis".parse::<Zone>().is_err());
     assert!("Europe/Berlin".parse::<Zone>().is_ok());
 }
+
+#[test]
+fn a_window_must_say_what_it_is_about_why_and_until_when() {
+    let good = once("disks", "shop", "2026-03-02T10:00:00Z", "2026-03-02T12:00:00Z");
+    assert_eq!(good.validate(), Ok(()));
+    let mut wrong = vec![good.clone(); 5];
+    wrong[0].matchers.clear();
+    wrong[1].matchers = vec!["team!=a".parse().unwrap(), "namespace=~.*".parse().unwrap()];
+    wrong[2].reason = " ".into();
+    wrong[3].schedule = once("a", "b", "2026-03-02T12:00:00Z", "2026-03-02T12:00:00Z").schedule;
+    wrong[4].schedule = weekly(&[], "22:00", "02:00", "UTC");
+    for window in wrong {
+        assert!(window.validate().is_err(), "{window:?}");
+    }
+}

@@ -9,10 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use paramedic_domain::envelope::Envelope;
-use paramedic_wire::{Invalid, decode, decode_notification, decode_topology, encode, encode_notification, encode_topology};
+use paramedic_wire::{
+    Invalid, decode, decode_notification, decode_quiet, decode_topology, decode_window, encode, encode_notification, encode_quiet,
+    encode_topology, encode_window,
+};
 use serde::Serialize;
 
-use crate::samples::{envelopes, notification, topology};
+use crate::samples::{envelopes, notification, quiet, topology, windows};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/wire/v1")
@@ -85,6 +88,14 @@ fn the_golden_notification_still_decodes_and_encodes_to_the_same_bytes() {
 #[test]
 fn the_golden_topology_still_decodes_and_encodes_to_the_same_bytes() {
     check("topology", &topology(), decode_topology, encode_topology);
+}
+
+#[test]
+fn the_golden_windows_and_silences_still_decode_and_encode_to_the_same_bytes() {
+    for (name, change) in windows() {
+        check(name, &change, decode_window, encode_window);
+    }
+    check("quiet", &quiet(), decode_quiet, encode_quiet);
 }
 
 /// Compares the stored message of the `ALERTS` stream with what is read and written today.

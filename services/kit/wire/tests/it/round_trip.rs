@@ -1,12 +1,15 @@
 //! Any envelope survives the wire, and its bytes depend on nothing but its value.
 
 use paramedic_domain::{digest::Digest, incident::Incident};
-use paramedic_wire::{decode, decode_notification, decode_topology, encode, encode_notification, encode_topology};
+use paramedic_wire::{
+    decode, decode_notification, decode_quiet, decode_topology, decode_window, encode, encode_notification, encode_quiet, encode_topology,
+    encode_window,
+};
 use proptest::prelude::*;
 
 use crate::{
     samples::envelopes,
-    strategies::{envelope, notification, topology},
+    strategies::{envelope, notification, quiet, topology, window_change},
 };
 
 proptest! {
@@ -31,6 +34,18 @@ proptest! {
     #[test]
     fn every_announced_topology_survives(original in topology()) {
         let decoded = decode_topology(&encode_topology(&original)).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
+        prop_assert_eq!(decoded, original);
+    }
+
+    #[test]
+    fn every_change_of_windows_survives(original in window_change()) {
+        let decoded = decode_window(&encode_window(&original)).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
+        prop_assert_eq!(decoded, original);
+    }
+
+    #[test]
+    fn everything_that_is_kept_quiet_survives(original in quiet()) {
+        let decoded = decode_quiet(&encode_quiet(&original)).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
         prop_assert_eq!(decoded, original);
     }
 

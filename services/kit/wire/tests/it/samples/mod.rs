@@ -1,5 +1,6 @@
 //! One envelope of every kind, each with every field set at least once.
 
+mod quiet;
 mod values;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use paramedic_domain::{
     verification::Verdict,
 };
 
+pub(crate) use self::quiet::{quiet, windows};
 use self::values::{alert, diagnosis, evidence, plan, resolved, time, verification};
 pub(crate) use self::values::{notification, topology};
 

@@ -3,7 +3,9 @@
 mod base;
 mod envelope;
 mod plan;
+mod quiet;
 mod words;
 
 pub(crate) use envelope::envelope;
+pub(crate) use quiet::{quiet, window_change};
 pub(crate) use words::{notification, topology};

@@ -1,0 +1,181 @@
+//! Maintenance windows and silences as the `ALERTS` stream stores them.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use jiff::civil::Time;
+use paramedic_domain::{
+    maintenance::{Day, Schedule, Window, WindowChange, Zone},
+    matcher::Matcher,
+    silence::{Muted, Quiet, Silence},
+};
+use paramedic_proto::v1::{self, window::Schedule as When, window_change::Kind};
+use prost::Message;
+
+use crate::{
+    Invalid, Wire,
+    codec::{Field, message, required, scalar_field, words},
+};
+
+words!(Day => Day { Mon, Tue, Wed, Thu, Fri, Sat, Sun });
+message!(Silence => QuietSilence { matchers, starts_at, ends_at, by, comment });
+message!(Muted => Muted { silenced_by, inhibited_by });
+
+macro_rules! texts {
+    ($($type:ty),*) => { $(
+        impl Wire for $type {
+            type Proto = String;
+            fn to_proto(&self) -> String {
+                self.to_string()
+            }
+            fn from_proto(text: String) -> Result<Self, Invalid> {
+                text.parse().map_err(Invalid::here)
+            }
+        }
+        scalar_field!($type);
+    )* };
+}
+texts!(Matcher, Zone, Time);
+
+impl Wire for Window {
+    type Proto = v1::Window;
+    fn to_proto(&self) -> v1::Window {
+        let schedule = match &self.schedule {
+            Schedule::Once { from, until } => When::Once(v1::window::Once {
+                from: from.to_field(),
+                until: until.to_field(),
+            }),
+            Schedule::Weekly { days, from, until, zone } => When::Weekly(v1::window::Weekly {
+                days: days.to_field(),
+                from: from.to_proto(),
+                until: until.to_proto(),
+                zone: zone.to_proto(),
+            }),
+        };
+        v1::Window {
+            id: self.id.to_proto(),
+            matchers: self.matchers.to_field(),
+            schedule: Some(schedule),
+            reason: self.reason.clone(),
+            by: self.by.clone(),
+        }
+    }
+    fn from_proto(proto: v1::Window) -> Result<Self, Invalid> {
+        let schedule = match proto.schedule {
+            Some(When::Once(once)) => Schedule::Once {
+                from: field("once.from", once.from)?,
+                until: field("once.until", once.until)?,
+            },
+            Some(When::Weekly(weekly)) => Schedule::Weekly {
+                days: field("weekly.days", weekly.days)?,
+                from: field("weekly.from", weekly.from)?,
+                until: field("weekly.until", weekly.until)?,
+                zone: field("weekly.zone", weekly.zone)?,
+            },
+            None => return Err(Invalid::new("schedule", "is missing or unknown")),
+        };
+        Ok(Self {
+            id: field("id", proto.id)?,
+            matchers: field("matchers", proto.matchers)?,
+            schedule,
+            reason: proto.reason,
+            by: proto.by,
+        })
+    }
+}
+
+impl Wire for WindowChange {
+    type Proto = v1::WindowChange;
+    fn to_proto(&self) -> v1::WindowChange {
+        let kind = match self {
+            Self::Configured { windows } => Kind::Configured(v1::window_change::Configured {
+                windows: windows.to_field(),
+            }),
+            Self::Added { window } => Kind::Added(v1::window_change::Added {
+                window: Some(window.to_proto()),
+            }),
+            Self::Ended { id, by } => Kind::Ended(v1::window_change::Ended {
+                id: id.to_proto(),
+                by: by.clone(),
+            }),
+        };
+        v1::WindowChange { kind: Some(kind) }
+    }
+    fn from_proto(proto: v1::WindowChange) -> Result<Self, Invalid> {
+        match proto.kind {
+            Some(Kind::Configured(configured)) => Ok(Self::Configured {
+                windows: field("configured.windows", configured.windows)?,
+            }),
+            Some(Kind::Added(added)) => Ok(Self::Added {
+                window: required(added.window).map_err(|invalid: Invalid| invalid.within("added.window"))?,
+            }),
+            Some(Kind::Ended(ended)) => Ok(Self::Ended {
+                id: field("ended.id", ended.id)?,
+                by: ended.by,
+            }),
+            None => Err(Invalid::new("kind", "is missing or unknown")),
+        }
+    }
+}
+
+impl Wire for Quiet {
+    type Proto = v1::Quiet;
+    fn to_proto(&self) -> v1::Quiet {
+        v1::Quiet {
+            source: self.source.clone(),
+            seen_at: self.seen_at.to_field(),
+            silences: self.silences.iter().map(|(id, silence)| (id.clone(), silence.to_proto())).collect(),
+            alerts: self.alerts.iter().map(|(id, muted)| (id.clone(), muted.to_proto())).collect(),
+        }
+    }
+    fn from_proto(proto: v1::Quiet) -> Result<Self, Invalid> {
+        Ok(Self {
+            source: proto.source,
+            seen_at: field("seen_at", proto.seen_at)?,
+            silences: by_key("silences", proto.silences)?,
+            alerts: by_key("alerts", proto.alerts)?,
+        })
+    }
+}
+
+fn field<T: Field>(name: &str, proto: T::Proto) -> Result<T, Invalid> {
+    T::from_field(proto).map_err(|invalid| invalid.within(name))
+}
+
+fn by_key<T: Wire>(name: &str, proto: BTreeMap<String, T::Proto>) -> Result<BTreeMap<String, T>, Invalid> {
+    let entry = |(key, value): (String, T::Proto)| {
+        let value = T::from_proto(value).map_err(|invalid| invalid.within(&format!("{name}[{key}]")))?;
+        Ok((key, value))
+    };
+    proto.into_iter().map(entry).collect()
+}
+
+/// Encodes a change of the windows for the `ALERTS` stream.
+#[must_use]
+pub fn encode_window(change: &WindowChange) -> Bytes {
+    change.to_proto().encode_to_vec().into()
+}
+
+/// Decodes a change of the windows of the `ALERTS` stream.
+///
+/// # Errors
+/// Names the field that is missing or wrong.
+pub fn decode_window(bytes: &[u8]) -> Result<WindowChange, Invalid> {
+    let proto = v1::WindowChange::decode(bytes).map_err(|error| Invalid::new("window", format!("is not a protobuf message: {error}")))?;
+    Wire::from_proto(proto)
+}
+
+/// Encodes what an Alertmanager keeps quiet for the `ALERTS` stream.
+#[must_use]
+pub fn encode_quiet(quiet: &Quiet) -> Bytes {
+    quiet.to_proto().encode_to_vec().into()
+}
+
+/// Decodes what an Alertmanager keeps quiet from the `ALERTS` stream.
+///
+/// # Errors
+/// Names the field that is missing or wrong.
+pub fn decode_quiet(bytes: &[u8]) -> Result<Quiet, Invalid> {
+    let proto = v1::Quiet::decode(bytes).map_err(|error| Invalid::new("quiet", format!("is not a protobuf message: {error}")))?;
+    Wire::from_proto(proto)
+}
