@@ -1,4 +1,5 @@
-//! The query side: `IncidentService` over the incident logs. Everything here is derived and can be thrown away.
+//! The query side: `IncidentService` over the incident logs, whose state is derived and can be thrown away; and what people say
+//! about alerts to come, `MaintenanceService`.
 //!
 //! - [`core`]: the catalogue of all incidents as folded from their logs, and the decision to cancel one.
 //! - `shell::tail`: follows the logs. `shell::service`: answers.
@@ -10,7 +11,7 @@ mod shell;
 
 use std::sync::Arc;
 
-use paramedic_proto::v1::incident_service_server::IncidentServiceServer;
+use paramedic_proto::v1::{incident_service_server::IncidentServiceServer, maintenance_service_server::MaintenanceServiceServer};
 use paramedic_runtime::{Kit, Role};
 
 pub use config::{Config, DEFAULTS};
@@ -24,9 +25,11 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     metrics::describe();
     let tail = Arc::new(shell::tail::Tail::new(kit.bus.clone()));
     let service = shell::service::Incidents::new(&config, &kit, tail.clone());
+    let maintenance = shell::maintenance::Maintenance::new(&config, &kit);
     let follow = shell::tail::follow(tail, config.poll_interval(), kit.drain);
     Ok(Role::new("console")
         .grpc(IncidentServiceServer::new(service))
+        .grpc(MaintenanceServiceServer::new(maintenance))
         .task("tail", async move {
             follow.await;
             Ok(())

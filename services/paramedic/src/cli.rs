@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod maintenance;
 mod practice;
 mod storm;
 
+pub use maintenance::{Add as AddWindow, Maintenance, Until};
 pub use practice::{Approve, Drill, Simulate};
 pub use storm::{Convert, Eval, Generate, Storm};
 
@@ -120,6 +122,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: DeadLetters,
+    },
+    /// Maintenance windows: expect alerts for a time, list, end.
+    Maintenance {
+        /// What to do.
+        #[command(subcommand)]
+        command: Maintenance,
     },
     /// Check the logs.
     Audit {

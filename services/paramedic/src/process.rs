@@ -56,6 +56,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Plan { command } => commands::plan(command).await,
         Command::Workflow { command } => commands::workflow(command).await,
         Command::Actions(arguments) => commands::actions(&arguments).await,
+        Command::Maintenance { command } => commands::maintenance(command).await,
         Command::Deadletters { command } => commands::dead_letters(command).await,
         Command::Audit { command } => commands::audit(command).await,
     }

@@ -2,3 +2,4 @@
 
 pub mod cancel;
 pub mod catalogue;
+pub mod windows;

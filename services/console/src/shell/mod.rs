@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod identity;
+pub(crate) mod maintenance;
 pub(crate) mod service;
 mod status;
 mod summary;

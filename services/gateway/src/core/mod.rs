@@ -7,6 +7,7 @@ pub mod credential;
 pub mod facts;
 mod fields;
 pub mod format;
+pub mod gate;
 pub mod glob;
 pub mod grafana;
 pub mod identity;

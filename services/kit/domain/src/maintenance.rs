@@ -61,7 +61,16 @@ impl Window {
     }
 }
 
-/// What happens to windows: a message of the `ALERTS` stream.
+/// What somebody said about windows: a message of the `ALERTS` stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowTold {
+    /// When.
+    pub told_at: Timestamp,
+    /// What.
+    pub change: WindowChange,
+}
+
+/// What happens to windows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
 pub enum WindowChange {
@@ -92,9 +101,9 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Takes a change, which was stored at `at`. What is over by then is forgotten.
-    pub fn apply(&mut self, change: &WindowChange, at: Timestamp) {
-        match change {
+    /// Takes what somebody said. What was over by then is forgotten.
+    pub fn apply(&mut self, told: &WindowTold) {
+        match &told.change {
             WindowChange::Configured { windows } => self.configured.clone_from(windows),
             WindowChange::Added { window } => {
                 self.added.insert(window.id.clone(), window.clone());
@@ -103,6 +112,11 @@ impl Windows {
                 self.added.remove(id);
             }
         }
+        self.forget(told.told_at);
+    }
+
+    /// Forgets what is over at `at`.
+    pub fn forget(&mut self, at: Timestamp) {
         self.added.retain(|_, window| !window.schedule.is_over(at));
     }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use jiff::civil::Time;
 use paramedic_domain::{
-    maintenance::{Day, Schedule, Window, WindowChange, Zone},
+    maintenance::{Day, Schedule, Window, WindowChange, WindowTold, Zone},
     matcher::Matcher,
     silence::{Muted, Quiet, Silence},
 };
-use paramedic_proto::v1::{self, window::Schedule as When, window_change::Kind};
+use paramedic_proto::v1::{self, window::Schedule as When, window_told::Change};
 use prost::Message;
 
 use crate::{
@@ -84,37 +84,44 @@ impl Wire for Window {
     }
 }
 
-impl Wire for WindowChange {
-    type Proto = v1::WindowChange;
-    fn to_proto(&self) -> v1::WindowChange {
-        let kind = match self {
-            Self::Configured { windows } => Kind::Configured(v1::window_change::Configured {
+impl Wire for WindowTold {
+    type Proto = v1::WindowTold;
+    fn to_proto(&self) -> v1::WindowTold {
+        let change = match &self.change {
+            WindowChange::Configured { windows } => Change::Configured(v1::window_told::Configured {
                 windows: windows.to_field(),
             }),
-            Self::Added { window } => Kind::Added(v1::window_change::Added {
+            WindowChange::Added { window } => Change::Added(v1::window_told::Added {
                 window: Some(window.to_proto()),
             }),
-            Self::Ended { id, by } => Kind::Ended(v1::window_change::Ended {
+            WindowChange::Ended { id, by } => Change::Ended(v1::window_told::Ended {
                 id: id.to_proto(),
                 by: by.clone(),
             }),
         };
-        v1::WindowChange { kind: Some(kind) }
+        v1::WindowTold {
+            told_at: self.told_at.to_field(),
+            change: Some(change),
+        }
     }
-    fn from_proto(proto: v1::WindowChange) -> Result<Self, Invalid> {
-        match proto.kind {
-            Some(Kind::Configured(configured)) => Ok(Self::Configured {
+    fn from_proto(proto: v1::WindowTold) -> Result<Self, Invalid> {
+        let change = match proto.change {
+            Some(Change::Configured(configured)) => WindowChange::Configured {
                 windows: field("configured.windows", configured.windows)?,
-            }),
-            Some(Kind::Added(added)) => Ok(Self::Added {
+            },
+            Some(Change::Added(added)) => WindowChange::Added {
                 window: required(added.window).map_err(|invalid: Invalid| invalid.within("added.window"))?,
-            }),
-            Some(Kind::Ended(ended)) => Ok(Self::Ended {
+            },
+            Some(Change::Ended(ended)) => WindowChange::Ended {
                 id: field("ended.id", ended.id)?,
                 by: ended.by,
-            }),
-            None => Err(Invalid::new("kind", "is missing or unknown")),
-        }
+            },
+            None => return Err(Invalid::new("change", "is missing or unknown")),
+        };
+        Ok(Self {
+            told_at: field("told_at", proto.told_at)?,
+            change,
+        })
     }
 }
 
@@ -150,18 +157,18 @@ fn by_key<T: Wire>(name: &str, proto: BTreeMap<String, T::Proto>) -> Result<BTre
     proto.into_iter().map(entry).collect()
 }
 
-/// Encodes a change of the windows for the `ALERTS` stream.
+/// Encodes what somebody said about windows for the `ALERTS` stream.
 #[must_use]
-pub fn encode_window(change: &WindowChange) -> Bytes {
-    change.to_proto().encode_to_vec().into()
+pub fn encode_window(told: &WindowTold) -> Bytes {
+    told.to_proto().encode_to_vec().into()
 }
 
-/// Decodes a change of the windows of the `ALERTS` stream.
+/// Decodes what somebody said about windows from the `ALERTS` stream.
 ///
 /// # Errors
 /// Names the field that is missing or wrong.
-pub fn decode_window(bytes: &[u8]) -> Result<WindowChange, Invalid> {
-    let proto = v1::WindowChange::decode(bytes).map_err(|error| Invalid::new("window", format!("is not a protobuf message: {error}")))?;
+pub fn decode_window(bytes: &[u8]) -> Result<WindowTold, Invalid> {
+    let proto = v1::WindowTold::decode(bytes).map_err(|error| Invalid::new("window", format!("is not a protobuf message: {error}")))?;
     Wire::from_proto(proto)
 }
 

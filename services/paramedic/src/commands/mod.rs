@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod decide;
+mod maintenance;
 mod plan;
 mod report;
 mod show;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 pub use dead_letters::dead_letters;
 pub use decide::confirmed;
 pub use decide::decide;
+pub use maintenance::maintenance;
 pub use plan::plan;
 pub use report::report;
 pub use show::{change_lines, show};

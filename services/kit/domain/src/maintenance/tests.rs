@@ -4,6 +4,11 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+fn tell(windows: &mut Windows, change: &WindowChange, told_at: Timestamp) {
+    let change = change.clone();
+    windows.apply(&WindowTold { told_at, change });
+}
+
 fn labels(namespace: &str) -> BTreeMap<String, String> {
     BTreeMap::from([("namespace".to_owned(), namespace.to_owned())])
 }
@@ -34,7 +39,7 @@ fn weekly(days: &[Day], from: &str, until: &str, zone: &str) -> Schedule {
 fn a_window_holds_what_it_is_about_from_its_beginning_to_before_its_end() {
     let mut windows = Windows::default();
     let window = once("disks", "shop", "2026-03-02T10:00:00Z", "2026-03-02T12:00:00Z");
-    windows.apply(&WindowChange::Added { window }, time("2026-03-02T09:00:00Z"));
+    tell(&mut windows, &WindowChange::Added { window }, time("2026-03-02T09:00:00Z"));
     for (at, held) in [("09:59:59", false), ("10:00:00", true), ("11:59:59", true), ("12:00:00", false)] {
         let at = time(&format!("2026-03-02T{at}Z"));
         assert_eq!(windows.holding(&labels("shop"), at).is_some(), held, "{at}");
@@ -99,7 +104,11 @@ fn windows_of_people_end_when_they_say_so_and_are_forgotten_when_over() {
         once("two", "shop", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00Z"),
     );
     for window in [&one, &two] {
-        windows.apply(&WindowChange::Added { window: window.clone() }, time("2026-03-02T09:00:00Z"));
+        tell(
+            &mut windows,
+            &WindowChange::Added { window: window.clone() },
+            time("2026-03-02T09:00:00Z"),
+        );
     }
     let at = time("2026-03-02T10:30:00Z");
     assert_eq!(
@@ -111,9 +120,9 @@ fn windows_of_people_end_when_they_say_so_and_are_forgotten_when_over() {
         id: one.id.clone(),
         by: "bob".into(),
     };
-    windows.apply(&ended, at);
+    tell(&mut windows, &ended, at);
     assert_eq!(windows.added().collect::<Vec<_>>(), [&two]);
-    windows.apply(&ended, time("2026-03-02T11:00:00Z"));
+    tell(&mut windows, &ended, time("2026-03-02T11:00:00Z"));
     assert_eq!(windows.added().count(), 0);
 }
 
@@ -124,11 +133,11 @@ fn configuration_replaces_what_it_said_before_and_nothing_else() {
     let added = once("one", "shop", "2026-03-02T10:00:00Z", "2026-03-02T12:00:00Z");
     let mut nightly = once("nightly", "batch", "2026-03-02T10:00:00Z", "2026-03-02T12:00:00Z");
     nightly.schedule = weekly(&[Day::Mon], "22:00", "02:00", "UTC");
-    windows.apply(&WindowChange::Added { window: added }, at);
-    windows.apply(&WindowChange::Configured { windows: vec![nightly] }, at);
+    tell(&mut windows, &WindowChange::Added { window: added }, at);
+    tell(&mut windows, &WindowChange::Configured { windows: vec![nightly] }, at);
     assert_eq!((windows.configured().len(), windows.added().count()), (1, 1));
     assert!(windows.holding(&labels("batch"), time("2026-03-09T23:00:00Z")).is_some());
-    windows.apply(&WindowChange::Configured { windows: Vec::new() }, at);
+    tell(&mut windows, &WindowChange::Configured { windows: Vec::new() }, at);
     assert_eq!((windows.configured().len(), windows.added().count()), (0, 1));
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::{
     samples::envelopes,
-    strategies::{envelope, notification, quiet, topology, window_change},
+    strategies::{envelope, notification, quiet, topology, window_told},
 };
 
 proptest! {
@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn every_change_of_windows_survives(original in window_change()) {
+    fn everything_said_about_windows_survives(original in window_told()) {
         let decoded = decode_window(&encode_window(&original)).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
         prop_assert_eq!(decoded, original);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use paramedic_domain::{
     id::WindowId,
-    maintenance::{Day, Schedule, Window, WindowChange},
+    maintenance::{Day, Schedule, Window, WindowChange, WindowTold},
     silence::{Muted, Quiet, Silence},
 };
 
@@ -38,8 +38,12 @@ fn weekly() -> Window {
     window("weekly", schedule)
 }
 
-/// One change of each kind.
-pub(crate) fn windows() -> [(&'static str, WindowChange); 3] {
+/// One of each kind.
+pub(crate) fn windows() -> [(&'static str, WindowTold); 3] {
+    let told = |change| WindowTold {
+        told_at: time("2026-03-02T09:59:58.75Z"),
+        change,
+    };
     let ended = WindowChange::Ended {
         id: once().id,
         by: "bob".into(),
@@ -47,12 +51,12 @@ pub(crate) fn windows() -> [(&'static str, WindowChange); 3] {
     [
         (
             "windows_configured",
-            WindowChange::Configured {
+            told(WindowChange::Configured {
                 windows: vec![weekly(), once()],
-            },
+            }),
         ),
-        ("window_added", WindowChange::Added { window: once() }),
-        ("window_ended", ended),
+        ("window_added", told(WindowChange::Added { window: once() })),
+        ("window_ended", told(ended)),
     ]
 }
 

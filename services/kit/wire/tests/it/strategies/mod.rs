@@ -7,5 +7,5 @@ mod quiet;
 mod words;
 
 pub(crate) use envelope::envelope;
-pub(crate) use quiet::{quiet, window_change};
+pub(crate) use quiet::{quiet, window_told};
 pub(crate) use words::{notification, topology};

@@ -2,7 +2,7 @@
 
 use jiff::civil::Time;
 use paramedic_domain::{
-    maintenance::{Day, Schedule, Window, WindowChange},
+    maintenance::{Day, Schedule, Window, WindowChange, WindowTold},
     matcher::{Comparison, Matcher},
     silence::{Muted, Quiet, Silence},
 };
@@ -57,13 +57,15 @@ fn window() -> impl Strategy<Value = Window> {
         .boxed()
 }
 
-pub(crate) fn window_change() -> impl Strategy<Value = WindowChange> {
-    prop_oneof![
+pub(crate) fn window_told() -> impl Strategy<Value = WindowTold> {
+    let change = prop_oneof![
         vec(window(), 0..3).prop_map(|windows| WindowChange::Configured { windows }),
         window().prop_map(|window| WindowChange::Added { window }),
         (id("mw_"), text()).prop_map(|(id, by)| WindowChange::Ended { id, by }),
-    ]
-    .boxed()
+    ];
+    (time(), change)
+        .prop_map(|(told_at, change)| WindowTold { told_at, change })
+        .boxed()
 }
 
 pub(crate) fn quiet() -> impl Strategy<Value = Quiet> {
