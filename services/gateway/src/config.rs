@@ -1,16 +1,19 @@
 //! Configuration of the gateway.
 
+mod maintenance;
 mod scope;
+mod silences;
 mod source;
 mod triage;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use paramedic_domain::maintenance::Window;
 use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
 
 pub(crate) use self::source::{is_pair, is_token};
-pub use self::{scope::Scope, source::Source, triage::Triage};
+pub use self::{maintenance::Maintenance, scope::Scope, silences::Silences, source::Source, triage::Triage};
 
 /// Defaults, under the header `[gateway]`.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -53,6 +56,11 @@ pub struct Config {
     pub scope: Scope,
     /// How urgent they are.
     pub triage: Triage,
+    /// When alerts are expected.
+    #[serde(default)]
+    pub maintenance: Vec<Maintenance>,
+    /// How Alertmanagers are asked what they keep quiet.
+    pub silences: Silences,
     /// Time after an incident's resolution from which a still firing alert opens a new one, seconds.
     pub refire_after_seconds: u64,
     /// Alerts correlated at the same time.
@@ -112,6 +120,8 @@ impl Config {
         }
         self.scope.compiled()?;
         self.triage.compiled()?;
+        self.windows()?;
+        self.silences.validate()?;
         if !(1..=1024).contains(&self.concurrency) {
             return Err(Invalid::new("gateway.concurrency", "must be 1 to 1024"));
         }
@@ -122,6 +132,14 @@ impl Config {
     #[must_use]
     pub fn reviews_tokens(&self) -> bool {
         self.sources.values().any(|source| !source.service_accounts.is_empty())
+    }
+
+    /// The maintenance windows that it declares.
+    ///
+    /// # Errors
+    /// The first key that cannot be used.
+    pub fn windows(&self) -> Result<Vec<Window>, Invalid> {
+        maintenance::windows(&self.maintenance)
     }
 
     pub(crate) fn append_timeout(&self) -> Duration {

@@ -44,6 +44,11 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let mut role = Role::new("gateway")
         .http(shell::intake::routes(&config, &kit, spool.clone())?)
         .task("correlate", async move { Ok(correlate.await?) });
+    let windows = shell::windows::run(config.windows()?, kit.clone());
+    role = role.task("windows", async move { Ok(windows.await?) });
+    if let Some(silences) = shell::silences::run(&config, &kit)? {
+        role = role.task("silences", async move { Ok(silences.await?) });
+    }
     if let Some(spool) = spool {
         let stands_in = spool.clone();
         role = role

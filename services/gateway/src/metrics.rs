@@ -13,6 +13,8 @@ const FORWARDED: &str = "paramedic_gateway_forwarded_total";
 const DAMAGED: &str = "paramedic_gateway_spool_damaged_total";
 const SPOOL_BYTES: &str = "paramedic_gateway_spool_bytes";
 const SPOOL_NOTIFICATIONS: &str = "paramedic_gateway_spool_notifications";
+const SILENCES: &str = "paramedic_gateway_silence_polls_total";
+const QUIET: &str = "paramedic_gateway_kept_quiet";
 const CORRELATED: &str = "paramedic_gateway_correlated_total";
 
 /// Describes every metric of this crate; once per process is enough, more often does no harm.
@@ -37,6 +39,11 @@ pub fn describe() {
     );
     describe_gauge!(SPOOL_BYTES, Unit::Bytes, "room taken in the spool");
     describe_gauge!(SPOOL_NOTIFICATIONS, "notifications that wait in the spool");
+    describe_counter!(
+        SILENCES,
+        "questions to Alertmanagers what they keep quiet, by source and outcome (ok, failed)"
+    );
+    describe_gauge!(QUIET, "what an Alertmanager keeps quiet, by source and kind (silence, alert)");
     describe_counter!(CORRELATED, "alerts of the stream by what became of them");
 }
 
@@ -79,6 +86,16 @@ pub(crate) fn damaged() {
 pub(crate) fn spool(notifications: usize, bytes: u64) {
     gauge!(SPOOL_NOTIFICATIONS).set(notifications as f64);
     gauge!(SPOOL_BYTES).set(bytes as f64);
+}
+
+pub(crate) fn silences(source: &str, is_ok: bool) {
+    let outcome = if is_ok { "ok" } else { "failed" };
+    counter!(SILENCES, "source" => source.to_owned(), "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn quiet(source: &str, silences: usize, alerts: usize) {
+    gauge!(QUIET, "source" => source.to_owned(), "kind" => "silence").set(silences as f64);
+    gauge!(QUIET, "source" => source.to_owned(), "kind" => "alert").set(alerts as f64);
 }
 
 pub(crate) fn correlated(outcome: &'static str) {

@@ -10,7 +10,7 @@ use paramedic_domain::{
     id::{ClusterId, IncidentId},
     policy::Mode,
 };
-use paramedic_proto::v1::incident_service_client::IncidentServiceClient;
+use paramedic_proto::v1::{incident_service_client::IncidentServiceClient, maintenance_service_client::MaintenanceServiceClient};
 use paramedic_runtime::{Clock, ClusterAccess, Kit, grpc, serve};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use tonic::transport::Channel;
 
 pub(crate) struct Console {
     pub(crate) client: IncidentServiceClient<Channel>,
+    pub(crate) maintenance: MaintenanceServiceClient<Channel>,
     pub(crate) kit: Kit,
     tasks: JoinSet<anyhow::Result<()>>,
     _folder: TempDir,
@@ -49,9 +50,10 @@ impl Console {
         let url = format!("http://{}", listeners.grpc_address().unwrap());
         let mut tasks = JoinSet::new();
         tasks.spawn(serve::run(vec![role], kit.clone(), listeners, paramedic_proto::FILE_DESCRIPTOR_SET));
-        let client = IncidentServiceClient::new(grpc::channel(&url, Duration::from_secs(20)).unwrap());
+        let channel = grpc::channel(&url, Duration::from_secs(20)).unwrap();
         Self {
-            client,
+            client: IncidentServiceClient::new(channel.clone()),
+            maintenance: MaintenanceServiceClient::new(channel),
             kit,
             tasks,
             _folder: folder,

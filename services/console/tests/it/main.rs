@@ -4,5 +4,6 @@
 
 mod dead_letters;
 mod harness;
+mod maintenance;
 mod queries;
 mod watching;

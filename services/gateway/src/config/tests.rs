@@ -72,6 +72,30 @@ fn every_way_to_know_a_source_is_enough() {
     assert!(!source("anonymous = true").reviews_tokens());
 }
 
+/// A file with a maintenance window that says this besides.
+fn maintenance(settings: &str) -> String {
+    let (mut from, mut until) = ("from = '2026-03-02T10:00:00Z'\n", "until = '2026-03-02T12:00:00Z'\n");
+    if settings.contains("from = ") {
+        from = "";
+    }
+    if settings.contains("until = ") {
+        until = "";
+    }
+    format!("[gateway.sources.alertmanager]\nanonymous = true\n[[gateway.maintenance]]\nname = 'disks'\n{from}{until}{settings}")
+}
+
+#[test]
+fn windows_of_maintenance_are_configuration() {
+    let once = load(&maintenance("matchers = ['namespace=shop', 'severity!=critical']"));
+    let windows = once.windows().unwrap();
+    assert_eq!((windows.len(), windows[0].matchers.len(), &*windows[0].reason), (1, 2, "disks"));
+    let weekly = load(&maintenance(
+        "matchers = ['namespace=shop']\ndays = ['sat', 'sun']\nfrom = '22:00'\nuntil = '02:00'\ntime_zone = 'Europe/Berlin'",
+    ));
+    let at = |text: &str| weekly.windows().unwrap()[0].schedule.span_at(text.parse().unwrap());
+    assert!(at("2026-03-07T21:00:00Z").is_some() && at("2026-03-07T20:59:59Z").is_none());
+}
+
 #[test]
 fn values_out_of_range_name_their_key() {
     let open = "[gateway.sources.alertmanager]\nanonymous = true\n";
@@ -132,6 +156,22 @@ fn values_out_of_range_name_their_key() {
                 "{open}[[gateway.triage.rules]]\nwhen = 'true'\npriority = 'P1'\n[[gateway.triage.rules]]\nwhen = 'tem'\npriority = 'P1'"
             ),
             "gateway.triage.rules[1].when",
+        ),
+        (maintenance("matchers = ['namespace!=shop']"), "gateway.maintenance[0].matchers"),
+        (maintenance("matchers = ['namespace']"), "gateway.maintenance[0].matchers"),
+        (maintenance("matchers = ['a=b']\nfrom = 'now'"), "gateway.maintenance[0].from"),
+        (maintenance("matchers = ['a=b']\ndays = ['sun']"), "gateway.maintenance[0].from"),
+        (
+            maintenance("matchers = ['a=b']\ndays = ['sun']\nfrom = '22:00'\nuntil = '02:00'\ntime_zone = 'Mars'"),
+            "gateway.maintenance[0].time_zone",
+        ),
+        (
+            maintenance("matchers = ['a=b']\n") + &maintenance("matchers = ['a=b']")[open.len()..],
+            "gateway.maintenance[1].name",
+        ),
+        (
+            format!("{open}[gateway.silences]\npoll_seconds = 301"),
+            "gateway.silences.poll_seconds",
         ),
         ("[gateway.sources.'a b']\nanonymous = true".into(), "gateway.sources.\"a b\""),
     ] {

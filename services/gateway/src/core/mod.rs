@@ -21,6 +21,7 @@ pub mod reading;
 pub mod report;
 pub mod scope;
 pub mod share;
+pub mod silences;
 pub mod title;
 pub mod topology;
 pub mod triage;

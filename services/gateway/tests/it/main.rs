@@ -12,5 +12,6 @@ mod harness;
 mod intake;
 mod load;
 mod mtls;
+mod quiet;
 mod sources;
 mod spool;

@@ -44,6 +44,12 @@ impl Alertmanager {
                 "group_interval": "1s",
                 "repeat_interval": "1h",
             },
+            // Only alerts that ask for it inhibit, or are inhibited.
+            "inhibit_rules": [{
+                "source_matchers": ["inhibits = yes"],
+                "target_matchers": ["inhibits = no"],
+                "equal": ["namespace"],
+            }],
             "receivers": [{
                 "name": "paramedic",
                 "webhook_configs": [{
@@ -105,21 +111,44 @@ impl Alertmanager {
             .await
     }
 
-    async fn add(&self, labels: &Labels, annotations: &Labels, times: &[&str]) -> Result<()> {
+    /// Silences alerts with this label for an hour; gives the silence's id.
+    pub async fn silence(&self, name: &str, value: &str, author: &str, comment: &str) -> Result<String> {
+        let id = self
+            .amtool(&[
+                "silence",
+                "add",
+                &format!("--author={author}"),
+                &format!("--comment={comment}"),
+                "--duration=1h",
+                &pair(name, value),
+            ])
+            .await?;
+        Ok(id.trim().to_owned())
+    }
+
+    /// Ends a silence.
+    pub async fn expire(&self, silence: &str) -> Result<()> {
+        self.amtool(&["silence", "expire", silence]).await.map(|_| ())
+    }
+
+    async fn amtool(&self, arguments: &[&str]) -> Result<String> {
         let mut command = tokio::process::Command::new(find("PARAMEDIC_AMTOOL", &["amtool"])?);
-        command
-            .arg(format!("--alertmanager.url={}", self.url()))
-            .args(["alert", "add"])
-            .args(times);
-        for (name, value) in annotations {
-            command.arg(format!("--annotation={}", pair(name, value)));
-        }
-        for (name, value) in labels {
-            command.arg(pair(name, value));
-        }
-        let output = command.output().await.context("cannot run amtool")?;
+        let output = command.arg(format!("--alertmanager.url={}", self.url())).args(arguments).output();
+        let output = output.await.context("cannot run amtool")?;
         ensure!(output.status.success(), "amtool: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(())
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    async fn add(&self, labels: &Labels, annotations: &Labels, times: &[&str]) -> Result<()> {
+        let annotations = annotations
+            .iter()
+            .map(|(name, value)| format!("--annotation={}", pair(name, value)));
+        let labels = labels.iter().map(|(name, value)| pair(name, value));
+        let texts: Vec<String> = annotations.chain(labels).collect();
+        let mut arguments = vec!["alert", "add"];
+        arguments.extend_from_slice(times);
+        arguments.extend(texts.iter().map(String::as_str));
+        self.amtool(&arguments).await.map(|_| ())
     }
 }
 
