@@ -63,8 +63,6 @@ pub struct Config {
     pub silences: Silences,
     /// Time after an incident's resolution from which a still firing alert opens a new one, seconds.
     pub refire_after_seconds: u64,
-    /// Alerts correlated at the same time.
-    pub concurrency: usize,
 }
 
 /// The `[gateway.spool]` section.
@@ -122,9 +120,6 @@ impl Config {
         self.triage.compiled()?;
         self.windows()?;
         self.silences.validate()?;
-        if !(1..=1024).contains(&self.concurrency) {
-            return Err(Invalid::new("gateway.concurrency", "must be 1 to 1024"));
-        }
         Ok(())
     }
 

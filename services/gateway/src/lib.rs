@@ -3,7 +3,7 @@
 //! - [`core`]: what a webhook must look like, which incident an alert belongs to, which event it leads to.
 //! - `shell::intake`: HTTP. Answers 2xx only for what the bus, or the spool, has made durable.
 //! - `shell::spool`: where alerts wait while the bus is away.
-//! - `shell::correlate`: a durable consumer of the stream; every decision is made there, so that a crash after the answer
+//! - `shell::correlate`: one replica reads the stream in order; every decision is made there, so that a crash after the answer
 //!   loses nothing.
 
 pub mod config;
@@ -40,9 +40,12 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
             Some(Arc::new(spool.with_context(problem)?))
         }
     };
-    let correlate = shell::correlate::run(&config, &kit);
+    let lifecycle = shell::correlate::lifecycle(&kit);
+    let lifecycle = async move { Ok(lifecycle.await?) };
+    let correlate = shell::correlate::run(config.clone(), kit.clone());
     let mut role = Role::new("gateway")
         .http(shell::intake::routes(&config, &kit, spool.clone())?)
+        .task("lifecycle", lifecycle)
         .task("correlate", async move { Ok(correlate.await?) });
     let windows = shell::windows::run(config.windows()?, kit.clone());
     role = role.task("windows", async move { Ok(windows.await?) });

@@ -16,6 +16,9 @@ const SPOOL_NOTIFICATIONS: &str = "paramedic_gateway_spool_notifications";
 const SILENCES: &str = "paramedic_gateway_silence_polls_total";
 const QUIET: &str = "paramedic_gateway_kept_quiet";
 const CORRELATED: &str = "paramedic_gateway_correlated_total";
+const CORRELATED_TO: &str = "paramedic_gateway_correlated_to";
+const LEADING: &str = "paramedic_gateway_leading";
+const UNWRITABLE: &str = "paramedic_gateway_unwritable_total";
 
 /// Describes every metric of this crate; once per process is enough, more often does no harm.
 pub fn describe() {
@@ -45,6 +48,12 @@ pub fn describe() {
     );
     describe_gauge!(QUIET, "what an Alertmanager keeps quiet, by source and kind (silence, alert)");
     describe_counter!(CORRELATED, "alerts of the stream by what became of them");
+    describe_gauge!(CORRELATED_TO, "sequence in the stream of alerts up to which incidents were written");
+    describe_gauge!(LEADING, "1 while this replica correlates");
+    describe_counter!(
+        UNWRITABLE,
+        "changes that could not be written because the log of their incident is damaged"
+    );
 }
 
 pub(crate) fn accepted(source: &str, status: &'static str, alerts: u64) {
@@ -100,4 +109,16 @@ pub(crate) fn quiet(source: &str, silences: usize, alerts: usize) {
 
 pub(crate) fn correlated(outcome: &'static str) {
     counter!(CORRELATED, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn correlated_to(sequence: u64) {
+    gauge!(CORRELATED_TO).set(sequence as f64);
+}
+
+pub(crate) fn leading(leads: bool) {
+    gauge!(LEADING).set(f64::from(u8::from(leads)));
+}
+
+pub(crate) fn unwritable() {
+    counter!(UNWRITABLE).increment(1);
 }

@@ -123,7 +123,7 @@ pub fn event(event: &Event) -> String {
         Event::IncidentOpened {
             title, severity, alerts, ..
         } => format!("incident opened: {title} ({}, {})", word(severity), plural(alerts.len(), "alert")),
-        Event::AlertsCorrelated { alerts, reason } => format!("{} correlated: {reason}", plural(alerts.len(), "alert")),
+        Event::AlertsCorrelated { alerts, reason, .. } => format!("{} correlated: {reason}", plural(alerts.len(), "alert")),
         Event::AlertsResolved { fingerprints, .. } => format!("{} resolved", plural(fingerprints.len(), "alert")),
         Event::StormDeclared { alerts, reason } => format!("storm of {alerts} alerts: {reason}"),
         Event::IncidentTriaged {
@@ -147,6 +147,24 @@ pub fn event(event: &Event) -> String {
             let until = until.map(|until| format!(" until {}", utc(until))).unwrap_or_default();
             format!("{} kept quiet{until} by {by}", plural(fingerprints.len(), "alert"))
         }
+        Event::RootsRanked { ranking, .. } => match ranking.candidates.first() {
+            Some(first) => format!(
+                "the alerts point to {} ({:.0} %), {} affected",
+                first.entity,
+                first.belief * 100.0,
+                plural(ranking.affected.len(), "component")
+            ),
+            None => "the alerts point to nothing in particular".into(),
+        },
+        Event::AlertsDetached {
+            fingerprints,
+            into,
+            reason,
+            ..
+        } => match into {
+            Some(into) => format!("{} moved to {into}: {reason}", plural(fingerprints.len(), "alert")),
+            None => format!("{} taken out: {reason}", plural(fingerprints.len(), "alert")),
+        },
         Event::IncidentMerged { into, reason } => format!("merged into {into}: {reason}"),
         Event::AnalysisStarted { attempt } => format!("analysis started (attempt {attempt})"),
         Event::DiagnosisReached { diagnosis, .. } => {

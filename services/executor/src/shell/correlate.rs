@@ -1,13 +1,9 @@
 //! `correlate_alerts`: the incident's alerts, each with the reason why the log has it there.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 use paramedic_catalogue::{actions::Correlation, redact::redact};
 use paramedic_domain::{
     alert::{Alert, AlertStatus},
-    envelope::Envelope,
-    event::Event,
+    correlation::Membership,
     fault::{Effect, FailureKind},
 };
 use serde_json::{Value, json};
@@ -22,8 +18,6 @@ impl Run<'_> {
         let refused = |refused: paramedic_catalogue::Refused| Halt::failed(FailureKind::Permanent, Effect::None, refused.reason);
         let expected = Correlation::from_params(&self.step.parameters).map_err(refused)?;
         let window = expected.window().map_err(refused)?;
-        let log = self.worker.kit.log.read(&self.event.cluster, &self.event.incident).await?;
-        let reasons = reasons(log.iter().map(|recorded| &recorded.envelope));
         let alerts = &self.incident.alerts;
         let Some(first) = alerts.values().map(|alert| alert.starts_at).min() else {
             return Err(Halt::failed(FailureKind::Permanent, Effect::None, "the incident has no alerts"));
@@ -35,7 +29,7 @@ impl Run<'_> {
         };
         let listed: Vec<Value> = alerts
             .iter()
-            .map(|(fingerprint, alert)| described(alert, reasons.get(fingerprint), near(alert)))
+            .map(|(fingerprint, alert)| described(alert, self.incident.members.get(fingerprint), near(alert)))
             .collect();
         let missing: Vec<&str> = expected
             .names()
@@ -67,26 +61,7 @@ impl Run<'_> {
     }
 }
 
-/// When and why each alert joined, by fingerprint.
-fn reasons<'a>(log: impl Iterator<Item = &'a Envelope>) -> BTreeMap<String, (Timestamp, String)> {
-    let mut found = BTreeMap::new();
-    for envelope in log {
-        let (alerts, why) = match &envelope.event {
-            Event::IncidentOpened { alerts, .. } => (alerts, "it opened the incident"),
-            Event::AlertsCorrelated { alerts, reason } => (alerts, reason.as_str()),
-            _ => continue,
-        };
-        for alert in alerts {
-            // The first reason is why it is here; later ones say that it changed.
-            found
-                .entry(alert.fingerprint.clone())
-                .or_insert_with(|| (envelope.time, why.to_owned()));
-        }
-    }
-    found
-}
-
-fn described(alert: &Alert, reason: Option<&(Timestamp, String)>, near: bool) -> Value {
+fn described(alert: &Alert, member: Option<&Membership>, near: bool) -> Value {
     json!({
         "name": alert.name(),
         "fingerprint": alert.fingerprint,
@@ -94,7 +69,8 @@ fn described(alert: &Alert, reason: Option<&(Timestamp, String)>, near: bool) ->
         "labels": alert.labels,
         "starts_at": alert.starts_at.to_string(),
         "within_window": near,
-        "joined_at": reason.map(|(at, _)| at.to_string()),
-        "reason": reason.map(|(_, why)| why),
+        "joined_at": member.map(|member| member.joined_at.to_string()),
+        "reason": member.map(|member| &member.reason),
+        "firings": member.map(|member| member.firings),
     })
 }

@@ -1,6 +1,7 @@
 //! What the correlator decides about an alert.
 
 use jiff::Timestamp;
+pub use paramedic_domain::correlation::Correction;
 use paramedic_domain::id::IncidentId;
 
 use crate::{graph::Way, topology::Entity};
@@ -119,32 +120,6 @@ pub enum Nowhere {
     Constant,
     /// Nothing else happens near it, and by itself it pages nobody.
     Background,
-}
-
-/// What a person says about incidents. Later reviews do not undo it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Correction {
-    /// They are one.
-    Merge {
-        /// The one that is no more afterwards.
-        from: IncidentId,
-        /// The one that has all alerts afterwards.
-        into: IncidentId,
-    },
-    /// These alerts are another one.
-    Split {
-        /// The one that has them.
-        from: IncidentId,
-        /// Theirs.
-        fingerprints: Vec<String>,
-    },
-    /// These alerts belong to no incident.
-    Detach {
-        /// The one that has them.
-        from: IncidentId,
-        /// Theirs.
-        fingerprints: Vec<String>,
-    },
 }
 
 /// A possible cause of an incident.

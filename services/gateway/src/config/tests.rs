@@ -110,7 +110,6 @@ fn values_out_of_range_name_their_key() {
             "gateway.append_timeout_seconds",
         ),
         (format!("{open}[gateway.spool]\nmax_bytes = 1000"), "gateway.spool.max_bytes"),
-        (format!("{open}[gateway]\nconcurrency = 0"), "gateway.concurrency"),
         (format!("{open}kind = 'nagios'"), "gateway.sources.alertmanager.kind"),
         (format!("{open}kind = 'json'"), "gateway.sources.alertmanager.mapping.name"),
         (

@@ -142,6 +142,8 @@ impl Gate {
         let loud = (!loud.is_empty()).then(|| Event::AlertsCorrelated {
             alerts: loud,
             reason: "nobody keeps it quiet any longer, and it still fires".into(),
+            reasons: Vec::new(),
+            position: None,
         });
         quieted.chain(loud).collect()
     }

@@ -2,7 +2,6 @@
 
 pub mod body;
 pub mod completion;
-pub mod correlate;
 pub mod credential;
 pub mod facts;
 mod fields;
@@ -15,9 +14,11 @@ mod lenient;
 pub mod mapped;
 pub mod notification;
 pub mod pagerduty;
+pub mod partition;
 pub mod problems;
 pub mod prometheus;
 pub mod reading;
+pub mod record;
 pub mod report;
 pub mod scope;
 pub mod share;

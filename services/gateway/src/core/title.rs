@@ -1,6 +1,6 @@
 //! Headlines of incidents.
 
-use paramedic_domain::alert::Alert;
+use paramedic_domain::{alert::Alert, correlation::Ranking, incident::Incident};
 
 /// Longest headline: one line of a phone's notification, twice.
 const MAX_CHARS: usize = 160;
@@ -18,6 +18,18 @@ const WORKLOAD_LABELS: [&str; 9] = [
     "node",
 ];
 
+/// Alerts from which an incident is named by what they point to, not by the first of them.
+const MANY: usize = 3;
+
+/// `shop/redis: RedisDown and others`; `None` while the incident has so few alerts that the first one's headline says more.
+#[must_use]
+pub fn headline(incident: &Incident, ranking: &Ranking) -> Option<String> {
+    let root = ranking.candidates.first().filter(|_| incident.alerts.len() >= MANY)?;
+    let first = incident.alerts.values().min_by_key(|alert| (alert.starts_at, &alert.fingerprint))?;
+    let place = root.entity.split_once('/').map_or(root.entity.as_str(), |(_, place)| place);
+    Some(line(&format!("{place}: {} and others", first.name()))).filter(|title| *title != incident.title)
+}
+
 /// `KubePodCrashLooping: shop/web`. Labels are untrusted: control characters become spaces, length is bounded.
 #[must_use]
 pub fn title(alert: &Alert) -> String {
@@ -25,6 +37,10 @@ pub fn title(alert: &Alert) -> String {
         Some(workload) => format!("{}: {workload}", alert.name()),
         None => alert.name().to_owned(),
     };
+    line(&text)
+}
+
+fn line(text: &str) -> String {
     let mut clean: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -5,7 +5,6 @@ pub(crate) mod body;
 pub(crate) mod budget;
 pub(crate) mod completion;
 pub(crate) mod correlate;
-pub(crate) mod groups;
 pub(crate) mod guard;
 pub(crate) mod intake;
 pub(crate) mod replica;

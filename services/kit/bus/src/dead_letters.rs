@@ -96,6 +96,22 @@ pub async fn retry(bus: &dyn Bus, number: u64, by: &str) -> Result<DeadLetter, E
     Ok(letter)
 }
 
+/// Keeps a message that `reader`, who reads a stream in order, cannot use.
+///
+/// # Errors
+/// When the bus is unavailable.
+pub async fn give_up(bus: &dyn Bus, reader: &str, message: &Stored, reason: &str) -> Result<(), Error> {
+    let letter = letter(reader, format!("{reader}-{}", message.seq), message, reason);
+    bus.append(streams::DEADLETTERS, letter).await?;
+    tracing::error!(
+        subject = message.subject,
+        reason,
+        "given up; kept as a dead letter: see `paramedic deadletters list`"
+    );
+    metrics::counter!("paramedic_dead_letters_total", "consumer" => reader.to_owned()).increment(1);
+    Ok(())
+}
+
 /// The consumer of what is retried of that one's letters.
 pub(crate) fn retries(spec: &ConsumerSpec) -> ConsumerSpec {
     let retry = Subject::Retry {

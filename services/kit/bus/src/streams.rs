@@ -19,8 +19,8 @@ pub const LIMITS: &str = "limits";
 pub const LEADERS: &str = "leaders";
 /// Deliveries of a message that ended without a verdict.
 pub const STRIKES: &str = "strikes";
-/// Alert group -> incident.
-pub const ALERT_GROUPS: &str = "alerts";
+/// How far the alerts of each cluster are correlated.
+pub const CORRELATORS: &str = "correlators";
 /// Nonces of signed links.
 pub const APPROVALS: &str = "approvals";
 /// Success statistics by alert kind and action.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alert::{Alert, Priority, Severity},
     approval::Decision,
+    correlation::{Position, Ranking},
     diagnosis::Diagnosis,
     digest::Digest,
     evidence::Evidence,
@@ -113,11 +114,33 @@ pub enum Event {
         traceparent: Option<String>,
     },
     /// More alerts joined, or known ones changed.
-    AlertsCorrelated { alerts: Vec<Alert>, reason: String },
+    AlertsCorrelated {
+        alerts: Vec<Alert>,
+        reason: String,
+        /// The same for each of the alerts, in their order; none: the one reason goes for all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reasons: Vec<String>,
+        /// `None` where no correlator decided it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<Position>,
+    },
     /// Alerts ended.
     AlertsResolved { fingerprints: Vec<String>, at: Timestamp },
     /// Many alerts in little time.
     StormDeclared { alerts: u32, reason: String },
+    /// What the alerts say about the cause. `title`: a headline that fits it.
+    RootsRanked {
+        ranking: Ranking,
+        title: Option<String>,
+        position: Position,
+    },
+    /// Alerts turned out not to belong here.
+    AlertsDetached {
+        fingerprints: Vec<String>,
+        into: Option<IncidentId>,
+        reason: String,
+        position: Position,
+    },
     /// This incident continues as another.
     IncidentMerged { into: IncidentId, reason: String },
     /// How urgent it is, where, and whose, by the rule that said so; empty: not known. The severity never falls.
@@ -285,6 +308,8 @@ impl Event {
             Self::AlertsCorrelated { .. } => "alerts_correlated",
             Self::AlertsResolved { .. } => "alerts_resolved",
             Self::StormDeclared { .. } => "storm_declared",
+            Self::RootsRanked { .. } => "roots_ranked",
+            Self::AlertsDetached { .. } => "alerts_detached",
             Self::IncidentMerged { .. } => "incident_merged",
             Self::IncidentTriaged { .. } => "incident_triaged",
             Self::AlertsSuppressed { .. } => "alerts_suppressed",

@@ -1,6 +1,7 @@
 //! The incident: what its events add up to.
 
 mod fold;
+mod members;
 mod triage;
 
 pub use fold::FoldError;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alert::{Alert, AlertStatus, Priority, Severity},
     approval::GateState,
+    correlation::{Membership, Position, Ranking},
     diagnosis::Diagnosis,
     digest::Digest,
     envelope::{Envelope, Recorded},
@@ -80,6 +82,21 @@ pub struct Incident {
     /// Alerts of it that are kept quiet, by fingerprint.
     #[serde(default)]
     pub suppressed: BTreeMap<String, Suppressed>,
+    /// What is remembered of each of the alerts besides.
+    #[serde(default)]
+    pub members: BTreeMap<String, Membership>,
+    /// When an alert last joined or began again.
+    #[serde(default)]
+    pub joined_at: Option<Timestamp>,
+    /// How far into the stream of alerts its correlation reaches.
+    #[serde(default)]
+    pub position: Position,
+    /// What the alerts say about the cause.
+    #[serde(default)]
+    pub ranking: Option<Ranking>,
+    /// It is a storm, said when it had so many alerts.
+    #[serde(default)]
+    pub storm: Option<u32>,
     /// Investigations begun; the current one's number.
     pub attempt: u32,
     /// The current attempt's diagnosis.
@@ -173,6 +190,11 @@ impl Incident {
             updated_at: None,
             alerts: BTreeMap::new(),
             suppressed: BTreeMap::new(),
+            members: BTreeMap::new(),
+            joined_at: None,
+            position: Position::default(),
+            ranking: None,
+            storm: None,
             attempt: 0,
             diagnosis: None,
             inconclusive: None,

@@ -5,6 +5,7 @@
 pub mod alert;
 pub mod approval;
 pub mod change;
+pub mod correlation;
 pub mod diagnosis;
 pub mod digest;
 pub mod drawing;

@@ -36,6 +36,11 @@ pub enum Subject {
         /// Cluster.
         cluster: ClusterId,
     },
+    /// What the correlator of a cluster is told besides alerts, in the same order.
+    Told {
+        /// Cluster.
+        cluster: ClusterId,
+    },
     /// A message given up by a consumer.
     DeadLetter {
         /// The consumer.
@@ -56,6 +61,7 @@ impl fmt::Display for Subject {
             Self::Topology { cluster } => write!(f, "paramedic.alert.{cluster}.topology"),
             Self::Window { cluster } => write!(f, "paramedic.alert.{cluster}.window"),
             Self::Quiet { cluster } => write!(f, "paramedic.alert.{cluster}.quiet"),
+            Self::Told { cluster } => write!(f, "paramedic.alert.{cluster}.told"),
             Self::DeadLetter { durable } => write!(f, "paramedic.deadletter.{durable}"),
             Self::Retry { durable } => write!(f, "paramedic.deadletter.{durable}.retry"),
         }
@@ -71,6 +77,12 @@ pub fn parse_dead_letter(subject: &str) -> Option<&str> {
     subject
         .strip_prefix("paramedic.deadletter.")
         .filter(|durable| !durable.contains('.'))
+}
+
+/// Filter for everything that the correlator of a cluster reads.
+#[must_use]
+pub fn alerts_filter(cluster: &ClusterId) -> String {
+    format!("paramedic.alert.{cluster}.>")
 }
 
 /// Filter for every event of one incident.
@@ -97,6 +109,13 @@ pub fn parse_incident(subject: &str) -> Option<(ClusterId, IncidentId, &str)> {
     let mut parts = subject.strip_prefix("paramedic.incident.")?.split('.');
     let parsed = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
     parts.next().is_none().then_some(parsed)
+}
+
+/// What a subject under [`alerts_filter`] is about: its last word.
+#[must_use]
+pub fn alerts_kind(subject: &str) -> Option<&str> {
+    let (cluster, kind) = subject.strip_prefix("paramedic.alert.")?.split_once('.')?;
+    (!cluster.is_empty() && !kind.contains('.')).then_some(kind)
 }
 
 /// Cluster of a notification's subject.

@@ -46,6 +46,8 @@ fn triaged(severity: Severity, priority: Priority, team: &str) -> Event {
 
 fn joined(alert: Alert) -> Event {
     Event::AlertsCorrelated {
+        reasons: Vec::new(),
+        position: None,
         alerts: vec![alert],
         reason: "the same group".into(),
     }

@@ -81,9 +81,11 @@ macro_rules! events {
 
 events! {
     IncidentOpened => IncidentOpened { title, severity, alerts, traceparent }
-    AlertsCorrelated => AlertsCorrelated { alerts, reason }
+    AlertsCorrelated => AlertsCorrelated { alerts, reason, reasons, position }
     AlertsResolved => AlertsResolved { fingerprints, at }
     StormDeclared => StormDeclared { alerts, reason }
+    RootsRanked => RootsRanked { ranking, title, position }
+    AlertsDetached => AlertsDetached { fingerprints, into, reason, position }
     IncidentMerged => IncidentMerged { into, reason }
     AnalysisStarted => AnalysisStarted { attempt }
     DiagnosisReached => DiagnosisReached { attempt, diagnosis }

@@ -8,6 +8,7 @@ mod approval;
 mod call;
 mod change;
 mod codec;
+mod correlation;
 mod diagnosis;
 mod envelope;
 mod event;
@@ -25,6 +26,7 @@ mod verification;
 
 pub use alert::{decode_notification, encode_notification};
 pub use codec::Wire;
+pub use correlation::{decode_told, encode_told};
 pub use envelope::{decode, encode};
 pub use invalid::Invalid;
 pub use quiet::{decode_quiet, decode_window, encode_quiet, encode_window};

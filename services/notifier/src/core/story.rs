@@ -139,6 +139,8 @@ fn worth_telling(incident: &Incident, event: &Event) -> bool {
         | Event::AlertsResolved { .. }
         | Event::IncidentTriaged { .. }
         | Event::AlertsSuppressed { .. }
+        | Event::RootsRanked { .. }
+        | Event::AlertsDetached { .. }
         | Event::AnalysisStarted { .. }
         | Event::ApprovalEscalated { .. }
         | Event::ExpirySet { .. }

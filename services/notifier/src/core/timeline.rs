@@ -19,7 +19,7 @@ pub fn lines(log: &[Recorded]) -> Vec<(Timestamp, String)> {
 fn sentence(event: &Event) -> Option<String> {
     Some(match event {
         Event::IncidentOpened { alerts, .. } => format!("opened by {}", words::count(alerts.len(), "alert")),
-        Event::AlertsCorrelated { alerts, reason } => format!("{} joined: {reason}", words::count(alerts.len(), "alert")),
+        Event::AlertsCorrelated { alerts, reason, .. } => format!("{} joined: {reason}", words::count(alerts.len(), "alert")),
         Event::AlertsResolved { fingerprints, .. } => format!("{} resolved", words::count(fingerprints.len(), "alert")),
         Event::StormDeclared { alerts, reason } => format!("alert storm ({alerts} alerts): {reason}"),
         Event::IncidentTriaged {
@@ -32,6 +32,19 @@ fn sentence(event: &Event) -> Option<String> {
         Event::AlertsSuppressed { fingerprints, by, until } => {
             let until = until.map(|until| format!(" until {}", words::time(until))).unwrap_or_default();
             format!("{} kept quiet{until} by {by}", words::count(fingerprints.len(), "alert"))
+        }
+        Event::RootsRanked { ranking, .. } => format!("the alerts point to {}", ranking.candidates.first()?.entity),
+        Event::AlertsDetached {
+            fingerprints,
+            into,
+            reason,
+            ..
+        } => {
+            let what = words::count(fingerprints.len(), "alert");
+            into.as_ref().map_or_else(
+                || format!("{what} taken out: {reason}"),
+                |into| format!("{what} moved to {into}: {reason}"),
+            )
         }
         Event::IncidentMerged { into, reason } => format!("continues as {into}: {reason}"),
         Event::AnalysisStarted { attempt } => format!("analysis {attempt} began"),

@@ -41,7 +41,9 @@ impl Narrator {
             Event::AlertsCorrelated { .. }
             | Event::AlertsResolved { .. }
             | Event::StormDeclared { .. }
-            | Event::AlertsSuppressed { .. } => "alerts",
+            | Event::AlertsSuppressed { .. }
+            | Event::RootsRanked { .. }
+            | Event::AlertsDetached { .. } => "alerts",
             Event::IncidentTriaged { .. } => "triage",
             Event::AnalysisStarted { .. } | Event::DiagnosisReached { .. } | Event::AnalysisInconclusive { .. } => "analysis",
             Event::PlanProposed { .. } | Event::PlanRefused { .. } | Event::PlanRevised { .. } => "plan",

@@ -113,6 +113,8 @@ impl Claims {
             vec![Event::AlertsCorrelated {
                 alerts: alerts.clone(),
                 reason: reason.clone(),
+                reasons: Vec::new(),
+                position: None,
             }]
         };
         let decided = self

@@ -134,6 +134,8 @@ async fn the_alerts_of_a_storm_are_kept_with_the_reason_why_each_is_in() {
     ];
     let stage = stage(|_| {}, alerts).await;
     let more = paramedic_domain::event::Event::AlertsCorrelated {
+        reasons: Vec::new(),
+        position: None,
         alerts: vec![alert(&[("alertname", "ServiceCTimeout"), ("service", "c")])],
         reason: "depends on the same Redis".into(),
     };

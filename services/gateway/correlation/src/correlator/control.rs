@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 use paramedic_domain::id::IncidentId;
 
-use super::{Correlator, key};
-use crate::decision::{Correction, Decision};
+use super::{Correlator, Incident, key};
+use crate::{
+    decision::{Correction, Decision},
+    topology::Entity,
+};
 
 impl Correlator {
     /// The incident is over: nothing joins it any more, nothing leaves it, and it is not merged with another. An alert of it that fires
@@ -22,6 +25,24 @@ impl Correlator {
         if let Some(incident) = number.and_then(|number| self.incidents.get_mut(number)) {
             incident.pinned = true;
         }
+    }
+
+    /// The incident that has an alert, whether it is over or not.
+    #[must_use]
+    pub fn home(&self, fingerprint: &str) -> Option<&IncidentId> {
+        let home = self.alerts.get(&key(fingerprint))?.incident?;
+        self.incidents.id(self.incidents.heir(home))
+    }
+
+    /// Whether anything is remembered of the alert with this [`key`].
+    #[must_use]
+    pub fn knows(&self, key: u128) -> bool {
+        self.alerts.contains_key(&key)
+    }
+
+    /// What an incident has alerts about.
+    pub fn affected<'a>(&'a self, incident: &'a Incident) -> impl Iterator<Item = &'a Entity> {
+        incident.seen.keys().map(|component| self.graph.entity(*component))
     }
 
     /// A person says how it is; later reviews do not undo it. What names something that is unknown or over changes nothing.

@@ -135,14 +135,25 @@ impl Incident {
                     self.title.clone_from(title);
                     self.severity = *severity;
                     self.traceparent.clone_from(traceparent);
-                    self.absorb_alerts(alerts);
+                    self.absorb_alerts(alerts, |_| "it opened the incident", time);
                 }
                 first
             }
-            Event::AlertsCorrelated { alerts, .. } => {
-                self.absorb_alerts(alerts);
+            Event::AlertsCorrelated {
+                alerts,
+                reason,
+                reasons,
+                position,
+            } => {
+                self.absorb_alerts(alerts, |number| reasons.get(number).unwrap_or(reason), time);
+                self.position = self.position.max(position.unwrap_or_default());
                 true
             }
+            Event::RootsRanked { ranking, title, position } => self.absorb_ranking(ranking, title.as_deref(), *position),
+            Event::AlertsDetached {
+                fingerprints, position, ..
+            } => self.detach(fingerprints, *position),
+            Event::StormDeclared { alerts, .. } => self.storm.replace(*alerts).is_none(),
             Event::AlertsResolved { fingerprints, at } => {
                 for fingerprint in fingerprints {
                     if let Some(alert) = self.alerts.get_mut(fingerprint) {
@@ -161,7 +172,7 @@ impl Incident {
                 ..
             } => self.absorb_triage(*severity, *priority, environment, team),
             Event::AlertsSuppressed { fingerprints, by, until } => self.absorb_suppressed(fingerprints, by, *until),
-            Event::StormDeclared { .. } | Event::ApprovalEscalated { .. } | Event::ExpirySet { .. } => true,
+            Event::ApprovalEscalated { .. } | Event::ExpirySet { .. } => true,
             // What a step did that must not stay outlives its plan, and the incident.
             Event::StepExpired { plan, step, .. } => {
                 if let (Some(current), Some(run)) = (&self.plan, &mut self.run)

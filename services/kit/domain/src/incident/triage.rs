@@ -3,20 +3,9 @@
 use jiff::Timestamp;
 
 use super::{Incident, Suppressed};
-use crate::alert::{Alert, Priority, Severity};
+use crate::alert::{Priority, Severity};
 
 impl Incident {
-    pub(super) fn absorb_alerts(&mut self, alerts: &[Alert]) {
-        for alert in alerts {
-            // Once rules have said how severe it is, only they do.
-            if self.priority.is_none() {
-                self.severity = self.severity.max(alert.severity());
-            }
-            self.suppressed.remove(&alert.fingerprint);
-            self.alerts.insert(alert.fingerprint.clone(), alert.clone());
-        }
-    }
-
     /// Open => Open, and never less severe.
     pub(super) fn absorb_triage(&mut self, severity: Severity, priority: Priority, environment: &str, team: &str) -> bool {
         let fits = self.opened_at.is_some() && self.end.is_none() && severity >= self.severity;

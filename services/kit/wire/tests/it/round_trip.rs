@@ -2,14 +2,14 @@
 
 use paramedic_domain::{digest::Digest, incident::Incident};
 use paramedic_wire::{
-    decode, decode_notification, decode_quiet, decode_topology, decode_window, encode, encode_notification, encode_quiet, encode_topology,
-    encode_window,
+    decode, decode_notification, decode_quiet, decode_told, decode_topology, decode_window, encode, encode_notification, encode_quiet,
+    encode_told, encode_topology, encode_window,
 };
 use proptest::prelude::*;
 
 use crate::{
     samples::envelopes,
-    strategies::{envelope, notification, quiet, topology, window_told},
+    strategies::{envelope, notification, quiet, told, topology, window_told},
 };
 
 proptest! {
@@ -46,6 +46,12 @@ proptest! {
     #[test]
     fn everything_that_is_kept_quiet_survives(original in quiet()) {
         let decoded = decode_quiet(&encode_quiet(&original)).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
+        prop_assert_eq!(decoded, original);
+    }
+
+    #[test]
+    fn every_notice_to_the_correlator_survives(original in told()) {
+        let decoded = decode_told(&encode_told(&original)).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
         prop_assert_eq!(decoded, original);
     }
 

@@ -110,6 +110,8 @@ fn draft(story: &Story<'_>, event: &Event) -> Option<Draft> {
         | Event::AlertsResolved { .. }
         | Event::IncidentTriaged { .. }
         | Event::AlertsSuppressed { .. }
+        | Event::RootsRanked { .. }
+        | Event::AlertsDetached { .. }
         | Event::AnalysisStarted { .. }
         | Event::ApprovalEscalated { .. }
         | Event::ExpirySet { .. }

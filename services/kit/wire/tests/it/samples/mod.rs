@@ -8,6 +8,7 @@ use std::time::Duration;
 use paramedic_domain::{
     alert::{Priority, Severity},
     approval::{Answer, Channel, Decision},
+    correlation::{Candidate, Position, Ranking},
     digest::Digest,
     envelope::Envelope,
     event::{Artifact, Direction, Event, FailureCause, Receipt, WorkflowOutcome},
@@ -46,6 +47,8 @@ fn events() -> Vec<Event> {
         Event::AlertsCorrelated {
             alerts: vec![alert(), resolved()],
             reason: "same group".into(),
+            reasons: Vec::new(),
+            position: None,
         },
         Event::AlertsResolved {
             fingerprints: vec![alert().fingerprint],
@@ -54,6 +57,26 @@ fn events() -> Vec<Event> {
         Event::StormDeclared {
             alerts: 120,
             reason: "120 alerts in 60 s".into(),
+        },
+        Event::RootsRanked {
+            ranking: Ranking {
+                candidates: vec![Candidate {
+                    entity: "StatefulSet/shop/redis".into(),
+                    belief: 0.75,
+                    explains: 12,
+                    reason: "12 alerts are of what calls it".into(),
+                }],
+                affected: vec!["Deployment/shop/cart".into()],
+                confidence: 0.5,
+            },
+            title: Some("shop/redis: 12 alerts".into()),
+            position: Position { sequence: 7, index: 1 },
+        },
+        Event::AlertsDetached {
+            fingerprints: vec![alert().fingerprint],
+            into: Some("inc_other".parse().unwrap()),
+            reason: "another cause explains it better".into(),
+            position: Position { sequence: 8, index: 2 },
         },
         Event::IncidentMerged {
             into: "inc_other".parse().unwrap(),

@@ -11,6 +11,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{
     base::{digest, id, object, span, text, texts, time},
+    correlation::{position, ranking},
     plan::plan,
     words::{alert, diagnosis, evidence, priority, severity, verification},
 };
@@ -53,7 +54,23 @@ fn intake() -> impl Strategy<Value = Event> {
                 traceparent,
             }
         }),
-        (vec(alert(), 0..3), text()).prop_map(|(alerts, reason)| Event::AlertsCorrelated { alerts, reason }),
+        (vec(alert(), 0..3), text(), vec(text(), 0..3), option::of(position())).prop_map(|(alerts, reason, reasons, position)| {
+            Event::AlertsCorrelated {
+                alerts,
+                reason,
+                reasons,
+                position,
+            }
+        }),
+        (ranking(), option::of(text()), position()).prop_map(|(ranking, title, position)| Event::RootsRanked { ranking, title, position }),
+        (texts(), option::of(id("inc_")), text(), position()).prop_map(|(fingerprints, into, reason, position)| {
+            Event::AlertsDetached {
+                fingerprints,
+                into,
+                reason,
+                position,
+            }
+        }),
         (texts(), time()).prop_map(|(fingerprints, at)| Event::AlertsResolved { fingerprints, at }),
         (any::<u32>(), text()).prop_map(|(alerts, reason)| Event::StormDeclared { alerts, reason }),
         (id("inc_"), text()).prop_map(|(into, reason)| Event::IncidentMerged { into, reason }),

@@ -1,0 +1,338 @@
+//! One cluster's alerts, in the order of the stream, become changes of incidents. The same messages lead to the same changes, on any replica
+//! and after any restart: nothing is looked up, no clock is asked.
+
+mod change;
+mod late;
+mod presence;
+mod ranking;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use paramedic_correlation::{
+    Correlator, Settings,
+    decision::{Decision, Membership, Nowhere},
+};
+use paramedic_domain::{
+    alert::{Alert, AlertStatus, Notification},
+    correlation::{Notice, Position, Stage, Told},
+    id::{ClusterId, IncidentId},
+};
+
+pub use self::change::{Change, Effect, Source, Taken};
+use self::{late::Joins, presence::Presence};
+use super::topology::Snapshot;
+
+/// How long a resolved incident is remembered: a still firing alert of it opens a new one only after the configured time.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+/// How often what is over is forgotten.
+const SWEEP: SignedDuration = SignedDuration::from_mins(10);
+
+/// The state of one cluster's correlation.
+#[derive(Debug)]
+pub struct Partition {
+    correlator: Correlator,
+    presence: Presence,
+    joins: Joins,
+    /// When incidents were resolved.
+    resolved: BTreeMap<IncidentId, Timestamp>,
+    refire_after: SignedDuration,
+    /// Time of the newest message: receivers' clocks may disagree, time here does not go back.
+    now: Timestamp,
+    swept: Timestamp,
+}
+
+/// What came of one message.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Changes of incidents, in this order.
+    pub effects: Vec<Effect>,
+    /// What became of the alerts, for metrics.
+    pub words: Vec<&'static str>,
+}
+
+impl Partition {
+    /// A partition that has read nothing. `refire_after`: time after an incident's resolution from which a still firing alert of it opens a new one.
+    #[must_use]
+    pub fn new(cluster: ClusterId, refire_after: Duration) -> Self {
+        Self {
+            correlator: Correlator::new(cluster, Settings::default()),
+            presence: Presence::default(),
+            joins: Joins::default(),
+            resolved: BTreeMap::new(),
+            refire_after: SignedDuration::try_from(refire_after).unwrap_or(SignedDuration::MAX),
+            now: Timestamp::UNIX_EPOCH,
+            swept: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// When a tick is due if nothing else comes; `None` while all is settled.
+    #[must_use]
+    pub fn tick_due(&self) -> Option<Timestamp> {
+        self.correlator.settle_due()
+    }
+
+    /// Takes what a sender said about a group.
+    pub fn notified(&mut self, notification: &Notification, sequence: u64) -> Outcome {
+        self.advance(notification.received_at);
+        let mut turn = Turn::new(sequence);
+        for vanished in self.presence.vanished(notification, self.now) {
+            self.observe(notification, &vanished, &mut turn);
+        }
+        for alert in &notification.alerts {
+            self.observe(notification, alert, &mut turn);
+        }
+        turn.outcome
+    }
+
+    /// From here on alerts are read by this snapshot of the cluster.
+    pub fn surveyed(&mut self, snapshot: &Snapshot) {
+        self.correlator.set_topology(&snapshot.topology);
+    }
+
+    /// Takes what it is told besides alerts.
+    pub fn told(&mut self, told: &Told, sequence: u64) -> Outcome {
+        self.advance(told.at);
+        let mut turn = Turn::new(sequence);
+        match &told.notice {
+            Notice::Tick => {
+                let decisions = self.correlator.settle(self.now);
+                self.decisions(decisions, None, None, &mut turn);
+            }
+            Notice::Reached { incident, stage, position } => self.reached(incident, *stage, *position, &mut turn),
+            Notice::Merged { from, into, position } => {
+                let late = self.joins.after(from, *position);
+                let correction = paramedic_domain::correlation::Correction::Merge {
+                    from: from.clone(),
+                    into: into.clone(),
+                };
+                // Its events are written already: only what came too late for them is missing.
+                self.correlator.correct(&correction, self.now);
+                let taken = late.into_iter().filter_map(|fingerprint| self.presence.source(&fingerprint));
+                let alerts: Vec<Taken> = taken
+                    .map(|source| Taken {
+                        source,
+                        reason: format!("it joined {from}, which is part of this one"),
+                    })
+                    .collect();
+                if !alerts.is_empty() {
+                    turn.add(into.clone(), Change::Take { alerts, from: None });
+                }
+            }
+            Notice::Corrected { correction, by } => {
+                let decisions = self.correlator.correct(correction, self.now);
+                self.decisions(decisions, None, Some(by), &mut turn);
+            }
+        }
+        turn.outcome
+    }
+
+    fn reached(&mut self, incident: &IncidentId, stage: Stage, position: Position, turn: &mut Turn) {
+        match stage {
+            Stage::WorkedOn | Stage::Escalated => self.correlator.pinned(incident),
+            Stage::Resolved | Stage::Cancelled => {
+                let late = self.joins.after(incident, position);
+                self.correlator.ended(incident);
+                if stage == Stage::Resolved {
+                    self.resolved.insert(incident.clone(), self.now);
+                }
+                // They joined when it was over already: a new matter, which nobody would hear of otherwise.
+                for fingerprint in late {
+                    if let Some(source) = self.presence.source(&fingerprint) {
+                        self.presence.count_from(&fingerprint, self.now);
+                        turn.add(incident.clone(), Change::Again(source));
+                    }
+                }
+            }
+        }
+    }
+
+    fn observe(&mut self, notification: &Notification, alert: &Alert, turn: &mut Turn) {
+        let mut counted = self.presence.seen(notification, alert, turn.sequence);
+        if alert.status == AlertStatus::Firing && self.outlived_its_incident(&counted) {
+            self.presence.count_from(&alert.fingerprint, self.now);
+            counted.starts_at = self.now;
+        }
+        let decisions = self.correlator.observe(&counted, self.now);
+        self.decisions(decisions, Some(&counted), None, turn);
+    }
+
+    /// Whether its incident was resolved so long ago that the fix did not hold.
+    fn outlived_its_incident(&self, alert: &Alert) -> bool {
+        let still = self
+            .presence
+            .source(&alert.fingerprint)
+            .is_some_and(|source| source.starts_at == alert.starts_at);
+        let home = self.correlator.home(&alert.fingerprint);
+        let resolved = home.and_then(|home| self.resolved.get(home));
+        still && resolved.is_some_and(|at| alert.starts_at <= *at && self.now.duration_since(*at) > self.refire_after)
+    }
+
+    /// `alert`: the one that led to the decisions, if one did; `by`: the person who did.
+    fn decisions(&mut self, decisions: Vec<Decision>, alert: Option<&Alert>, by: Option<&str>, turn: &mut Turn) {
+        let mut moved: BTreeMap<(Option<IncidentId>, Option<IncidentId>), Vec<Taken>> = BTreeMap::new();
+        let mut last = Vec::new();
+        for decision in decisions {
+            turn.count(&decision);
+            match decision {
+                Decision::Opened { incident, .. } => {
+                    if let Some(alert) = alert {
+                        self.joined(&incident, &alert.fingerprint, turn);
+                        turn.add(incident, Change::Open(Box::new(alert.clone())));
+                    }
+                }
+                Decision::Joined { incident, membership, .. } => {
+                    if let Some(alert) = alert {
+                        self.joined(&incident, &alert.fingerprint, turn);
+                        let reason = membership.reason();
+                        turn.add(
+                            incident,
+                            Change::Join {
+                                alert: Box::new(alert.clone()),
+                                reason,
+                            },
+                        );
+                    }
+                }
+                Decision::Resolved { incident, fingerprint, at } => turn.add(incident, Change::Resolve { fingerprint, at }),
+                Decision::Merged { from, into, cause } => {
+                    let reason = match (by, &cause) {
+                        (Some(by), _) => format!("{by} says so"),
+                        (None, Some(cause)) => format!("{cause} explains both"),
+                        (None, None) => "one cause explains both".into(),
+                    };
+                    let absorb = Change::Absorb {
+                        from: from.clone(),
+                        reason: reason.clone(),
+                    };
+                    turn.add(into.clone(), absorb);
+                    last.push((from, Change::Merge { into, reason }));
+                }
+                Decision::Moved {
+                    from,
+                    into,
+                    fingerprint,
+                    starts_at,
+                    membership,
+                } => {
+                    let source = self.presence.source(&fingerprint).filter(|source| source.starts_at == starts_at);
+                    // What has ended meanwhile stays where it was.
+                    if let Some(source) = source {
+                        let reason = why_moved(membership.as_ref(), by);
+                        moved.entry((from, into)).or_default().push(Taken { source, reason });
+                    }
+                }
+                Decision::Ranked { incident } => {
+                    if let Some(ranking) = ranking::ranking(&self.correlator, &incident) {
+                        last.push((incident, Change::Rank(ranking)));
+                    }
+                }
+                Decision::Nowhere { .. } => {}
+            }
+        }
+        let mut left = Vec::new();
+        for ((from, into), alerts) in moved {
+            if let Some(from) = &from {
+                let fingerprints = alerts.iter().map(|taken| taken.source.fingerprint.clone()).collect();
+                let reason = alerts.first().map(|taken| taken.reason.clone()).unwrap_or_default();
+                let into = into.clone();
+                left.push((
+                    from.clone(),
+                    Change::Detach {
+                        fingerprints,
+                        into,
+                        reason,
+                    },
+                ));
+            }
+            if let Some(into) = into {
+                for taken in &alerts {
+                    self.joined(&into, &taken.source.fingerprint, turn);
+                }
+                turn.add(into, Change::Take { alerts, from });
+            }
+        }
+        // An incident is left when what leaves it has arrived elsewhere, so that no alert is ever in none.
+        for (incident, change) in left.into_iter().chain(last) {
+            turn.add(incident, change);
+        }
+    }
+
+    fn joined(&mut self, incident: &IncidentId, fingerprint: &str, turn: &Turn) {
+        self.joins.add(incident, fingerprint, turn.next_position(), self.now);
+    }
+
+    fn advance(&mut self, to: Timestamp) {
+        self.now = self.now.max(to);
+        if self.now.duration_since(self.swept) > SWEEP {
+            self.swept = self.now;
+            let now = self.now;
+            self.resolved.retain(|_, at| now.duration_since(*at) < REMEMBERED);
+            self.joins.forget(now);
+            let correlator = &self.correlator;
+            self.presence.forget(|own| correlator.knows(own));
+        }
+    }
+}
+
+fn why_moved(membership: Option<&Membership>, by: Option<&str>) -> String {
+    match (membership, by) {
+        (_, Some(by)) => format!("{by} says so"),
+        (Some(membership), None) => membership.reason(),
+        (None, None) => "nothing else happens near it".into(),
+    }
+}
+
+/// The effects of one message, numbered.
+struct Turn {
+    sequence: u64,
+    outcome: Outcome,
+}
+
+impl Turn {
+    fn new(sequence: u64) -> Self {
+        Self {
+            sequence,
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn next_position(&self) -> Position {
+        // From 1, so that the first one is beyond what an incident without correlation has.
+        let index = u32::try_from(self.outcome.effects.len()).unwrap_or(u32::MAX).saturating_add(1);
+        Position {
+            sequence: self.sequence,
+            index,
+        }
+    }
+
+    fn add(&mut self, incident: IncidentId, change: Change) {
+        let position = self.next_position();
+        self.outcome.effects.push(Effect {
+            incident,
+            position,
+            change,
+        });
+    }
+
+    fn count(&mut self, decision: &Decision) {
+        self.outcome.words.push(match decision {
+            Decision::Opened { .. } => "opened",
+            Decision::Joined { .. } => "joined",
+            Decision::Resolved { .. } => "resolved",
+            Decision::Merged { .. } => "merged",
+            Decision::Moved { .. } => "moved",
+            Decision::Ranked { .. } => "ranked",
+            Decision::Nowhere { why, .. } => match why {
+                Nowhere::Repeated => "repeated",
+                Nowhere::Outdated => "outdated",
+                Nowhere::NeverFired => "never_fired",
+                Nowhere::Constant => "constant",
+                Nowhere::Background => "background",
+            },
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! What an incident's alerts point to, for people and for the investigation.
+
+use paramedic_correlation::{Correlator, decision::Root};
+use paramedic_domain::{
+    correlation::{Candidate, Ranking},
+    id::IncidentId,
+};
+
+/// Candidates that are told: an investigation looks at these first.
+const TOLD: usize = 5;
+/// Affected components that are named; the incident's alerts name the others.
+const NAMED: usize = 50;
+
+/// The ranking of an incident that goes on.
+pub(super) fn ranking(correlator: &Correlator, incident: &IncidentId) -> Option<Ranking> {
+    let incident = correlator.incident(incident)?;
+    let candidate = |root: Root| Candidate {
+        entity: root.entity.to_string(),
+        belief: f64::from(root.belief),
+        explains: root.explains,
+        reason: reason(&root),
+    };
+    let mut affected: Vec<String> = correlator.affected(incident).map(ToString::to_string).collect();
+    affected.sort();
+    affected.truncate(NAMED);
+    Some(Ranking {
+        candidates: correlator.roots(incident).into_iter().take(TOLD).map(candidate).collect(),
+        affected,
+        confidence: f64::from(incident.confidence()),
+    })
+}
+
+fn reason(root: &Root) -> String {
+    let alerts = match root.explains {
+        1 => "1 alert".to_owned(),
+        many => format!("{many} alerts"),
+    };
+    match root.surge {
+        true => format!("more load than usual there explains {alerts}"),
+        false => format!("a failure there explains {alerts}"),
+    }
+}

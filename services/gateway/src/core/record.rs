@@ -1,0 +1,252 @@
+//! The events that an incident's log lacks for what the correlator decided.
+//!
+//! Decisions carry their position in the stream, and an incident remembers how far its correlation has come: whatever is decided again,
+//! by a replica that took over, or by one that does not know yet that it was replaced, is written once.
+
+use jiff::{SignedDuration, Timestamp};
+use paramedic_domain::{
+    alert::{Alert, AlertStatus},
+    correlation::{Position, Ranking},
+    event::Event,
+    id::IncidentId,
+    incident::{Incident, Status},
+};
+
+use super::title::{headline, title};
+
+/// So many alerts within [`STORM_WITHIN`] are a storm: more than anybody reads one by one.
+const STORM: usize = 10;
+const STORM_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// Something to be written to an incident's log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// How far into the stream it reaches.
+    pub position: Position,
+    /// What.
+    pub what: What,
+}
+
+/// What is to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// Alerts join, each for a reason. The first ones open the incident.
+    Join(Vec<(Alert, String)>),
+    /// An alert ended.
+    Resolve {
+        /// Which.
+        fingerprint: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Alerts leave.
+    Detach {
+        /// Which.
+        fingerprints: Vec<String>,
+        /// Where to.
+        into: Option<IncidentId>,
+        /// Why.
+        reason: String,
+    },
+    /// It continues as another.
+    Merge {
+        /// The other.
+        into: IncidentId,
+        /// Why.
+        reason: String,
+    },
+    /// What its alerts point to.
+    Rank(Ranking),
+}
+
+/// The events that are missing for these entries, in order.
+#[must_use]
+pub fn missing(incident: &Incident, entries: &[Entry], traceparent: Option<&str>, now: Timestamp) -> Vec<Event> {
+    let mut writer = Writer {
+        after: incident.clone(),
+        events: Vec::new(),
+        joining: Joining::default(),
+        traceparent,
+        now,
+    };
+    for entry in entries.iter().filter(|entry| entry.position > incident.position) {
+        writer.write(entry);
+    }
+    writer.flush();
+    writer.declare_storm();
+    writer.events
+}
+
+/// Whether nothing can join any more. Where a person took over, what still belongs to it does.
+#[must_use]
+pub fn closed(incident: &Incident) -> bool {
+    incident.end.as_ref().is_some_and(|end| end.status != Status::Escalated)
+}
+
+/// Alerts that are written together.
+#[derive(Default)]
+struct Joining {
+    alerts: Vec<Alert>,
+    reasons: Vec<String>,
+    position: Position,
+}
+
+struct Writer<'a> {
+    after: Incident,
+    events: Vec<Event>,
+    joining: Joining,
+    traceparent: Option<&'a str>,
+    now: Timestamp,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, entry: &Entry) {
+        if !matches!(entry.what, What::Join(_)) {
+            self.flush();
+        }
+        match &entry.what {
+            What::Join(alerts) => {
+                if !closed(&self.after) {
+                    for (alert, reason) in alerts {
+                        self.join(alert, reason);
+                    }
+                    self.joining.position = entry.position;
+                }
+            }
+            What::Resolve { fingerprint, at } => {
+                let known = self
+                    .after
+                    .alerts
+                    .get(fingerprint)
+                    .filter(|known| known.status == AlertStatus::Firing);
+                if let Some(known) = known {
+                    let at = if *at >= known.starts_at { *at } else { self.now };
+                    self.push(Event::AlertsResolved {
+                        fingerprints: vec![fingerprint.clone()],
+                        at,
+                    });
+                }
+            }
+            What::Detach {
+                fingerprints,
+                into,
+                reason,
+            } => self.detach(fingerprints, into.as_ref(), reason, entry.position),
+            What::Merge { into, reason } => {
+                if self.after.opened_at.is_some() && self.after.end.is_none() {
+                    self.push(Event::IncidentMerged {
+                        into: into.clone(),
+                        reason: reason.clone(),
+                    });
+                }
+            }
+            What::Rank(ranking) => {
+                let news = self.after.ranking.as_ref() != Some(ranking);
+                if news && self.after.opened_at.is_some() && self.after.end.is_none() {
+                    self.push(Event::RootsRanked {
+                        title: headline(&self.after, ranking),
+                        ranking: ranking.clone(),
+                        position: entry.position,
+                    });
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, alert: &Alert, reason: &str) {
+        let Joining { alerts, reasons, .. } = &mut self.joining;
+        // A new start of an alert that is about to join takes its place.
+        if let Some(index) = alerts.iter().position(|other| other.fingerprint == alert.fingerprint) {
+            if alerts[index].starts_at < alert.starts_at {
+                self.flush();
+                self.join(alert, reason);
+            }
+            return;
+        }
+        let known = self.after.alerts.get(&alert.fingerprint);
+        if known.is_none_or(|known| known.starts_at < alert.starts_at) {
+            alerts.push(alert.clone());
+            reasons.push(match known {
+                Some(_) => "it fires again".to_owned(),
+                None => reason.to_owned(),
+            });
+        }
+    }
+
+    fn detach(&mut self, fingerprints: &[String], into: Option<&IncidentId>, reason: &str, position: Position) {
+        let leaving: Vec<String> = fingerprints
+            .iter()
+            .filter(|fingerprint| self.after.alerts.contains_key(*fingerprint))
+            .cloned()
+            .collect();
+        if leaving.is_empty() {
+            return;
+        }
+        self.push(Event::AlertsDetached {
+            fingerprints: leaving,
+            into: into.cloned(),
+            reason: reason.to_owned(),
+            position,
+        });
+        if self.after.alerts.is_empty() && self.after.end.is_none() {
+            self.push(match into {
+                Some(into) => Event::IncidentMerged {
+                    into: into.clone(),
+                    reason: reason.to_owned(),
+                },
+                None => Event::IncidentResolved {
+                    reason: format!("none of its alerts belongs to an incident: {reason}"),
+                },
+            });
+        }
+    }
+
+    fn flush(&mut self) {
+        let Joining { alerts, reasons, position } = std::mem::take(&mut self.joining);
+        let Some(first) = alerts.first() else { return };
+        let event = if self.after.opened_at.is_none() {
+            Event::IncidentOpened {
+                title: title(first),
+                severity: alerts.iter().map(Alert::severity).max().unwrap_or_else(|| first.severity()),
+                traceparent: self.traceparent.map(str::to_owned),
+                alerts,
+            }
+        } else {
+            let one = reasons.iter().all(|reason| *reason == reasons[0]);
+            Event::AlertsCorrelated {
+                reason: match one {
+                    true => reasons[0].clone(),
+                    false => format!("{}; each of the others has a reason of its own", reasons[0]),
+                },
+                reasons: if one { Vec::new() } else { reasons },
+                position: Some(position),
+                alerts,
+            }
+        };
+        self.push(event);
+    }
+
+    fn declare_storm(&mut self) {
+        let incident = &self.after;
+        if self.events.is_empty() || incident.storm.is_some() || incident.end.is_some() {
+            return;
+        }
+        let lately = |at: Timestamp| self.now.duration_since(at) <= STORM_WITHIN;
+        let recent = incident.members.values().filter(|member| lately(member.joined_at)).count();
+        if recent >= STORM {
+            let alerts = u32::try_from(incident.alerts.len()).unwrap_or(u32::MAX);
+            self.push(Event::StormDeclared {
+                alerts,
+                reason: format!("{recent} alerts joined within {} minutes", STORM_WITHIN.as_mins()),
+            });
+        }
+    }
+
+    fn push(&mut self, event: Event) {
+        self.after = self.after.foresee(std::slice::from_ref(&event), self.now, None);
+        self.events.push(event);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! The correlator of a cluster: one replica reads its alerts in the order of the stream and writes what follows into the incidents' logs.
+//!
+//! Whoever begins to lead reads the whole stream again, since the state is nothing but what was read; what was written before is not
+//! written again ([`crate::core::record`]).
+
+mod lifecycle;
+mod progress;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use paramedic_bus::{Error, LogError, SharedBus, Stored, dead_letters, leader, streams};
+use paramedic_domain::{
+    correlation::{Notice, Told},
+    id::ClusterId,
+    subject::{self, Subject},
+};
+use paramedic_runtime::{Clock, Kit};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::lifecycle::run as lifecycle;
+use self::{
+    progress::Progress,
+    writer::{Traced, Writer},
+};
+use crate::{
+    Config,
+    core::{partition::Partition, topology::Snapshot},
+    metrics,
+};
+
+/// Consumer name under which dead letters are kept.
+const NAME: &str = "gateway-correlate";
+/// Messages whose changes are written together.
+const BATCH: usize = 256;
+/// A tick comes no sooner than this after a message: whoever reads what is stored has better to do.
+const QUIET: Duration = Duration::from_millis(100);
+/// Pauses between tries while the bus is away.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Correlates until the kit drains, whenever this replica leads.
+pub(crate) async fn run(config: Config, kit: Kit) -> Result<(), Error> {
+    let cluster = kit.cluster.name.clone();
+    let me = format!("{}-{:016x}", std::process::id(), rand_id());
+    let correlator = Arc::new(Correlator {
+        writer: Writer::new(&kit),
+        bus: kit.bus.clone(),
+        clock: kit.clock.clone(),
+        refire_after: config.refire_after(),
+        cluster: cluster.clone(),
+    });
+    let office = format!("correlator/{cluster}");
+    leader::lead(&kit.bus, &office, &me, &kit.drain, |over| {
+        let correlator = correlator.clone();
+        async move {
+            metrics::leading(true);
+            if let Err(error) = correlator.lead(&over).await {
+                tracing::warn!(%error, "correlation is interrupted; it begins again");
+            }
+            metrics::leading(false);
+        }
+    })
+    .await
+}
+
+/// Tells replicas apart.
+fn rand_id() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id())
+}
+
+struct Correlator {
+    writer: Writer,
+    bus: SharedBus,
+    clock: Clock,
+    refire_after: Duration,
+    cluster: ClusterId,
+}
+
+impl Correlator {
+    /// One time of leading.
+    async fn lead(&self, over: &CancellationToken) -> Result<(), Error> {
+        let mut progress = Progress::open(&self.bus, &self.cluster).await?;
+        let mut partition = Partition::new(self.cluster.clone(), self.refire_after);
+        let filter = subject::alerts_filter(&self.cluster);
+        let mut messages = self.bus.follow(streams::ALERTS, &filter, 0).await?.ready_chunks(BATCH);
+        let mut surveyed: Option<Stored> = None;
+        let mut last = 0;
+        loop {
+            let due = partition.tick_due().map(|due| {
+                let left = Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default();
+                self.clock.wall(left).max(QUIET)
+            });
+            tokio::select! {
+                biased;
+                () = over.cancelled() => return Ok(()),
+                batch = messages.next() => {
+                    let batch: Vec<Stored> = batch.unwrap_or_default().into_iter().collect::<Result<_, _>>()?;
+                    let Some(newest) = batch.last().map(|message| message.seq) else { return Ok(()) };
+                    let mut effects = Vec::new();
+                    for message in &batch {
+                        if subject::alerts_kind(&message.subject) == Some("topology") {
+                            surveyed = Some(message.clone());
+                            continue;
+                        }
+                        // Of several snapshots in a row only the last one is ever used.
+                        if let Some(surveyed) = surveyed.take() {
+                            self.survey(&mut partition, &surveyed).await?;
+                        }
+                        let taken = self.take(&mut partition, message).await?;
+                        if message.seq > progress.done() {
+                            effects.extend(taken);
+                        }
+                    }
+                    if !self.written(&effects, over).await {
+                        return Ok(());
+                    }
+                    last = newest;
+                    progress.set(newest).await?;
+                    metrics::correlated_to(newest);
+                }
+                () = pause(due) => self.tick(last).await?,
+            }
+        }
+    }
+
+    /// Reads alerts by another snapshot from now on. One that cannot be read leaves the last one in place.
+    async fn survey(&self, partition: &mut Partition, message: &Stored) -> Result<(), Error> {
+        let taken = match paramedic_wire::decode_topology(&message.payload) {
+            Ok(taken) => taken,
+            Err(invalid) => return dead_letters::give_up(&*self.bus, NAME, message, &invalid.to_string()).await,
+        };
+        let blobs = self.bus.blobs(streams::ARTIFACTS).await?;
+        let snapshot = match blobs.get(&taken.artifact).await? {
+            Some(bytes) => Snapshot::load(&bytes).map_err(|error| error.to_string()),
+            None => Err("it is not there".into()),
+        };
+        match snapshot {
+            Ok(snapshot) => partition.surveyed(&snapshot),
+            Err(problem) => {
+                tracing::error!(
+                    artifact = taken.artifact,
+                    problem,
+                    "a snapshot of the topology cannot be used; the one before it is used on"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What follows from one message.
+    async fn take(&self, partition: &mut Partition, message: &Stored) -> Result<Vec<Traced>, Error> {
+        let outcome = match subject::alerts_kind(&message.subject) {
+            Some("notification") => {
+                paramedic_wire::decode_notification(&message.payload).map(|notification| partition.notified(&notification, message.seq))
+            }
+            Some("told") => paramedic_wire::decode_told(&message.payload).map(|told| partition.told(&told, message.seq)),
+            Some(_) | None => return Ok(Vec::new()),
+        };
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(invalid) => {
+                dead_letters::give_up(&*self.bus, NAME, message, &format!("not a message of this kind: {invalid}")).await?;
+                return Ok(Vec::new());
+            }
+        };
+        for word in outcome.words {
+            metrics::correlated(word);
+        }
+        let traceparent = message
+            .headers
+            .get(paramedic_wire::headers::TRACEPARENT)
+            .map(|text| Arc::from(text.as_str()));
+        Ok(outcome
+            .effects
+            .into_iter()
+            .map(|effect| Traced {
+                effect,
+                traceparent: traceparent.clone(),
+            })
+            .collect())
+    }
+
+    /// Writes until it is done; false when the lead is over before.
+    async fn written(&self, effects: &[Traced], over: &CancellationToken) -> bool {
+        while let Err(error) = self.writer.write(&self.cluster, effects).await {
+            tracing::warn!(%error, "cannot write what was correlated; trying again");
+            tokio::select! {
+                () = over.cancelled() => return false,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+        true
+    }
+
+    /// Says in the stream that nothing came for a while.
+    async fn tick(&self, last: u64) -> Result<(), Error> {
+        let told = Told {
+            cluster: self.cluster.clone(),
+            at: self.clock.now(),
+            notice: Notice::Tick,
+        };
+        tell(&self.bus, &told, format!("tick-{}-{last}", self.cluster)).await
+    }
+}
+
+/// Waits that long; for ever without a time.
+async fn pause(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells the correlator something by its stream.
+pub(crate) async fn tell(bus: &SharedBus, told: &Told, msg_id: String) -> Result<(), Error> {
+    let subject = Subject::Told {
+        cluster: told.cluster.clone(),
+    };
+    let message = paramedic_bus::Append {
+        subject: subject.to_string(),
+        payload: paramedic_wire::encode_told(told),
+        msg_id: Some(msg_id),
+        ..paramedic_bus::Append::default()
+    };
+    bus.append(streams::ALERTS, message).await.map(drop)
+}
+
+/// Whether trying again may help.
+fn transient(error: &LogError) -> bool {
+    match error {
+        LogError::Bus(Error::Invalid(_)) | LogError::Fold(_) | LogError::Decode { .. } => false,
+        LogError::Bus(_) | LogError::Contended { .. } => true,
+    }
+}
