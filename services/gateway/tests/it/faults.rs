@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     flaky::{Faults, Flaky},
-    harness::{FIRING, Gateway, Parts, alert, bus, clock, webhook},
+    harness::{FIRING, Gateway, Parts, alert, alert_of, bus, clock, webhook},
 };
 
 /// An embedded bus that fails on demand.
@@ -62,8 +62,9 @@ async fn what_was_answered_survives_a_death_before_the_decision() {
 async fn failing_writes_and_lost_acknowledgements_double_and_lose_nothing() {
     let (gateway, faults, _folder) = flaky().await;
     faults.every.store(4, Ordering::SeqCst);
-    for n in 0..12 {
-        let body = webhook(&format!("g{}", n % 2), &[alert(&format!("f{n}"), "firing", n)]);
+    for n in 0..12_usize {
+        let deployment = ["web", "database"][n % 2];
+        let body = webhook(&format!("g{n}"), &[alert_of(deployment, &format!("f{n}"), "firing", 0)]);
         // Alertmanager repeats until it hears 2xx.
         let mut accepted = false;
         for _ in 0..5 {

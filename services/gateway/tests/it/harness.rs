@@ -4,7 +4,13 @@ use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use paramedic_bus::{IncidentLog, SharedBus, Start, Stored, embedded::EmbeddedBus, streams};
-use paramedic_domain::{event::Event, id::ClusterId, incident::Incident, policy::Mode};
+use paramedic_domain::{
+    correlation::{Notice, Stage},
+    event::Event,
+    id::ClusterId,
+    incident::Incident,
+    policy::Mode,
+};
 use paramedic_gateway::{Config, DEFAULTS};
 use paramedic_runtime::{Clock, ClusterAccess, Kit};
 use serde_json::{Value, json};
@@ -168,13 +174,19 @@ impl Gateway {
             .unwrap();
     }
 
-    /// Everything in the `ALERTS` stream.
+    /// Every notification in the `ALERTS` stream.
     pub(crate) async fn stored(&self) -> Vec<Stored> {
-        self.kit
-            .bus
-            .replay(streams::ALERTS, "paramedic.alert.>", Start::Beginning)
-            .await
-            .unwrap()
+        let filter = "paramedic.alert.*.notification";
+        self.kit.bus.replay(streams::ALERTS, filter, Start::Beginning).await.unwrap()
+    }
+
+    /// Whether the correlator was told that an incident reached this stage.
+    pub(crate) async fn was_told(&self, of: Stage) -> bool {
+        let filter = "paramedic.alert.*.told";
+        let told = self.kit.bus.replay(streams::ALERTS, filter, Start::Beginning).await.unwrap();
+        told.iter()
+            .map(|message| paramedic_wire::decode_told(&message.payload).unwrap().notice)
+            .any(|notice| matches!(notice, Notice::Reached { stage, .. } if stage == of))
     }
 }
 
@@ -256,6 +268,13 @@ pub(crate) fn alert(fingerprint: &str, status: &str, minute: i64) -> Value {
         "fingerprint": fingerprint, "status": status, "startsAt": starts_at.to_string(), "endsAt": "0001-01-01T00:00:00Z",
         "labels": {"alertname": "Down", "namespace": "shop", "deployment": "web", "severity": "critical", "instance": fingerprint},
     })
+}
+
+/// The same about another workload.
+pub(crate) fn alert_of(deployment: &str, fingerprint: &str, status: &str, minute: i64) -> Value {
+    let mut alert = alert(fingerprint, status, minute);
+    alert["labels"]["deployment"] = json!(deployment);
+    alert
 }
 
 /// A webhook with these alerts.
