@@ -1,5 +1,6 @@
 //! Configuration of the gateway.
 
+mod kubernetes_events;
 mod maintenance;
 mod scope;
 mod silences;
@@ -13,7 +14,9 @@ use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
 
 pub(crate) use self::source::{is_pair, is_token};
-pub use self::{maintenance::Maintenance, scope::Scope, silences::Silences, source::Source, triage::Triage};
+pub use self::{
+    kubernetes_events::KubernetesEvents, maintenance::Maintenance, scope::Scope, silences::Silences, source::Source, triage::Triage,
+};
 
 /// Defaults, under the header `[gateway]`.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -22,12 +25,15 @@ pub const DEFAULTS: &str = include_str!("../defaults.toml");
 pub const SOURCE_DEFAULTS: &str = include_str!("../source.toml");
 
 /// Keys whose variables hold comma-separated lists.
-pub const LISTS: [&str; 12] = [
+pub const LISTS: [&str; 15] = [
     "gateway.scope.clusters",
     "gateway.scope.namespaces",
     "gateway.scope.excluded_namespaces",
     "gateway.triage.environment_labels",
     "gateway.triage.team_labels",
+    "gateway.kubernetes_events.namespaces",
+    "gateway.kubernetes_events.at_once",
+    "gateway.kubernetes_events.ignored",
     "gateway.sources.*.tokens",
     "gateway.sources.*.basic",
     "gateway.sources.*.service_accounts",
@@ -61,6 +67,8 @@ pub struct Config {
     pub maintenance: Vec<Maintenance>,
     /// How Alertmanagers are asked what they keep quiet.
     pub silences: Silences,
+    /// How warning events become alerts.
+    pub kubernetes_events: KubernetesEvents,
     /// Time after an incident's resolution from which a still firing alert opens a new one, seconds.
     pub refire_after_seconds: u64,
 }
@@ -120,13 +128,14 @@ impl Config {
         self.triage.compiled()?;
         self.windows()?;
         self.silences.validate()?;
+        self.kubernetes_events.validate()?;
         Ok(())
     }
 
-    /// Whether a source's tokens are reviewed by the API server of the cluster.
+    /// Whether the API server of the cluster is asked anything.
     #[must_use]
-    pub fn reviews_tokens(&self) -> bool {
-        self.sources.values().any(|source| !source.service_accounts.is_empty())
+    pub fn reaches_cluster(&self) -> bool {
+        self.kubernetes_events.enabled || self.sources.values().any(|source| !source.service_accounts.is_empty())
     }
 
     /// The maintenance windows that it declares.

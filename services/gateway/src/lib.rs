@@ -49,6 +49,13 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         .task("correlate", async move { Ok(correlate.await?) });
     let windows = shell::windows::run(config.windows()?, kit.clone());
     role = role.task("windows", async move { Ok(windows.await?) });
+    if config.kubernetes_events.enabled {
+        let client = kit.cluster.client.clone().context(
+            "configuration key gateway.kubernetes_events.enabled: events cannot be watched without a way to the cluster; give one, or set this to false",
+        )?;
+        let events = shell::kubernetes_events::run(&config.kubernetes_events, &kit, client);
+        role = role.task("kubernetes-events", async move { Ok(events.await?) });
+    }
     if let Some(silences) = shell::silences::run(&config, &kit)? {
         role = role.task("silences", async move { Ok(silences.await?) });
     }

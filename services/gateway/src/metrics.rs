@@ -13,6 +13,10 @@ const FORWARDED: &str = "paramedic_gateway_forwarded_total";
 const DAMAGED: &str = "paramedic_gateway_spool_damaged_total";
 const SPOOL_BYTES: &str = "paramedic_gateway_spool_bytes";
 const SPOOL_NOTIFICATIONS: &str = "paramedic_gateway_spool_notifications";
+const WARNINGS_SEEN: &str = "paramedic_gateway_warning_events_total";
+const WARNINGS_FIRING: &str = "paramedic_gateway_warning_alerts";
+const WARNINGS_PASSED_OVER: &str = "paramedic_gateway_warning_events_passed_over_total";
+const WARNINGS_UNWATCHED: &str = "paramedic_gateway_warning_watch_failures_total";
 const SILENCES: &str = "paramedic_gateway_silence_polls_total";
 const QUIET: &str = "paramedic_gateway_kept_quiet";
 const CORRELATED: &str = "paramedic_gateway_correlated_total";
@@ -42,6 +46,13 @@ pub fn describe() {
     );
     describe_gauge!(SPOOL_BYTES, Unit::Bytes, "room taken in the spool");
     describe_gauge!(SPOOL_NOTIFICATIONS, "notifications that wait in the spool");
+    describe_counter!(WARNINGS_SEEN, "warning events of Kubernetes that were seen");
+    describe_gauge!(WARNINGS_FIRING, "alerts of warning events that fire");
+    describe_counter!(
+        WARNINGS_PASSED_OVER,
+        "warning events that no alert followed from because too many are followed"
+    );
+    describe_counter!(WARNINGS_UNWATCHED, "failures of the watch over warning events");
     describe_counter!(
         SILENCES,
         "questions to Alertmanagers what they keep quiet, by source and outcome (ok, failed)"
@@ -95,6 +106,19 @@ pub(crate) fn damaged() {
 pub(crate) fn spool(notifications: usize, bytes: u64) {
     gauge!(SPOOL_NOTIFICATIONS).set(notifications as f64);
     gauge!(SPOOL_BYTES).set(bytes as f64);
+}
+
+pub(crate) fn warning_seen() {
+    counter!(WARNINGS_SEEN).increment(1);
+}
+
+pub(crate) fn warnings(firing: usize, passed_over: u64) {
+    gauge!(WARNINGS_FIRING).set(firing as f64);
+    counter!(WARNINGS_PASSED_OVER).increment(passed_over);
+}
+
+pub(crate) fn warnings_unwatched() {
+    counter!(WARNINGS_UNWATCHED).increment(1);
 }
 
 pub(crate) fn silences(source: &str, is_ok: bool) {

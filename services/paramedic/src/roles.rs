@@ -13,7 +13,7 @@ pub const ALL: [&str; 7] = ["gateway", "analysis", "planner", "approval", "execu
 /// Whether a role talks to the Kubernetes API.
 fn reaches_cluster(role: &str, settings: &Settings) -> bool {
     match role {
-        "gateway" => settings.gateway.reviews_tokens(),
+        "gateway" => settings.gateway.reaches_cluster(),
         role => matches!(role, "analysis" | "executor"),
     }
 }

@@ -199,6 +199,12 @@ fn host(instance: &str) -> &str {
     instance.rsplit_once(':').map_or(instance, |(host, _)| host)
 }
 
+/// The workload that most likely made a pod of this name; `None` when nobody seems to have.
+#[must_use]
+pub fn maker(pod: &str) -> Option<&str> {
+    generated(pod).first().copied()
+}
+
 /// Names of workloads that may have made a pod of this name: without the pod's own five characters and the ReplicaSet's hash
 /// (Deployment), without the ordinal (StatefulSet) or the five characters (DaemonSet, Job).
 fn generated(pod: &str) -> Vec<&str> {

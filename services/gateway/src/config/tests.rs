@@ -68,8 +68,8 @@ fn every_way_to_know_a_source_is_enough() {
     ] {
         source(settings).validate().unwrap();
     }
-    assert!(source("service_accounts = ['monitoring/alertmanager']").reviews_tokens());
-    assert!(!source("anonymous = true").reviews_tokens());
+    assert!(source("service_accounts = ['monitoring/alertmanager']").reaches_cluster());
+    assert!(!source("anonymous = true").reaches_cluster());
 }
 
 /// A file with a maintenance window that says this besides.

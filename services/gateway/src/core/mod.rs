@@ -26,4 +26,5 @@ pub mod silences;
 pub mod title;
 pub mod topology;
 pub mod triage;
+pub mod warnings;
 pub mod webhook;

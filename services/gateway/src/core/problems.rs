@@ -49,5 +49,11 @@ pub fn quoted(text: &str) -> String {
 /// The beginning of a text, on one line.
 #[must_use]
 pub fn clipped(text: &str) -> String {
-    text.chars().take(QUOTED).filter(|c| !c.is_control()).collect()
+    cut(text, QUOTED)
+}
+
+/// The first `most` characters of a text, on one line.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).filter(|c| !c.is_control()).collect()
 }

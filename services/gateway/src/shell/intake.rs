@@ -182,7 +182,7 @@ impl Intake {
             })
             .collect();
         let counts = Counts::of(&parts);
-        let messages: Vec<Append> = parts.into_iter().map(|part| self.message(part)).collect();
+        let messages: Vec<Append> = parts.into_iter().map(|part| message(&self.cluster, part)).collect();
         let accepted = |repeated, spooled| Accepted {
             alerts: counts.firing + counts.resolved,
             repeated,
@@ -233,20 +233,19 @@ impl Intake {
         let too_late = || Error::Unavailable(format!("no answer within {} s", self.append_timeout.as_secs()));
         tokio::time::timeout(self.append_timeout, appends).await.map_err(|_| too_late())?
     }
+}
 
-    fn message(&self, part: Part) -> Append {
-        let mut headers = Headers::new();
-        trace::inject(&mut headers);
-        let subject = Subject::Notification {
-            cluster: self.cluster.clone(),
-        };
-        Append {
-            subject: subject.to_string(),
-            headers,
-            payload: paramedic_wire::encode_notification(&part.notification),
-            msg_id: Some(part.msg_id),
-            expect: None,
-        }
+/// A part of a notification as a message of the stream of alerts.
+pub(crate) fn message(cluster: &ClusterId, part: Part) -> Append {
+    let mut headers = Headers::new();
+    trace::inject(&mut headers);
+    let subject = Subject::Notification { cluster: cluster.clone() };
+    Append {
+        subject: subject.to_string(),
+        headers,
+        payload: paramedic_wire::encode_notification(&part.notification),
+        msg_id: Some(part.msg_id),
+        expect: None,
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod completion;
 pub(crate) mod correlate;
 pub(crate) mod guard;
 pub(crate) mod intake;
+pub(crate) mod kubernetes_events;
 pub(crate) mod replica;
 pub(crate) mod review;
 pub(crate) mod secret_file;

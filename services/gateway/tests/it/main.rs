@@ -10,6 +10,7 @@ mod flaky;
 mod formats;
 mod harness;
 mod intake;
+mod kubernetes_events;
 mod load;
 mod mtls;
 mod quiet;

@@ -21,6 +21,8 @@ pub const LEADERS: &str = "leaders";
 pub const STRIKES: &str = "strikes";
 /// How far the alerts of each cluster are correlated.
 pub const CORRELATORS: &str = "correlators";
+/// Alerts of Kubernetes' warning events that fire.
+pub const WARNINGS: &str = "warnings";
 /// Nonces of signed links.
 pub const APPROVALS: &str = "approvals";
 /// Success statistics by alert kind and action.

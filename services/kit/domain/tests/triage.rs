@@ -1,5 +1,7 @@
 //! What triage and silences do to an incident.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

@@ -233,7 +233,7 @@ proptest! {
             match step {
                 Step::Alert(name, true) => {
                     let name = name.to_string();
-                    let namespace = if name < "2".to_owned() { "ns0" } else { "ns1" };
+                    let namespace = if name.as_str() < "2" { "ns0" } else { "ns1" };
                     if !counts.contains(&name) && admit(&mut gate, &firing(&name, namespace), now) == Admission::Counts {
                         counts.insert(name.clone());
                     }
