@@ -5,6 +5,8 @@ use std::time::Duration;
 use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
 
+use crate::core::settle::Settle;
+
 /// Defaults of [`Config`].
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
 
@@ -14,6 +16,8 @@ pub const DEFAULTS: &str = include_str!("../defaults.toml");
 #[allow(missing_docs, reason = "defaults.toml documents every key with its unit")]
 pub struct Config {
     pub settle_seconds: u64,
+    pub quiet_seconds: u64,
+    pub critical_seconds: u64,
     pub verification_window_seconds: u64,
     pub verification_tries: u32,
     pub max_attempts: u32,
@@ -36,6 +40,8 @@ impl Config {
     pub fn validate(&self) -> Result<(), Invalid> {
         let ranges = [
             ("settle_seconds", self.settle_seconds, 0, 3_600),
+            ("quiet_seconds", self.quiet_seconds, 0, 3_600),
+            ("critical_seconds", self.critical_seconds, 0, 3_600),
             ("verification_window_seconds", self.verification_window_seconds, 1, 86_400),
             ("verification_tries", u64::from(self.verification_tries), 1, 100),
             ("max_attempts", u64::from(self.max_attempts), 1, 10),
@@ -66,8 +72,12 @@ impl Config {
         Ok(())
     }
 
-    pub(crate) fn settle(&self) -> Duration {
-        Duration::from_secs(self.settle_seconds)
+    pub(crate) fn settle(&self) -> Settle {
+        Settle {
+            most: Duration::from_secs(self.settle_seconds),
+            quiet: Duration::from_secs(self.quiet_seconds),
+            critical: Duration::from_secs(self.critical_seconds),
+        }
     }
 
     pub(crate) fn window(&self) -> Duration {

@@ -229,6 +229,8 @@ fn setup(range: &Range, smtp: &SmtpSink, queues: &EndpointStandIn) -> Setup {
         .role("planner", "PARAMEDIC_PLANNER__DEADLINE_MARGIN_SECONDS", "80000")
         .role("planner", "PARAMEDIC_PLANNER__PATIENCE_SECONDS", "3600")
         .role("analysis", "PARAMEDIC_ANALYSIS__SETTLE_SECONDS", "600")
+        .role("analysis", "PARAMEDIC_ANALYSIS__QUIET_SECONDS", "600")
+        .role("analysis", "PARAMEDIC_ANALYSIS__CRITICAL_SECONDS", "600")
         .role("analysis", "PARAMEDIC_ANALYSIS__VERIFICATION_WINDOW_SECONDS", "60")
         .role("analysis", "PARAMEDIC_ANALYSIS__MAX_ATTEMPTS", "1")
 }

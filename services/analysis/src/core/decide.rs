@@ -15,7 +15,7 @@ use paramedic_domain::{
     workflow::StepState,
 };
 
-use super::verify::closing;
+use super::{settle::Settle, verify::closing};
 
 /// What a new incident needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,16 +33,13 @@ pub enum Opening {
 // Open => Analysing | Resolved
 /// What an incident needs before its first investigation.
 #[must_use]
-pub fn opening(incident: &Incident, now: Timestamp, settle: Duration) -> Opening {
-    let Some(opened) = incident.opened_at else {
-        return Opening::Nothing;
-    };
-    if incident.end.is_some() || incident.attempt > 0 {
+pub fn opening(incident: &Incident, now: Timestamp, settle: Settle) -> Opening {
+    if incident.opened_at.is_none() || incident.end.is_some() || incident.attempt > 0 {
         return Opening::Nothing;
     }
-    let waited = Duration::try_from(now.duration_since(opened)).unwrap_or_default();
-    if waited < settle {
-        return Opening::Wait(settle - waited);
+    let left = settle.left(incident, now);
+    if left > Duration::ZERO {
+        return Opening::Wait(left);
     }
     let resolved = !incident.alerts.is_empty() && incident.alerts.values().all(|alert| alert.status == AlertStatus::Resolved);
     if resolved { Opening::ResolvedByItself } else { Opening::Start }
@@ -50,7 +47,7 @@ pub fn opening(incident: &Incident, now: Timestamp, settle: Duration) -> Opening
 
 /// The events of [`opening`].
 #[must_use]
-pub fn open(incident: &Incident, now: Timestamp, settle: Duration) -> Vec<Event> {
+pub fn open(incident: &Incident, now: Timestamp, settle: Settle) -> Vec<Event> {
     match opening(incident, now, settle) {
         Opening::Nothing | Opening::Wait(_) => Vec::new(),
         Opening::Start => vec![Event::AnalysisStarted { attempt: 1 }],

@@ -10,6 +10,7 @@ pub mod quantity;
 pub mod read;
 pub mod recommend;
 pub mod redact;
+pub mod settle;
 pub mod shift;
 pub mod sizing;
 pub mod stats;

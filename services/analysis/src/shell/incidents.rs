@@ -12,7 +12,10 @@ use paramedic_runtime::Clock;
 
 use super::{investigate::investigate, probes::Probes};
 use crate::{
-    core::decide::{Conclusion, Opening, conclude, investigating, open, opening},
+    core::{
+        decide::{Conclusion, Opening, conclude, investigating, open, opening},
+        settle::Settle,
+    },
     metrics,
 };
 
@@ -33,7 +36,7 @@ pub struct Openings {
     /// Time.
     pub clock: Clock,
     /// How long an incident settles.
-    pub settle: Duration,
+    pub settle: Settle,
 }
 
 #[async_trait]

@@ -22,9 +22,14 @@ use super::{
 use crate::core::{
     decide::{Conclusion, Next, Opening, conclude, escalate, next, open, opening, verified},
     engines::diagnose,
+    settle::Settle,
 };
 
-const SETTLE: Duration = Duration::from_secs(15);
+const SETTLE: Settle = Settle {
+    most: Duration::from_secs(15),
+    quiet: Duration::from_secs(15),
+    critical: Duration::from_secs(15),
+};
 
 struct Story {
     incident: Incident,
@@ -96,7 +101,7 @@ fn measured(verdict: Verdict) -> Verification {
 #[test]
 fn an_incident_settles_and_is_investigated_once() {
     let mut story = Story::opened();
-    assert_eq!(opening(&story.incident, story.now, SETTLE), Opening::Wait(SETTLE));
+    assert_eq!(opening(&story.incident, story.now, SETTLE), Opening::Wait(SETTLE.most));
     story.wait(5);
     assert_eq!(opening(&story.incident, story.now, SETTLE), Opening::Wait(Duration::from_secs(10)));
     assert!(open(&story.incident, story.now, SETTLE).is_empty());

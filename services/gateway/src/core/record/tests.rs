@@ -1,1 +1,165 @@
+use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+fn alert(fingerprint: &str, start: i64) -> Alert {
+    Alert {
+        fingerprint: fingerprint.into(),
+        status: AlertStatus::Firing,
+        labels: BTreeMap::from([("alertname".into(), format!("Alert{fingerprint}"))]),
+        annotations: BTreeMap::new(),
+        starts_at: at(start),
+        ends_at: None,
+        generator_url: String::new(),
+        group_key: String::new(),
+    }
+}
+
+fn entry(sequence: u64, what: What) -> Entry {
+    Entry {
+        position: Position { sequence, index: 1 },
+        what,
+    }
+}
+
+fn join(sequence: u64, fingerprint: &str, start: i64) -> Entry {
+    entry(
+        sequence,
+        What::Join(vec![(alert(fingerprint, start), format!("because of {fingerprint}"))]),
+    )
+}
+
+fn resolve(sequence: u64, fingerprint: &str) -> Entry {
+    let fingerprint = fingerprint.into();
+    entry(sequence, What::Resolve { fingerprint, at: at(900) })
+}
+
+fn detach(sequence: u64, fingerprint: &str) -> Entry {
+    let what = What::Detach {
+        fingerprints: vec![fingerprint.into()],
+        into: Some("inc_other".parse().unwrap()),
+        reason: "it is of another one".into(),
+    };
+    entry(sequence, what)
+}
+
+fn nobody() -> Incident {
+    Incident::new("prod".parse().unwrap(), "inc_a".parse().unwrap())
+}
+
+/// The incident with what was missing, and what that was.
+fn written(incident: &Incident, entries: &[Entry]) -> (Incident, Vec<Event>) {
+    let events = missing(incident, entries, None, at(1_000));
+    (incident.foresee(&events, at(1_000), None), events)
+}
+
+#[test]
+fn the_first_alerts_open_the_incident_and_later_ones_join_it_with_their_reasons() {
+    let (incident, events) = written(&nobody(), &[join(1, "a", 0), join(2, "b", 1)]);
+    assert!(matches!(&events[..], [Event::IncidentOpened { alerts, .. }] if alerts.len() == 2));
+    let (incident, events) = written(&incident, &[join(3, "c", 2), join(4, "d", 3), join(5, "a", 0)]);
+    assert!(matches!(&events[..], [Event::AlertsCorrelated { alerts, reasons, .. }] if alerts.len() == 2 && reasons.len() == 2));
+    assert_eq!(incident.members["d"].reason, "because of d");
+    assert_eq!(
+        incident.position,
+        Position { sequence: 5, index: 1 },
+        "up to what was known already"
+    );
+}
+
+#[test]
+fn an_alert_that_flaps_is_one_alert_with_a_count() {
+    let (incident, _) = written(
+        &nobody(),
+        &[
+            join(1, "a", 0),
+            resolve(2, "a"),
+            join(3, "a", 60),
+            resolve(4, "a"),
+            join(5, "a", 120),
+        ],
+    );
+    assert_eq!((incident.alerts.len(), incident.members["a"].firings), (1, 3));
+    assert_eq!(incident.firing().count(), 1);
+}
+
+#[test]
+fn who_was_replaced_and_does_not_know_it_brings_nothing_back() {
+    let old = [join(1, "a", 0), join(2, "b", 0)];
+    let (incident, _) = written(&nobody(), &old);
+    let (incident, _) = written(&incident, &[detach(7, "b")]);
+    let (incident, events) = written(&incident, &old);
+    assert!(events.is_empty(), "{events:?}");
+    assert_eq!(incident.alerts.keys().collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn an_incident_that_is_left_by_its_last_alert_continues_where_that_went() {
+    let (incident, _) = written(&nobody(), &[join(1, "a", 0)]);
+    let (incident, _) = written(&incident, &[detach(2, "a")]);
+    assert_eq!(incident.status(), Status::Merged);
+    assert_eq!(incident.misfits, 0);
+}
+
+#[test]
+fn nothing_joins_what_is_over_except_where_a_person_took_over() {
+    let (incident, _) = written(&nobody(), &[join(1, "a", 0)]);
+    let end = |event| incident.foresee(&[event], at(950), None);
+    let resolved = end(Event::IncidentResolved { reason: "verified".into() });
+    assert!(missing(&resolved, &[join(2, "b", 0)], None, at(1_000)).is_empty());
+    let escalated = end(Event::IncidentEscalated { reason: "no plan".into() });
+    assert_eq!(missing(&escalated, &[join(2, "b", 0)], None, at(1_000)).len(), 1);
+}
+
+#[test]
+fn many_alerts_in_little_time_are_a_storm_said_once() {
+    let joins: Vec<Entry> = (1..=12).map(|n| join(n, &format!("f{n}"), 0)).collect();
+    let (incident, events) = written(&nobody(), &joins);
+    assert!(matches!(events.last(), Some(Event::StormDeclared { alerts: 12, .. })));
+    let (_, events) = written(&incident, &[join(13, "g", 0)]);
+    assert!(matches!(&events[..], [Event::AlertsCorrelated { .. }]));
+}
+
+fn entries() -> impl Strategy<Value = Vec<Entry>> {
+    let one = (0..3_u8, 0..4_u8, 0..3_i64);
+    proptest::collection::vec(one, 1..24).prop_map(|all| {
+        // Nothing ends that never began.
+        let begin = (1..=4).map(|n| join(n, &format!("f{}", n - 1), 0));
+        let go_on = (5..).zip(all).map(|(sequence, (kind, alert, start))| {
+            let fingerprint = format!("f{alert}");
+            match kind {
+                0 => resolve(sequence, &fingerprint),
+                1 => detach(sequence, &fingerprint),
+                _ => join(sequence, &fingerprint, start * 60),
+            }
+        });
+        begin.chain(go_on).collect()
+    })
+}
+
+proptest! {
+    /// Whoever writes what, however often, in whatever portions: the incident ends up as if one had written everything once.
+    #[test]
+    fn portions_and_repetitions_change_nothing(entries in entries(), cuts in proptest::collection::vec((0..24_usize, 0..24_usize), 1..8)) {
+        let (whole, _) = written(&nobody(), &entries);
+        let mut incident = nobody();
+        let mut reached = 0;
+        for (from, to) in cuts {
+            // Nobody begins beyond what is written.
+            let from = from.min(reached);
+            let to = to.min(entries.len()).max(from);
+            incident = written(&incident, &entries[from..to]).0;
+            reached = reached.max(to);
+        }
+        incident = written(&incident, &entries[..]).0;
+        prop_assert_eq!(&incident.alerts, &whole.alerts);
+        prop_assert_eq!(incident.end.is_some(), whole.end.is_some());
+        prop_assert_eq!(incident.misfits, 0);
+    }
+}
