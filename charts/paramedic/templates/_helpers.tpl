@@ -28,14 +28,14 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 
-{{/* Whether a role talks to the API server. */}}
+{{/* Whether a role reads the cluster. Takes (dict "root" $ "role" name). */}}
 {{- define "paramedic.reachesCluster" -}}
-{{- if has . (list "analysis" "executor") }}true{{ end }}
+{{- if or (has .role (list "analysis" "executor")) (and (eq .role "gateway") .root.Values.gateway.topology) }}true{{ end }}
 {{- end }}
 
 {{/* Whether a role's pods get an API token. Takes (dict "root" $ "role" name). */}}
 {{- define "paramedic.hasToken" -}}
-{{- if or (include "paramedic.reachesCluster" .role) (and (eq .role "gateway") .root.Values.gateway.reviewTokens) }}true{{ end }}
+{{- if or (include "paramedic.reachesCluster" .) (and (eq .role "gateway") .root.Values.gateway.reviewTokens) }}true{{ end }}
 {{- end }}
 
 {{/* Environment of one role, plain values: the chart's, under the user's `env`, each name once. A map as YAML. */}}
@@ -51,12 +51,14 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
     "PARAMEDIC_TELEMETRY__LOG" $values.telemetry.log
     "PARAMEDIC_TELEMETRY__OTLP_ENDPOINT" $values.telemetry.otlpEndpoint -}}
 {{- if not $values.bus.existingSecret }}{{ $_ := set $env "PARAMEDIC_BUS__URL" $values.bus.url }}{{ end -}}
-{{- if include "paramedic.reachesCluster" .role }}
+{{- if include "paramedic.reachesCluster" . }}
 {{- $_ := set $env "PARAMEDIC_CLUSTER__PROMETHEUS_URL" $values.cluster.prometheusUrl }}
-{{- $_ := set $env "PARAMEDIC_CLUSTER__LOKI_URL" $values.cluster.lokiUrl }}
+{{- if ne .role "gateway" }}{{ $_ := set $env "PARAMEDIC_CLUSTER__LOKI_URL" $values.cluster.lokiUrl }}{{ end }}
 {{- end -}}
 {{- if eq .role "gateway" }}{{/* A file and not the value, so that tokens change without a restart. */}}
 {{- $_ := set $env "PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS_FILE" (printf "/etc/paramedic-tokens/%s" $values.gateway.tokensSecretKey) }}
+{{- $_ := set $env "PARAMEDIC_GATEWAY__TOPOLOGY__ENABLED" $values.gateway.topology }}
+{{- if $values.gateway.topology }}{{ $_ := set $env "PARAMEDIC_GATEWAY__TOPOLOGY__NAMESPACES" (join "," $values.rbac.namespaces) }}{{ end }}
 {{- else if eq .role "planner" }}
 {{- $_ := set $env "PARAMEDIC_PLANNER__EXECUTOR_URL" (printf "http://%s-executor:9090" (include "paramedic.fullname" .root)) }}
 {{- else if eq .role "notifier" }}

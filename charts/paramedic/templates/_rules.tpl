@@ -35,6 +35,47 @@
   verbs: [get, list]
 {{- end }}
 
+{{/* What the gateway watches in a namespace, to know what depends on what. It gets and changes nothing. */}}
+{{- define "paramedic.watchRules" -}}
+- apiGroups: [""]
+  resources: [pods, services, persistentvolumeclaims, resourcequotas{{ if .Values.rbac.readConfigMaps }}, configmaps{{ end }}]
+  verbs: [list, watch]
+- apiGroups: [apps]
+  resources: [deployments, replicasets, statefulsets, daemonsets]
+  verbs: [list, watch]
+- apiGroups: [batch]
+  resources: [jobs, cronjobs]
+  verbs: [list, watch]
+- apiGroups: [argoproj.io]
+  resources: [rollouts]
+  verbs: [list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses, networkpolicies]
+  verbs: [list, watch]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes, grpcroutes]
+  verbs: [list, watch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [list, watch]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [list, watch]
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [list, watch]
+{{- end }}
+
+{{/* What the gateway watches that exists once per cluster. */}}
+{{- define "paramedic.clusterWatchRules" -}}
+- apiGroups: [""]
+  resources: [nodes, namespaces]
+  verbs: [list, watch]
+{{- end }}
+
 {{/* What exists once per cluster. */}}
 {{- define "paramedic.clusterReadRules" -}}
 - apiGroups: [""]

@@ -5,6 +5,7 @@ mod maintenance;
 mod scope;
 mod silences;
 mod source;
+mod topology;
 mod triage;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -15,7 +16,8 @@ use serde::Deserialize;
 
 pub(crate) use self::source::{is_pair, is_token};
 pub use self::{
-    kubernetes_events::KubernetesEvents, maintenance::Maintenance, scope::Scope, silences::Silences, source::Source, triage::Triage,
+    kubernetes_events::KubernetesEvents, maintenance::Maintenance, scope::Scope, silences::Silences, source::Source, topology::Topology,
+    triage::Triage,
 };
 
 /// Defaults, under the header `[gateway]`.
@@ -25,10 +27,13 @@ pub const DEFAULTS: &str = include_str!("../defaults.toml");
 pub const SOURCE_DEFAULTS: &str = include_str!("../source.toml");
 
 /// Keys whose variables hold comma-separated lists.
-pub const LISTS: [&str; 15] = [
+pub const LISTS: [&str; 18] = [
     "gateway.scope.clusters",
     "gateway.scope.namespaces",
     "gateway.scope.excluded_namespaces",
+    "gateway.topology.namespaces",
+    "gateway.topology.environment_labels",
+    "gateway.topology.team_labels",
     "gateway.triage.environment_labels",
     "gateway.triage.team_labels",
     "gateway.kubernetes_events.namespaces",
@@ -69,6 +74,8 @@ pub struct Config {
     pub silences: Silences,
     /// How warning events become alerts.
     pub kubernetes_events: KubernetesEvents,
+    /// What is watched of the cluster.
+    pub topology: Topology,
     /// Time after an incident's resolution from which a still firing alert opens a new one, seconds.
     pub refire_after_seconds: u64,
 }
@@ -129,13 +136,14 @@ impl Config {
         self.windows()?;
         self.silences.validate()?;
         self.kubernetes_events.validate()?;
+        self.topology.validate()?;
         Ok(())
     }
 
     /// Whether the API server of the cluster is asked anything.
     #[must_use]
     pub fn reaches_cluster(&self) -> bool {
-        self.kubernetes_events.enabled || self.sources.values().any(|source| !source.service_accounts.is_empty())
+        self.topology.enabled || self.kubernetes_events.enabled || self.sources.values().any(|source| !source.service_accounts.is_empty())
     }
 
     /// The maintenance windows that it declares.

@@ -3,6 +3,7 @@
 //! - [`core`]: what a webhook must look like, which incident an alert belongs to, which event it leads to.
 //! - `shell::intake`: HTTP. Answers 2xx only for what the bus, or the spool, has made durable.
 //! - `shell::spool`: where alerts wait while the bus is away.
+//! - `shell::topology`: what there is in the cluster and what depends on what, watched by one replica and announced on the same stream.
 //! - `shell::correlate`: one replica reads the stream in order; every decision is made there, so that a crash after the answer
 //!   loses nothing.
 
@@ -21,10 +22,10 @@ use paramedic_runtime::{Kit, Role};
 
 use self::shell::spool::Spool;
 
-/// Builds the role: the webhook and the correlating consumer.
+/// Builds the role: the webhook, the watch over the cluster and the correlating consumer.
 ///
 /// # Errors
-/// When a file with secrets cannot be read, or the spool cannot be opened.
+/// When a file with secrets cannot be read, the spool cannot be opened, or there is no way to the cluster.
 pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     metrics::describe();
     let spool = match config.spool.path.as_os_str() {
@@ -58,6 +59,13 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     }
     if let Some(silences) = shell::silences::run(&config, &kit)? {
         role = role.task("silences", async move { Ok(silences.await?) });
+    }
+    if config.topology.enabled {
+        let client = kit.cluster.client.clone().context(
+            "configuration key gateway.topology.enabled: the cluster cannot be watched without a way to it; give one, or set this to false",
+        )?;
+        let topology = shell::topology::run(&config.topology, &kit, client);
+        role = role.task("topology", async move { Ok(topology.await?) });
     }
     if let Some(spool) = spool {
         let stands_in = spool.clone();

@@ -23,6 +23,12 @@ const CORRELATED: &str = "paramedic_gateway_correlated_total";
 const CORRELATED_TO: &str = "paramedic_gateway_correlated_to";
 const LEADING: &str = "paramedic_gateway_leading";
 const UNWRITABLE: &str = "paramedic_gateway_unwritable_total";
+const TOPOLOGY_LEADS: &str = "paramedic_gateway_topology_leads";
+const TOPOLOGY_WATCHING: &str = "paramedic_gateway_topology_watching";
+const TOPOLOGY_OBJECTS: &str = "paramedic_gateway_topology_objects";
+const TOPOLOGY_ANNOUNCED: &str = "paramedic_gateway_topology_announced_total";
+const TOPOLOGY_ENTITIES: &str = "paramedic_gateway_topology_entities";
+const TOPOLOGY_EDGES: &str = "paramedic_gateway_topology_edges";
 
 /// Describes every metric of this crate; once per process is enough, more often does no harm.
 pub fn describe() {
@@ -65,6 +71,15 @@ pub fn describe() {
         UNWRITABLE,
         "changes that could not be written because the log of their incident is damaged"
     );
+    describe_gauge!(TOPOLOGY_LEADS, "1 where this replica watches the cluster for all of them");
+    describe_gauge!(
+        TOPOLOGY_WATCHING,
+        "1 where a kind of object is watched, 0 where that fails or is refused, by kind"
+    );
+    describe_gauge!(TOPOLOGY_OBJECTS, "objects that are watched, by kind");
+    describe_counter!(TOPOLOGY_ANNOUNCED, "snapshots of the topology that differed from the one before");
+    describe_gauge!(TOPOLOGY_ENTITIES, "things in the last of them");
+    describe_gauge!(TOPOLOGY_EDGES, "dependencies in the last of them");
 }
 
 pub(crate) fn accepted(source: &str, status: &'static str, alerts: u64) {
@@ -145,4 +160,22 @@ pub(crate) fn leading(leads: bool) {
 
 pub(crate) fn unwritable() {
     counter!(UNWRITABLE).increment(1);
+}
+
+pub(crate) fn topology_leads(leads: bool) {
+    gauge!(TOPOLOGY_LEADS).set(f64::from(u8::from(leads)));
+}
+
+pub(crate) fn watching(kind: &'static str, works: bool) {
+    gauge!(TOPOLOGY_WATCHING, "kind" => kind).set(f64::from(u8::from(works)));
+}
+
+pub(crate) fn topology_objects(kind: &'static str, objects: usize) {
+    gauge!(TOPOLOGY_OBJECTS, "kind" => kind).set(objects as f64);
+}
+
+pub(crate) fn topology_announced(entities: usize, edges: usize) {
+    counter!(TOPOLOGY_ANNOUNCED).increment(1);
+    gauge!(TOPOLOGY_ENTITIES).set(entities as f64);
+    gauge!(TOPOLOGY_EDGES).set(edges as f64);
 }

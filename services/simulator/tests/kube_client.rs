@@ -73,6 +73,19 @@ async fn objects_are_created_read_listed_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_list_of_metadata_stays_a_list_whatever_its_length() {
+    let cluster = Cluster::start().await;
+    let api: Api<Deployment> = Api::namespaced(cluster.client(), "golden");
+    for (count, name) in ["a", "b"].into_iter().enumerate() {
+        let listed = api.list_metadata(&ListParams::default()).await.unwrap();
+        assert_eq!(listed.items.len(), count);
+        let wanted: Deployment = serde_json::from_value(deployment(name)).unwrap();
+        api.create(&PostParams::default(), &wanted).await.unwrap();
+    }
+    cluster.server.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_json_patch_with_tests_changes_only_what_was_seen() {
     let cluster = Cluster::start().await;
     let api: Api<Deployment> = Api::namespaced(cluster.client(), "golden");

@@ -68,8 +68,28 @@ fn every_way_to_know_a_source_is_enough() {
     ] {
         source(settings).validate().unwrap();
     }
-    assert!(source("service_accounts = ['monitoring/alertmanager']").reaches_cluster());
-    assert!(!source("anonymous = true").reaches_cluster());
+}
+
+#[test]
+fn the_cluster_is_asked_by_whoever_watches_it_or_reviews_tokens() {
+    let unwatched = |settings| source(&format!("{settings}\n[gateway.topology]\nenabled = false"));
+    assert!(source("anonymous = true").reaches_cluster());
+    assert!(unwatched("service_accounts = ['monitoring/alertmanager']").reaches_cluster());
+    assert!(!unwatched("anonymous = true").reaches_cluster());
+}
+
+#[test]
+fn bounds_of_the_topology_name_their_key() {
+    for (text, key) in [
+        ("debounce_seconds = 0", "gateway.topology.debounce_seconds"),
+        ("pods_seconds = 29", "gateway.topology.pods_seconds"),
+        ("namespaces = ['a/b']", "gateway.topology.namespaces"),
+    ] {
+        let error = source(&format!("anonymous = true\n[gateway.topology]\n{text}"))
+            .validate()
+            .unwrap_err();
+        assert!(error.to_string().contains(key), "{error}");
+    }
 }
 
 /// A file with a maintenance window that says this besides.

@@ -13,4 +13,5 @@ pub(crate) mod review;
 pub(crate) mod secret_file;
 pub(crate) mod silences;
 pub(crate) mod spool;
+pub(crate) mod topology;
 pub(crate) mod windows;

@@ -235,13 +235,13 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
 /// The source of most tests.
 pub(crate) const DEFAULT_SOURCE: &str = "[gateway.sources.alertmanager]\ntokens = ['0123456789abcdef-old', '0123456789abcdef-new']\n";
 
-fn config(settings: &str) -> Config {
+pub(crate) fn config(settings: &str) -> Config {
     #[derive(serde::Deserialize)]
     struct File {
         gateway: Config,
     }
     let bounds = format!(
-        "[gateway]\nmax_body_bytes = {LIMIT}\nmax_in_flight_bytes = {ROOM}\nappend_timeout_seconds = 5\n[gateway.spool]\npath = ''\n"
+        "[gateway]\nmax_body_bytes = {LIMIT}\nmax_in_flight_bytes = {ROOM}\nappend_timeout_seconds = 5\n[gateway.spool]\npath = ''\n[gateway.topology]\nenabled = false\n"
     );
     let config = paramedic_runtime::config::load::<File>(&[DEFAULTS, &bounds, settings], None, [].into(), &[])
         .unwrap()

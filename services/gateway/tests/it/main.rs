@@ -16,3 +16,4 @@ mod mtls;
 mod quiet;
 mod sources;
 mod spool;
+mod topology;

@@ -53,6 +53,7 @@ mod limits;
 mod port;
 pub mod streams;
 pub mod subject;
+pub mod topologies;
 pub mod trace;
 
 pub use incident_log::{Decided, IncidentLog, LogError, Now};

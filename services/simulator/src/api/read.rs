@@ -81,8 +81,11 @@ impl Api {
                 meta["remainingItemCount"] = json!(rest);
             }
         }
-        if !matches!(view, View::Plain) {
-            return Ok(Reply::ok(table::render(target.resource, &items, view, self.store.now(), meta)));
+        match view {
+            View::Plain => {}
+            // A list stays one, whatever its length.
+            View::Metadata => return Ok(Reply::ok(table::metadata_list(&items, meta))),
+            View::Table { .. } => return Ok(Reply::ok(table::render(target.resource, &items, view, self.store.now(), meta))),
         }
         let items: Vec<Value> = items.into_iter().map(convert::as_item).collect();
         let kind = format!("{}List", target.resource.kind);

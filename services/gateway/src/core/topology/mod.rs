@@ -3,6 +3,7 @@
 //! - [`kind`]: what is watched; [`read`](mod@read): what is kept of an object; [`inventory`]: all that is kept.
 //! - [`measured`]: calls and rules from Prometheus.
 //! - [`build`](mod@build): from both to a [`Snapshot`], which is what the correlator is given.
+//! - [`survey`](mod@survey): the watch, and when a snapshot goes out.
 //! - [`neighbours`]: the same for people, around one thing.
 
 pub mod build;
@@ -15,6 +16,7 @@ pub mod read;
 pub mod record;
 pub mod selector;
 pub mod snapshot;
+pub mod survey;
 pub mod template;
 
 pub use build::build;
@@ -24,3 +26,4 @@ pub use measured::Measured;
 pub use paramedic_correlation::topology::{Edge, Entity, Relation, Topology};
 pub use read::{FactKeys, read};
 pub use snapshot::Snapshot;
+pub use survey::Survey;

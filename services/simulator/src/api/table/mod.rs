@@ -58,12 +58,11 @@ impl View {
     }
 }
 
-/// Objects in the wanted form: a table, or (for one object or several) their metadata.
+/// Objects in the wanted form: a table of them, or the metadata of one.
 pub fn render(resource: &Resource, objects: &[Value], view: &View, now: Timestamp, meta: Value) -> Value {
     match view {
         View::Plain => Value::Array(objects.to_vec()),
-        View::Metadata if meta.get("continue").is_some() || objects.len() != 1 => metadata_list(objects, meta),
-        View::Metadata => partial(&objects[0]),
+        View::Metadata => objects.first().map_or(Value::Null, partial),
         View::Table { include } => {
             let rows: Vec<Value> = objects
                 .iter()
