@@ -110,6 +110,8 @@ pub enum Command {
     },
     /// The catalogue of actions, or one of them with its parameters.
     Actions(Actions),
+    /// What there is in the cluster, and what depends on what.
+    Topology(Topology),
     /// Fold an incident's log again and print the state it gives.
     Replay {
         #[command(flatten)]
@@ -324,6 +326,24 @@ pub struct Actions {
     /// gRPC address of `paramedic up`, or of the executor.
     #[arg(long, env = "PARAMEDIC_EXECUTOR_SERVER", default_value = "http://127.0.0.1:9095")]
     pub executor: String,
+}
+
+/// What to show of the topology.
+#[derive(Debug, Args)]
+pub struct Topology {
+    #[command(flatten)]
+    pub server: Server,
+    /// One thing, as Deployment/shop/cart or Node/worker-1: what it depends on, and what depends on it. Without it, everything is counted.
+    pub entity: Option<String>,
+    /// Cluster; without it, the one that the console serves.
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "mermaid")]
+    pub json: bool,
+    /// Print a Mermaid graph: around the one thing, or of all calls.
+    #[arg(long)]
+    pub mermaid: bool,
 }
 
 /// Commands about messages that were given up.

@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Both services, reached with the caller's token.
 pub struct Client {
-    incidents: IncidentServiceClient<Channel>,
+    pub(crate) incidents: IncidentServiceClient<Channel>,
     /// Gates and decisions.
     pub approvals: ApprovalServiceClient<Channel>,
     server: String,

@@ -46,6 +46,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             text::say(reference::markdown().trim_end());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Topology(arguments) => commands::topology(&arguments).await,
         Command::Report(report) => commands::report(&report).await,
         Command::Incidents { server, open, json } => commands::incidents(&server, open, json).await,
         Command::Show { server, id, json } => commands::show(&server, &id, json).await,

@@ -7,4 +7,5 @@ pub(crate) mod service;
 mod status;
 mod summary;
 pub(crate) mod tail;
+mod topology;
 mod watch;

@@ -17,7 +17,7 @@ use super::{
     dead_letters, identity, status,
     summary::summary,
     tail::{ALL, Tail},
-    watch,
+    topology, watch,
 };
 use crate::{
     Config,
@@ -36,6 +36,7 @@ pub(crate) struct Incidents {
     log: IncidentLog,
     clock: Clock,
     drain: CancellationToken,
+    cluster: ClusterId,
     tail: Arc<Tail>,
     operators: Vec<Operator>,
 }
@@ -49,6 +50,7 @@ impl Incidents {
             log: kit.log.clone(),
             clock: kit.clock.clone(),
             drain: kit.drain.clone(),
+            cluster: kit.cluster.name.clone(),
             tail,
             operators: config.operators.clone(),
         }
@@ -171,5 +173,13 @@ impl IncidentService for Incidents {
         let (metadata, _, request) = request.into_parts();
         let by = identity::verified(&self.operators, &metadata, &request.by)?;
         dead_letters::retry(self.bus.as_ref(), request.number, &by).await.map(Response::new)
+    }
+
+    async fn topology(&self, request: Request<v1::TopologyRequest>) -> Result<Response<v1::TopologyResponse>, Status> {
+        let cluster = match request.into_inner().cluster {
+            Some(text) => status::parse("cluster", &text)?,
+            None => self.cluster.clone(),
+        };
+        topology::last(&self.bus, &self.clock, &cluster).await.map(Response::new)
     }
 }

@@ -6,4 +6,5 @@ mod dead_letters;
 mod harness;
 mod maintenance;
 mod queries;
+mod topology;
 mod watching;

@@ -7,6 +7,7 @@ mod plan;
 mod report;
 mod show;
 mod storm;
+mod topology;
 mod workflow;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ pub use plan::plan;
 pub use report::report;
 pub use show::{change_lines, show};
 pub use storm::storm;
+pub use topology::topology;
 pub use workflow::{actions, workflow};
 
 use crate::{

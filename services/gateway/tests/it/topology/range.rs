@@ -1,5 +1,8 @@
 //! A simulated cluster, a bus, and replicas that watch.
 
+use std::collections::HashMap;
+
+use axum::{Json, Router, extract::Query, routing::get};
 use jiff::Timestamp;
 use kube::{
     Api, Client,
@@ -13,7 +16,7 @@ use paramedic_simulator::{Options, Scenario, Simulator};
 use paramedic_testkit::Backoff;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::task::JoinSet;
+use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
@@ -63,6 +66,11 @@ impl Range {
 
     /// A replica with these settings besides a short pause between snapshots.
     pub(super) async fn replica(&self, settings: &str) -> Replica {
+        self.replica_with(settings, &self.simulator.prometheus_url()).await
+    }
+
+    /// A replica that asks another Prometheus.
+    pub(super) async fn replica_with(&self, settings: &str, prometheus: &str) -> Replica {
         let text = format!(
             "[gateway.sources.alertmanager]\nanonymous = true\n[gateway.topology]\nenabled = true\ndebounce_seconds = 1\npods_seconds = 2\n{settings}"
         );
@@ -74,7 +82,7 @@ impl Range {
             cluster: ClusterAccess {
                 name: cluster(),
                 client: Some(self.client(&self.gate.url).await),
-                prometheus: Some(self.simulator.prometheus_url()),
+                prometheus: Some(prometheus.to_owned()),
                 loki: None,
                 mode: Mode::Standard,
                 http: paramedic_runtime::http::client().unwrap(),
@@ -142,6 +150,39 @@ impl Range {
             .await
             .unwrap();
         node
+    }
+}
+
+/// A Prometheus in which the recommendations were measured to call the shipping, through a mesh. Dropping it stops it.
+pub(super) struct Mesh {
+    pub(super) url: String,
+    _serving: JoinSet<()>,
+}
+
+impl Mesh {
+    pub(super) async fn start() -> Self {
+        let query = async |Query(parameters): Query<HashMap<String, String>>| {
+            let series = json!({"value": [1_800_000_000, "12"], "metric": {
+                "source_workload": "recommendations", "source_workload_namespace": "shop",
+                "destination_service_name": "shipping", "destination_service_namespace": "fulfilment",
+            }});
+            let found: Vec<_> = parameters["query"]
+                .contains("istio_requests_total")
+                .then_some(series)
+                .into_iter()
+                .collect();
+            Json(json!({"status": "success", "data": {"resultType": "vector", "result": found}}))
+        };
+        let rules = async || {
+            let rule = json!({"type": "alerting", "name": "HighErrorRate", "duration": 120});
+            Json(json!({"status": "success", "data": {"groups": [{"rules": [rule]}]}}))
+        };
+        let router = Router::new().route("/api/v1/query", get(query)).route("/api/v1/rules", get(rules));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, _serving: serving }
     }
 }
 

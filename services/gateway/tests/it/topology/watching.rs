@@ -1,9 +1,9 @@
 //! What the watch does when pods move, the API server is away, rights are missing and replicas die.
 
-use paramedic_gateway::core::topology::Relation;
+use paramedic_gateway::core::topology::{Relation, Snapshot};
 use paramedic_testkit::eventually;
 
-use super::range::{Range, entity, has, nodes};
+use super::range::{Mesh, Range, entity, has, nodes};
 
 const SCENARIO: &str = "redis-storm";
 
@@ -84,6 +84,30 @@ async fn a_second_replica_goes_on_when_the_first_dies() {
     // Nothing was said twice in a row.
     let digests: Vec<_> = range.announced().await.iter().map(|snapshot| snapshot.digest()).collect();
     assert!(digests.windows(2).all(|pair| pair[0] != pair[1]));
+}
+
+#[tokio::test]
+async fn what_was_measured_stays_when_prometheus_and_the_leader_are_gone() {
+    let range = Range::start(SCENARIO, &[]).await;
+    let mesh = Mesh::start().await;
+    let first = range.replica_with("", &mesh.url).await;
+    let measured = |snapshot: &Snapshot| {
+        has(
+            snapshot,
+            "Deployment/shop/recommendations",
+            Relation::Calls,
+            "Service/fulfilment/shipping",
+        )
+    };
+    let seen = range.until(measured).await;
+    let url = mesh.url.clone();
+    drop((first, mesh));
+    let _second = range.replica_with("", &url).await;
+    let left = range.move_pod("shop", "cart").await;
+    let count = |snapshot: &Snapshot| nodes(snapshot, "shop", "cart").iter().filter(|node| **node == left).count();
+    let moved = range.until(|snapshot| count(snapshot) < count(&seen)).await;
+    assert!(measured(&moved));
+    assert_eq!(moved.topology.rules, seen.topology.rules);
 }
 
 #[tokio::test]

@@ -46,10 +46,8 @@ pub(super) fn calls(index: &Index<'_>, measured: &Measured, edges: &mut Edges) {
         if let Detail::Service { .. } = record.detail
             && !record.declared.is_empty()
         {
-            for (_, behind) in index.behind().filter(|(service, _)| *service == entity) {
-                for workload in behind {
-                    declared(index, workload, &record.declared, edges);
-                }
+            for workload in index.behind_of(entity).into_iter().flatten() {
+                declared(index, workload, &record.declared, edges);
             }
         }
     }
@@ -96,7 +94,7 @@ fn declared(index: &Index<'_>, workload: &Entity, names: &[String], edges: &mut 
 
 /// Nobody depends on itself, even where its configuration holds its own address.
 fn add(index: &Index<'_>, from: &Entity, to: &Entity, edges: &mut Edges) {
-    if !index.leads_to(to, from) {
+    if !index.behind_of(to).is_some_and(|behind| behind.contains(from)) {
         edges.add(from, Relation::Calls, to);
     }
 }
@@ -108,8 +106,8 @@ fn caller(index: &Index<'_>, end: &End) -> Option<Entity> {
         None => index.anywhere(&end.name).cloned(),
     }?;
     // A Service calls nobody: what stands behind it does, if that is one thing.
-    match &index.behind().find(|(service, _)| **service == found) {
-        Some((_, behind)) if behind.len() == 1 => behind.first().cloned(),
+    match index.behind_of(&found) {
+        Some(behind) if behind.len() == 1 => behind.first().cloned(),
         Some(_) | None => Some(found),
     }
 }

@@ -26,6 +26,8 @@ pub(super) struct Index<'a> {
     workloads: HashMap<(&'a str, &'a str), &'a Entity>,
     /// Services and workloads by name alone; `None` where several have it.
     anywhere: HashMap<&'a str, Option<&'a Entity>>,
+    /// Pods that hand-kept endpoints lead to, by namespace and name of the Service.
+    by_hand: HashMap<(&'a str, &'a str), BTreeSet<Entity>>,
     /// What each Service leads to.
     behind: BTreeMap<&'a Entity, BTreeSet<Entity>>,
 }
@@ -38,6 +40,7 @@ impl<'a> Index<'a> {
             templates: HashMap::new(),
             workloads: HashMap::new(),
             anywhere: HashMap::new(),
+            by_hand: HashMap::new(),
             behind: BTreeMap::new(),
         };
         for record in inventory.records() {
@@ -66,10 +69,13 @@ impl<'a> Index<'a> {
                 }
             }
             Detail::Service { .. } => self.name(entity),
+            Detail::Endpoints { service, pods } => {
+                let tops: Vec<Entity> = pods.iter().map(|pod| self.top(&sibling(entity, "Pod", pod))).collect();
+                self.by_hand.entry((namespace, service)).or_default().extend(tops);
+            }
             Detail::Plain
             | Detail::Namespace(_)
             | Detail::Node { .. }
-            | Detail::Endpoints { .. }
             | Detail::ConfigMap(_)
             | Detail::Claim(_)
             | Detail::Autoscaler(_)
@@ -155,21 +161,12 @@ impl<'a> Index<'a> {
         let namespace = namespace(&record.entity);
         Some(match selector {
             Some(selector) => self.selected(namespace, selector),
-            None => self.by_hand(&record.entity),
+            None => self
+                .by_hand
+                .get(&(namespace, record.entity.name.as_str()))
+                .cloned()
+                .unwrap_or_default(),
         })
-    }
-
-    /// What the endpoints lead to that somebody else keeps for a Service.
-    fn by_hand(&self, service: &Entity) -> BTreeSet<Entity> {
-        let mut found = BTreeSet::new();
-        for record in self.records().filter(|record| record.entity.namespace == service.namespace) {
-            if let Detail::Endpoints { service: of, pods } = &record.detail
-                && *of == service.name
-            {
-                found.extend(pods.iter().map(|pod| self.top(&sibling(service, "Pod", pod))));
-            }
-        }
-        found
     }
 
     /// What each Service leads to.
@@ -177,9 +174,9 @@ impl<'a> Index<'a> {
         self.behind.iter().map(|(service, behind)| (*service, behind))
     }
 
-    /// Whether a Service leads to this workload.
-    pub(super) fn leads_to(&self, service: &Entity, workload: &Entity) -> bool {
-        self.behind.get(service).is_some_and(|behind| behind.contains(workload))
+    /// What one Service leads to; `None` for what is no Service.
+    pub(super) fn behind_of(&self, service: &Entity) -> Option<&BTreeSet<Entity>> {
+        self.behind.get(service)
     }
 
     /// The Service that a host name stands for in a namespace.
