@@ -3,16 +3,31 @@
 /// What an alert tells about the thing that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Something is wrong with the thing itself: it crashes, is full, is not ready, expires.
+    /// Something is wrong with the thing itself: it crashes, is full, expires, does not answer.
     Own,
-    /// Requests to it fail or are slow: it, or something that it needs.
-    Symptom,
+    /// It, or part of it, is not ready.
+    Unready,
+    /// Requests to it fail: because of itself, or of something that it needs.
+    Error,
+    /// Requests to it are slow.
+    Slow,
     /// It is busier than usual.
     Load,
+    /// It wants more processor time than it gets.
+    Starving,
     /// Nobody asks it for anything.
     Idle,
     /// It could not be measured.
     Unseen,
+    /// It cannot resolve names.
+    Naming,
+    /// Something that goes on for days before it matters: a quota, a disk that fills, a job that failed at night.
+    Chronic,
+}
+
+impl Class {
+    /// How many there are.
+    pub const COUNT: usize = 10;
 }
 
 /// What is known about alerts of one name.
@@ -53,46 +68,86 @@ const MIXIN_FOR: u32 = 900;
 /// `for` of a rule that nothing is known about, seconds: the middle of what application teams use (1 to 3 minutes).
 const USUAL_FOR: u32 = 120;
 
-/// Words of alert names, asked in this order: the first list that has one decides.
-const IDLE: [&str; 8] = [
-    "norequest",
-    "notraffic",
-    "trafficabsent",
-    "ratezero",
-    "belowforecast",
-    "trafficbelow",
-    "nodatabase",
-    "nomessages",
+/// Words of alert names and what they tell, asked in this order: the first that an alert's name has decides.
+const WORDS: [(Class, &[&str]); 9] = [
+    (
+        Class::Chronic,
+        &[
+            "quota",
+            "overcommit",
+            "fillingup",
+            "almostoutof",
+            "jobfailed",
+            "jobnotcompleted",
+            "clock",
+            "timesync",
+            "versionmismatch",
+            "outdated",
+        ],
+    ),
+    (Class::Naming, &["lookup", "nameresolution", "resolutionfail"]),
+    (
+        Class::Idle,
+        &[
+            "norequest",
+            "notraffic",
+            "trafficabsent",
+            "ratezero",
+            "belowforecast",
+            "trafficbelow",
+            "trafficlow",
+            "requestratelow",
+            "nomessages",
+        ],
+    ),
+    (
+        Class::Unseen,
+        &["target", "scrape", "absent", "instanceunreachable", "kubeletdown", "metricsmissing"],
+    ),
+    (Class::Starving, &["throttl", "highcpu", "containercpu", "cpuutil"]),
+    (
+        Class::Load,
+        &[
+            "traffic",
+            "requestrate",
+            "spanrate",
+            "maxedout",
+            "highload",
+            "saturat",
+            "concurren",
+            "qps",
+            "surge",
+            "toomanyconn",
+            "rejectedconn",
+            "cpuhigh",
+            "memoryhigh",
+            "pressure",
+            "eviction",
+            "evicted",
+        ],
+    ),
+    (
+        Class::Unready,
+        &[
+            "notready",
+            "replicasmismatch",
+            "rolloutstuck",
+            "notenoughhealthy",
+            "unschedulable",
+            "misscheduled",
+            "notscheduled",
+            "waiting",
+            "generationmismatch",
+        ],
+    ),
+    (Class::Own, &["cert", "tls", "handshake", "coredns", "prometheus", "etcd", "kube"]),
+    (
+        Class::Slow,
+        &["latency", "slow", "lag", "queue", "backlog", "duration", "apdex", "degraded"],
+    ),
 ];
-const UNSEEN: [&str; 8] = [
-    "target",
-    "scrape",
-    "absent",
-    "instanceunreachable",
-    "kubeletdown",
-    "exporter",
-    "metricsmissing",
-    "badconfig",
-];
-const LOAD: [&str; 14] = [
-    "traffic",
-    "requestrate",
-    "spanrate",
-    "maxedout",
-    "throttl",
-    "highload",
-    "saturat",
-    "concurren",
-    "qps",
-    "surge",
-    "toomanyconn",
-    "rejectedconn",
-    "nearlimit",
-    "highcpu",
-];
-const SYMPTOM: [&str; 23] = [
-    "latency",
-    "slow",
+/// Words of requests that fail, asked last.
+const ERROR: [&str; 16] = [
     "error",
     "5xx",
     "availab",
@@ -100,41 +155,27 @@ const SYMPTOM: [&str; 23] = [
     "burn",
     "timeout",
     "success",
-    "apdex",
-    "lag",
-    "queue",
-    "backlog",
     "failure",
     "failing",
     "unreachable",
     "probe",
-    "degraded",
-    "duration",
     "dropped",
     "rejected",
     "refused",
     "retries",
+    "nodatabase",
 ];
+/// Connections to others that run out are a failure of requests, whoever keeps them.
+const EXHAUSTED: [&str; 1] = ["poolexhausted"];
 
 /// What alerts of this name tell. `for_seconds` of the rule where it is known.
 #[must_use]
 pub fn nature(name: &str, for_seconds: Option<u32>) -> Nature {
     let low = name.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| low.contains(word));
-    let class = if has(&IDLE) {
-        Class::Idle
-    } else if has(&UNSEEN) {
-        Class::Unseen
-    } else if has(&LOAD) {
-        Class::Load
-    } else if name.starts_with("Kube") {
-        // The mixin tells of objects, whatever words its names have.
-        Class::Own
-    } else if has(&SYMPTOM) {
-        Class::Symptom
-    } else {
-        Class::Own
-    };
+    let worded = WORDS.iter().find(|(_, words)| has(words)).map(|(class, _)| *class);
+    let failing = has(&ERROR) || has(&EXHAUSTED);
+    let class = worded.unwrap_or(if failing { Class::Error } else { Class::Own });
     let mixin = MIXIN_FOR_MINUTES
         .iter()
         .find(|(known, _)| *known == name)
@@ -156,15 +197,20 @@ mod tests {
     fn names_tell_what_kind_of_trouble_it_is() {
         for (name, class) in [
             ("KubePodCrashLooping", Class::Own),
-            ("KubeNodeNotReady", Class::Own),
-            ("HighRequestLatency", Class::Symptom),
-            ("HighErrorRate", Class::Symptom),
-            ("PostgresConnectionPoolExhausted", Class::Own),
+            ("KubePodNotReady", Class::Unready),
+            ("KubeDeploymentReplicasMismatch", Class::Unready),
+            ("KubeNodeNotReady", Class::Unready),
+            ("HighRequestLatency", Class::Slow),
+            ("HighErrorRate", Class::Error),
+            ("DatabaseConnectionPoolExhausted", Class::Error),
             ("KubeHpaMaxedOut", Class::Load),
-            ("CPUThrottlingHigh", Class::Load),
+            ("CPUThrottlingHigh", Class::Starving),
             ("TargetDown", Class::Unseen),
             ("RedisDown", Class::Own),
             ("NoRequestsReceived", Class::Idle),
+            ("DNSLookupFailures", Class::Naming),
+            ("CoreDNSErrorsHigh", Class::Own),
+            ("KubeQuotaAlmostFull", Class::Chronic),
             ("SomethingStrange", Class::Own),
         ] {
             assert_eq!(nature(name, None).class, class, "{name}");

@@ -16,10 +16,12 @@ use paramedic_domain::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    class::Nature,
+    class::{Class, Nature},
     decision::{Decision, Root},
+    footprint::{Kind, backgrounds},
     graph::Graph,
     signal::Signal,
+    solve::Belief,
     topology::Topology,
 };
 
@@ -61,6 +63,7 @@ struct Known {
 /// A firing that is young enough to be explained anew.
 #[derive(Debug, Clone)]
 struct Recent {
+    key: u128,
     fingerprint: String,
     starts_at: Timestamp,
     signal: Signal,
@@ -69,6 +72,19 @@ struct Recent {
     incident: Option<u32>,
     /// A person said that it is where it is.
     said: bool,
+    /// It fired shortly before: it goes where that alert goes.
+    fires_again: bool,
+}
+
+/// What a review found, for the next one.
+#[derive(Debug, Clone, Default)]
+struct Found {
+    /// The cause of each cluster, and what else may have caused it.
+    causes: Vec<(Belief, Vec<Belief>)>,
+    /// Arrivals before this were there.
+    until: u64,
+    /// Observations when everything was last looked at from the beginning.
+    anew: usize,
 }
 
 /// The correlator of one cluster.
@@ -77,6 +93,8 @@ pub struct Correlator {
     cluster: ClusterId,
     settings: Settings,
     graph: Graph,
+    /// Logarithms of the background alerts of each class.
+    background: [f32; Class::COUNT],
     rules: HashMap<String, u32>,
     natures: HashMap<String, Nature>,
     alerts: HashMap<u128, Known>,
@@ -88,14 +106,19 @@ pub struct Correlator {
     origin: Option<Timestamp>,
     /// When the first and the last of what no review has seen yet came.
     unsettled: Option<(Timestamp, Timestamp)>,
+    /// What the last review found.
+    found: Found,
     /// When what is over was last forgotten.
     swept: Timestamp,
     /// Incidents that were changed since the last review by something else than a review.
     touched: BTreeSet<u32>,
 }
 
-/// How far back everything is explained anew.
+/// How far back everything is explained anew: longer than the slowest usual rule waits. Alerts of an incident that gets new ones stay
+/// for twice as long.
 const WINDOW: SignedDuration = SignedDuration::from_secs(60 * 60);
+/// An alert that fires again so soon after the last message about it fires for the same reason.
+const AGAIN: SignedDuration = SignedDuration::from_secs(15 * 60);
 /// While alerts come, the longest time until something new is reviewed.
 const REVIEW_EVERY: SignedDuration = SignedDuration::from_secs(15);
 /// After so long without an alert everything recent is explained anew.
@@ -109,6 +132,7 @@ impl Correlator {
             cluster,
             settings,
             graph: Graph::default(),
+            background: backgrounds(0),
             rules: HashMap::new(),
             natures: HashMap::new(),
             alerts: HashMap::new(),
@@ -117,6 +141,7 @@ impl Correlator {
             incidents: Register::default(),
             origin: None,
             unsettled: None,
+            found: Found::default(),
             swept: Timestamp::MIN,
             touched: BTreeSet::new(),
         }
@@ -136,7 +161,10 @@ impl Correlator {
                 edges: edges.cloned().collect(),
                 rules: Vec::new(),
             });
+            self.graph.isolate();
         }
+        self.background = backgrounds(self.graph.len());
+        self.found.anew = 0;
         self.rules = topology.rules.iter().map(|rule| (rule.alert.clone(), rule.for_seconds)).collect();
         self.natures.clear();
     }
@@ -209,7 +237,7 @@ impl Correlator {
                 None => roots.push(Root {
                     entity: entity.clone(),
                     belief: belief.share,
-                    surge: belief.hypothesis.surge,
+                    surge: belief.hypothesis.kind != Kind::Failure,
                     explains: belief.explains,
                 }),
             }

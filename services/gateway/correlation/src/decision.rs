@@ -4,7 +4,7 @@ use jiff::Timestamp;
 pub use paramedic_domain::correlation::Correction;
 use paramedic_domain::id::IncidentId;
 
-use crate::{graph::Way, topology::Entity};
+use crate::{effect::Way, topology::Entity};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,11 +75,13 @@ pub enum Decision {
 pub struct Membership {
     /// What it is about.
     pub component: Entity,
-    /// The cause that links it best.
+    /// What most likely started it.
     pub cause: Entity,
-    /// How trouble gets from there to here.
+    /// The neighbour that trouble came from.
+    pub via: Entity,
+    /// How it came from there.
     pub way: Way,
-    /// Calls on the way.
+    /// Calls from the cause.
     pub calls: u8,
     /// How much likelier than chance (natural logarithm).
     pub score: f32,
@@ -89,20 +91,23 @@ impl Membership {
     /// One sentence for an engineer.
     #[must_use]
     pub fn reason(&self) -> String {
-        let Self {
-            component, cause, calls, ..
-        } = self;
-        match (self.way, calls) {
-            (Way::Itself, _) => format!("{component} is what most likely started it"),
-            (Way::Needs, 0) => format!("{component} stands on {cause}, which most likely started it"),
-            (Way::Needs, 1) => format!("{component} calls {cause}, which most likely started it"),
-            (Way::Needs, calls) => format!("{component} depends on {cause} over {calls} calls, and that most likely started it"),
-            (Way::Called, 1) => format!("{component} is called by {cause}, which most likely started it"),
-            (Way::Called, calls) => format!("{component} is called by {cause} over {calls} calls, and that most likely started it"),
-            (Way::Beside, _) => format!("{component} and {cause}, which most likely started it, have callers in common that try again"),
-            (Way::Rival, _) => format!("{component} and {cause}, which most likely started it, call the same"),
-            (Way::Crowds, _) => format!("{component} shares a node with {cause}, which most likely started it"),
-            (Way::Measured, _) => format!("{component} is measured by {cause}, which most likely started it"),
+        let Self { component, cause, via, .. } = self;
+        let origin = if via == cause {
+            "which most likely started it".to_owned()
+        } else {
+            format!("which suffers from {cause}, which most likely started it")
+        };
+        match self.way {
+            Way::Itself if component == cause => format!("{component} is what most likely started it"),
+            Way::Itself => format!("{component} suffers from {cause} already, which most likely started it"),
+            Way::Calls => format!("{component} calls {via}, {origin}"),
+            Way::RunsOn => format!("{component} runs on {via}, {origin}"),
+            Way::Reads => format!("{component} reads {via}, {origin}"),
+            Way::Resolves => format!("{component} asks {via} for names, {origin}"),
+            Way::Called => format!("{component} is called by {via}, {origin}"),
+            Way::Crowded => format!("{component} shares a machine with {via}, {origin}"),
+            Way::Measured => format!("{component} is measured by {via}, {origin}"),
+            Way::Together => format!("{component} began to fail while much else did because of {cause}, which most likely started it"),
         }
     }
 }
@@ -129,7 +134,7 @@ pub struct Root {
     pub entity: Entity,
     /// Share of belief, 0 to 1.
     pub belief: f32,
-    /// It did not fail but got more requests than usual.
+    /// It did not fail but got, or took, more than usual.
     pub surge: bool,
     /// Members that it explains.
     pub explains: u32,

@@ -1,22 +1,55 @@
-//! The topology as the correlator uses it: components (a workload with its pods and Services is one) and what each may suffer from.
+//! The topology as the correlator uses it: components (a workload with its pods and Services is one) and what is around each.
 
 mod build;
-mod causes;
 
 use std::collections::HashMap;
 
 use crate::topology::{Entity, Topology};
 
-pub use causes::{Cause, Way};
-
 /// Index of a component; it stays the same for the life of a graph, whatever topologies come.
 pub type Component = u32;
 
-/// Components, and what each may suffer from.
+/// What a component is, as far as trouble spreads differently from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It runs programs.
+    Workload,
+    /// It resolves names for all workloads.
+    NameServer,
+    /// It measures everything.
+    Monitor,
+    /// A machine.
+    Node,
+    /// Machines that fail together.
+    Zone,
+    /// Anything else: configuration, volumes, namespaces, what no topology knows.
+    Other,
+}
+
+/// What is around a component. A share is that of its parts, 0 to 1.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// What calls it.
+    pub callers: Vec<Component>,
+    /// What it calls.
+    pub callees: Vec<Component>,
+    /// Nodes that it runs on (or the zone that a node stands in), with the share of it that does.
+    pub hosts: Vec<(Component, f32)>,
+    /// What runs on this node (nodes of this zone), with the share of it that does.
+    pub guests: Vec<(Component, f32)>,
+    /// Configuration, secrets and volumes that it has in common with others.
+    pub uses: Vec<Component>,
+    /// What reads this.
+    pub users: Vec<Component>,
+}
+
+/// Components, and what is around each.
 #[derive(Debug, Default)]
 pub struct Graph {
     /// The entity that stands for each component.
     entities: Vec<Entity>,
+    roles: Vec<Role>,
+    around: Vec<Around>,
     /// Components by the entity that stands for them.
     own: HashMap<Entity, Component>,
     /// Components of everything that the current topology has.
@@ -25,10 +58,10 @@ pub struct Graph {
     named: HashMap<(String, String), Option<Component>>,
     /// Components by name alone.
     nameless: HashMap<String, Option<Component>>,
-    /// What each may suffer from, itself first, then by falling strength.
-    causes: Vec<Box<[Cause]>>,
-    /// How many components each can make suffer: the sum of the strengths.
-    breadth: Vec<f32>,
+    workloads: Vec<Component>,
+    nodes: Vec<Component>,
+    monitors: Vec<Component>,
+    name_server: Option<Component>,
 }
 
 impl Graph {
@@ -36,6 +69,42 @@ impl Graph {
     #[must_use]
     pub fn entity(&self, component: Component) -> &Entity {
         &self.entities[component as usize]
+    }
+
+    /// What a component is.
+    #[must_use]
+    pub fn role(&self, component: Component) -> Role {
+        self.roles[component as usize]
+    }
+
+    /// What is around a component.
+    #[must_use]
+    pub fn around(&self, component: Component) -> &Around {
+        &self.around[component as usize]
+    }
+
+    /// Everything that runs programs, name server and monitors included.
+    #[must_use]
+    pub fn workloads(&self) -> &[Component] {
+        &self.workloads
+    }
+
+    /// Every node.
+    #[must_use]
+    pub fn nodes(&self) -> &[Component] {
+        &self.nodes
+    }
+
+    /// What measures everything.
+    #[must_use]
+    pub fn monitors(&self) -> &[Component] {
+        &self.monitors
+    }
+
+    /// What resolves names.
+    #[must_use]
+    pub fn name_server(&self) -> Option<Component> {
+        self.name_server
     }
 
     /// Number of components.
@@ -50,18 +119,6 @@ impl Graph {
         self.entities.is_empty()
     }
 
-    /// What a component may suffer from, itself first.
-    #[must_use]
-    pub fn causes(&self, component: Component) -> &[Cause] {
-        &self.causes[component as usize]
-    }
-
-    /// How many components it can make suffer, itself included: the sum of the chances.
-    #[must_use]
-    pub fn breadth(&self, component: Component) -> f32 {
-        self.breadth[component as usize]
-    }
-
     /// The component of an entity of the topology.
     #[must_use]
     pub fn component(&self, entity: &Entity) -> Option<Component> {
@@ -71,7 +128,7 @@ impl Graph {
     /// The component of this name in a namespace, if only one has it.
     #[must_use]
     pub fn named(&self, namespace: &str, name: &str) -> Option<Component> {
-        // Tuples of borrowed strings cannot be looked up without owning them; this is not the hot path (results are cached).
+        // Tuples of borrowed strings cannot be looked up without owning them; this is not the hot path (known alerts are not located).
         self.named.get(&(namespace.to_owned(), name.to_owned())).copied().flatten()
     }
 
@@ -96,6 +153,15 @@ impl Graph {
         build::replace(self, topology);
     }
 
+    /// Forgets what depends on what; what is one component stays one.
+    pub fn isolate(&mut self) {
+        self.around.fill(Around::default());
+        self.workloads.clear();
+        self.nodes.clear();
+        self.monitors.clear();
+        self.name_server = None;
+    }
+
     fn intern(&mut self, entity: &Entity) -> Component {
         if let Some(known) = self.own.get(entity) {
             return *known;
@@ -103,8 +169,8 @@ impl Graph {
         let component = Component::try_from(self.entities.len()).unwrap_or(Component::MAX);
         self.entities.push(entity.clone());
         self.own.insert(entity.clone(), component);
-        self.causes.push(Box::new([Cause::itself(component)]));
-        self.breadth.push(0.0);
+        self.roles.push(build::role(entity));
+        self.around.push(Around::default());
         component
     }
 }

@@ -1,17 +1,19 @@
 //! Which alerts are one incident, and what most likely caused it: the gateway's pure half.
 //!
-//! An alert is a [`signal::Signal`]: what it is about, what it tells, when its trouble began. A new one joins the incident whose causes
-//! make it likely, at once; now and then everything recent is explained anew by as few causes as possible ([`solve`](mod@solve)), which
+//! An alert is a [`signal::Signal`]: what it is about, what it tells, when its trouble began. A new one joins the incident whose cause
+//! makes it likely, at once; now and then everything recent is explained anew by as few causes as possible ([`solve`](mod@solve)), which
 //! moves and merges what was taken apart or together too early.
 //!
-//! - [`topology`]: what there is and what depends on what, as data; [`graph`]: the same as components and their possible causes.
+//! - [`topology`]: what there is and what depends on what, as data; [`graph`]: the same as components and what is around each.
 //! - [`class`]: what an alert's name says; [`locate`](mod@locate): what its labels are about.
-//! - [`weights`]: every number of the model.
+//! - [`effect`]: how trouble spreads; [`footprint`]: what one cause would do, given what was seen; [`weights`]: the numbers of the search.
 //! - [`correlator`]: the stream; [`decision`]: what comes out.
 
 pub mod class;
 pub mod correlator;
 pub mod decision;
+pub mod effect;
+pub mod footprint;
 pub mod graph;
 pub mod locate;
 pub mod signal;

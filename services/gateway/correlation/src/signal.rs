@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     class::{Class, Nature},
-    graph::{Cause, Component, Graph},
-    weights,
+    footprint::Observation,
+    graph::Component,
 };
 
 /// Half a scrape interval: an onset is noticed this much late in the middle.
@@ -23,32 +23,6 @@ pub struct Signal {
     /// Whether the rule's `for` is known.
     pub for_known: bool,
 }
-
-/// A cause that may be behind a signal.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Link {
-    /// The cause.
-    pub cause: Cause,
-    /// Chance that it makes the component fire such an alert.
-    pub chance: f32,
-}
-
-impl Link {
-    /// How much likelier than chance the signal is (natural logarithm) that comes `after` seconds after the cause's onset, in an estate
-    /// of so many components.
-    #[must_use]
-    pub fn gain(&self, signal: &Signal, after: f32, components: usize) -> f32 {
-        self.gain_over(signal, after, weights::background(components))
-    }
-
-    pub(crate) fn gain_over(&self, signal: &Signal, after: f32, background: f32) -> f32 {
-        let density = weights::density(after - weights::delay(&self.cause), &self.cause, signal.for_known);
-        (self.chance * density / background).ln()
-    }
-}
-
-/// Chances below this decide nothing.
-const LEAST_CHANCE: f32 = 0.02;
 
 impl Signal {
     /// The signal of an alert that started at `starts_at` and was received at `received`.
@@ -69,25 +43,15 @@ impl Signal {
         }
     }
 
-    /// Seconds from `origin` to the onset.
+    /// The same with its onset in seconds since `origin`.
     #[must_use]
-    pub fn seconds_after(&self, origin: Timestamp) -> f32 {
-        seconds(self.onset, origin)
-    }
-
-    /// The causes that may be behind it.
-    #[must_use]
-    pub fn links(&self, graph: &Graph) -> Vec<Link> {
-        let link = |cause: &Cause| Link {
-            cause: *cause,
-            chance: weights::chance(cause, self.class),
-        };
-        graph
-            .causes(self.component)
-            .iter()
-            .map(link)
-            .filter(|link| link.chance >= LEAST_CHANCE)
-            .collect()
+    pub fn since(&self, origin: Timestamp) -> Observation {
+        Observation {
+            component: self.component,
+            class: self.class,
+            onset: seconds(self.onset, origin),
+            for_known: self.for_known,
+        }
     }
 }
 

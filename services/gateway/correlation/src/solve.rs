@@ -1,41 +1,20 @@
 //! The fewest causes that explain what is seen: clusters of observations, each with what may have caused it.
 //!
-//! Greedy weighted cover: the cause that explains most of what is unexplained takes it, until no cause is worth an incident; then
-//! every observation goes where it is explained best. The order of the observations does not matter.
-
-mod relay;
+//! Causes are taken one after the other, the one that explains most beyond what is explained already first, until none is worth an
+//! incident; then each is exchanged for what explains its observations better, or dropped, until nothing changes.
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeSet, BinaryHeap, HashMap},
 };
 
 use crate::{
     class::Class,
-    graph::{Component, Graph, Way},
-    signal::{Link, Signal},
+    effect::{Step, emits, steps},
+    footprint::{Footprint, Hypothesis, Kind, Seen, Tracer, begins},
+    graph::{Component, Graph, Role},
     weights,
 };
-
-/// What may have happened: this component failed, or it got or took more than usual.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hypothesis {
-    /// The component at fault.
-    pub component: Component,
-    /// Not a failure, but too much of something.
-    pub surge: bool,
-}
-
-/// One thing that was seen.
-#[derive(Debug, Clone)]
-pub struct Observation {
-    /// What it says.
-    pub signal: Signal,
-    /// Its onset, seconds since an origin common to all.
-    pub onset: f32,
-    /// What may be behind it.
-    pub links: Vec<Link>,
-}
 
 /// Observations with one cause.
 #[derive(Debug, Clone)]
@@ -46,6 +25,8 @@ pub struct Cluster {
     pub causes: Vec<Belief>,
     /// How much better it explains the members than chance does (natural logarithm), less what an incident costs.
     pub worth: f32,
+    /// What the likeliest cause would do.
+    pub footprint: Footprint,
 }
 
 /// One cause of a cluster.
@@ -61,211 +42,274 @@ pub struct Belief {
     pub explains: u32,
 }
 
-/// Causes kept of a cluster.
-const KEPT: usize = 16;
-
-/// A link from the cause's side.
-#[derive(Debug, Clone, Copy)]
-struct Reach {
-    observation: usize,
-    link: Link,
-}
-
-/// What explains most at which onset.
+/// A cause with what it would do and how much that explains.
+#[derive(Debug, Clone)]
 struct Fit {
+    hypothesis: Hypothesis,
     onset: f32,
     worth: f32,
+    footprint: Footprint,
 }
 
-/// Rounds in which observations move to where they are explained better.
+/// Causes kept of a cluster.
+const KEPT: usize = 16;
+/// Rounds in which causes are exchanged.
 const ROUNDS: usize = 4;
 /// Onsets tried for one cause.
-const TRIES: usize = 16;
-/// A cause that is worth this much less than the best has no share (natural logarithm).
-const HOPELESS: f32 = 7.0;
+const TRIES: usize = 5;
+/// Causes looked at of all, and of those that one cause may be exchanged for: the most promising.
+const LOOKED_AT: usize = 128;
+/// See [`LOOKED_AT`].
+const EXCHANGED: usize = 64;
+/// Onsets looked at closely.
+const ONSETS: usize = 3;
+/// Implied onsets this close together are one, seconds.
+const SAME: f32 = 40.0;
+/// What is found from the beginning must be better by this than what was there before (natural logarithm).
+const STEADY: f32 = 1.0;
+/// How much of a difference in worth (natural logarithm) is believed: what is seen is less independent than it is taken to be.
+const TEMPER: f32 = 0.5;
 
 struct Solver<'a> {
     graph: &'a Graph,
-    seen: &'a [Observation],
-    reach: BTreeMap<Hypothesis, Vec<Reach>>,
-    background: f32,
+    seen: &'a Seen,
+    tracer: Tracer<'a>,
+    /// When each cause may have begun, once that was asked for.
+    onsets: HashMap<Hypothesis, Vec<f32>>,
+}
+
+/// What was found before, and how much of it has to be found anew.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// Causes with their onsets, and what else may have caused the same.
+    pub causes: Vec<(Belief, Vec<Belief>)>,
+    /// Which observations it did not know.
+    pub fresh: Vec<bool>,
+    /// Whether everything is looked at from the beginning, too.
+    pub anew: bool,
 }
 
 /// Causes of everything that was seen. What no cause is worth is in no cluster.
 #[must_use]
-pub fn solve(graph: &Graph, seen: &[Observation]) -> Vec<Cluster> {
-    Solver::new(graph, seen).solve()
-}
-
-/// The causes of these observations, if they have one.
-#[must_use]
-pub fn explain(graph: &Graph, seen: &[Observation], members: &[usize]) -> Cluster {
-    let those: Vec<Observation> = members.iter().map(|member| seen[*member].clone()).collect();
-    let solver = Solver::new(graph, &those);
-    let cluster = solver.cluster(&vec![Some(0); those.len()], 0);
-    Cluster {
-        members: members.to_vec(),
-        ..cluster
-    }
-}
-
-/// What an observation of this class speaks for along a link.
-pub fn hypotheses(link: &Link, class: Class) -> impl Iterator<Item = Hypothesis> + use<> {
-    let (failure, surge) = match link.cause.way {
-        Way::Itself => (true, true),
-        // What nobody asks any more suffers from a caller's failure, not from its surge.
-        Way::Called => (class == Class::Idle, class != Class::Idle),
-        Way::Rival | Way::Crowds => (false, true),
-        Way::Needs | Way::Beside | Way::Measured => (true, false),
+pub fn solve(graph: &Graph, seen: &Seen, before: &Before) -> Vec<Cluster> {
+    let mut solver = Solver {
+        graph,
+        seen,
+        tracer: Tracer::new(graph, seen),
+        onsets: HashMap::new(),
     };
-    let component = link.cause.component;
-    let one = move |surge, holds: bool| holds.then_some(Hypothesis { component, surge });
-    one(false, failure).into_iter().chain(one(true, surge))
+    let kept = solver.go_on(before);
+    if !before.anew {
+        return solver.clusters(&kept, before);
+    }
+    let found = solver.begin();
+    // Of equals what was there before, so that nothing moves without need.
+    if solver.total(&found) > solver.total(&kept) + STEADY {
+        solver.clusters(&found, &Before::default())
+    } else {
+        solver.clusters(&kept, before)
+    }
 }
 
-impl<'a> Solver<'a> {
-    fn new(graph: &'a Graph, seen: &'a [Observation]) -> Self {
-        let mut reach: BTreeMap<Hypothesis, Vec<Reach>> = BTreeMap::new();
-        for (observation, one) in seen.iter().enumerate() {
-            for link in &one.links {
-                for hypothesis in hypotheses(link, one.signal.class) {
-                    reach.entry(hypothesis).or_default().push(Reach { observation, link: *link });
-                }
-            }
+/// The causes of everything that was seen, as one incident.
+#[must_use]
+pub fn explain(graph: &Graph, seen: &Seen) -> Cluster {
+    let mut solver = Solver {
+        graph,
+        seen,
+        tracer: Tracer::new(graph, seen),
+        onsets: HashMap::new(),
+    };
+    let candidates = solver.candidates(0..seen.all.len());
+    let nothing = vec![0.0; seen.all.len()];
+    let ranked = solver.rank(&candidates, &nothing);
+    solver.cluster((0..seen.all.len()).collect(), ranked)
+}
+
+impl Solver<'_> {
+    /// Finds causes from the beginning.
+    fn begin(&mut self) -> Vec<Fit> {
+        let mut causes = Vec::new();
+        // What is sure first: whatever takes everything that it might explain leaves nothing to tell others by.
+        for sure in [true, false] {
+            self.tracer.sure = sure;
+            self.cover(&mut causes);
+            self.improve(&mut causes, ROUNDS, |_| true);
         }
-        Self {
-            graph,
-            seen,
-            reach,
-            background: weights::background(graph.len()),
-        }
+        self.prune(&mut causes);
+        self.improve(&mut causes, ROUNDS, |_| true);
+        causes
     }
 
-    fn gain(&self, reach: &Reach, onset: f32) -> f32 {
-        let one = &self.seen[reach.observation];
-        let off = one.onset - weights::delay(&reach.link.cause) - onset;
-        let likelihood = reach.link.chance * weights::density(off, &reach.link.cause, one.signal.for_known);
-        (likelihood / self.background).ln()
-    }
-
-    /// What the cause is worth at this onset for the observations that `open` lets through.
-    fn worth(&self, hypothesis: Hypothesis, onset: f32, open: &dyn Fn(usize) -> bool) -> f32 {
-        let mut of: BTreeMap<Component, (f32, f32, f32)> = BTreeMap::new();
-        let mut spoke = false;
-        for reach in self
-            .reach
-            .get(&hypothesis)
-            .into_iter()
-            .flatten()
-            .filter(|reach| open(reach.observation))
-        {
-            let gain = self.gain(reach, onset);
-            if gain <= 0.0 {
-                continue;
-            }
-            let at = self.seen[reach.observation].signal.component;
-            let (best, rest, visible) = of.entry(at).or_insert((0.0, 0.0, weights::visible(&reach.link.cause)));
-            *rest += best.min(gain);
-            *best = best.max(gain);
-            *visible = visible.max(weights::visible(&reach.link.cause));
-            let node = self.graph.entity(at).kind == "Node" && reach.link.cause.steps == 1 && reach.link.cause.calls == 0;
-            spoke |= match reach.link.cause.way {
-                // What takes too much says so by its load, not by its errors.
-                Way::Itself => !hypothesis.surge || matches!(self.seen[reach.observation].signal.class, Class::Load | Class::Own),
-                Way::Needs => node,
-                Way::Called | Way::Beside | Way::Rival | Way::Crowds | Way::Measured => false,
-            };
-        }
-        let mut worth = 0.0;
-        let mut reached = 0.0;
-        for (best, rest, visible) in of.values() {
-            worth += best + (rest * weights::AGAIN).min(*best);
-            reached += visible;
-        }
-        let missing = if hypothesis.surge {
-            weights::SURGE
-        } else {
-            (self.graph.breadth(hypothesis.component) - reached).max(0.0)
-        };
-        let silent = if spoke {
-            0.0
-        } else {
-            weights::silent(self.graph.entity(hypothesis.component), hypothesis.surge)
-        };
-        worth - missing * weights::MISSING - silent - weights::INCIDENT
-    }
-
-    /// More than the cause can be worth: every onset exactly where it is expected.
-    fn bound(&self, hypothesis: Hypothesis, open: &dyn Fn(usize) -> bool) -> f32 {
-        let mut of: BTreeMap<Component, (f32, f32)> = BTreeMap::new();
-        for reach in self.reach[&hypothesis].iter().filter(|reach| open(reach.observation)) {
-            let one = &self.seen[reach.observation];
-            let peak = reach.link.chance * weights::density(0.0, &reach.link.cause, one.signal.for_known);
-            let gain = (peak / self.background).ln().max(0.0);
-            let (best, rest) = of.entry(one.signal.component).or_default();
-            *rest += best.min(gain);
-            *best = best.max(gain);
-        }
-        of.values()
-            .map(|(best, rest)| best + (rest * weights::AGAIN).min(*best))
-            .sum::<f32>()
-            - weights::INCIDENT
-    }
-
-    fn fit(&self, hypothesis: Hypothesis, open: &dyn Fn(usize) -> bool) -> Fit {
-        let mut implied: Vec<(f32, f32)> = self.reach[&hypothesis]
+    /// Keeps the causes that were found before, and finds those of what is new.
+    fn go_on(&mut self, before: &Before) -> Vec<Fit> {
+        let mut causes: Vec<Fit> = before
+            .causes
             .iter()
-            .filter(|reach| open(reach.observation))
-            .map(|reach| {
-                let onset = self.seen[reach.observation].onset - weights::delay(&reach.link.cause);
-                (reach.link.chance / f32::from(1 + reach.link.cause.calls), onset)
+            .map(|(belief, _)| Fit {
+                hypothesis: belief.hypothesis,
+                onset: belief.onset,
+                worth: 0.0,
+                footprint: Footprint::default(),
             })
             .collect();
-        implied.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)));
-        implied.dedup_by(|a, b| (a.1 - b.1).abs() < 4.0);
-        implied.truncate(TRIES);
-        let fits = implied.into_iter().map(|(_, onset)| Fit {
-            onset,
-            worth: self.worth(hypothesis, onset, open),
-        });
-        fits.max_by(|a, b| a.worth.total_cmp(&b.worth).then(b.onset.total_cmp(&a.onset)))
-            .unwrap_or(Fit {
-                onset: 0.0,
-                worth: f32::MIN,
-            })
+        self.retrace(&mut causes);
+        let kept = causes.len();
+        self.cover(&mut causes);
+        let touched = |fit: &Fit| {
+            fit.footprint
+                .gains
+                .iter()
+                .any(|(one, _)| before.fresh.get(*one as usize).copied().unwrap_or(true))
+        };
+        self.improve(&mut causes, 1, touched);
+        if causes.len() > kept {
+            self.prune(&mut causes);
+        }
+        causes
     }
 
-    fn solve(&self) -> Vec<Cluster> {
-        let mut of: Vec<Option<usize>> = vec![None; self.seen.len()];
-        let mut causes: Vec<(Hypothesis, f32)> = Vec::new();
-        self.cover(&mut of, &mut causes);
-        for _ in 0..ROUNDS {
-            let before = of.clone();
-            self.assign(&mut of, &causes);
-            for (number, (hypothesis, onset)) in causes.iter_mut().enumerate() {
-                let best = self.rank(&|observation| of[observation] == Some(number));
-                if let Some((likeliest, fit, _)) = best.first() {
-                    (*hypothesis, *onset) = (*likeliest, fit.onset);
-                }
-            }
-            if of == before {
-                break;
+    /// Everything that may be behind these observations: what they are about, and what is next to it.
+    fn candidates(&self, observations: impl Iterator<Item = usize>) -> Vec<Hypothesis> {
+        let about: BTreeSet<Component> = observations.map(|one| self.seen.all[one].component).collect();
+        let mut all = about.clone();
+        let mut wide = false;
+        for component in &about {
+            let around = self.graph.around(*component);
+            wide |= self.graph.role(*component) == Role::Workload;
+            all.extend(around.callees.iter().chain(&around.callers).chain(&around.uses));
+            for (host, _) in &around.hosts {
+                all.insert(*host);
+                all.extend(self.graph.around(*host).hosts.iter().map(|(zone, _)| *zone));
             }
         }
-        self.relay(&mut of, &mut causes);
-        self.late(&mut of);
-        let clusters = causes.iter().enumerate().map(|(number, _)| self.cluster(&of, number));
-        clusters.filter(|cluster| !cluster.members.is_empty()).collect()
+        if wide || about.len() > 1 {
+            all.extend(self.graph.name_server());
+            all.extend(self.graph.monitors());
+        }
+        let mut hypotheses = Vec::new();
+        for component in all {
+            let add = |kind| Hypothesis { component, kind };
+            match self.graph.role(component) {
+                Role::Workload => hypotheses.extend([Kind::Failure, Kind::Surge, Kind::Greed, Kind::Leak].map(add)),
+                Role::Node => hypotheses.extend([Kind::Failure, Kind::Surge].map(add)),
+                Role::Zone | Role::NameServer | Role::Monitor | Role::Other => hypotheses.push(add(Kind::Failure)),
+            }
+        }
+        hypotheses
     }
 
-    /// Picks causes until none is worth an incident.
-    fn cover(&self, of: &mut [Option<usize>], causes: &mut Vec<(Hypothesis, f32)>) {
-        #[derive(PartialEq)]
-        struct Entry(f32, Reverse<Hypothesis>, usize);
+    /// When the cause may have begun, as what it would do first says.
+    fn implied(&self, hypothesis: Hypothesis) -> Vec<f32> {
+        let state = begins(self.graph, hypothesis);
+        let mut implied: Vec<(f32, f32)> = Vec::new();
+        let mut vote = |component: Component, state, delay: f32, chance: f32| {
+            for one in &self.seen.all[self.seen.about(component)] {
+                let weight = chance * emits(state, one.class);
+                if weight > 0.05 {
+                    implied.push((one.onset - delay, weight));
+                }
+            }
+        };
+        vote(hypothesis.component, state, 0.0, 1.0);
+        let mut second: Vec<Step> = Vec::new();
+        steps(self.graph, hypothesis.component, state, 0, &mut |step| second.push(step));
+        for step in &second {
+            vote(step.to, step.state, step.delay.mode, step.chance);
+        }
+        implied.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut picked: Vec<(f32, f32)> = Vec::new();
+        for (index, (onset, own)) in implied.iter().enumerate() {
+            let after = implied[index..].iter().take_while(|other| other.0 - onset < SAME);
+            let before = implied[..index].iter().rev().take_while(|other| onset - other.0 < SAME);
+            let votes = after.chain(before).map(|(_, weight)| weight).sum::<f32>() + 0.1 * own;
+            match picked.last_mut().filter(|last| onset - last.0 < SAME / 2.0) {
+                Some(last) if votes > last.1 => *last = (*onset, votes),
+                Some(_) => {}
+                None => picked.push((*onset, votes)),
+            }
+        }
+        picked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.total_cmp(&b.0)));
+        picked.truncate(TRIES);
+        picked.into_iter().map(|(onset, _)| onset).collect()
+    }
+
+    /// The best that the cause explains beyond what is explained already, of these onsets.
+    fn fit(&mut self, hypothesis: Hypothesis, onsets: &[f32], explained: &[f32]) -> Option<Fit> {
+        let mut best: Option<Fit> = None;
+        for onset in onsets {
+            let footprint = self.tracer.trace(hypothesis, *onset, explained);
+            let worth = self.worth(&footprint, explained);
+            if best.as_ref().is_none_or(|fit| worth > fit.worth) {
+                best = Some(Fit {
+                    hypothesis,
+                    onset: *onset,
+                    worth,
+                    footprint,
+                });
+            }
+        }
+        best
+    }
+
+    /// The most promising causes, each with its most promising onsets.
+    fn promising(&mut self, candidates: &[Hypothesis], explained: &[f32], most: usize) -> Vec<(Hypothesis, Vec<f32>)> {
+        let mut all: Vec<(f32, Hypothesis, Vec<f32>)> = Vec::new();
+        for hypothesis in candidates {
+            if !self.onsets.contains_key(hypothesis) {
+                let implied = self.implied(*hypothesis);
+                self.onsets.insert(*hypothesis, implied);
+            }
+            let mut onsets: Vec<(f32, f32)> = self.onsets[hypothesis]
+                .iter()
+                .map(|onset| (self.tracer.promise(*hypothesis, *onset, explained), *onset))
+                .filter(|(promise, _)| *promise > 0.0)
+                .collect();
+            onsets.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)));
+            onsets.truncate(ONSETS);
+            if let Some((promise, _)) = onsets.first() {
+                all.push((*promise, *hypothesis, onsets.into_iter().map(|(_, onset)| onset).collect()));
+            }
+        }
+        all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        all.truncate(most);
+        all.into_iter().map(|(_, hypothesis, onsets)| (hypothesis, onsets)).collect()
+    }
+
+    fn worth(&self, footprint: &Footprint, explained: &[f32]) -> f32 {
+        let mut worth = footprint.absent - weights::INCIDENT;
+        let mut slot: Option<(Component, Class)> = None;
+        let (mut most, mut rest) = (0.0_f32, 0.0_f32);
+        for (one, gain) in &footprint.gains {
+            let of = &self.seen.all[*one as usize];
+            if slot != Some((of.component, of.class)) {
+                worth += most + (weights::AGAIN * rest).min(most);
+                (most, rest) = (0.0, 0.0);
+                slot = Some((of.component, of.class));
+            }
+            let more = (gain - explained[*one as usize]).max(0.0);
+            rest += most.min(more);
+            most = most.max(more);
+        }
+        worth + most + (weights::AGAIN * rest).min(most)
+    }
+
+    /// Takes causes until none is worth an incident.
+    fn cover(&mut self, causes: &mut Vec<Fit>) {
+        struct Entry(Fit, usize);
+        impl PartialEq for Entry {
+            fn eq(&self, other: &Self) -> bool {
+                self.cmp(other).is_eq()
+            }
+        }
         impl Eq for Entry {}
         impl Ord for Entry {
             fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-                self.0.total_cmp(&other.0).then_with(|| self.1.cmp(&other.1))
+                let key = |fit: &Fit| Reverse(fit.hypothesis);
+                self.0
+                    .worth
+                    .total_cmp(&other.0.worth)
+                    .then_with(|| key(&self.0).cmp(&key(&other.0)))
             }
         }
         impl PartialOrd for Entry {
@@ -273,100 +317,205 @@ impl<'a> Solver<'a> {
                 Some(self.cmp(other))
             }
         }
-        let open = |of: &[Option<usize>]| -> Vec<bool> { of.iter().map(Option::is_none).collect() };
-        let free = open(of);
-        let mut queue: BinaryHeap<Entry> = self
-            .reach
-            .keys()
-            .map(|hypothesis| Entry(self.bound(*hypothesis, &|one| free[one]), Reverse(*hypothesis), usize::MAX))
-            .collect();
-        while let Some(Entry(worth, Reverse(hypothesis), round)) = queue.pop() {
-            if worth <= 0.0 {
-                break;
-            }
-            let free = open(of);
-            let fit = self.fit(hypothesis, &|one| free[one]);
-            // What others took since makes it worth less: it has to wait for its turn again.
+        let mut explained = self.without(causes, usize::MAX);
+        let candidates = self.candidates(0..self.seen.all.len());
+        let mut queue: BinaryHeap<Entry> = BinaryHeap::new();
+        for (hypothesis, onsets) in self.promising(&candidates, &explained, LOOKED_AT) {
+            let fit = self.fit(hypothesis, &onsets, &explained).filter(|fit| fit.worth > 0.0);
+            queue.extend(fit.map(|fit| Entry(fit, causes.len())));
+        }
+        while let Some(Entry(fit, round)) = queue.pop() {
+            // What others explain since makes it worth less: it has to wait for its turn again.
             if round != causes.len() {
-                queue.push(Entry(fit.worth, Reverse(hypothesis), causes.len()));
+                let onsets = self.onsets.get(&fit.hypothesis).cloned().unwrap_or_default();
+                let again = self.fit(fit.hypothesis, &onsets, &explained).filter(|fit| fit.worth > 0.0);
+                queue.extend(again.map(|fit| Entry(fit, causes.len())));
                 continue;
             }
-            let number = causes.len();
-            causes.push((hypothesis, fit.onset));
-            for reach in &self.reach[&hypothesis] {
-                if of[reach.observation].is_none() && self.gain(reach, fit.onset) > weights::JOIN {
-                    of[reach.observation] = Some(number);
-                }
+            for (one, gain) in &fit.footprint.gains {
+                let most = &mut explained[*one as usize];
+                *most = most.max(*gain);
             }
+            causes.push(fit);
         }
     }
 
-    /// Gives every observation to the cause that explains it best.
-    fn assign(&self, of: &mut [Option<usize>], causes: &[(Hypothesis, f32)]) {
-        let mut best: Vec<Option<(f32, usize)>> = vec![None; self.seen.len()];
-        for (number, (hypothesis, onset)) in causes.iter().enumerate() {
-            for reach in self.reach.get(hypothesis).into_iter().flatten() {
-                let gain = self.gain(reach, *onset);
-                if gain > weights::JOIN && best[reach.observation].is_none_or(|(most, _)| gain > most) {
-                    best[reach.observation] = Some((gain, number));
-                }
-            }
-        }
-        for (one, best) in of.iter_mut().zip(best) {
-            *one = best.map(|(_, number)| number);
-        }
-    }
-
-    /// Causes of these observations by worth.
-    fn rank(&self, open: &dyn Fn(usize) -> bool) -> Vec<(Hypothesis, Fit, f32)> {
-        let mut bounds: Vec<(Hypothesis, f32)> = self
-            .reach
+    /// What each observation gains from all causes but one.
+    fn without(&self, causes: &[Fit], left_out: usize) -> Vec<f32> {
+        let mut explained = vec![0.0_f32; self.seen.all.len()];
+        for fit in causes
             .iter()
-            .filter(|(_, reach)| reach.iter().any(|reach| open(reach.observation)))
-            .map(|(hypothesis, _)| (*hypothesis, self.bound(*hypothesis, open)))
-            .collect();
-        bounds.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        let mut all: Vec<(Hypothesis, Fit)> = Vec::new();
-        let mut best = f32::MIN;
-        for (hypothesis, bound) in bounds {
-            // Shares below a thousandth decide nothing.
-            if bound < best - HOPELESS {
+            .enumerate()
+            .filter(|(number, _)| *number != left_out)
+            .map(|(_, fit)| fit)
+        {
+            for (one, gain) in &fit.footprint.gains {
+                explained[*one as usize] = explained[*one as usize].max(*gain);
+            }
+        }
+        explained
+    }
+
+    /// Exchanges and drops causes until nothing changes.
+    fn improve(&mut self, causes: &mut Vec<Fit>, rounds: usize, which: impl Fn(&Fit) -> bool) {
+        for _ in 0..rounds {
+            let mut changed = false;
+            let mut number = 0;
+            while number < causes.len() {
+                if !which(&causes[number]) {
+                    number += 1;
+                    continue;
+                }
+                let others = self.without(causes, number);
+                let mine: Vec<usize> = causes[number]
+                    .footprint
+                    .gains
+                    .iter()
+                    .filter(|(one, gain)| *gain > others[*one as usize])
+                    .map(|(one, _)| *one as usize)
+                    .collect();
+                let candidates = self.candidates(mine.into_iter());
+                let best = self.rank(&candidates, &others).into_iter().next();
+                match best.filter(|fit| fit.worth > 0.0) {
+                    Some(fit) => {
+                        let before = (causes[number].hypothesis, causes[number].onset);
+                        changed |= before != (fit.hypothesis, fit.onset);
+                        causes[number] = fit;
+                        number += 1;
+                    }
+                    None => {
+                        causes.remove(number);
+                        changed = true;
+                    }
+                }
+            }
+            if !changed {
                 break;
             }
-            let fit = self.fit(hypothesis, open);
-            best = best.max(fit.worth);
-            all.push((hypothesis, fit));
         }
-        all.sort_by(|a, b| b.1.worth.total_cmp(&a.1.worth).then(a.0.cmp(&b.0)));
-        let top = all.first().map_or(0.0, |(_, fit)| fit.worth);
-        let sum: f32 = all.iter().map(|(_, fit)| (fit.worth - top).exp()).sum();
-        all.into_iter()
-            .map(|(hypothesis, fit)| {
-                let belief = (fit.worth - top).exp() / sum;
-                (hypothesis, fit, belief)
-            })
-            .collect()
     }
 
-    fn cluster(&self, of: &[Option<usize>], number: usize) -> Cluster {
-        let member = |one: usize| of[one] == Some(number);
-        let ranked = self.rank(&member);
-        let belief = |(hypothesis, fit, share): (Hypothesis, Fit, f32)| Belief {
-            hypothesis,
+    /// Drops causes whose observations the others explain about as well, once they have to.
+    fn prune(&mut self, causes: &mut Vec<Fit>) {
+        let mut before = self.total(causes);
+        loop {
+            let mut best: Option<(f32, Vec<Fit>)> = None;
+            for number in 0..causes.len() {
+                let mut fewer = causes.clone();
+                fewer.remove(number);
+                self.retrace(&mut fewer);
+                let total = self.total(&fewer);
+                if total > before && best.as_ref().is_none_or(|(most, _)| total > *most) {
+                    best = Some((total, fewer));
+                }
+            }
+            let Some((total, fewer)) = best else { break };
+            (*causes, before) = (fewer, total);
+        }
+    }
+
+    /// Works the footprints of all causes out anew, each given the others.
+    fn retrace(&mut self, causes: &mut [Fit]) {
+        for _ in 0..2 {
+            for number in 0..causes.len() {
+                let others = self.without(causes, number);
+                let fit = &mut causes[number];
+                fit.footprint = self.tracer.trace(fit.hypothesis, fit.onset, &others);
+            }
+        }
+    }
+
+    /// How much better all causes together explain everything than chance does (natural logarithm).
+    fn total(&self, causes: &[Fit]) -> f32 {
+        let explained = self.without(causes, usize::MAX);
+        let gains = explained
+            .iter()
+            .zip(0_u32..)
+            .filter(|(gain, _)| **gain > 0.0)
+            .map(|(gain, one)| (one, *gain))
+            .collect();
+        let all = Footprint {
+            gains,
+            absent: causes.iter().map(|fit| fit.footprint.absent - weights::INCIDENT).sum(),
+            ..Footprint::default()
+        };
+        self.worth(&all, &vec![0.0; explained.len()]) + weights::INCIDENT
+    }
+
+    /// Causes by what they explain beyond what is explained already.
+    fn rank(&mut self, candidates: &[Hypothesis], explained: &[f32]) -> Vec<Fit> {
+        let mut all: Vec<Fit> = Vec::new();
+        for (hypothesis, onsets) in self.promising(candidates, explained, EXCHANGED) {
+            all.extend(self.fit(hypothesis, &onsets, explained));
+        }
+        all.sort_by(|a, b| b.worth.total_cmp(&a.worth).then(a.hypothesis.cmp(&b.hypothesis)));
+        all.truncate(KEPT);
+        all
+    }
+
+    fn clusters(&mut self, causes: &[Fit], before: &Before) -> Vec<Cluster> {
+        let mut best: Vec<Option<(f32, usize)>> = vec![None; self.seen.all.len()];
+        for (number, fit) in causes.iter().enumerate() {
+            for (one, gain) in &fit.footprint.gains {
+                let best = &mut best[*one as usize];
+                if *gain > weights::JOIN && best.is_none_or(|(most, _)| *gain > most) {
+                    *best = Some((*gain, number));
+                }
+            }
+        }
+        let mut clusters = Vec::new();
+        for number in 0..causes.len() {
+            let members: Vec<usize> = (0..best.len())
+                .filter(|one| best[*one].is_some_and(|(_, of)| of == number))
+                .collect();
+            if members.is_empty() {
+                continue;
+            }
+            let others = self.without(causes, number);
+            let fit = &causes[number];
+            let known = before
+                .causes
+                .iter()
+                .find(|(belief, _)| (belief.hypothesis, belief.onset) == (fit.hypothesis, fit.onset));
+            let same = members.iter().all(|one| !before.fresh.get(*one).copied().unwrap_or(true));
+            if let Some((_, known)) = known.filter(|_| same) {
+                clusters.push(Cluster {
+                    worth: self.worth(&fit.footprint, &others),
+                    causes: known.clone(),
+                    footprint: fit.footprint.clone(),
+                    members,
+                });
+                continue;
+            }
+            let candidates = self.candidates(members.iter().copied());
+            let ranked = self.rank(&candidates, &others);
+            clusters.push(self.cluster(members, ranked));
+        }
+        clusters
+    }
+
+    fn cluster(&self, members: Vec<usize>, ranked: Vec<Fit>) -> Cluster {
+        let top = ranked.first().map_or(0.0, |fit| fit.worth);
+        let sum: f32 = ranked.iter().map(|fit| (TEMPER * (fit.worth - top)).exp()).sum();
+        let explains = |fit: &Fit| {
+            let explained = fit
+                .footprint
+                .gains
+                .iter()
+                .filter(|(one, gain)| *gain > weights::JOIN && members.binary_search(&(*one as usize)).is_ok());
+            u32::try_from(explained.count()).unwrap_or(u32::MAX)
+        };
+        let belief = |fit: &Fit| Belief {
+            hypothesis: fit.hypothesis,
             onset: fit.onset,
-            share,
-            explains: self.explains(hypothesis, fit.onset, &member),
+            share: (TEMPER * (fit.worth - top)).exp() / sum,
+            explains: explains(fit),
         };
         Cluster {
-            members: (0..of.len()).filter(|one| member(*one)).collect(),
-            worth: ranked.first().map_or(0.0, |(_, fit, _)| fit.worth),
-            causes: ranked.into_iter().take(KEPT).map(belief).collect(),
+            worth: top,
+            causes: ranked.iter().map(belief).collect(),
+            footprint: ranked.into_iter().next().map(|fit| fit.footprint).unwrap_or_default(),
+            members,
         }
-    }
-
-    fn explains(&self, hypothesis: Hypothesis, onset: f32, open: &dyn Fn(usize) -> bool) -> u32 {
-        let reach = self.reach[&hypothesis].iter();
-        let explained = reach.filter(|reach| open(reach.observation) && self.gain(reach, onset) > weights::JOIN);
-        u32::try_from(explained.count()).unwrap_or(u32::MAX)
     }
 }

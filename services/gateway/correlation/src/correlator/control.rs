@@ -122,6 +122,18 @@ impl Correlator {
                 recent.incident = into;
             }
         }
+        let now_in = |number: Option<u32>| {
+            self.recent
+                .values()
+                .filter(move |recent| recent.incident == number)
+                .map(|recent| recent.signal.onset)
+        };
+        let span = now_in(into).fold((Timestamp::MAX, Timestamp::MIN), |span, onset| {
+            (span.0.min(onset), span.1.max(onset))
+        });
+        if let Some(incident) = into.and_then(|into| self.incidents.get_mut(into)) {
+            incident.span = span;
+        }
         for number in [Some(old), into].into_iter().flatten() {
             let size = self.recent.values().filter(|recent| recent.incident == Some(number)).count();
             if let Some(incident) = self.incidents.get_mut(number) {
@@ -137,11 +149,14 @@ impl Correlator {
 
     /// Whatever the incident had is the other's.
     pub(super) fn absorb(&mut self, old: u32, heir: u32) {
-        let (size, pinned) = self.incidents.get(old).map_or((0, false), |old| (old.size, old.pinned));
+        let Some((size, pinned, span)) = self.incidents.get(old).map(|old| (old.size, old.pinned, old.span)) else {
+            return;
+        };
         self.incidents.merge(old, heir);
         if let Some(heir) = self.incidents.get_mut(heir) {
             heir.size += size;
             heir.pinned |= pinned;
+            heir.span = (heir.span.0.min(span.0), heir.span.1.max(span.1));
         }
     }
 

@@ -1,14 +1,13 @@
 //! One incident as the correlator knows it.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use paramedic_domain::id::IncidentId;
 
 use crate::{
+    class::Class,
+    footprint::{Mark, Observation},
     graph::Component,
-    signal::{Link, Signal},
-    solve::{Belief, Cluster, hypotheses},
+    solve::{Belief, Cluster},
     weights,
 };
 
@@ -23,21 +22,26 @@ pub struct Incident {
     pub causes: Vec<Belief>,
     /// How much better the likeliest cause explains it than chance does, less what an incident costs (natural logarithm).
     pub worth: f32,
-    /// Alerts that the causes were found for.
-    pub explained: usize,
-    /// Components that it has alerts about, with their first onset, seconds since the correlator's origin.
-    pub seen: BTreeMap<Component, f32>,
     /// Alerts that it has had.
     pub size: usize,
     /// It is being worked on: it keeps its alerts and is not merged into another.
     pub pinned: bool,
+    /// Alerts that the causes were found for.
+    explained: usize,
+    /// What the likeliest cause would do, by component.
+    marks: Vec<Mark>,
+    /// Onsets of its first and its last alert.
+    pub(super) span: (Timestamp, Timestamp),
     /// The first three causes and the belief in the first, as they were last told.
-    pub(super) told: (Vec<Component>, f32),
+    told: (Vec<Component>, f32),
 }
 
 /// How many causes are told in order, and how much the belief in the first changes before that is told.
 const TOLD: usize = 3;
 const TOLD_BELIEF: f32 = 0.1;
+/// Worth at which an incident is as likely one as not, and how much more makes it e times as likely (natural logarithm).
+const EVEN: f32 = 2.0;
+const SURER: f32 = 2.5;
 
 impl Incident {
     pub(super) fn new(id: IncidentId, opened: Timestamp) -> Self {
@@ -45,28 +49,50 @@ impl Incident {
             id,
             opened,
             causes: Vec::new(),
-            worth: 0.0,
-            explained: 0,
-            seen: BTreeMap::new(),
+            worth: f32::MIN,
             size: 0,
             pinned: false,
+            explained: 0,
+            marks: Vec::new(),
+            span: (Timestamp::MAX, Timestamp::MIN),
             told: (Vec::new(), 0.0),
         }
     }
 
-    /// Its causes are those of this cluster.
+    /// How sure it is that this is an incident and no coincidence, 0 to 1.
+    #[must_use]
+    pub fn confidence(&self) -> f32 {
+        1.0 / (1.0 + ((EVEN - self.worth) / SURER).exp())
+    }
+
+    /// It has one more alert, with this onset.
+    pub(super) fn add(&mut self, onset: Timestamp) {
+        self.size += 1;
+        self.span = (self.span.0.min(onset), self.span.1.max(onset));
+    }
+
+    /// Its causes are those of this cluster, unless less is seen than was known: its first alerts may be too old to be looked at.
     pub(super) fn take(&mut self, cluster: &Cluster) {
+        if cluster.members.len() < self.explained.min(self.size) {
+            return;
+        }
         self.explained = cluster.members.len();
         self.causes.clone_from(&cluster.causes);
         self.worth = cluster.worth;
+        self.marks.clone_from(&cluster.footprint.marks);
+        // Stable: of one component, the likeliest first.
+        self.marks.sort_by_key(|mark| mark.component);
     }
 
-    /// How sure it is that this is an incident, 0 to 1: three alerts that one cause explains are as likely an incident as not.
-    #[must_use]
-    pub fn confidence(&self) -> f32 {
-        #[allow(clippy::cast_precision_loss, reason = "alerts of an incident")]
-        let explained = self.causes.first().map_or(0.0, |belief| belief.explains as f32);
-        explained / (explained + 3.0)
+    /// Whether nothing is known of its causes.
+    pub(super) fn is_unexplained(&self) -> bool {
+        self.causes.is_empty()
+    }
+
+    /// How much likelier than chance the observation is as part of this incident (natural logarithm), and how trouble got there; `None`
+    /// if it is not likely enough.
+    pub(super) fn score(&self, one: &Observation, background: &[f32; Class::COUNT]) -> Option<(f32, Mark)> {
+        best(&self.marks, one, background).filter(|(gain, _)| *gain > weights::JOIN)
     }
 
     /// Whether its causes are others than were told last; they count as told then.
@@ -87,32 +113,13 @@ impl Incident {
         }
         news
     }
+}
 
-    pub(super) fn add(&mut self, component: Component, onset: f32) {
-        let first = self.seen.entry(component).or_insert(onset);
-        *first = first.min(onset);
-    }
-
-    /// How much likelier than chance the signal is as part of this incident (natural logarithm), and by which link; `None` if it is
-    /// not likely enough.
-    pub(super) fn score(&self, signal: &Signal, links: &[Link], onset: f32, background: f32) -> Option<(f32, Link)> {
-        let gain = |link: &Link, since: f32| link.gain_over(signal, onset - since, background);
-        let mut best: Option<(f32, Link)> = None;
-        let mut take = |score: f32, needed: f32, link: &Link| {
-            if score > needed && best.is_none_or(|(most, _)| score > most) {
-                best = Some((score, *link));
-            }
-        };
-        for link in links {
-            for belief in self.causes.iter().filter(|belief| belief.share > weights::BELIEVED) {
-                if hypotheses(link, signal.class).any(|one| one == belief.hypothesis) {
-                    take(gain(link, belief.onset) + belief.share.ln(), weights::JOIN, link);
-                }
-            }
-            if let Some(first) = self.seen.get(&link.cause.component) {
-                take(gain(link, *first), weights::RELAY, link);
-            }
-        }
-        best
-    }
+/// The mark, of those sorted by component, that makes the observation likeliest, with how much likelier than chance.
+pub(super) fn best(marks: &[Mark], one: &Observation, background: &[f32; Class::COUNT]) -> Option<(f32, Mark)> {
+    let begin = marks.partition_point(|mark| mark.component < one.component);
+    let about = marks[begin..].iter().take_while(|mark| mark.component == one.component);
+    about
+        .map(|mark| (mark.gain(one, background), *mark))
+        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.state.cmp(&a.1.state)))
 }

@@ -3,14 +3,16 @@
 use jiff::Timestamp;
 use paramedic_domain::alert::{Alert, AlertStatus, Severity};
 
-use super::{Correlator, Known, Recent, key};
+use super::{AGAIN, Correlator, Known, Recent, key};
 use crate::{
     class::{Nature, nature},
     decision::{Decision, Membership, Nowhere},
+    effect::Way,
+    footprint::{Mark, Observation},
+    graph::Component,
     locate::locate,
-    signal::{Link, Signal},
+    signal::Signal,
     topology::Entity,
-    weights,
 };
 
 impl Correlator {
@@ -57,10 +59,19 @@ impl Correlator {
         let signal = Signal::new(component, nature, alert.starts_at, received, self.settings.for_correction);
         let origin = *self.origin.get_or_insert(signal.onset);
         let quiet = alert.severity() == Severity::Info;
+        // What comes and goes has one cause: it goes where it was.
+        let before = known.filter(|known| received.duration_since(known.changed) < AGAIN);
+        let home = before.and_then(|known| known.incident).map(|number| self.incidents.heir(number));
+        let home = home.filter(|number| self.incidents.get(*number).is_some());
+        let fires_again = home.is_some() || before.is_some_and(|known| known.incident.is_none());
+        let found = match home {
+            Some(number) => Some((number, self.itself(component))),
+            None if fires_again => None,
+            None => self.best(&signal.since(origin)),
+        };
         let mut opened = None;
-        let incident = match self.best(&signal, origin) {
-            Some((number, score, link)) => {
-                let membership = self.membership(&signal, &link, score);
+        let incident = match found {
+            Some((number, membership)) => {
                 decisions.extend(self.incidents.id(number).map(|incident| Decision::Joined {
                     incident: incident.clone(),
                     fingerprint: fingerprint(),
@@ -85,31 +96,46 @@ impl Correlator {
         remember.incident = incident;
         self.alerts.insert(key, remember);
         if let Some(incident) = incident.and_then(|number| self.incidents.get_mut(number)) {
-            incident.add(component, signal.seconds_after(origin));
-            incident.size += 1;
+            incident.add(signal.onset);
         }
         let recent = Recent {
+            key,
             fingerprint: alert.fingerprint.clone(),
             starts_at: alert.starts_at,
             signal,
             quiet,
             incident,
             said: false,
+            fires_again,
         };
         self.recent.insert(self.arrivals, recent);
         self.arrivals += 1;
         self.unsettle(received);
         if let Some(number) = opened {
-            self.explain_alone(number, self.arrivals - 1, decisions);
+            self.explain_alone(number, self.arrivals - 1, received, decisions);
         }
     }
 
-    pub(super) fn membership(&self, signal: &Signal, link: &Link, score: f32) -> Membership {
+    /// Why an alert about what has trouble already is part of it.
+    pub(super) fn itself(&self, component: Component) -> Membership {
+        let entity = self.graph.entity(component);
         Membership {
-            component: self.graph.entity(signal.component).clone(),
-            cause: self.graph.entity(link.cause.component).clone(),
-            way: link.cause.way,
-            calls: link.cause.calls,
+            component: entity.clone(),
+            cause: entity.clone(),
+            via: entity.clone(),
+            way: Way::Itself,
+            calls: 0,
+            score: 0.0,
+        }
+    }
+
+    pub(super) fn membership(&self, cause: Component, mark: &Mark, score: f32) -> Membership {
+        Membership {
+            component: self.graph.entity(mark.component).clone(),
+            cause: self.graph.entity(cause).clone(),
+            via: self.graph.entity(mark.via).clone(),
+            way: mark.way,
+            calls: mark.calls,
             score,
         }
     }
@@ -152,16 +178,15 @@ impl Correlator {
         known
     }
 
-    /// The incident that makes the signal likeliest, if one does.
-    fn best(&self, signal: &Signal, origin: Timestamp) -> Option<(u32, f32, Link)> {
-        let links = signal.links(&self.graph);
-        let background = weights::background(self.graph.len());
-        let onset = signal.seconds_after(origin);
+    /// The incident that makes the observation likeliest, if one does, and why.
+    fn best(&self, one: &Observation) -> Option<(u32, Membership)> {
         let scores = self.incidents.numbered().filter_map(|(number, incident)| {
-            let (score, link) = incident.score(signal, &links, onset, background)?;
-            Some((number, score, link))
+            let (score, mark) = incident.score(one, &self.background)?;
+            Some((number, score, mark))
         });
         // Among equals the oldest.
-        scores.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
+        let (number, score, mark) = scores.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))?;
+        let cause = self.incidents.get(number)?.causes.first()?.hypothesis.component;
+        Some((number, self.membership(cause, &mark, score)))
     }
 }

@@ -1,13 +1,15 @@
 //! Explaining everything recent anew, and what that changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::{Correlator, Recent, WINDOW, key};
+use super::{Correlator, Recent, WINDOW, incident::best};
 use crate::{
     decision::{Decision, Membership},
-    solve::{Cluster, Observation, explain, solve},
+    footprint::{Observation, Seen},
+    signal::seconds,
+    solve::{Before, Cluster, explain, solve},
 };
 
 /// Where alerts, by their arrival, belong after a review.
@@ -15,10 +17,22 @@ type Wanted = BTreeMap<u64, Option<u32>>;
 
 impl Correlator {
     pub(super) fn review(&mut self, now: Timestamp) -> Vec<Decision> {
-        self.recent.retain(|_, recent| now.duration_since(recent.signal.onset) < WINDOW);
-        let numbers: Vec<u64> = self.recent.keys().copied().collect();
-        let seen: Vec<Observation> = self.recent.values().map(|recent| self.observation(recent)).collect();
-        let clusters = solve(&self.graph, &seen);
+        self.leave(now);
+        // By component, class and onset; of equals in the order in which they came.
+        let mut seen: Vec<(Observation, u64)> = self.firsts().collect();
+        seen.sort_by(|(a, _), (b, _)| {
+            (a.component, a.class)
+                .cmp(&(b.component, b.class))
+                .then(a.onset.total_cmp(&b.onset))
+        });
+        let numbers: Vec<u64> = seen.iter().map(|(_, number)| *number).collect();
+        let seen = self.seen(seen.into_iter().map(|(one, _)| one).collect(), now);
+        let before = self.before(&numbers);
+        let clusters = solve(&self.graph, &seen, &before);
+        self.found.causes = clusters
+            .iter()
+            .filter_map(|cluster| Some((*cluster.causes.first()?, cluster.causes.clone())))
+            .collect();
         let homes = self.homes(&clusters, &numbers, now);
         let wanted = self.wanted(&clusters, &homes, &numbers, now);
         let mut decisions = self.rearrange(&wanted, &clusters, &homes);
@@ -27,12 +41,55 @@ impl Correlator {
         decisions
     }
 
+    /// What the last review found. When a fifth is new since then, everything is looked at from the beginning, too.
+    fn before(&mut self, numbers: &[u64]) -> Before {
+        let fresh: Vec<bool> = numbers.iter().map(|number| *number >= self.found.until).collect();
+        self.found.until = self.arrivals;
+        let grown = numbers.len() * 5 >= self.found.anew * 6;
+        let shrunk = numbers.len() * 2 < self.found.anew;
+        let anew = grown || shrunk;
+        if anew {
+            self.found.anew = numbers.len();
+        }
+        Before {
+            causes: std::mem::take(&mut self.found.causes),
+            fresh,
+            anew,
+        }
+    }
+
+    /// What is too old leaves: after the window, or after twice of it while its incident still gets alerts.
+    fn leave(&mut self, now: Timestamp) {
+        let incidents = &self.incidents;
+        self.recent.retain(|_, recent| {
+            let age = now.duration_since(recent.signal.onset);
+            let goes_on = |number| {
+                incidents
+                    .get(number)
+                    .is_some_and(|incident| now.duration_since(incident.span.1) < WINDOW)
+            };
+            age < WINDOW || (age < WINDOW * 2 && recent.incident.is_some_and(goes_on))
+        });
+    }
+
+    /// Everything that did not fire shortly before.
+    fn firsts(&self) -> impl Iterator<Item = (Observation, u64)> + '_ {
+        let origin = self.origin.unwrap_or_default();
+        let firsts = self.recent.iter().filter(|(_, recent)| !recent.fires_again);
+        firsts.map(move |(number, recent)| (recent.signal.since(origin), *number))
+    }
+
+    fn seen(&self, all: Vec<Observation>, now: Timestamp) -> Seen {
+        Seen::new(all, &self.graph, self.origin.map_or(0.0, |origin| seconds(now, origin)))
+    }
+
     /// Ranks the causes of an incident that has one alert.
-    pub(super) fn explain_alone(&mut self, number: u32, arrival: u64, decisions: &mut Vec<Decision>) {
-        let Some(seen) = self.recent.get(&arrival).map(|recent| self.observation(recent)) else {
+    pub(super) fn explain_alone(&mut self, number: u32, arrival: u64, now: Timestamp, decisions: &mut Vec<Decision>) {
+        let (Some(recent), Some(origin)) = (self.recent.get(&arrival), self.origin) else {
             return;
         };
-        let cluster = explain(&self.graph, &[seen], &[0]);
+        let seen = self.seen(vec![recent.signal.since(origin)], now);
+        let cluster = explain(&self.graph, &seen);
         if let Some(incident) = self.incidents.get_mut(number) {
             incident.take(&cluster);
             if incident.news() {
@@ -40,14 +97,6 @@ impl Correlator {
                     incident: incident.id.clone(),
                 });
             }
-        }
-    }
-
-    fn observation(&self, recent: &Recent) -> Observation {
-        Observation {
-            signal: recent.signal,
-            onset: self.origin.map_or(0.0, |origin| recent.signal.seconds_after(origin)),
-            links: recent.signal.links(&self.graph),
         }
     }
 
@@ -114,7 +163,18 @@ impl Correlator {
             }
         }
         wanted.retain(|number, _| !self.held(&self.recent[number]));
+        self.follow(&mut wanted);
         wanted
+    }
+
+    /// What fired again goes where it went when it fired first.
+    fn follow(&self, wanted: &mut Wanted) {
+        let moved: HashMap<u128, Option<u32>> = wanted.iter().map(|(number, into)| (self.recent[number].key, *into)).collect();
+        for (number, recent) in self.recent.iter().filter(|(_, recent)| recent.fires_again && !self.held(recent)) {
+            if let Some(into) = moved.get(&recent.key) {
+                wanted.insert(*number, *into);
+            }
+        }
     }
 
     /// Puts every alert where it is wanted.
@@ -166,15 +226,16 @@ impl Correlator {
                 if let Some(incident) = from.and_then(|from| self.incidents.get_mut(from)) {
                     incident.size = incident.size.saturating_sub(1);
                 }
+                let onset = recent.signal.onset;
                 if let Some(incident) = into.and_then(|into| self.incidents.get_mut(into)) {
-                    incident.size += 1;
+                    incident.add(onset);
                 }
             }
         }
         for (number, into) in wanted {
             let Some(recent) = self.recent.get_mut(number) else { continue };
             recent.incident = *into;
-            let known = self.alerts.get_mut(&key(&recent.fingerprint));
+            let known = self.alerts.get_mut(&recent.key);
             if let Some(known) = known.filter(|known| known.starts_at == recent.starts_at) {
                 known.incident = *into;
             }
@@ -184,28 +245,18 @@ impl Correlator {
 
     /// Why it is in the incident of this cluster; `None`: in one of its own.
     fn why(&self, recent: &Recent, cluster: Option<&Cluster>) -> Membership {
-        let links = recent.signal.links(&self.graph);
-        let onset = self.origin.map_or(0.0, |origin| recent.signal.seconds_after(origin));
-        let causes = cluster.map_or(&[][..], |cluster| &cluster.causes[..]);
-        let found = causes.iter().find_map(|belief| {
-            let link = links.iter().find(|link| link.cause.component == belief.hypothesis.component)?;
-            Some((link, link.gain(&recent.signal, onset - belief.onset, self.graph.len())))
+        let one = recent.signal.since(self.origin.unwrap_or_default());
+        let found = cluster.and_then(|cluster| {
+            let mut marks = cluster.footprint.marks.clone();
+            marks.sort_by_key(|mark| mark.component);
+            let (score, mark) = best(&marks, &one, &self.background)?;
+            Some(self.membership(cluster.causes.first()?.hypothesis.component, &mark, score))
         });
-        let itself = links.first().map(|link| (link, 0.0));
-        match found.or(itself) {
-            Some((link, score)) => self.membership(&recent.signal, link, score),
-            None => Membership {
-                component: self.graph.entity(recent.signal.component).clone(),
-                cause: self.graph.entity(recent.signal.component).clone(),
-                way: crate::graph::Way::Itself,
-                calls: 0,
-                score: 0.0,
-            },
-        }
+        found.unwrap_or_else(|| self.itself(one.component))
     }
 
-    /// Tells the incidents what they are about now, and forgets those that have nothing left.
-    fn refresh(&mut self, clusters: &[Cluster], homes: &[u32], numbers: &[u64], seen: &[Observation]) {
+    /// Tells the incidents what they are about now, and ends those that have nothing left.
+    fn refresh(&mut self, clusters: &[Cluster], homes: &[u32], numbers: &[u64], seen: &Seen) {
         let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (index, number) in numbers.iter().enumerate() {
             if let Some(home) = self.recent[number].incident {
@@ -214,19 +265,12 @@ impl Correlator {
         }
         let of_home: BTreeMap<u32, &Cluster> = homes.iter().copied().zip(clusters).collect();
         for (number, incident) in self.incidents.each() {
-            let members = members.remove(&number).unwrap_or_default();
-            incident.seen.clear();
-            for member in &members {
-                incident.add(seen[*member].signal.component, seen[*member].onset);
-            }
-            // Once its first alerts are too old to be looked at, less is seen than was known.
-            if members.is_empty() || members.len() < incident.explained.min(incident.size) {
-                continue;
-            }
+            let Some(members) = members.remove(&number) else { continue };
             match of_home.get(&number).filter(|cluster| cluster.members == members) {
                 Some(cluster) => incident.take(cluster),
-                None if incident.causes.is_empty() || self.touched.contains(&number) => {
-                    incident.take(&explain(&self.graph, seen, &members));
+                None if incident.is_unexplained() || self.touched.contains(&number) => {
+                    let those = members.iter().map(|member| seen.all[*member]).collect();
+                    incident.take(&explain(&self.graph, &Seen::new(those, &self.graph, seen.now)));
                 }
                 None => {}
             }

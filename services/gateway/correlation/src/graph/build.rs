@@ -1,28 +1,16 @@
-//! From entities and edges to components and their causes.
+//! From entities and edges to components and what is around them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Cause, Component, Graph, Way,
-    causes::{self, Need},
-};
-use crate::{
-    topology::{Entity, Relation, Topology},
-    weights,
-};
+use super::{Around, Component, Graph, Role};
+use crate::topology::{Entity, Relation, Topology};
 
 /// A Service over more workloads than this is no part of any of them: it is called, and calls them.
 const MOST_SELECTED: usize = 3;
-/// Chances that what stands on something suffers from its failure.
-const ON_NODE_LEAST: f32 = 0.35;
-const IN_ZONE: f32 = 0.95;
-const BY_CONFIGURATION: f32 = 0.8;
-/// Every workload asks the cluster's name server, but most answers are remembered for a while.
-const BY_NAME_SERVER: f32 = 0.55;
-/// Being of one namespace.
-const IN_NAMESPACE: f32 = 0.12;
 /// Kinds that run programs: they need names and are measured.
 const WORKLOADS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "Service", "Job", "CronJob"];
+/// What a cluster's name server may be called.
+const NAME_SERVERS: [&str; 2] = ["coredns", "kube-dns"];
 
 pub(super) fn replace(graph: &mut Graph, topology: &Topology) {
     let known = everything(topology);
@@ -33,44 +21,71 @@ pub(super) fn replace(graph: &mut Graph, topology: &Topology) {
         graph.of.insert(entity.clone(), component);
     }
     name(graph, &representative);
-    let needs = needs(graph, topology);
-    let mut called_by = vec![Vec::new(); graph.len()];
-    for (from, all) in needs.iter().enumerate() {
-        for need in all.iter().filter(|need| need.call) {
-            called_by[need.component as usize].push(Component::try_from(from).unwrap_or(Component::MAX));
+    connect(graph, topology);
+    let all: BTreeSet<Component> = graph.of.values().copied().collect();
+    let of = |graph: &Graph, roles: &[Role]| {
+        all.iter()
+            .copied()
+            .filter(|one| roles.contains(&graph.role(*one)))
+            .collect::<Vec<_>>()
+    };
+    graph.workloads = of(graph, &[Role::Workload, Role::NameServer, Role::Monitor]);
+    graph.nodes = of(graph, &[Role::Node]);
+    graph.monitors = of(graph, &[Role::Monitor]);
+    graph.name_server = of(graph, &[Role::NameServer]).first().copied();
+}
+
+pub(super) fn role(entity: &Entity) -> Role {
+    let runs = WORKLOADS.contains(&entity.kind.as_str());
+    match entity.kind.as_str() {
+        "Node" => Role::Node,
+        "Zone" => Role::Zone,
+        _ if runs && entity.namespace.as_deref() == Some("kube-system") && NAME_SERVERS.contains(&entity.name.as_str()) => Role::NameServer,
+        _ if runs && entity.name.starts_with("prometheus") => Role::Monitor,
+        _ if runs || ["Workload", "Pod"].contains(&entity.kind.as_str()) => Role::Workload,
+        _ => Role::Other,
+    }
+}
+
+/// Sets what is around each component, in the order of their numbers.
+fn connect(graph: &mut Graph, topology: &Topology) {
+    let mut calls: BTreeSet<(Component, Component)> = BTreeSet::new();
+    let mut uses: BTreeSet<(Component, Component)> = BTreeSet::new();
+    let mut parts: BTreeMap<(Component, Component), u32> = BTreeMap::new();
+    for edge in &topology.edges {
+        let (from, to) = (graph.of[&edge.from], graph.of[&edge.to]);
+        if from == to {
+            continue;
+        }
+        match edge.relation {
+            Relation::Calls | Relation::Selects => {
+                calls.insert((from, to));
+            }
+            Relation::RunsOn | Relation::InZone => *parts.entry((from, to)).or_default() += 1,
+            Relation::Uses | Relation::Owns => {
+                uses.insert((from, to));
+            }
         }
     }
-    let hosted = hosted(graph, topology);
-    let monitors = monitors(graph);
-    let mut breadth = vec![0.0_f32; graph.len()];
-    for component in 0..graph.len() {
-        let from = Component::try_from(component).unwrap_or(Component::MAX);
-        let mut all = causes::needed(from, &needs);
-        for cause in &all {
-            breadth[cause.component as usize] += weights::visible(cause);
-        }
-        let new = |found: &Vec<Cause>, more: Vec<Cause>| -> Vec<Cause> {
-            let known: BTreeSet<(Component, Way)> = found.iter().map(|cause| (cause.component, cause.way)).collect();
-            more.into_iter()
-                .filter(|cause| !known.contains(&(cause.component, cause.way)))
-                .collect()
-        };
-        let more = new(&all, causes::callers(from, &called_by));
-        all.extend(more);
-        let more = new(&all, causes::beside(from, &called_by, &needs));
-        all.extend(more);
-        all.extend(causes::rivals(from, &called_by, &needs));
-        all.extend(causes::crowd(from, &needs, &hosted));
-        all.extend(monitors.iter().filter(|monitor| **monitor != from).map(|monitor| Cause {
-            component: *monitor,
-            way: Way::Measured,
-            calls: 0,
-            steps: 1,
-            strength: 1.0,
-        }));
-        graph.causes[component] = all.into();
+    graph.around = vec![Around::default(); graph.len()];
+    for (from, to) in calls {
+        graph.around[from as usize].callees.push(to);
+        graph.around[to as usize].callers.push(from);
     }
-    graph.breadth = breadth;
+    for (from, to) in uses {
+        graph.around[from as usize].uses.push(to);
+        graph.around[to as usize].users.push(from);
+    }
+    let mut all: BTreeMap<Component, u32> = BTreeMap::new();
+    for ((from, _), count) in &parts {
+        *all.entry(*from).or_default() += count;
+    }
+    for ((from, to), here) in parts {
+        #[allow(clippy::cast_precision_loss, reason = "pods of one workload")]
+        let share = here as f32 / all[&from] as f32;
+        graph.around[from as usize].hosts.push((to, share));
+        graph.around[to as usize].guests.push((from, share));
+    }
 }
 
 fn everything(topology: &Topology) -> BTreeSet<Entity> {
@@ -143,91 +158,4 @@ fn name(graph: &mut Graph, representative: &BTreeMap<Entity, Entity>) {
         }
         put(graph.nameless.entry(entity.name.clone()).or_insert(Some(component)));
     }
-}
-
-/// What runs on each node, with the share of it that does.
-fn hosted(graph: &Graph, topology: &Topology) -> BTreeMap<Component, Vec<(Component, f32)>> {
-    let mut hosted: BTreeMap<Component, BTreeSet<Component>> = BTreeMap::new();
-    for edge in topology.edges.iter().filter(|edge| edge.relation == Relation::RunsOn) {
-        let runs = graph.of[&edge.from];
-        // What runs everywhere crowds nobody in particular.
-        if graph.entity(runs).kind != "DaemonSet" {
-            hosted.entry(graph.of[&edge.to]).or_default().insert(runs);
-        }
-    }
-    let list = |(node, runs): (Component, BTreeSet<Component>)| (node, runs.into_iter().map(|one| (one, 1.0)).collect());
-    hosted.into_iter().map(list).collect()
-}
-
-fn needs(graph: &Graph, topology: &Topology) -> Vec<Vec<Need>> {
-    let mut direct: Vec<BTreeMap<(Component, bool), f32>> = vec![BTreeMap::new(); graph.len()];
-    let mut pods: BTreeMap<Component, BTreeMap<Component, u32>> = BTreeMap::new();
-    for edge in &topology.edges {
-        let (from, to) = (graph.of[&edge.from], graph.of[&edge.to]);
-        if from == to {
-            continue;
-        }
-        match edge.relation {
-            Relation::Calls | Relation::Selects => {
-                direct[from as usize].insert((to, true), 1.0);
-            }
-            Relation::RunsOn => *pods.entry(from).or_default().entry(to).or_default() += 1,
-            Relation::InZone => {
-                direct[from as usize].insert((to, false), IN_ZONE);
-            }
-            Relation::Uses | Relation::Owns => {
-                direct[from as usize].insert((to, false), BY_CONFIGURATION);
-            }
-        }
-    }
-    for (from, nodes) in pods {
-        let all: u32 = nodes.values().sum();
-        for (node, here) in nodes {
-            #[allow(clippy::cast_precision_loss, reason = "pods of one workload")]
-            let share = here as f32 / all.max(1) as f32;
-            direct[from as usize].insert((node, false), ON_NODE_LEAST + (1.0 - ON_NODE_LEAST) * share);
-        }
-    }
-    let name_server = name_server(graph);
-    for (component, needs) in direct.iter_mut().enumerate() {
-        let from = Component::try_from(component).unwrap_or(Component::MAX);
-        let entity = &graph.entities[component];
-        if !WORKLOADS.contains(&entity.kind.as_str()) {
-            continue;
-        }
-        if let Some(server) = name_server.filter(|server| *server != from) {
-            needs.entry((server, false)).or_insert(BY_NAME_SERVER);
-        }
-        let namespace = entity
-            .namespace
-            .as_deref()
-            .and_then(|name| graph.component(&Entity::of_cluster("Namespace", name)));
-        if let Some(namespace) = namespace {
-            needs.insert((namespace, false), IN_NAMESPACE);
-        }
-    }
-    let list = |direct: BTreeMap<(Component, bool), f32>| {
-        direct
-            .into_iter()
-            .map(|((component, call), strength)| Need { component, call, strength })
-            .collect()
-    };
-    direct.into_iter().map(list).collect()
-}
-
-fn name_server(graph: &Graph) -> Option<Component> {
-    ["coredns", "kube-dns"].iter().find_map(|name| graph.named("kube-system", name))
-}
-
-/// What collects metrics.
-fn monitors(graph: &Graph) -> Vec<Component> {
-    let measures = |entity: &Entity| WORKLOADS.contains(&entity.kind.as_str()) && entity.name.starts_with("prometheus");
-    graph
-        .of
-        .values()
-        .copied()
-        .filter(|component| measures(&graph.entities[*component as usize]))
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect()
 }

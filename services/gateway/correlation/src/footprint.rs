@@ -1,0 +1,455 @@
+//! What a cause would do: which components it reaches and when, given what was seen of them.
+
+use std::collections::BinaryHeap;
+
+use crate::{
+    class::Class,
+    effect::{AT_ONCE, Delay, State, Way, emits, shows, steps},
+    graph::{Component, Graph, Role},
+    weights,
+};
+
+/// What may have happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hypothesis {
+    /// The component at fault.
+    pub component: Component,
+    /// What happened to it.
+    pub kind: Kind,
+}
+
+/// What happens to a component at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// It fails.
+    Failure,
+    /// It gets more requests than usual.
+    Surge,
+    /// It takes too much of what it runs on.
+    Greed,
+    /// It keeps too much of what it calls.
+    Leak,
+}
+
+/// One thing that was seen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// What it is about.
+    pub component: Component,
+    /// What it tells.
+    pub class: Class,
+    /// Its onset, seconds since an origin common to all.
+    pub onset: f32,
+    /// Whether the rule's `for` is known.
+    pub for_known: bool,
+}
+
+/// A component that a cause reaches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mark {
+    /// Which.
+    pub component: Component,
+    /// What is the matter with it then.
+    pub state: State,
+    /// Chance that it is reached, given what was seen.
+    pub chance: f32,
+    /// The same before anything was seen of it.
+    pub prior: f32,
+    /// When, seconds since the origin, and how well that is known.
+    pub(crate) time: Delay,
+    /// Whether something was seen of it.
+    pub seen: bool,
+    /// It is where it began.
+    pub root: bool,
+    /// The neighbour that trouble came from.
+    pub via: Component,
+    /// How.
+    pub way: Way,
+    /// Calls from where it began.
+    pub calls: u8,
+}
+
+/// What a cause would do.
+#[derive(Debug, Clone, Default)]
+pub struct Footprint {
+    /// Components that it reaches, in the order of their chances.
+    pub marks: Vec<Mark>,
+    /// How much likelier than chance each observation is because of it (natural logarithm), by index, ascending.
+    pub gains: Vec<(u32, f32)>,
+    /// What it costs that something was not seen that should have been (natural logarithm, negative).
+    pub absent: f32,
+}
+
+/// What was seen, by component.
+#[derive(Debug)]
+pub struct Seen {
+    /// By component, then class, then onset.
+    pub all: Vec<Observation>,
+    /// Where each component's begin.
+    begins: Vec<u32>,
+    /// Until when things were looked at, seconds since the origin.
+    pub now: f32,
+    background: [f32; Class::COUNT],
+}
+
+const CLASSES: [Class; Class::COUNT] = [
+    Class::Own,
+    Class::Unready,
+    Class::Error,
+    Class::Slow,
+    Class::Load,
+    Class::Starving,
+    Class::Idle,
+    Class::Unseen,
+    Class::Naming,
+    Class::Chronic,
+];
+
+/// Natural logarithms of background alerts per second by class.
+#[must_use]
+pub fn backgrounds(components: usize) -> [f32; Class::COUNT] {
+    CLASSES.map(|class| weights::background(class, components).ln())
+}
+
+impl Seen {
+    /// Observations that are sorted by component, class and onset.
+    #[must_use]
+    pub fn new(all: Vec<Observation>, graph: &Graph, now: f32) -> Self {
+        let mut begins = vec![0_u32; graph.len() + 1];
+        for one in &all {
+            begins[one.component as usize + 1] += 1;
+        }
+        for index in 1..begins.len() {
+            begins[index] += begins[index - 1];
+        }
+        Self {
+            all,
+            begins,
+            now,
+            background: backgrounds(graph.len()),
+        }
+    }
+
+    /// Indices of the observations about a component.
+    pub fn about(&self, component: Component) -> std::ops::Range<usize> {
+        let at = component as usize;
+        self.begins[at] as usize..self.begins[at + 1] as usize
+    }
+}
+
+impl Mark {
+    /// When it is reached, seconds since the origin.
+    #[must_use]
+    pub fn onset(&self) -> f32 {
+        self.time.mode
+    }
+
+    /// How much likelier than chance an observation is if this component is reached (natural logarithm).
+    #[must_use]
+    pub fn gain(&self, one: &Observation, background: &[f32; Class::COUNT]) -> f32 {
+        let density = self.density(one.onset, one.for_known);
+        (self.chance * emits(self.state, one.class) * density).ln() - background[one.class as usize]
+    }
+
+    /// Density per second of an onset.
+    fn density(&self, onset: f32, for_known: bool) -> f32 {
+        let guess = if for_known { 0.0 } else { weights::SPREAD_OF_GUESS };
+        let time = Delay {
+            early: self.time.early + guess,
+            late: self.time.late + guess,
+            ..self.time
+        };
+        let off = onset - time.mode;
+        if off.abs() > weights::STRAY_SECONDS {
+            return 0.0;
+        }
+        let mut density = weights::STRAY * 0.5 / weights::STRAY_SECONDS;
+        // What is at fault may have been ill for a while before it failed.
+        if off > 0.0 || self.root {
+            density += weights::UNFOLD * (-off.abs() / weights::UNFOLD_SECONDS).exp() / weights::UNFOLD_SECONDS;
+        }
+        if off.abs() < weights::ABOUT_SECONDS * 6.0 {
+            density += weights::ABOUT * (-off.abs() / weights::ABOUT_SECONDS).exp() / (2.0 * weights::ABOUT_SECONDS);
+        }
+        density + (1.0 - weights::STRAY - weights::UNFOLD - weights::ABOUT) * time.density(onset)
+    }
+}
+
+/// The state that a component at fault is in.
+#[must_use]
+pub fn begins(graph: &Graph, hypothesis: Hypothesis) -> State {
+    match (hypothesis.kind, graph.role(hypothesis.component)) {
+        (Kind::Failure, Role::Node) => State::Lost,
+        (Kind::Failure, Role::Zone) => State::Blackout,
+        (Kind::Failure, _) => State::Broken,
+        (Kind::Surge, Role::Node) => State::Busy,
+        (Kind::Surge, _) => State::Loaded,
+        (Kind::Greed, _) => State::Greedy,
+        (Kind::Leak, _) => State::Leaking,
+    }
+}
+
+/// A component is looked at if it is reached with at least this chance, and with this one while only what is sure is looked for.
+const LEAST: f32 = 0.04;
+/// See [`LEAST`].
+const SURE: f32 = 0.3;
+/// An observation this much likelier than chance says that the component was reached, and when (natural logarithm).
+const REACHED: f32 = 0.5;
+
+#[derive(Debug, Clone, Copy)]
+struct Open(Mark);
+
+impl PartialEq for Open {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Open {}
+
+impl Ord for Open {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // The likeliest first; among equals the one with the smaller number, so that the order is always the same.
+        let key = |one: &Mark| (one.component, one.state, one.via);
+        self.0
+            .chance
+            .total_cmp(&other.0.chance)
+            .then_with(|| key(&other.0).cmp(&key(&self.0)))
+    }
+}
+
+impl PartialOrd for Open {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Works footprints out; keeps what would be allocated anew for each.
+#[derive(Debug)]
+pub struct Tracer<'a> {
+    graph: &'a Graph,
+    seen: &'a Seen,
+    open: BinaryHeap<Open>,
+    /// Round in which a component was reached in a state.
+    reached: Vec<u32>,
+    /// Round in which an observation got its gain, and the gain.
+    gained: Vec<(u32, f32)>,
+    round: u32,
+    /// Only what is sure is looked for.
+    pub sure: bool,
+}
+
+impl<'a> Tracer<'a> {
+    /// A tracer over what was seen.
+    #[must_use]
+    pub fn new(graph: &'a Graph, seen: &'a Seen) -> Self {
+        Self {
+            graph,
+            seen,
+            open: BinaryHeap::new(),
+            reached: vec![0; graph.len() * State::COUNT],
+            gained: vec![(0, 0.0); seen.all.len()],
+            round: 0,
+            sure: false,
+        }
+    }
+
+    /// What the cause would do if it began at `onset`; `explained` is how well other causes explain each observation (natural logarithm):
+    /// what is theirs says nothing about this one.
+    pub fn trace(&mut self, hypothesis: Hypothesis, onset: f32, explained: &[f32]) -> Footprint {
+        self.round += 1;
+        self.open.clear();
+        let mut footprint = Footprint::default();
+        self.open.push(Open(Mark {
+            component: hypothesis.component,
+            state: begins(self.graph, hypothesis),
+            chance: 1.0,
+            prior: 1.0,
+            time: Delay { mode: onset, ..AT_ONCE },
+            seen: false,
+            root: true,
+            via: hypothesis.component,
+            way: Way::Itself,
+            calls: 0,
+        }));
+        self.spread(&mut footprint, explained);
+        if hypothesis.kind == Kind::Failure && !self.sure {
+            self.together(&mut footprint, explained);
+        }
+        footprint.gains.sort_unstable_by_key(|(one, _)| *one);
+        for (one, gain) in &mut footprint.gains {
+            *gain = self.gained[*one as usize].1;
+        }
+        footprint
+    }
+
+    /// About what the cause explains by its first effects alone (natural logarithm): enough to tell which causes to look at.
+    #[must_use]
+    pub fn promise(&self, hypothesis: Hypothesis, onset: f32, explained: &[f32]) -> f32 {
+        let state = begins(self.graph, hypothesis);
+        let time = Delay { mode: onset, ..AT_ONCE };
+        let root = Mark {
+            component: hypothesis.component,
+            state,
+            chance: 1.0,
+            prior: 1.0,
+            time,
+            seen: false,
+            root: true,
+            via: hypothesis.component,
+            way: Way::Itself,
+            calls: 0,
+        };
+        let mut promise = self.most(&root, explained);
+        steps(self.graph, hypothesis.component, state, 0, &mut |step| {
+            let mark = Mark {
+                component: step.to,
+                state: step.state,
+                chance: step.chance,
+                time: time.then(step.delay),
+                root: false,
+                ..root
+            };
+            promise += self.most(&mark, explained);
+        });
+        promise
+    }
+
+    /// The most that a mark explains of what is about its component, beyond what is explained.
+    fn most(&self, mark: &Mark, explained: &[f32]) -> f32 {
+        let about = self.seen.about(mark.component);
+        let gain = |one: usize| mark.gain(&self.seen.all[one], &self.seen.background) - explained[one];
+        about.map(gain).fold(0.0, f32::max)
+    }
+
+    fn spread(&mut self, footprint: &mut Footprint, explained: &[f32]) {
+        while let Some(Open(mut mark)) = self.open.pop() {
+            let slot = mark.component as usize * State::COUNT + mark.state as usize;
+            if self.reached[slot] == self.round {
+                continue;
+            }
+            self.reached[slot] = self.round;
+            self.look(&mut mark, footprint, explained);
+            footprint.marks.push(mark);
+            let round = self.round;
+            let least = if self.sure { SURE } else { LEAST };
+            let (open, reached) = (&mut self.open, &self.reached);
+            steps(self.graph, mark.component, mark.state, mark.calls, &mut |step| {
+                let chance = mark.chance * step.chance;
+                if chance >= least && reached[step.to as usize * State::COUNT + step.state as usize] != round {
+                    open.push(Open(Mark {
+                        component: step.to,
+                        state: step.state,
+                        chance,
+                        prior: chance,
+                        time: mark.time.then(step.delay),
+                        seen: false,
+                        root: false,
+                        via: mark.component,
+                        way: step.way,
+                        calls: step.calls,
+                    }));
+                }
+            });
+        }
+    }
+
+    /// What was seen of a component says whether and when it was reached.
+    fn look(&mut self, mark: &mut Mark, footprint: &mut Footprint, explained: &[f32]) {
+        let about = self.seen.about(mark.component);
+        let mut best: Option<(f32, usize)> = None;
+        for one in about.clone() {
+            let gain = mark.gain(&self.seen.all[one], &self.seen.background);
+            if gain > REACHED && best.is_none_or(|(most, _)| gain > most) {
+                best = Some((gain, one));
+            }
+        }
+        let Some((gain, first)) = best else {
+            let (chance, after) = shows(mark.state);
+            let waited = ((self.seen.now - mark.time.mode) / after - 0.4).clamp(0.0, 0.6) / 0.6;
+            let missed = mark.chance * chance * waited;
+            footprint.absent += (1.0 - missed).ln();
+            mark.chance = (mark.chance * (1.0 - chance * waited) / (1.0 - missed)).clamp(0.0, 1.0);
+            return;
+        };
+        // It suffers from something else; whether from this, too, nobody can tell.
+        if explained[first] > gain {
+            return;
+        }
+        self.gain(first, gain, footprint);
+        mark.seen = true;
+        mark.chance = 1.0;
+        if !mark.root {
+            mark.time = Delay {
+                mode: self.seen.all[first].onset,
+                ..AT_ONCE
+            };
+        }
+        for one in about {
+            if one != first {
+                let gain = mark.gain(&self.seen.all[one], &self.seen.background);
+                if gain > 0.0 {
+                    self.gain(one, gain, footprint);
+                }
+            }
+        }
+    }
+
+    fn gain(&mut self, one: usize, gain: f32, footprint: &mut Footprint) {
+        let (round, most) = self.gained[one];
+        if round != self.round {
+            self.gained[one] = (self.round, gain);
+            footprint.gains.push((u32::try_from(one).unwrap_or(u32::MAX), gain));
+        } else if gain > most {
+            self.gained[one].1 = gain;
+        }
+    }
+
+    /// While much fails, what nothing is known to connect with it may fail with it.
+    fn together(&mut self, footprint: &mut Footprint, explained: &[f32]) {
+        let failing = |mark: &&Mark| mark.seen && [State::Failing, State::Broken].contains(&mark.state);
+        let times: Vec<f32> = footprint.marks.iter().filter(failing).map(|mark| mark.time.mode).collect();
+        if times.is_empty() {
+            return;
+        }
+        let first = times.iter().copied().fold(f32::MAX, f32::min);
+        let last = times.iter().copied().fold(f32::MIN, f32::max);
+        #[allow(clippy::cast_precision_loss, reason = "components of an estate")]
+        let chance = {
+            let others = (self.graph.workloads().len() as f32).max(weights::FEWEST_COMPONENTS);
+            (weights::TOGETHER * times.len() as f32 / others).min(weights::TOGETHER_MOST)
+        };
+        let half = (last - first) / 2.0 + 30.0;
+        for component in self.graph.workloads() {
+            if self.seen.about(*component).is_empty() {
+                continue;
+            }
+            let mark = Mark {
+                component: *component,
+                state: State::Failing,
+                chance,
+                prior: chance,
+                time: Delay {
+                    mode: f32::midpoint(first, last) + 15.0,
+                    early: half,
+                    late: half,
+                },
+                seen: false,
+                root: false,
+                via: *component,
+                way: Way::Together,
+                calls: 2,
+            };
+            let known = |one: usize| match self.gained[one] {
+                (round, gain) if round == self.round => gain.max(explained[one]),
+                _ => explained[one],
+            };
+            let reached = |one: usize| mark.gain(&self.seen.all[one], &self.seen.background) > known(one).max(REACHED);
+            if self.seen.about(*component).any(reached) {
+                self.reached[*component as usize * State::COUNT + State::Failing as usize] = 0;
+                self.open.push(Open(mark));
+            }
+        }
+        self.spread(footprint, explained);
+    }
+}
