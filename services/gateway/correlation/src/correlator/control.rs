@@ -6,6 +6,7 @@ use paramedic_domain::id::IncidentId;
 use super::{Correlator, Incident, key};
 use crate::{
     decision::{Correction, Decision},
+    signal::Signal,
     topology::Entity,
 };
 
@@ -42,7 +43,7 @@ impl Correlator {
 
     /// What an incident has alerts about.
     pub fn affected<'a>(&'a self, incident: &'a Incident) -> impl Iterator<Item = &'a Entity> {
-        incident.seen.keys().map(|component| self.graph.entity(*component))
+        incident.about.iter().map(|component| self.graph.entity(*component))
     }
 
     /// A person says how it is; later reviews do not undo it. What names something that is unknown or over changes nothing.
@@ -122,17 +123,14 @@ impl Correlator {
                 recent.incident = into;
             }
         }
-        let now_in = |number: Option<u32>| {
-            self.recent
-                .values()
-                .filter(move |recent| recent.incident == number)
-                .map(|recent| recent.signal.onset)
-        };
-        let span = now_in(into).fold((Timestamp::MAX, Timestamp::MIN), |span, onset| {
-            (span.0.min(onset), span.1.max(onset))
-        });
+        let moved: Vec<Signal> = self
+            .recent
+            .values()
+            .filter(|recent| into.is_some() && recent.incident == into)
+            .map(|recent| recent.signal)
+            .collect();
         if let Some(incident) = into.and_then(|into| self.incidents.get_mut(into)) {
-            incident.span = span;
+            moved.iter().for_each(|signal| incident.add(signal));
         }
         for number in [Some(old), into].into_iter().flatten() {
             let size = self.recent.values().filter(|recent| recent.incident == Some(number)).count();
@@ -149,14 +147,13 @@ impl Correlator {
 
     /// Whatever the incident had is the other's.
     pub(super) fn absorb(&mut self, old: u32, heir: u32) {
-        let Some((size, pinned, span)) = self.incidents.get(old).map(|old| (old.size, old.pinned, old.span)) else {
-            return;
-        };
+        let Some(from) = self.incidents.get(old).cloned() else { return };
         self.incidents.merge(old, heir);
         if let Some(heir) = self.incidents.get_mut(heir) {
-            heir.size += size;
-            heir.pinned |= pinned;
-            heir.span = (heir.span.0.min(span.0), heir.span.1.max(span.1));
+            heir.size += from.size;
+            heir.pinned |= from.pinned;
+            heir.about.extend(from.about);
+            heir.span = (heir.span.0.min(from.span.0), heir.span.1.max(from.span.1));
         }
     }
 

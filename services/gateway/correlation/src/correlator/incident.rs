@@ -1,5 +1,7 @@
 //! One incident as the correlator knows it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use paramedic_domain::id::IncidentId;
 
@@ -7,6 +9,7 @@ use crate::{
     class::Class,
     footprint::{Mark, Observation},
     graph::Component,
+    signal::Signal,
     solve::{Belief, Cluster},
     weights,
 };
@@ -30,6 +33,8 @@ pub struct Incident {
     explained: usize,
     /// What the likeliest cause would do, by component.
     marks: Vec<Mark>,
+    /// What it has alerts about.
+    pub(super) about: BTreeSet<Component>,
     /// Onsets of its first and its last alert.
     pub(super) span: (Timestamp, Timestamp),
     /// The first three causes and the belief in the first, as they were last told.
@@ -54,6 +59,7 @@ impl Incident {
             pinned: false,
             explained: 0,
             marks: Vec::new(),
+            about: BTreeSet::new(),
             span: (Timestamp::MAX, Timestamp::MIN),
             told: (Vec::new(), 0.0),
         }
@@ -65,9 +71,11 @@ impl Incident {
         1.0 / (1.0 + ((EVEN - self.worth) / SURER).exp())
     }
 
-    /// It has one more alert, with this onset.
-    pub(super) fn add(&mut self, onset: Timestamp) {
+    /// It has one more alert.
+    pub(super) fn add(&mut self, signal: &Signal) {
+        let onset = signal.onset;
         self.size += 1;
+        self.about.insert(signal.component);
         self.span = (self.span.0.min(onset), self.span.1.max(onset));
     }
 

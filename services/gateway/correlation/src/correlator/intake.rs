@@ -96,7 +96,7 @@ impl Correlator {
         remember.incident = incident;
         self.alerts.insert(key, remember);
         if let Some(incident) = incident.and_then(|number| self.incidents.get_mut(number)) {
-            incident.add(signal.onset);
+            incident.add(&signal);
         }
         let recent = Recent {
             key,

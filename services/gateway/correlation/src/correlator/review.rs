@@ -226,9 +226,9 @@ impl Correlator {
                 if let Some(incident) = from.and_then(|from| self.incidents.get_mut(from)) {
                     incident.size = incident.size.saturating_sub(1);
                 }
-                let onset = recent.signal.onset;
+                let signal = recent.signal;
                 if let Some(incident) = into.and_then(|into| self.incidents.get_mut(into)) {
-                    incident.add(onset);
+                    incident.add(&signal);
                 }
             }
         }
@@ -266,6 +266,9 @@ impl Correlator {
         let of_home: BTreeMap<u32, &Cluster> = homes.iter().copied().zip(clusters).collect();
         for (number, incident) in self.incidents.each() {
             let Some(members) = members.remove(&number) else { continue };
+            if self.touched.contains(&number) && members.len() == incident.size {
+                incident.about = members.iter().map(|member| seen.all[*member].component).collect();
+            }
             match of_home.get(&number).filter(|cluster| cluster.members == members) {
                 Some(cluster) => incident.take(cluster),
                 None if incident.is_unexplained() || self.touched.contains(&number) => {
