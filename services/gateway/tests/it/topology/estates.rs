@@ -18,7 +18,7 @@ async fn watched(scenario: &str) -> Snapshot {
     range.until(|_| true).await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_estate_is_seen_as_it_is_configured() {
     let table: [(&str, usize, &[&str]); 4] = [
         ("bad-release", 1, &[]),
@@ -58,7 +58,7 @@ async fn every_estate_is_seen_as_it_is_configured() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_whole_estate_of_a_storm_needs_its_cache() {
     let found = calls(&watched("redis-storm").await);
     let callers: Vec<&String> = found.iter().filter(|call| call.ends_with(" -> redis-cluster")).collect();

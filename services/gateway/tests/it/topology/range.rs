@@ -23,7 +23,7 @@ use super::gate::Gate;
 use crate::harness::{cluster, config};
 
 /// Simulated seconds per second.
-const SPEED: f64 = 30.0;
+const SPEED: f64 = 10.0;
 
 pub(super) struct Range {
     pub(super) simulator: Simulator,
@@ -118,7 +118,7 @@ impl Range {
     /// Waits until the last announced topology is as wanted, and returns it.
     pub(super) async fn until(&self, wanted: impl Fn(&Snapshot) -> bool) -> Snapshot {
         let topologies = Topologies::open(&self.bus).await.unwrap();
-        let mut backoff = Backoff::new(std::time::Duration::from_secs(40));
+        let mut backoff = Backoff::new(std::time::Duration::from_secs(60));
         loop {
             #[expect(clippy::disallowed_methods, reason = "the bus stamps by the wall's clock")]
             let last = topologies.last(&cluster(), Timestamp::now()).await.unwrap();

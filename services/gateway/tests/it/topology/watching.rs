@@ -7,7 +7,7 @@ use super::range::{Mesh, Range, entity, has, nodes};
 
 const SCENARIO: &str = "redis-storm";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_pod_that_moves_to_another_node_changes_the_topology() {
     let range = Range::start(SCENARIO, &[]).await;
     let _replica = range.replica("").await;
@@ -33,7 +33,7 @@ async fn a_pod_that_moves_to_another_node_changes_the_topology() {
     assert_ne!(moved.digest(), first.digest());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn while_the_api_server_is_away_what_is_known_stays() {
     let range = Range::start(SCENARIO, &[]).await;
     let _replica = range.replica("").await;
@@ -69,7 +69,7 @@ async fn pods_on(range: &Range, node: &str) -> usize {
     of_cart.filter(|pod| pod["spec"]["nodeName"] == node).count()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_second_replica_goes_on_when_the_first_dies() {
     let range = Range::start(SCENARIO, &[]).await;
     let first = range.replica("").await;
@@ -86,7 +86,7 @@ async fn a_second_replica_goes_on_when_the_first_dies() {
     assert!(digests.windows(2).all(|pair| pair[0] != pair[1]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_was_measured_stays_when_prometheus_and_the_leader_are_gone() {
     let range = Range::start(SCENARIO, &[]).await;
     let mesh = Mesh::start().await;
@@ -110,7 +110,7 @@ async fn what_was_measured_stays_when_prometheus_and_the_leader_are_gone() {
     assert_eq!(moved.topology.rules, seen.topology.rules);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn kinds_that_may_not_be_read_are_done_without() {
     let range = Range::start("cascading-failure", &["/replicasets", "/configmaps", "/endpointslices"]).await;
     let _replica = range.replica("").await;
@@ -137,7 +137,7 @@ async fn kinds_that_may_not_be_read_are_done_without() {
     ));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn where_rights_end_at_namespaces_only_those_are_read() {
     let range = Range::start(SCENARIO, &["/api/v1/pods", "/apis/apps/v1/deployments"]).await;
     let _replica = range.replica("namespaces = ['shop', 'infrastructure']").await;
