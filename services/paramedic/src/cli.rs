@@ -6,10 +6,12 @@ use clap::{Args, Parser, Subcommand};
 
 mod maintenance;
 mod practice;
+mod regroup;
 mod storm;
 
 pub use maintenance::{Add as AddWindow, Maintenance, Until};
 pub use practice::{Approve, Drill, Simulate};
+pub use regroup::{Regroup, Who as RegroupWho};
 pub use storm::{Convert, Eval, Generate, Storm};
 
 /// Event-driven incident remediation for Kubernetes.
@@ -124,6 +126,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: DeadLetters,
+    },
+    /// Which alerts belong together: merge incidents, split one, take alerts out.
+    Regroup {
+        /// What is right.
+        #[command(subcommand)]
+        command: Regroup,
     },
     /// Maintenance windows: expect alerts for a time, list, end.
     Maintenance {

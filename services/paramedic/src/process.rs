@@ -58,6 +58,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Workflow { command } => commands::workflow(command).await,
         Command::Actions(arguments) => commands::actions(&arguments).await,
         Command::Maintenance { command } => commands::maintenance(command).await,
+        Command::Regroup { command } => commands::regroup(command).await,
         Command::Deadletters { command } => commands::dead_letters(command).await,
         Command::Audit { command } => commands::audit(command).await,
     }

@@ -93,7 +93,8 @@ pub fn summary_json(summary: &IncidentSummary) -> serde_json::Value {
         "incident_id": summary.incident, "cluster": summary.cluster, "title": summary.title, "status": status_word(summary.status()),
         "severity": severity_word(summary.severity()), "priority": priority_word(summary.priority()), "environment": summary.environment,
         "team": summary.team, "alerts": summary.alerts, "firing": summary.firing, "diagnosis": summary.diagnosis,
-        "attempt": summary.attempt, "events": summary.version, "end_reason": summary.end_reason,
+        "attempt": summary.attempt, "events": summary.version, "end_reason": summary.end_reason, "root": summary.root,
+        "storm": summary.storm, "firings": summary.firings,
     })
 }
 
@@ -303,7 +304,7 @@ fn cause_words(cause: &FailureCause) -> String {
     }
 }
 
-fn plural(count: usize, noun: &str) -> String {
+pub fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -2,4 +2,5 @@
 
 pub mod cancel;
 pub mod catalogue;
+pub mod regroup;
 pub mod windows;

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    dead_letters, identity, status,
+    dead_letters, identity, regroup, status,
     summary::summary,
     tail::{ALL, Tail},
     topology, watch,
@@ -158,6 +158,14 @@ impl IncidentService for Incidents {
             summary: Some(summary(&decided.incident)),
             already_ended: decided.appended.is_empty(),
         }))
+    }
+
+    async fn regroup(&self, request: Request<v1::RegroupRequest>) -> Result<Response<v1::RegroupResponse>, Status> {
+        let (metadata, _, request) = request.into_parts();
+        let by = identity::verified(&self.operators, &metadata, &request.by)?;
+        let cluster: ClusterId = status::parse("cluster", &request.cluster)?;
+        let alerts = regroup::regroup(&self.bus, &self.log, &self.clock, &cluster, request.correction, by).await?;
+        Ok(Response::new(v1::RegroupResponse { alerts }))
     }
 
     async fn dead_letters(&self, request: Request<v1::DeadLettersRequest>) -> Result<Response<v1::DeadLettersResponse>, Status> {

@@ -27,6 +27,14 @@ pub(super) fn summary(incident: &Incident) -> v1::IncidentSummary {
             .map(|diagnosis| diagnosis.summary.clone())
             .unwrap_or_default(),
         attempt: incident.attempt,
+        root: incident
+            .ranking
+            .as_ref()
+            .and_then(|ranking| ranking.candidates.first())
+            .map(|first| first.entity.clone())
+            .unwrap_or_default(),
+        storm: incident.storm.is_some(),
+        firings: incident.members.values().map(|member| member.firings).sum(),
         end_reason: incident.end.as_ref().map(|end| end.reason.clone()).unwrap_or_default(),
     }
 }

@@ -6,5 +6,6 @@ mod dead_letters;
 mod harness;
 mod maintenance;
 mod queries;
+mod regroup;
 mod topology;
 mod watching;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     flaky::{Faults, Flaky},
-    harness::{FIRING, Gateway, Parts, alert, alert_of, bus, clock, webhook},
+    harness::{FIRING, Gateway, Parts, alert_of, bus, clock, webhook},
 };
 
 /// An embedded bus that fails on demand.

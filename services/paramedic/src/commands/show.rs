@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use paramedic_domain::{
+    alert::Alert,
     approval::GateState,
     incident::Incident,
     plan::{Gate, Plan},
@@ -39,16 +40,8 @@ fn page(incident: &Incident) -> String {
         format!("cluster     {}", incident.cluster),
         format!("opened      {}", incident.opened_at.map(text::utc).unwrap_or_default()),
     ];
-    for alert in incident.alerts.values() {
-        let quiet = incident.suppressed.get(&alert.fingerprint);
-        lines.push(format!(
-            "alert       {} {} ({}{})",
-            alert.name(),
-            alert.label("pod"),
-            text::word(&alert.status),
-            quiet.map(|quiet| format!(", kept quiet by {}", quiet.by)).unwrap_or_default()
-        ));
-    }
+    lines.extend(alert_lines(incident));
+    lines.extend(ranking_lines(incident));
     if let Some(diagnosis) = &incident.diagnosis {
         lines.push(format!(
             "diagnosis   {} of {}, confidence {:.0} % ({})",
@@ -114,6 +107,76 @@ fn page(incident: &Incident) -> String {
         }));
     }
     lines.join("\n")
+}
+
+/// Every alert, with why it is here: people who see that one is not can say so by its fingerprint.
+fn alert_lines(incident: &Incident) -> Vec<String> {
+    let mut lines = Vec::new();
+    let firings: u32 = incident.members.values().map(|member| member.firings).sum();
+    let alerts = incident.alerts.len();
+    if incident.storm.is_some() || firings as usize > alerts {
+        lines.push(format!(
+            "alerts      {alerts}, which began to fire {} in all{}",
+            text::plural(firings as usize, "time"),
+            if incident.storm.is_some() { ": a storm" } else { "" }
+        ));
+    }
+    for alert in incident.alerts.values() {
+        let member = incident.members.get(&alert.fingerprint);
+        let quiet = incident.suppressed.get(&alert.fingerprint);
+        let count = member.map_or(1, |member| member.firings);
+        lines.push(format!(
+            "alert       {} {} ({}{}{}) {}",
+            alert.name(),
+            about(alert),
+            text::word(&alert.status),
+            if count > 1 { format!(", {count} times") } else { String::new() },
+            quiet.map(|quiet| format!(", kept quiet by {}", quiet.by)).unwrap_or_default(),
+            alert.fingerprint
+        ));
+        lines.extend(member.map(|member| format!("            {}", member.reason)));
+    }
+    lines
+}
+
+/// What an alert is about, as far as its labels say.
+fn about(alert: &Alert) -> &str {
+    let labels = [
+        "pod",
+        "deployment",
+        "statefulset",
+        "daemonset",
+        "service",
+        "node",
+        "namespace",
+        "instance",
+    ];
+    labels
+        .into_iter()
+        .map(|label| alert.label(label))
+        .find(|value| !value.is_empty())
+        .unwrap_or_default()
+}
+
+/// What the alerts point to.
+fn ranking_lines(incident: &Incident) -> Vec<String> {
+    let Some(ranking) = &incident.ranking else { return Vec::new() };
+    let mut lines: Vec<String> = ranking
+        .candidates
+        .iter()
+        .map(|candidate| {
+            format!(
+                "points to   {:>3.0} %  {}: {}",
+                candidate.belief * 100.0,
+                candidate.entity,
+                candidate.reason
+            )
+        })
+        .collect();
+    if !ranking.affected.is_empty() {
+        lines.push(format!("affected    {}", ranking.affected.join(", ")));
+    }
+    lines
 }
 
 /// Severity, priority, environment and team, as far as they are known.
