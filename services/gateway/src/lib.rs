@@ -43,7 +43,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     };
     let lifecycle = shell::correlate::lifecycle(&kit);
     let lifecycle = async move { Ok(lifecycle.await?) };
-    let correlate = shell::correlate::run(config.clone(), kit.clone());
+    let correlate = shell::correlate::run(config.clone(), config.scope.compiled()?, config.triage.compiled()?, kit.clone());
     let mut role = Role::new("gateway")
         .http(shell::intake::routes(&config, &kit, spool.clone())?)
         .task("lifecycle", lifecycle)

@@ -17,6 +17,8 @@ const WARNINGS_SEEN: &str = "paramedic_gateway_warning_events_total";
 const WARNINGS_FIRING: &str = "paramedic_gateway_warning_alerts";
 const WARNINGS_PASSED_OVER: &str = "paramedic_gateway_warning_events_passed_over_total";
 const WARNINGS_UNWATCHED: &str = "paramedic_gateway_warning_watch_failures_total";
+const HELD: &str = "paramedic_gateway_alerts_held";
+const RULES_FAILED: &str = "paramedic_gateway_triage_failures_total";
 const SILENCES: &str = "paramedic_gateway_silence_polls_total";
 const QUIET: &str = "paramedic_gateway_kept_quiet";
 const CORRELATED: &str = "paramedic_gateway_correlated_total";
@@ -52,6 +54,11 @@ pub fn describe() {
     );
     describe_gauge!(SPOOL_BYTES, Unit::Bytes, "room taken in the spool");
     describe_gauge!(SPOOL_NOTIFICATIONS, "notifications that wait in the spool");
+    describe_gauge!(HELD, "firing alerts that people or other alerts keep quiet");
+    describe_counter!(
+        RULES_FAILED,
+        "alerts of which a rule of gateway.triage.rules could not say whether it holds, by the rule's number from 0"
+    );
     describe_counter!(WARNINGS_SEEN, "warning events of Kubernetes that were seen");
     describe_gauge!(WARNINGS_FIRING, "alerts of warning events that fire");
     describe_counter!(
@@ -134,6 +141,14 @@ pub(crate) fn warnings(firing: usize, passed_over: u64) {
 
 pub(crate) fn warnings_unwatched() {
     counter!(WARNINGS_UNWATCHED).increment(1);
+}
+
+pub(crate) fn held(alerts: usize) {
+    gauge!(HELD).set(alerts as f64);
+}
+
+pub(crate) fn rule_failed(number: usize) {
+    counter!(RULES_FAILED, "rule" => number.to_string()).increment(1);
 }
 
 pub(crate) fn silences(source: &str, is_ok: bool) {

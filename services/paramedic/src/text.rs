@@ -144,7 +144,9 @@ pub fn event(event: &Event) -> String {
             };
             format!("triaged{rule}: {words}")
         }
-        Event::AlertsSuppressed { fingerprints, by, until } => {
+        Event::AlertsSuppressed {
+            fingerprints, by, until, ..
+        } => {
             let until = until.map(|until| format!(" until {}", utc(until))).unwrap_or_default();
             format!("{} kept quiet{until} by {by}", plural(fingerprints.len(), "alert"))
         }

@@ -1,11 +1,12 @@
 //! Which alerts count now: those in scope that nobody keeps quiet. What is kept quiet is remembered, and counts from the moment at
 //! which nobody does any longer, if it still fires then.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use paramedic_domain::{
     alert::{Alert, AlertStatus},
+    correlation::Position,
     event::Event,
     incident::{Incident, Suppressed},
     maintenance::{WindowTold, Windows},
@@ -34,13 +35,19 @@ pub enum Admission {
 #[derive(Debug)]
 pub struct Gate {
     scope: Scope,
+    keepers: Arc<Keepers>,
+    /// Firing alerts that are kept quiet, by fingerprint.
+    held: BTreeMap<String, Alert>,
+    /// When somebody begins or ceases to keep something quiet next; `None`: never, as far as is known.
+    next: Option<Timestamp>,
+}
+
+/// Who keeps alerts quiet.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keepers {
     windows: Windows,
     /// By source.
     quiet: BTreeMap<String, Quiet>,
-    /// Firing alerts that are kept quiet, by fingerprint.
-    held: BTreeMap<String, Alert>,
-    /// When something of the above ends or begins next; `None`: never, as far as is known.
-    next: Option<Timestamp>,
 }
 
 impl Gate {
@@ -49,23 +56,28 @@ impl Gate {
     pub fn new(scope: Scope) -> Self {
         Self {
             scope,
-            windows: Windows::default(),
-            quiet: BTreeMap::new(),
+            keepers: Arc::default(),
             held: BTreeMap::new(),
             next: None,
         }
     }
 
-    /// Takes what happened to windows. Look at [`Self::released`] and [`Self::review`] afterwards.
+    /// Takes what somebody said about windows. To be followed by [`Self::released`].
     pub fn window(&mut self, told: &WindowTold) {
-        self.windows.apply(told);
+        Arc::make_mut(&mut self.keepers).windows.apply(told);
         self.next = Some(Timestamp::MIN);
     }
 
-    /// Takes what an Alertmanager keeps quiet. Look at [`Self::released`] and [`Self::review`] afterwards.
+    /// Takes what an Alertmanager keeps quiet. To be followed by [`Self::released`].
     pub fn quiet(&mut self, quiet: Quiet) {
-        self.quiet.insert(quiet.source.clone(), quiet);
+        Arc::make_mut(&mut self.keepers).quiet.insert(quiet.source.clone(), quiet);
         self.next = Some(Timestamp::MIN);
+    }
+
+    /// Who keeps alerts quiet now.
+    #[must_use]
+    pub fn keepers(&self) -> &Arc<Keepers> {
+        &self.keepers
     }
 
     /// What becomes of an alert that was reported at `at`. What is part of an incident already is not asked about: its news are
@@ -78,7 +90,7 @@ impl Gate {
         match alert.status {
             AlertStatus::Resolved if held_before => Admission::EndedQuietly,
             AlertStatus::Resolved => Admission::Counts,
-            AlertStatus::Firing => match self.holding(alert, at) {
+            AlertStatus::Firing => match self.keepers.holding(alert, at) {
                 Some(by) => {
                     self.held.insert(alert.fingerprint.clone(), alert.clone());
                     Admission::Held(by)
@@ -88,21 +100,16 @@ impl Gate {
         }
     }
 
-    /// Alerts that were kept quiet, still fire, and count from `at` on; in the order of their fingerprints. To be admitted anew.
-    pub fn released(&mut self, at: Timestamp) -> Vec<Alert> {
+    /// Once somebody began or ceased to keep something quiet: the alerts that nobody keeps quiet any longer, that still fire, and that
+    /// count from `at` on, in the order of their fingerprints. `None`: all is as it was.
+    pub fn released(&mut self, at: Timestamp) -> Option<Vec<Alert>> {
         if self.next.is_none_or(|next| at < next) {
-            return Vec::new();
+            return None;
         }
-        let free = |alert: &Alert| self.holding(alert, at).is_none();
-        let names: Vec<String> = self
-            .held
-            .values()
-            .filter(|alert| free(alert))
-            .map(|alert| alert.fingerprint.clone())
-            .collect();
-        let quiet = self.quiet.values().filter_map(|quiet| quiet.next_edge(at));
-        self.next = self.windows.next_edge(at).into_iter().chain(quiet).min();
-        names.iter().filter_map(|name| self.held.remove(name)).collect()
+        self.next = self.keepers.next_edge(at);
+        let free = |alert: &&Alert| self.keepers.holding(alert, at).is_none();
+        let names: Vec<String> = self.held.values().filter(free).map(|alert| alert.fingerprint.clone()).collect();
+        Some(names.iter().filter_map(|name| self.held.remove(name)).collect())
     }
 
     /// When it must be looked at again although nobody said anything.
@@ -116,10 +123,12 @@ impl Gate {
     pub fn held(&self) -> usize {
         self.held.len()
     }
+}
 
+impl Keepers {
     /// The events that are missing for an open incident to say which of its alerts are kept quiet, and which no longer are.
     #[must_use]
-    pub fn review(&self, incident: &Incident, at: Timestamp) -> Vec<Event> {
+    pub fn review(&self, incident: &Incident, position: Position, at: Timestamp) -> Vec<Event> {
         if incident.end.is_some() {
             return Vec::new();
         }
@@ -136,24 +145,34 @@ impl Gate {
                 (Some(_) | None, _) => {}
             }
         }
-        let quieted = quieted
-            .into_iter()
-            .map(|((by, until), fingerprints)| Event::AlertsSuppressed { fingerprints, by, until });
+        let quieted = quieted.into_iter().map(|((by, until), fingerprints)| Event::AlertsSuppressed {
+            fingerprints,
+            by,
+            until,
+            position: Some(position),
+        });
         let loud = (!loud.is_empty()).then(|| Event::AlertsCorrelated {
             alerts: loud,
             reason: "nobody keeps it quiet any longer, and it still fires".into(),
             reasons: Vec::new(),
-            position: None,
+            position: Some(position),
         });
         quieted.chain(loud).collect()
     }
 
     /// Why an alert is kept quiet at `at`; of several reasons the one that lasts longest.
-    fn holding(&self, alert: &Alert, at: Timestamp) -> Option<Suppressed> {
+    #[must_use]
+    pub fn holding(&self, alert: &Alert, at: Timestamp) -> Option<Suppressed> {
         let silences = self.quiet.values().filter_map(|quiet| quiet.holding(alert, at));
         let all = self.windows.holding(&alert.labels, at).into_iter().chain(silences);
         // What has no known end lasts longest.
         all.max_by(|a, b| (a.until.is_none(), a.until, &b.by).cmp(&(b.until.is_none(), b.until, &a.by)))
+    }
+
+    /// The next time after `at` at which somebody begins or ceases to keep something quiet.
+    fn next_edge(&self, at: Timestamp) -> Option<Timestamp> {
+        let quiet = self.quiet.values().filter_map(|quiet| quiet.next_edge(at));
+        self.windows.next_edge(at).into_iter().chain(quiet).min()
     }
 }
 

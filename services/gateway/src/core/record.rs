@@ -3,16 +3,22 @@
 //! Decisions carry their position in the stream, and an incident remembers how far its correlation has come: whatever is decided again,
 //! by a replica that took over, or by one that does not know yet that it was replaced, is written once.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
-    alert::{Alert, AlertStatus},
+    alert::{Alert, AlertStatus, Severity},
     correlation::{Position, Ranking},
     event::Event,
     id::IncidentId,
     incident::{Incident, Status},
 };
 
-use super::title::{headline, title};
+use super::{
+    gate::Keepers,
+    title::{headline, title},
+    triage::{self, Assessment},
+};
 
 /// So many alerts within [`STORM_WITHIN`] are a storm: more than anybody reads one by one.
 const STORM: usize = 10;
@@ -30,8 +36,8 @@ pub struct Entry {
 /// What is to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
-    /// Alerts join, each for a reason. The first ones open the incident.
-    Join(Vec<(Alert, String)>),
+    /// Alerts join. The first ones open the incident.
+    Join(Vec<Joiner>),
     /// An alert ended.
     Resolve {
         /// Which.
@@ -57,6 +63,19 @@ pub enum What {
     },
     /// What its alerts point to.
     Rank(Ranking),
+    /// What is kept quiet at a time.
+    Keep(Arc<Keepers>, Timestamp),
+}
+
+/// An alert that joins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Joiner {
+    /// It.
+    pub alert: Alert,
+    /// Why it belongs there.
+    pub reason: String,
+    /// How urgent it is.
+    pub urgency: Assessment,
 }
 
 /// The events that are missing for these entries, in order.
@@ -73,6 +92,7 @@ pub fn missing(incident: &Incident, entries: &[Entry], traceparent: Option<&str>
         writer.write(entry);
     }
     writer.flush();
+    writer.triage(entries);
     writer.declare_storm();
     writer.events
 }
@@ -88,6 +108,8 @@ pub fn closed(incident: &Incident) -> bool {
 struct Joining {
     alerts: Vec<Alert>,
     reasons: Vec<String>,
+    /// The greatest of them.
+    severity: Option<Severity>,
     position: Position,
 }
 
@@ -107,8 +129,8 @@ impl Writer<'_> {
         match &entry.what {
             What::Join(alerts) => {
                 if !closed(&self.after) {
-                    for (alert, reason) in alerts {
-                        self.join(alert, reason);
+                    for joiner in alerts {
+                        self.join(joiner);
                     }
                     self.joining.position = entry.position;
                 }
@@ -140,6 +162,11 @@ impl Writer<'_> {
                     });
                 }
             }
+            What::Keep(keepers, at) => {
+                for event in keepers.review(&self.after, entry.position, *at) {
+                    self.push(event);
+                }
+            }
             What::Rank(ranking) => {
                 let news = self.after.ranking.as_ref() != Some(ranking);
                 if news && self.after.opened_at.is_some() && self.after.end.is_none() {
@@ -153,22 +180,26 @@ impl Writer<'_> {
         }
     }
 
-    fn join(&mut self, alert: &Alert, reason: &str) {
-        let Joining { alerts, reasons, .. } = &mut self.joining;
+    fn join(&mut self, joiner: &Joiner) {
+        let Joiner { alert, reason, urgency } = joiner;
+        let Joining {
+            alerts, reasons, severity, ..
+        } = &mut self.joining;
         // A new start of an alert that is about to join takes its place.
         if let Some(index) = alerts.iter().position(|other| other.fingerprint == alert.fingerprint) {
             if alerts[index].starts_at < alert.starts_at {
                 self.flush();
-                self.join(alert, reason);
+                self.join(joiner);
             }
             return;
         }
         let known = self.after.alerts.get(&alert.fingerprint);
         if known.is_none_or(|known| known.starts_at < alert.starts_at) {
+            *severity = (*severity).max(Some(urgency.severity));
             alerts.push(alert.clone());
             reasons.push(match known {
                 Some(_) => "it fires again".to_owned(),
-                None => reason.to_owned(),
+                None => reason.clone(),
             });
         }
     }
@@ -202,12 +233,17 @@ impl Writer<'_> {
     }
 
     fn flush(&mut self) {
-        let Joining { alerts, reasons, position } = std::mem::take(&mut self.joining);
+        let Joining {
+            alerts,
+            reasons,
+            severity,
+            position,
+        } = std::mem::take(&mut self.joining);
         let Some(first) = alerts.first() else { return };
         let event = if self.after.opened_at.is_none() {
             Event::IncidentOpened {
                 title: title(first),
-                severity: alerts.iter().map(Alert::severity).max().unwrap_or_else(|| first.severity()),
+                severity: severity.unwrap_or_else(|| first.severity()),
                 traceparent: self.traceparent.map(str::to_owned),
                 alerts,
             }
@@ -224,6 +260,19 @@ impl Writer<'_> {
             }
         };
         self.push(event);
+    }
+
+    /// Entries that are written already are looked at too: a crash may have come between them and this.
+    fn triage(&mut self, entries: &[Entry]) {
+        let joiners = entries.iter().flat_map(|entry| match &entry.what {
+            What::Join(joiners) => joiners.as_slice(),
+            What::Resolve { .. } | What::Detach { .. } | What::Merge { .. } | What::Rank(_) | What::Keep(..) => &[],
+        });
+        let members = joiners.filter(|joiner| self.after.alerts.contains_key(&joiner.alert.fingerprint));
+        let urgencies: Vec<&Assessment> = members.map(|joiner| &joiner.urgency).collect();
+        if let Some(event) = triage::decide(&self.after, urgencies) {
+            self.push(event);
+        }
     }
 
     fn declare_storm(&mut self) {

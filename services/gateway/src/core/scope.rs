@@ -34,7 +34,7 @@ impl OutOfScope {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Cluster => "cluster",
+            Self::Cluster => "other_cluster",
             Self::Excluded => "excluded",
             Self::OptedOut => "opted_out",
             Self::NotOptedIn => "not_opted_in",

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use paramedic_bus::{SharedBus, Start, streams};
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use paramedic_bus::{Append, SharedBus, Start, streams};
 use paramedic_domain::{
-    maintenance::{WindowChange, WindowTold},
-    silence::Quiet,
+    alert::{Priority, Severity},
+    id::WindowId,
+    maintenance::{Schedule, Window, WindowChange, WindowTold},
+    silence::{Quiet, Silence},
     subject::Subject,
 };
 use paramedic_testkit::{
@@ -14,7 +18,7 @@ use paramedic_testkit::{
 };
 use tempfile::TempDir;
 
-use crate::harness::{DEFAULT_SOURCE, Gateway, PATH, Parts, TOKEN, bus, clock, cluster};
+use crate::harness::{DEFAULT_SOURCE, Gateway, PATH, Parts, TOKEN, alert_of, bus, clock, cluster, gateway, webhook};
 
 /// Alertmanager's own pace, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -108,5 +112,128 @@ async fn silences_and_inhibitions_of_a_real_alertmanager_are_said_when_they_chan
     alertmanager.expire(&id).await.unwrap();
     alertmanager.resolve(&labels("NodeDown", "yes"), &Labels::new()).await.unwrap();
     eventually!(within PATIENCE, quiet(&bus).await.is_some_and(|quiet| quiet.silences.is_empty() && quiet.alerts.is_empty()));
+    gateway.stop().await;
+}
+
+async fn say(gateway: &Gateway, subject: Subject, payload: Bytes) {
+    let message = Append {
+        subject: subject.to_string(),
+        payload,
+        ..Append::default()
+    };
+    gateway.kit.bus.append(streams::ALERTS, message).await.unwrap();
+}
+
+fn after(now: Timestamp, minutes: i64) -> Timestamp {
+    now + SignedDuration::from_mins(minutes)
+}
+
+#[tokio::test]
+async fn an_alert_in_a_window_opens_its_incident_once_the_window_is_over() {
+    let (gateway, _folder) = gateway().await;
+    let now = gateway.kit.clock.now();
+    let window = Window {
+        id: WindowId::derive(&["web"]),
+        matchers: vec!["deployment=web".parse().unwrap()],
+        schedule: Schedule::Once {
+            from: now,
+            until: after(now, 30),
+        },
+        reason: "a new version".into(),
+        by: "ann".into(),
+    };
+    let told = WindowTold {
+        told_at: now,
+        change: WindowChange::Added { window },
+    };
+    say(
+        &gateway,
+        Subject::Window { cluster: cluster() },
+        paramedic_wire::encode_window(&told),
+    )
+    .await;
+    gateway.post(webhook("g1", &[alert_of("web", "a", "firing", 0)])).await;
+    gateway.post(webhook("g2", &[alert_of("database", "b", "firing", 0)])).await;
+    eventually!(gateway.incidents().await.len() == 1);
+    assert!(gateway.incidents().await[0].alerts.contains_key("b"));
+
+    gateway.kit.clock.advance(Duration::from_secs(1801));
+    // Whoever reads the stream next sees what time it is.
+    gateway.post(webhook("g3", &[alert_of("database", "b", "resolved", 0)])).await;
+    eventually!(gateway.incidents().await.iter().any(|incident| incident.alerts.contains_key("a")));
+    let incidents = gateway.incidents().await;
+    let late = incidents.iter().find(|incident| incident.alerts.contains_key("a")).unwrap();
+    assert_eq!((late.alerts["a"].starts_at, late.misfits), (gateway.kit.clock.now(), 0));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_open_incident_shows_which_of_its_alerts_are_silenced() {
+    let (gateway, _folder) = gateway().await;
+    let now = gateway.kit.clock.now();
+    gateway.post(webhook("g1", &[alert_of("web", "a", "firing", 0)])).await;
+    eventually!(gateway.incidents().await.len() == 1);
+    let silence = Silence {
+        matchers: vec!["deployment=web".parse().unwrap()],
+        starts_at: now,
+        ends_at: after(now, 30),
+        by: "ann".into(),
+        comment: "known".into(),
+    };
+    let quiet = |silences| Quiet {
+        source: "alertmanager".into(),
+        seen_at: now,
+        silences,
+        alerts: [].into(),
+    };
+    let subject = || Subject::Quiet { cluster: cluster() };
+    say(
+        &gateway,
+        subject(),
+        paramedic_wire::encode_quiet(&quiet([("s1".to_owned(), silence)].into())),
+    )
+    .await;
+    eventually!(!gateway.incidents().await[0].suppressed.is_empty());
+    assert_eq!(gateway.incidents().await[0].suppressed["a"].by, "silence s1 of ann: known");
+    say(&gateway, subject(), paramedic_wire::encode_quiet(&quiet([].into()))).await;
+    eventually!(gateway.incidents().await[0].suppressed.is_empty());
+    let incident = gateway.incidents().await.remove(0);
+    assert_eq!((incident.firing().count(), incident.misfits), (1, 0));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn rules_say_how_urgent_an_incident_is_and_scope_says_what_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let bus = bus(folder.path()).await;
+    let settings = format!(
+        "{DEFAULT_SOURCE}[gateway.scope]\nexcluded_namespaces = ['kube-*']\n\
+         [[gateway.triage.rules]]\nname = 'broken'\nwhen = 'alert.labels.alertname < 3'\npriority = 'P5'\n\
+         [[gateway.triage.rules]]\nname = 'the shop'\nwhen = 'alert.namespace == \"shop\" && environment == \"production\"'\n\
+         priority = 'P1'\nseverity = 'critical'\nteam = 'shop'\n[gateway.triage.severities]\ncritical = 'warning'\n"
+    );
+    let gateway = Gateway::start_with(&bus, &clock(), Parts::All, &settings, None).await;
+    let mut production = alert_of("web", "a", "firing", 0);
+    production["labels"]["environment"] = "production".into();
+    let mut system = alert_of("dns", "c", "firing", 0);
+    system["labels"]["namespace"] = "kube-system".into();
+    gateway.post(webhook("g0", &[system])).await;
+    gateway.post(webhook("g1", &[production])).await;
+    gateway.post(webhook("g2", &[alert_of("database", "b", "firing", 0)])).await;
+    let triaged = async |name: &str| {
+        let incidents = gateway.incidents().await;
+        incidents
+            .into_iter()
+            .find(|incident| incident.alerts.contains_key(name) && incident.priority.is_some())
+    };
+    eventually!(triaged("a").await.is_some() && triaged("b").await.is_some());
+    let (urgent, usual) = (triaged("a").await.unwrap(), triaged("b").await.unwrap());
+    assert_eq!((urgent.priority, urgent.severity), (Some(Priority::P1), Severity::Critical));
+    assert_eq!((&*urgent.environment, &*urgent.team, urgent.misfits), ("production", "shop", 0));
+    assert_eq!(
+        (usual.priority, usual.severity, usual.misfits),
+        (Some(Priority::P3), Severity::Warning, 0)
+    );
+    assert!(triaged("c").await.is_none());
     gateway.stop().await;
 }

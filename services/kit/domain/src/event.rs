@@ -156,6 +156,9 @@ pub enum Event {
         fingerprints: Vec<String>,
         by: String,
         until: Option<Timestamp>,
+        /// `None` where no correlator decided it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<Position>,
     },
 
     /// An investigation began.

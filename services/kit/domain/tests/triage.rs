@@ -60,6 +60,7 @@ fn suppressed(fingerprint: &str) -> Event {
         fingerprints: vec![fingerprint.into()],
         by: "silence s of ann".into(),
         until: None,
+        position: None,
     }
 }
 
@@ -96,6 +97,17 @@ fn priority_and_team_may_change_but_severity_never_falls() {
         (Severity::Critical, Some(Priority::P2), "shop")
     );
     assert_eq!(incident.misfits, 1);
+}
+
+#[test]
+fn an_incident_opens_as_severe_as_it_is_said_to_be() {
+    let incident = fold([Event::IncidentOpened {
+        title: "slow".into(),
+        severity: Severity::Info,
+        alerts: vec![alert("a", "page")],
+        traceparent: None,
+    }]);
+    assert_eq!(incident.severity, Severity::Info);
 }
 
 #[test]

@@ -122,5 +122,5 @@ events! {
     RollbackAsked => RollbackAsked { plan, reason, expires_at }
     RollbackDecided => RollbackDecided { plan, undo, by, reason }
     IncidentTriaged => IncidentTriaged { severity, priority, environment, team, rule }
-    AlertsSuppressed => AlertsSuppressed { fingerprints, by, until }
+    AlertsSuppressed => AlertsSuppressed { fingerprints, by, until, position }
 }

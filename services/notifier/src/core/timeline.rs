@@ -29,7 +29,9 @@ fn sentence(event: &Event) -> Option<String> {
             team,
             ..
         } => words::triage(*severity, *priority, environment, team),
-        Event::AlertsSuppressed { fingerprints, by, until } => {
+        Event::AlertsSuppressed {
+            fingerprints, by, until, ..
+        } => {
             let until = until.map(|until| format!(" until {}", words::time(until))).unwrap_or_default();
             format!("{} kept quiet{until} by {by}", words::count(fingerprints.len(), "alert"))
         }

@@ -1,11 +1,15 @@
 //! What a message of the stream changes about an incident.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use paramedic_domain::{
     alert::Alert,
     correlation::{Position, Ranking},
     id::IncidentId,
 };
+
+use crate::core::gate::Keepers;
 
 /// A change of one incident, with its place in the order of all decisions.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +73,8 @@ pub enum Change {
     },
     /// What its alerts point to has changed.
     Rank(Ranking),
+    /// What is kept quiet has changed.
+    Keep(Arc<Keepers>, Timestamp),
     /// An alert that came too late for it, since it was over, has to come again.
     Again(Source),
 }
@@ -99,7 +105,7 @@ impl Change {
     pub fn looks_elsewhere(&self) -> bool {
         match self {
             Self::Take { .. } | Self::Detach { .. } | Self::Absorb { .. } | Self::Merge { .. } | Self::Again(_) => true,
-            Self::Open(_) | Self::Join { .. } | Self::Resolve { .. } | Self::Rank(_) => false,
+            Self::Open(_) | Self::Join { .. } | Self::Resolve { .. } | Self::Rank(_) | Self::Keep(..) => false,
         }
     }
 }

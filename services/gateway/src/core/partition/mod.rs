@@ -2,11 +2,12 @@
 //! and after any restart: nothing is looked up, no clock is asked.
 
 mod change;
+mod keeping;
 mod late;
 mod presence;
 mod ranking;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_correlation::{
@@ -21,7 +22,7 @@ use paramedic_domain::{
 
 pub use self::change::{Change, Effect, Source, Taken};
 use self::{late::Joins, presence::Presence};
-use super::topology::Snapshot;
+use super::{facts::Facts, gate::Gate, scope::Scope, topology::Snapshot};
 
 /// How long a resolved incident is remembered: a still firing alert of it opens a new one only after the configured time.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
@@ -37,6 +38,9 @@ pub struct Partition {
     /// When incidents were resolved.
     resolved: BTreeMap<IncidentId, Timestamp>,
     refire_after: SignedDuration,
+    gate: Gate,
+    /// What is known of namespaces and workloads.
+    facts: Arc<Facts>,
     /// Time of the newest message: receivers' clocks may disagree, time here does not go back.
     now: Timestamp,
     swept: Timestamp,
@@ -54,13 +58,15 @@ pub struct Outcome {
 impl Partition {
     /// A partition that has read nothing. `refire_after`: time after an incident's resolution from which a still firing alert of it opens a new one.
     #[must_use]
-    pub fn new(cluster: ClusterId, refire_after: Duration) -> Self {
+    pub fn new(cluster: ClusterId, refire_after: Duration, scope: Scope) -> Self {
         Self {
             correlator: Correlator::new(cluster, Settings::default()),
             presence: Presence::default(),
             joins: Joins::default(),
             resolved: BTreeMap::new(),
             refire_after: SignedDuration::try_from(refire_after).unwrap_or(SignedDuration::MAX),
+            gate: Gate::new(scope),
+            facts: Arc::default(),
             now: Timestamp::UNIX_EPOCH,
             swept: Timestamp::UNIX_EPOCH,
         }
@@ -69,13 +75,14 @@ impl Partition {
     /// When a tick is due if nothing else comes; `None` while all is settled.
     #[must_use]
     pub fn tick_due(&self) -> Option<Timestamp> {
-        self.correlator.settle_due()
+        self.correlator.settle_due().into_iter().chain(self.gate.next()).min()
     }
 
     /// Takes what a sender said about a group.
     pub fn notified(&mut self, notification: &Notification, sequence: u64) -> Outcome {
         self.advance(notification.received_at);
         let mut turn = Turn::new(sequence);
+        self.release(&mut turn);
         for vanished in self.presence.vanished(notification, self.now) {
             self.observe(notification, &vanished, &mut turn);
         }
@@ -88,12 +95,14 @@ impl Partition {
     /// From here on alerts are read by this snapshot of the cluster.
     pub fn surveyed(&mut self, snapshot: &Snapshot) {
         self.correlator.set_topology(&snapshot.topology);
+        self.facts = Arc::new(snapshot.facts.clone());
     }
 
     /// Takes what it is told besides alerts.
     pub fn told(&mut self, told: &Told, sequence: u64) -> Outcome {
         self.advance(told.at);
         let mut turn = Turn::new(sequence);
+        self.release(&mut turn);
         match &told.notice {
             Notice::Tick => {
                 let decisions = self.correlator.settle(self.now);
@@ -148,13 +157,17 @@ impl Partition {
     }
 
     fn observe(&mut self, notification: &Notification, alert: &Alert, turn: &mut Turn) {
+        let before = self.presence.source(&alert.fingerprint);
         let mut counted = self.presence.seen(notification, alert, turn.sequence);
         if alert.status == AlertStatus::Firing && self.outlived_its_incident(&counted) {
             self.presence.count_from(&alert.fingerprint, self.now);
             counted.starts_at = self.now;
         }
-        let decisions = self.correlator.observe(&counted, self.now);
-        self.decisions(decisions, Some(&counted), None, turn);
+        let goes_on = before.is_some_and(|before| before.starts_at == counted.starts_at);
+        if self.passes(&counted, goes_on, turn) {
+            let decisions = self.correlator.observe(&counted, self.now);
+            self.decisions(decisions, Some(&counted), None, turn);
+        }
     }
 
     /// Whether its incident was resolved so long ago that the fix did not hold.

@@ -41,7 +41,7 @@ pub struct About<'a> {
     pub alert: &'a Alert,
     /// Namespace; `""`: none.
     pub namespace: &'a str,
-    /// `Deployment/shop/cart`; `""`: not known.
+    /// Its name; `""`: not known.
     pub workload: &'a str,
     /// Environment; `""`: not known.
     pub environment: &'a str,
@@ -245,7 +245,7 @@ mod tests {
         let about = About {
             alert: &alert,
             namespace: "shop",
-            workload: "Deployment/shop/cart",
+            workload: "cart",
             environment: "production",
             team: "pay",
             severity: "critical",
@@ -263,7 +263,7 @@ mod tests {
             (r#"has(alert.labels.team) && !has(alert.labels.tier)"#, true),
             (r#""team" in alert.labels && !("tier" in alert.labels)"#, true),
             (r#"alert.labels.team.matches("^p[a-z]y$")"#, true),
-            (r#"alert.workload == "Deployment/shop/cart" || team == "x""#, true),
+            (r#"alert.workload == "cart" || team == "x""#, true),
             (r#"["pay", "shop"].exists(name, name == team)"#, true),
             (r#"alert.severity == "critical" && has(alert.annotations.summary)"#, false),
         ] {

@@ -4,7 +4,7 @@ pub mod condition;
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use paramedic_correlation::{locate, topology::Entity};
+use paramedic_correlation::locate;
 use paramedic_domain::{
     alert::{Alert, Priority, Severity},
     event::Event,
@@ -12,7 +12,10 @@ use paramedic_domain::{
 };
 
 use self::condition::{About, Condition, Functions};
-use super::{facts::Facts, problems};
+use super::{
+    facts::{self, Facts},
+    problems,
+};
 
 /// The compiled rules.
 #[derive(Debug)]
@@ -66,11 +69,11 @@ pub struct Assessment {
 }
 
 impl Triage {
-    /// What the rules say of an alert. `workload` is what it is about, where that is known.
+    /// What the rules say of an alert.
     #[must_use]
-    pub fn assess(&self, alert: &Alert, workload: Option<&Entity>, facts: &Facts) -> Assessment {
+    pub fn assess(&self, alert: &Alert, facts: &Facts) -> Assessment {
         let namespace = locate::namespace(alert);
-        let of_workload = workload.and_then(|entity| facts.workloads.get(entity));
+        let of_workload = facts.workload(alert);
         let of_namespace = facts.namespaces.get(namespace);
         let environment = known([
             labelled(alert, &self.environment_labels),
@@ -83,11 +86,10 @@ impl Triage {
             of_namespace.and_then(|facts| facts.team.as_deref()),
         ]);
         let severity = self.severity(alert);
-        let name = workload.map(ToString::to_string).unwrap_or_default();
         let about = About {
             alert,
             namespace,
-            workload: &name,
+            workload: facts::workload(alert),
             environment: &environment,
             team: &team,
             severity: word(severity),

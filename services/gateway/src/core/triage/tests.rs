@@ -2,6 +2,8 @@ use jiff::Timestamp;
 use paramedic_domain::{alert::AlertStatus, digest::Digest, envelope::Recorded, id::IncidentId};
 use proptest::prelude::*;
 
+use paramedic_correlation::topology::Entity;
+
 use super::*;
 use crate::core::facts::{NamespaceFacts, WorkloadFacts};
 
@@ -78,7 +80,7 @@ fn words_of_the_label_mean_what_configuration_says() {
         ("info", Severity::Info, Priority::P4),
         ("", Severity::Info, Priority::P4),
     ] {
-        let said = triage.assess(&alert("a", &[("severity", word)]), None, &Facts::default());
+        let said = triage.assess(&alert("a", &[("severity", word)]), &Facts::default());
         assert_eq!((said.severity, said.priority), (severity, priority), "{word}");
     }
 }
@@ -86,19 +88,22 @@ fn words_of_the_label_mean_what_configuration_says() {
 #[test]
 fn labels_go_before_the_workload_and_the_workload_before_the_namespace() {
     let triage = triage(&[]);
-    let cart = Entity::in_namespace("Deployment", "shop", "cart");
-    let said = |labels: &[(&str, &str)], workload| {
-        let said = triage.assess(&alert("a", labels), workload, &facts());
+    let said = |labels: &[(&str, &str)]| {
+        let said = triage.assess(&alert("a", labels), &facts());
         (said.environment, said.team)
     };
     let pair = |environment: &str, team: &str| (environment.to_owned(), team.to_owned());
-    assert_eq!(said(&[("namespace", "shop")], None), pair("production", "shop"));
-    assert_eq!(said(&[("namespace", "shop")], Some(&cart)), pair("production", "carts"));
+    assert_eq!(said(&[("namespace", "shop")]), pair("production", "shop"));
+    assert_eq!(said(&[("namespace", "shop"), ("deployment", "cart")]), pair("production", "carts"));
     assert_eq!(
-        said(&[("namespace", "shop"), ("env", "staging"), ("team", "pay")], Some(&cart)),
+        said(&[("namespace", "shop"), ("pod", "cart-7d9f8c6b5d-x2x4z")]),
+        pair("production", "carts")
+    );
+    assert_eq!(
+        said(&[("namespace", "shop"), ("env", "staging"), ("team", "pay"), ("app", "cart")]),
         pair("staging", "pay")
     );
-    assert_eq!(said(&[("namespace", "else")], None), pair("", ""));
+    assert_eq!(said(&[("namespace", "else"), ("deployment", "cart")]), pair("", ""));
 }
 
 #[test]
@@ -108,8 +113,7 @@ fn the_first_rule_that_holds_counts_and_one_that_fails_is_passed_over() {
         ("team == 'carts' && environment == 'production'", Priority::P1),
         ("true", Priority::P5),
     ]);
-    let cart = Entity::in_namespace("Deployment", "shop", "cart");
-    let said = triage.assess(&alert("a", &[("namespace", "shop"), ("size", "2")]), Some(&cart), &facts());
+    let said = triage.assess(&alert("a", &[("namespace", "shop"), ("size", "2"), ("workload", "cart")]), &facts());
     assert_eq!(said.priority, Priority::P1);
     assert_eq!(said.rule, "team == 'carts' && environment == 'production'");
     assert_eq!(said.failed.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [0]);
@@ -120,7 +124,7 @@ fn a_rule_may_say_severity_and_team_too() {
     let mut triage = triage(&[("alert.namespace == 'shop'", Priority::P1)]);
     triage.rules[0].severity = Some(Severity::Critical);
     triage.rules[0].team = Some("duty".into());
-    let said = triage.assess(&alert("a", &[("namespace", "shop"), ("severity", "info")]), None, &facts());
+    let said = triage.assess(&alert("a", &[("namespace", "shop"), ("severity", "info")]), &facts());
     assert_eq!(
         (said.severity, said.priority, &*said.team),
         (Severity::Critical, Priority::P1, "duty")
@@ -130,7 +134,7 @@ fn a_rule_may_say_severity_and_team_too() {
 #[test]
 fn hostile_words_are_cut_and_cleaned() {
     let long = format!("a\u{7}b\n{}", "x".repeat(10_000));
-    let said = triage(&[]).assess(&alert("a", &[("team", &long)]), None, &Facts::default());
+    let said = triage(&[]).assess(&alert("a", &[("team", &long)]), &Facts::default());
     assert!(said.team.len() <= 60 && said.team.starts_with("abx"), "{}", said.team);
 }
 

@@ -5,6 +5,7 @@
 
 mod lifecycle;
 mod progress;
+mod rules;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -26,7 +27,7 @@ use self::{
 };
 use crate::{
     Config,
-    core::{partition::Partition, topology::Snapshot},
+    core::{partition::Partition, scope::Scope, topology::Snapshot, triage::Triage},
     metrics,
 };
 
@@ -40,14 +41,15 @@ const QUIET: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Correlates until the kit drains, whenever this replica leads.
-pub(crate) async fn run(config: Config, kit: Kit) -> Result<(), Error> {
+pub(crate) async fn run(config: Config, scope: Scope, triage: Triage, kit: Kit) -> Result<(), Error> {
     let cluster = kit.cluster.name.clone();
     let me = format!("{}-{:016x}", std::process::id(), rand_id());
     let correlator = Arc::new(Correlator {
-        writer: Writer::new(&kit),
+        writer: Writer::new(&kit, triage),
         bus: kit.bus.clone(),
         clock: kit.clock.clone(),
         refire_after: config.refire_after(),
+        scope,
         cluster: cluster.clone(),
     });
     let office = format!("correlator/{cluster}");
@@ -75,6 +77,7 @@ struct Correlator {
     bus: SharedBus,
     clock: Clock,
     refire_after: Duration,
+    scope: Scope,
     cluster: ClusterId,
 }
 
@@ -82,7 +85,7 @@ impl Correlator {
     /// One time of leading.
     async fn lead(&self, over: &CancellationToken) -> Result<(), Error> {
         let mut progress = Progress::open(&self.bus, &self.cluster).await?;
-        let mut partition = Partition::new(self.cluster.clone(), self.refire_after);
+        let mut partition = Partition::new(self.cluster.clone(), self.refire_after, self.scope.clone());
         let filter = subject::alerts_filter(&self.cluster);
         let mut messages = self.bus.follow(streams::ALERTS, &filter, 0).await?.ready_chunks(BATCH);
         let mut surveyed: Option<Stored> = None;
@@ -155,6 +158,8 @@ impl Correlator {
             Some("notification") => {
                 paramedic_wire::decode_notification(&message.payload).map(|notification| partition.notified(&notification, message.seq))
             }
+            Some("window") => paramedic_wire::decode_window(&message.payload).map(|told| partition.windows(&told, message.seq)),
+            Some("quiet") => paramedic_wire::decode_quiet(&message.payload).map(|quiet| partition.kept_quiet(quiet, message.seq)),
             Some("told") => paramedic_wire::decode_told(&message.payload).map(|told| partition.told(&told, message.seq)),
             Some(_) | None => return Ok(Vec::new()),
         };
@@ -168,6 +173,7 @@ impl Correlator {
         for word in outcome.words {
             metrics::correlated(word);
         }
+        metrics::held(partition.held());
         let traceparent = message
             .headers
             .get(paramedic_wire::headers::TRACEPARENT)
@@ -178,6 +184,7 @@ impl Correlator {
             .map(|effect| Traced {
                 effect,
                 traceparent: traceparent.clone(),
+                facts: partition.facts().clone(),
             })
             .collect())
     }

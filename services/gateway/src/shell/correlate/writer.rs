@@ -13,11 +13,13 @@ use paramedic_domain::{
 };
 use paramedic_runtime::{Clock, Kit};
 
-use super::transient;
+use super::{rules::Rules, transient};
 use crate::{
     core::{
+        facts::Facts,
         partition::{Change, Effect, Source, Taken},
         record::{Entry, What, closed, missing},
+        triage::Triage,
     },
     metrics,
 };
@@ -30,6 +32,8 @@ const AT_ONCE: usize = 16;
 pub(super) struct Traced {
     pub(super) effect: Effect,
     pub(super) traceparent: Option<Arc<str>>,
+    /// What was known of namespaces and workloads then.
+    pub(super) facts: Arc<Facts>,
 }
 
 /// What one log gets.
@@ -43,11 +47,13 @@ pub(super) struct Writer {
     log: IncidentLog,
     bus: SharedBus,
     clock: Clock,
+    triage: Rules,
 }
 
 impl Writer {
-    pub(super) fn new(kit: &Kit) -> Self {
+    pub(super) fn new(kit: &Kit, triage: Triage) -> Self {
         Self {
+            triage: Rules::new(triage),
             log: kit.log.clone(),
             bus: kit.bus.clone(),
             clock: kit.clock.clone(),
@@ -57,15 +63,21 @@ impl Writer {
     /// Writes the effects in their order, as far as they are missing. Doing it again after an error does no harm.
     pub(super) async fn write(&self, cluster: &ClusterId, effects: &[Traced]) -> Result<(), LogError> {
         let mut pending: BTreeMap<IncidentId, Pending> = BTreeMap::new();
-        for Traced { effect, traceparent } in effects {
+        for Traced {
+            effect,
+            traceparent,
+            facts,
+        } in effects
+        {
+            let join = |alerts| What::Join(self.triage.joiners(alerts, facts));
             if effect.change.looks_elsewhere() {
                 self.flush(cluster, std::mem::take(&mut pending)).await?;
             }
             let what = match &effect.change {
-                Change::Open(alert) => What::Join(vec![((**alert).clone(), "it opened the incident".into())]),
-                Change::Join { alert, reason } => What::Join(vec![((**alert).clone(), reason.clone())]),
-                Change::Take { alerts, from } => What::Join(self.taken(cluster, alerts, from.as_ref()).await?),
-                Change::Absorb { from, reason } => What::Join(absorbed(&self.log.load(cluster, from).await?, reason)),
+                Change::Open(alert) => join(vec![((**alert).clone(), "it opened the incident".into())]),
+                Change::Join { alert, reason } => join(vec![((**alert).clone(), reason.clone())]),
+                Change::Take { alerts, from } => join(self.taken(cluster, alerts, from.as_ref()).await?),
+                Change::Absorb { from, reason } => join(absorbed(&self.log.load(cluster, from).await?, reason)),
                 Change::Resolve { fingerprint, at } => What::Resolve {
                     fingerprint: fingerprint.clone(),
                     at: *at,
@@ -86,6 +98,7 @@ impl Writer {
                     reason: reason.clone(),
                 },
                 Change::Rank(ranking) => What::Rank(ranking.clone()),
+                Change::Keep(keepers, at) => What::Keep(keepers.clone(), *at),
                 Change::Again(source) => {
                     self.send_again(cluster, source, &effect.incident).await?;
                     continue;

@@ -133,9 +133,9 @@ impl Incident {
                 if first {
                     self.opened_at = Some(time);
                     self.title.clone_from(title);
-                    self.severity = *severity;
                     self.traceparent.clone_from(traceparent);
                     self.absorb_alerts(alerts, |_| "it opened the incident", time);
+                    self.severity = *severity;
                 }
                 first
             }
@@ -171,7 +171,15 @@ impl Incident {
                 team,
                 ..
             } => self.absorb_triage(*severity, *priority, environment, team),
-            Event::AlertsSuppressed { fingerprints, by, until } => self.absorb_suppressed(fingerprints, by, *until),
+            Event::AlertsSuppressed {
+                fingerprints,
+                by,
+                until,
+                position,
+            } => {
+                self.position = self.position.max(position.unwrap_or_default());
+                self.absorb_suppressed(fingerprints, by, *until)
+            }
             Event::ApprovalEscalated { .. } | Event::ExpirySet { .. } => true,
             // What a step did that must not stay outlives its plan, and the incident.
             Event::StepExpired { plan, step, .. } => {

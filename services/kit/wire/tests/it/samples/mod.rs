@@ -290,6 +290,7 @@ fn control() -> Vec<Event> {
             fingerprints: vec![alert().fingerprint],
             by: "silence 6f1e of ana: disk is being replaced".into(),
             until: Some(time("2026-03-02T12:00:00Z")),
+            position: Some(paramedic_domain::correlation::Position { sequence: 17, index: 2 }),
         },
     ]
 }

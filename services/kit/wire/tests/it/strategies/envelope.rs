@@ -83,7 +83,14 @@ fn intake() -> impl Strategy<Value = Event> {
                 rule,
             }
         }),
-        (texts(), text(), option::of(time())).prop_map(|(fingerprints, by, until)| Event::AlertsSuppressed { fingerprints, by, until }),
+        (texts(), text(), option::of(time()), option::of(position())).prop_map(|(fingerprints, by, until, position)| {
+            Event::AlertsSuppressed {
+                fingerprints,
+                by,
+                until,
+                position,
+            }
+        }),
     ]
     .boxed()
 }
