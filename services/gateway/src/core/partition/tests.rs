@@ -46,8 +46,10 @@ struct Stream {
 
 impl Stream {
     fn new() -> Self {
+        let all = ["*".to_owned()];
+        let scope = Scope::new("cluster", &all, &all, &[]).unwrap();
         Self {
-            partition: Partition::new("prod".parse().unwrap(), REFIRE),
+            partition: Partition::new("prod".parse().unwrap(), REFIRE, scope),
             sequence: 0,
         }
     }

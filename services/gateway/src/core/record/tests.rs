@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use paramedic_domain::alert::Priority;
 use proptest::prelude::*;
 
 use super::*;
@@ -29,10 +30,23 @@ fn entry(sequence: u64, what: What) -> Entry {
 }
 
 fn join(sequence: u64, fingerprint: &str, start: i64) -> Entry {
-    entry(
-        sequence,
-        What::Join(vec![(alert(fingerprint, start), format!("because of {fingerprint}"))]),
-    )
+    urgent(sequence, fingerprint, start, Priority::P4)
+}
+
+fn urgent(sequence: u64, fingerprint: &str, start: i64, priority: Priority) -> Entry {
+    let joiner = Joiner {
+        alert: alert(fingerprint, start),
+        reason: format!("because of {fingerprint}"),
+        urgency: Assessment {
+            severity: Severity::Warning,
+            priority,
+            environment: "production".into(),
+            team: String::new(),
+            rule: String::new(),
+            failed: Vec::new(),
+        },
+    };
+    entry(sequence, What::Join(vec![joiner]))
 }
 
 fn resolve(sequence: u64, fingerprint: &str) -> Entry {
@@ -62,7 +76,10 @@ fn written(incident: &Incident, entries: &[Entry]) -> (Incident, Vec<Event>) {
 #[test]
 fn the_first_alerts_open_the_incident_and_later_ones_join_it_with_their_reasons() {
     let (incident, events) = written(&nobody(), &[join(1, "a", 0), join(2, "b", 1)]);
-    assert!(matches!(&events[..], [Event::IncidentOpened { alerts, .. }] if alerts.len() == 2));
+    let [Event::IncidentOpened { alerts, severity, .. }, Event::IncidentTriaged { .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!((alerts.len(), *severity), (2, Severity::Warning));
     let (incident, events) = written(&incident, &[join(3, "c", 2), join(4, "d", 3), join(5, "a", 0)]);
     assert!(matches!(&events[..], [Event::AlertsCorrelated { alerts, reasons, .. }] if alerts.len() == 2 && reasons.len() == 2));
     assert_eq!(incident.members["d"].reason, "because of d");
@@ -70,6 +87,34 @@ fn the_first_alerts_open_the_incident_and_later_ones_join_it_with_their_reasons(
         incident.position,
         Position { sequence: 5, index: 1 },
         "up to what was known already"
+    );
+}
+
+#[test]
+fn what_is_more_urgent_is_said_once_even_when_a_crash_came_before_it() {
+    let (incident, events) = written(&nobody(), &[urgent(1, "a", 0, Priority::P3)]);
+    assert_eq!((incident.priority, events.len()), (Some(Priority::P3), 2));
+    let more = [urgent(2, "b", 1, Priority::P1)];
+    let events = missing(&incident, &more, None, at(1_000));
+    // Only the first of the events was stored.
+    let after = incident.foresee(&events[..1], at(1_000), None);
+    assert_eq!((after.alerts.len(), after.priority), (2, Some(Priority::P3)));
+    let (after, events) = written(&after, &more);
+    assert!(
+        matches!(
+            &events[..],
+            [Event::IncidentTriaged {
+                priority: Priority::P1,
+                ..
+            }]
+        ),
+        "{events:?}"
+    );
+    assert_eq!((after.environment.as_str(), after.misfits), ("production", 0));
+    assert!(missing(&after, &more, None, at(1_000)).is_empty());
+    assert!(
+        missing(&after, &[urgent(3, "a", 0, Priority::P2)], None, at(1_000)).is_empty(),
+        "it is no news"
     );
 }
 
