@@ -16,4 +16,5 @@ mod mtls;
 mod quiet;
 mod sources;
 mod spool;
+mod takeover;
 mod topology;
