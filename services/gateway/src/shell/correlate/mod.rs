@@ -14,6 +14,7 @@ use futures::StreamExt;
 use paramedic_bus::{Error, LogError, SharedBus, Stored, dead_letters, leader, streams};
 use paramedic_domain::{
     correlation::{Notice, Told},
+    digest::Digest,
     id::ClusterId,
     subject::{self, Subject},
 };
@@ -89,6 +90,7 @@ impl Correlator {
         let filter = subject::alerts_filter(&self.cluster);
         let mut messages = self.bus.follow(streams::ALERTS, &filter, 0).await?.ready_chunks(BATCH);
         let mut surveyed: Option<Stored> = None;
+        let mut read_by: Option<Digest> = None;
         let mut last = 0;
         loop {
             let due = partition.tick_due().map(|due| {
@@ -109,7 +111,7 @@ impl Correlator {
                         }
                         // Of several snapshots in a row only the last one is ever used.
                         if let Some(surveyed) = surveyed.take() {
-                            self.survey(&mut partition, &surveyed).await?;
+                            self.survey(&mut partition, &surveyed, &mut read_by).await?;
                         }
                         let taken = self.take(&mut partition, message).await?;
                         if message.seq > progress.done() {
@@ -129,18 +131,25 @@ impl Correlator {
     }
 
     /// Reads alerts by another snapshot from now on. One that cannot be read leaves the last one in place.
-    async fn survey(&self, partition: &mut Partition, message: &Stored) -> Result<(), Error> {
+    /// What is said again is in place already.
+    async fn survey(&self, partition: &mut Partition, message: &Stored, read_by: &mut Option<Digest>) -> Result<(), Error> {
         let taken = match paramedic_wire::decode_topology(&message.payload) {
             Ok(taken) => taken,
             Err(invalid) => return dead_letters::give_up(&*self.bus, NAME, message, &invalid.to_string()).await,
         };
+        if *read_by == Some(taken.digest) {
+            return Ok(());
+        }
         let blobs = self.bus.blobs(streams::ARTIFACTS).await?;
         let snapshot = match blobs.get(&taken.artifact).await? {
             Some(bytes) => Snapshot::load(&bytes).map_err(|error| error.to_string()),
             None => Err("it is not there".into()),
         };
         match snapshot {
-            Ok(snapshot) => partition.surveyed(&snapshot),
+            Ok(snapshot) => {
+                partition.surveyed(&snapshot);
+                *read_by = Some(taken.digest);
+            }
             Err(problem) => {
                 tracing::error!(
                     artifact = taken.artifact,

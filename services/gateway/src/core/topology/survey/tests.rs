@@ -196,3 +196,37 @@ fn what_could_not_be_said_is_looked_at_again() {
     assert_eq!(survey.due(), Some(at(30)));
     assert!(survey.look(at(30)).is_some());
 }
+
+/// What happens to one of five pods: it is seen on a node, or gone.
+fn happening() -> impl proptest::strategy::Strategy<Value = (usize, Option<usize>)> {
+    (0..5_usize, proptest::option::of(0..3_usize))
+}
+
+proptest::proptest! {
+    /// However it came about, what is there now is what is said: a watch that was interrupted and lists anew comes to the same.
+    #[test]
+    fn only_what_is_there_now_counts(happenings in proptest::collection::vec(happening(), 0..40), relist in 0..40_usize) {
+        let mut survey = begun();
+        survey.take(Change::Gone(pod("db-0", "n1").entity));
+        let mut there: BTreeMap<usize, usize> = BTreeMap::new();
+        let record = |(number, node): (&usize, &usize)| pod(&format!("db-{number}"), &format!("n{node}"));
+        for (step, (number, node)) in happenings.iter().enumerate() {
+            if step == relist {
+                survey.take(Change::Listed(scope(Kind::Pod), there.iter().map(record).collect()));
+            }
+            match node {
+                Some(node) => {
+                    there.insert(*number, *node);
+                    survey.take(Change::Put(Box::new(record((number, node)))));
+                }
+                None => {
+                    there.remove(number);
+                    survey.take(Change::Gone(pod(&format!("db-{number}"), "n0").entity));
+                }
+            }
+        }
+        let mut fresh = Survey::new(PACES, at(0), [scope(Kind::Pod)], false, None, Measured::default());
+        fresh.take(Change::Listed(scope(Kind::Pod), there.iter().map(record).collect()));
+        proptest::prop_assert_eq!(survey.look(at(1)), fresh.look(at(1)));
+    }
+}
