@@ -8,7 +8,10 @@ use paramedic_domain::{
     incident::Status,
     subject::Subject,
 };
-use paramedic_gateway::core::partition::{Change, Partition};
+use paramedic_gateway::core::{
+    partition::{Change, Partition},
+    scope::Scope,
+};
 use paramedic_testkit::eventually;
 use tempfile::TempDir;
 
@@ -39,7 +42,9 @@ async fn replayed(gateway: &Gateway) -> BTreeMap<String, Vec<String>> {
         .replay(streams::ALERTS, "paramedic.alert.>", Start::Beginning)
         .await
         .unwrap();
-    let mut partition = Partition::new(cluster(), std::time::Duration::from_secs(900));
+    let all = ["*".to_owned()];
+    let scope = Scope::new("cluster", &all, &all, &[]).unwrap();
+    let mut partition = Partition::new(cluster(), std::time::Duration::from_secs(900), scope);
     let mut incidents: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for message in stored {
         let outcome = if message.subject.ends_with(".notification") {
