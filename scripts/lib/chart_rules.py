@@ -5,11 +5,11 @@ from typing import Iterator
 REACH_CLUSTER = {"analysis", "executor"}
 # The gateway's right to ask whose a token is, where sources are service accounts. It changes nothing.
 REVIEW = ("gateway", "tokenreviews", "create")
-# What the gateway may list and watch, to know what depends on what.
+# What the gateway may list and watch, to know what depends on what and what the cluster warns of.
 WATCHED = {
     "pods", "services", "persistentvolumeclaims", "resourcequotas", "configmaps", "deployments", "replicasets", "statefulsets", "daemonsets",
     "jobs", "cronjobs", "rollouts", "endpointslices", "ingresses", "networkpolicies", "httproutes", "grpcroutes", "horizontalpodautoscalers",
-    "poddisruptionbudgets", "certificates", "nodes", "namespaces",
+    "poddisruptionbudgets", "certificates", "nodes", "namespaces", "events",
 }
 COMPONENT = "app.kubernetes.io/component"
 

@@ -30,7 +30,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 
 {{/* Whether a role reads the cluster. Takes (dict "root" $ "role" name). */}}
 {{- define "paramedic.reachesCluster" -}}
-{{- if or (has .role (list "analysis" "executor")) (and (eq .role "gateway") .root.Values.gateway.topology) }}true{{ end }}
+{{- if or (has .role (list "analysis" "executor")) (and (eq .role "gateway") (or .root.Values.gateway.topology .root.Values.gateway.kubernetesEvents)) }}true{{ end }}
 {{- end }}
 
 {{/* Whether a role's pods get an API token. Takes (dict "root" $ "role" name). */}}
@@ -59,6 +59,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $_ := set $env "PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS_FILE" (printf "/etc/paramedic-tokens/%s" $values.gateway.tokensSecretKey) }}
 {{- $_ := set $env "PARAMEDIC_GATEWAY__TOPOLOGY__ENABLED" $values.gateway.topology }}
 {{- if $values.gateway.topology }}{{ $_ := set $env "PARAMEDIC_GATEWAY__TOPOLOGY__NAMESPACES" (join "," $values.rbac.namespaces) }}{{ end }}
+{{- $_ := set $env "PARAMEDIC_GATEWAY__KUBERNETES_EVENTS__ENABLED" $values.gateway.kubernetesEvents }}
+{{- if $values.gateway.kubernetesEvents }}{{ $_ := set $env "PARAMEDIC_GATEWAY__KUBERNETES_EVENTS__NAMESPACES" (join "," $values.rbac.namespaces) }}{{ end }}
 {{- else if eq .role "planner" }}
 {{- $_ := set $env "PARAMEDIC_PLANNER__EXECUTOR_URL" (printf "http://%s-executor:9090" (include "paramedic.fullname" .root)) }}
 {{- else if eq .role "notifier" }}

@@ -69,6 +69,23 @@
   verbs: [list, watch]
 {{- end }}
 
+{{/* Warning events, which become alerts. */}}
+{{- define "paramedic.eventRules" -}}
+- apiGroups: [""]
+  resources: [events]
+  verbs: [list, watch]
+{{- end }}
+
+{{/* What the gateway watches in a namespace, as far as it is switched on. */}}
+{{- define "paramedic.gatewayRules" -}}
+{{- if .Values.gateway.topology }}
+{{- include "paramedic.watchRules" . }}
+{{- end }}
+{{- if .Values.gateway.kubernetesEvents }}
+{{ include "paramedic.eventRules" . }}
+{{- end }}
+{{- end }}
+
 {{/* What the gateway watches that exists once per cluster. */}}
 {{- define "paramedic.clusterWatchRules" -}}
 - apiGroups: [""]

@@ -4,6 +4,7 @@
 //! - `shell::intake`: HTTP. Answers 2xx only for what the bus, or the spool, has made durable.
 //! - `shell::spool`: where alerts wait while the bus is away.
 //! - `shell::topology`: what there is in the cluster and what depends on what, watched by one replica and announced on the same stream.
+//! - `shell::kubernetes_events`: warning events as alerts. `shell::silences`, `shell::windows`: what is kept quiet, said on the same stream.
 //! - `shell::correlate`: one replica reads the stream in order; every decision is made there, so that a crash after the answer
 //!   loses nothing.
 
