@@ -5,6 +5,8 @@
 pub enum Class {
     /// Something is wrong with the thing itself: it crashes, is full, expires, does not answer.
     Own,
+    /// Its programs end again and again: because of itself, or because they give up without what they need.
+    Crash,
     /// It, or part of it, is not ready.
     Unready,
     /// Requests to it fail: because of itself, or of something that it needs.
@@ -27,7 +29,7 @@ pub enum Class {
 
 impl Class {
     /// How many there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 }
 
 /// What is known about alerts of one name.
@@ -69,7 +71,7 @@ const MIXIN_FOR: u32 = 900;
 const USUAL_FOR: u32 = 120;
 
 /// Words of alert names and what they tell, asked in this order: the first that an alert's name has decides.
-const WORDS: [(Class, &[&str]); 9] = [
+const WORDS: [(Class, &[&str]); 10] = [
     (
         Class::Chronic,
         &[
@@ -126,12 +128,12 @@ const WORDS: [(Class, &[&str]); 9] = [
             "evicted",
         ],
     ),
+    (Class::Crash, &["crashloop", "restart"]),
     (
         Class::Unready,
         &[
             "notready",
             "replicasmismatch",
-            "rolloutstuck",
             "notenoughhealthy",
             "unschedulable",
             "misscheduled",
@@ -196,7 +198,9 @@ mod tests {
     #[test]
     fn names_tell_what_kind_of_trouble_it_is() {
         for (name, class) in [
-            ("KubePodCrashLooping", Class::Own),
+            ("KubePodCrashLooping", Class::Crash),
+            ("ContainerOOMKilled", Class::Own),
+            ("KubeDeploymentRolloutStuck", Class::Own),
             ("KubePodNotReady", Class::Unready),
             ("KubeDeploymentReplicasMismatch", Class::Unready),
             ("KubeNodeNotReady", Class::Unready),

@@ -36,11 +36,13 @@ pub enum State {
     Blackout,
     /// Too much is taken of a node.
     Busy,
+    /// It cannot resolve names.
+    Nameless,
 }
 
 impl State {
     /// How many there are.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 15;
 }
 
 /// How trouble got to a component.
@@ -132,27 +134,26 @@ const PER_CALL: f32 = 0.75;
 /// What is further away than so many calls and suffers is as bad for its callers as what is not.
 const MOST_CALLS: u8 = 2;
 
-/// Whose names are not resolved hardly troubles callers beyond what that does to them directly.
-const RESOLVED: u8 = 4;
-
 /// Chance of at least one alert of this class from a component in this state: rows are what storms.md's sources show in the middle.
 pub(crate) fn emits(state: State, class: Class) -> f32 {
-    // Own, Unready, Error, Slow, Load, Starving, Idle, Unseen, Naming, Chronic
+    #[rustfmt::skip]
     const TABLE: [[f32; Class::COUNT]; State::COUNT] = [
-        [0.65, 0.50, 0.50, 0.40, 0.15, 0.15, 0.30, 0.30, 0.05, 0.03],
-        [0.10, 0.15, 0.80, 0.65, 0.12, 0.12, 0.03, 0.02, 0.10, 0.01],
-        [0.15, 0.03, 0.25, 0.50, 0.80, 0.30, 0.01, 0.01, 0.01, 0.01],
-        [0.05, 0.02, 0.03, 0.40, 0.75, 0.25, 0.01, 0.01, 0.01, 0.01],
-        [0.01, 0.01, 0.02, 0.01, 0.01, 0.01, 0.60, 0.02, 0.01, 0.01],
-        [0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.05, 0.55, 0.01, 0.01],
-        [0.30, 0.90, 0.45, 0.25, 0.05, 0.02, 0.05, 0.10, 0.03, 0.01],
-        [0.03, 0.15, 0.10, 0.60, 0.05, 0.40, 0.01, 0.01, 0.02, 0.01],
-        [0.05, 0.05, 0.10, 0.25, 0.30, 0.85, 0.01, 0.01, 0.01, 0.01],
-        [0.10, 0.10, 0.90, 0.70, 0.10, 0.10, 0.01, 0.01, 0.02, 0.01],
-        [0.25, 0.05, 0.15, 0.30, 0.70, 0.10, 0.01, 0.02, 0.01, 0.01],
-        [0.60, 0.90, 0.10, 0.05, 0.10, 0.03, 0.03, 0.60, 0.02, 0.02],
-        [0.30, 0.30, 0.30, 0.10, 0.10, 0.03, 0.03, 0.30, 0.02, 0.02],
-        [0.15, 0.10, 0.10, 0.20, 0.90, 0.50, 0.01, 0.05, 0.01, 0.05],
+        // Own  crash  unready error slow   load   starving idle  unseen naming chronic
+        [0.550, 0.400, 0.500, 0.500, 0.350, 0.120, 0.150, 0.300, 0.300, 0.020, 0.020], // Broken
+        [0.015, 0.120, 0.180, 0.750, 0.600, 0.100, 0.120, 0.040, 0.005, 0.005, 0.005], // Failing
+        [0.120, 0.030, 0.030, 0.250, 0.500, 0.850, 0.300, 0.010, 0.005, 0.005, 0.005], // Loaded
+        [0.050, 0.010, 0.020, 0.030, 0.400, 0.750, 0.250, 0.010, 0.005, 0.005, 0.005], // Burdened
+        [0.005, 0.005, 0.005, 0.010, 0.010, 0.010, 0.010, 0.600, 0.010, 0.005, 0.005], // Starved
+        [0.005, 0.005, 0.005, 0.005, 0.005, 0.005, 0.005, 0.200, 0.800, 0.005, 0.005], // Dark
+        [0.100, 0.010, 0.950, 0.350, 0.180, 0.020, 0.020, 0.020, 0.030, 0.010, 0.005], // Bereft
+        [0.010, 0.030, 0.100, 0.050, 0.600, 0.030, 0.400, 0.010, 0.005, 0.005, 0.005], // Crowded
+        [0.020, 0.020, 0.020, 0.060, 0.180, 0.120, 0.900, 0.010, 0.005, 0.005, 0.005], // Greedy
+        [0.030, 0.030, 0.030, 0.900, 0.700, 0.100, 0.100, 0.010, 0.005, 0.005, 0.005], // Leaking
+        [0.250, 0.020, 0.030, 0.100, 0.300, 0.700, 0.080, 0.010, 0.005, 0.005, 0.005], // Drained
+        [0.850, 0.010, 0.900, 0.030, 0.010, 0.050, 0.010, 0.010, 0.550, 0.005, 0.010], // Lost
+        [0.300, 0.010, 0.300, 0.200, 0.050, 0.050, 0.010, 0.010, 0.300, 0.005, 0.010], // Blackout
+        [0.050, 0.010, 0.050, 0.020, 0.020, 0.900, 0.300, 0.010, 0.010, 0.005, 0.010], // Busy
+        [0.010, 0.010, 0.020, 0.500, 0.600, 0.010, 0.010, 0.030, 0.005, 0.500, 0.005], // Nameless
     ];
     TABLE[state as usize][class as usize]
 }
@@ -174,6 +175,7 @@ pub(crate) fn shows(state: State) -> (f32, f32) {
         State::Lost => (0.99, 1_100.0),
         State::Blackout => (0.1, 1_100.0),
         State::Busy => (0.95, 1_100.0),
+        State::Nameless => (0.8, 400.0),
     }
 }
 
@@ -247,7 +249,8 @@ pub(crate) fn steps(graph: &Graph, at: Component, state: State, calls: u8, take:
                 take(call(*to, State::Failing, 0.7, CALL, Way::Calls));
             }
         }
-        State::Burdened | State::Starved | State::Dark => {}
+        // Whose names are not resolved hardly troubles callers beyond what that does to them directly.
+        State::Burdened | State::Starved | State::Dark | State::Nameless => {}
     }
 }
 
@@ -304,10 +307,7 @@ fn resolve_and_measure(graph: &Graph, at: Component, take: &mut impl FnMut(Step)
     match graph.role(at) {
         Role::NameServer => {
             for to in graph.workloads().iter().filter(|to| **to != at) {
-                take(Step {
-                    calls: RESOLVED,
-                    ..step(*to, State::Failing, 0.45, CALL, Way::Resolves)
-                });
+                take(step(*to, State::Nameless, 0.5, CALL, Way::Resolves));
             }
         }
         Role::Monitor => {

@@ -94,6 +94,7 @@ pub struct Seen {
 
 const CLASSES: [Class; Class::COUNT] = [
     Class::Own,
+    Class::Crash,
     Class::Unready,
     Class::Error,
     Class::Slow,

@@ -44,7 +44,7 @@ pub fn background(class: Class, components: usize) -> f32 {
         Class::Slow => 0.12,
         Class::Own => 0.1,
         Class::Error => 0.04,
-        Class::Unready => 0.04,
+        Class::Crash | Class::Unready => 0.04,
         Class::Idle | Class::Unseen => 0.03,
         Class::Naming => 0.01,
     };
