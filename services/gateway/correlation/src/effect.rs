@@ -124,7 +124,7 @@ const READ: Delay = Delay::new(20.0, 25.0, 40.0);
 /// A node is seen to be lost after its grace period of 40 s, which its pods share.
 const HOST: Delay = Delay::new(0.0, 25.0, 25.0);
 /// What is kept by one runs out for all after a while.
-const FULL: Delay = Delay::new(85.0, 40.0, 60.0);
+const FULL: Delay = Delay::new(100.0, 40.0, 60.0);
 /// What has too much to do fails after a while.
 const OVERRUN: Delay = Delay::new(45.0, 25.0, 40.0);
 
@@ -246,7 +246,7 @@ pub(crate) fn steps(graph: &Graph, at: Component, state: State, calls: u8, take:
         }
         State::Drained => {
             for to in &around.callers {
-                take(call(*to, State::Failing, 0.7, CALL, Way::Calls));
+                take(call(*to, State::Failing, 0.75, CALL, Way::Calls));
             }
         }
         // Whose names are not resolved hardly troubles callers beyond what that does to them directly.

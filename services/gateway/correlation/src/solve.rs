@@ -57,10 +57,10 @@ const KEPT: usize = 16;
 const ROUNDS: usize = 4;
 /// Onsets tried for one cause.
 const TRIES: usize = 5;
-/// Causes looked at of all, and of those that one cause may be exchanged for: the most promising.
-const LOOKED_AT: usize = 128;
+/// Causes of each kind looked at of all, and of those that one cause may be exchanged for: the most promising.
+const LOOKED_AT: usize = 40;
 /// See [`LOOKED_AT`].
-const EXCHANGED: usize = 64;
+const EXCHANGED: usize = 20;
 /// Onsets looked at closely.
 const ONSETS: usize = 3;
 /// Implied onsets this close together are one, seconds.
@@ -272,7 +272,17 @@ impl Solver<'_> {
             }
         }
         all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        all.truncate(most);
+        // Of each kind: what a failure does first is more than what a leak does first. What is wide promises little by its first effects.
+        let mut left = [most * 2, most, most, most];
+        all.retain(|(_, hypothesis, _)| {
+            match self.graph.role(hypothesis.component) {
+                Role::NameServer | Role::Monitor | Role::Zone => return true,
+                Role::Workload | Role::Node | Role::Other => {}
+            }
+            let left = &mut left[hypothesis.kind as usize];
+            *left = left.saturating_sub(1);
+            *left > 0
+        });
         all.into_iter().map(|(_, hypothesis, onsets)| (hypothesis, onsets)).collect()
     }
 

@@ -11,7 +11,7 @@ pub const FEWEST_COMPONENTS: f32 = 30.0;
 pub const JOIN: f32 = 0.8;
 /// What an incident costs (natural logarithm): one begins somewhere in an estate every hour, so that at one component within the half
 /// minute that its onset is known to, one in ten thousand does.
-pub const INCIDENT: f32 = 12.0;
+pub const INCIDENT: f32 = 11.0;
 /// Weight of further alerts of one class about one component, all of them together at most the first's.
 pub const AGAIN: f32 = 0.2;
 /// Share of the alerts about a component that has trouble which come later than the trouble, and how much in the middle, seconds: back-off,
