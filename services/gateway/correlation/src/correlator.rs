@@ -16,10 +16,11 @@ use paramedic_domain::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    class::{Class, Nature},
+    class::{self, Class, Nature},
     decision::{Decision, Root},
     footprint::{Kind, backgrounds},
     graph::Graph,
+    learned::Learned,
     signal::Signal,
     solve::Belief,
     topology::Topology,
@@ -38,6 +39,8 @@ pub struct Settings {
     pub topology: bool,
     /// Each rule's `for` is subtracted.
     pub for_correction: bool,
+    /// Which alerts came with incidents in the past, and which by themselves.
+    pub learned: bool,
 }
 
 impl Default for Settings {
@@ -46,6 +49,7 @@ impl Default for Settings {
             identity: true,
             topology: true,
             for_correction: true,
+            learned: true,
         }
     }
 }
@@ -64,6 +68,8 @@ struct Known {
 #[derive(Debug, Clone)]
 struct Recent {
     key: u128,
+    /// Number of the alert's name.
+    name: usize,
     fingerprint: String,
     starts_at: Timestamp,
     signal: Signal,
@@ -96,7 +102,10 @@ pub struct Correlator {
     /// Logarithms of the background alerts of each class.
     background: [f32; Class::COUNT],
     rules: HashMap<String, u32>,
-    natures: HashMap<String, Nature>,
+    /// Alert names that were seen, and the number and nature of each.
+    names: Vec<String>,
+    natures: HashMap<String, (usize, Nature)>,
+    learned: Learned,
     alerts: HashMap<u128, Known>,
     /// By the order in which they came.
     recent: BTreeMap<u64, Recent>,
@@ -134,7 +143,9 @@ impl Correlator {
             graph: Graph::default(),
             background: backgrounds(0),
             rules: HashMap::new(),
+            names: Vec::new(),
             natures: HashMap::new(),
+            learned: Learned::default(),
             alerts: HashMap::new(),
             recent: BTreeMap::new(),
             arrivals: 0,
@@ -166,7 +177,9 @@ impl Correlator {
         self.background = backgrounds(self.graph.len());
         self.found.anew = 0;
         self.rules = topology.rules.iter().map(|rule| (rule.alert.clone(), rule.for_seconds)).collect();
-        self.natures.clear();
+        for (name, (_, nature)) in &mut self.natures {
+            *nature = class::nature(name, self.rules.get(name).copied());
+        }
     }
 
     /// Takes one alert, received at `received`.
@@ -213,6 +226,17 @@ impl Correlator {
     fn unsettle(&mut self, now: Timestamp) {
         let (first, last) = self.unsettled.unwrap_or((now, now));
         self.unsettled = Some((first, last.max(now)));
+    }
+
+    /// What was learned so far.
+    #[must_use]
+    pub fn learned(&self) -> &Learned {
+        &self.learned
+    }
+
+    /// Begins with what another correlator has learned.
+    pub fn teach(&mut self, learned: Learned) {
+        self.learned = learned;
     }
 
     /// Every incident that is not over, in the order in which they were opened.

@@ -42,6 +42,8 @@ pub struct Observation {
     pub onset: f32,
     /// Whether the rule's `for` is known.
     pub for_known: bool,
+    /// How much more than others of its class it speaks for an incident, as the past says (natural logarithm).
+    pub lift: f32,
 }
 
 /// A component that a cause reaches.
@@ -149,7 +151,7 @@ impl Mark {
     #[must_use]
     pub fn gain(&self, one: &Observation, background: &[f32; Class::COUNT]) -> f32 {
         let density = self.density(one.onset, one.for_known);
-        (self.chance * emits(self.state, one.class) * density).ln() - background[one.class as usize]
+        (self.chance * emits(self.state, one.class) * density).ln() - background[one.class as usize] + one.lift
     }
 
     /// Density per second of an onset.

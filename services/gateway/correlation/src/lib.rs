@@ -7,6 +7,7 @@
 //! - [`topology`]: what there is and what depends on what, as data; [`graph`]: the same as components and what is around each.
 //! - [`class`]: what an alert's name says; [`locate`](mod@locate): what its labels are about.
 //! - [`effect`]: how trouble spreads; [`footprint`]: what one cause would do, given what was seen; [`weights`]: the numbers of the search.
+//! - [`learned`]: what the past says about alerts of one name.
 //! - [`correlator`]: the stream; [`decision`]: what comes out.
 
 pub mod class;
@@ -15,6 +16,7 @@ pub mod decision;
 pub mod effect;
 pub mod footprint;
 pub mod graph;
+pub mod learned;
 pub mod locate;
 pub mod signal;
 pub mod solve;

@@ -43,14 +43,15 @@ impl Signal {
         }
     }
 
-    /// The same with its onset in seconds since `origin`.
+    /// The same with its onset in seconds since `origin`, and what the past says about alerts of its name.
     #[must_use]
-    pub fn since(&self, origin: Timestamp) -> Observation {
+    pub fn since(&self, origin: Timestamp, lift: f32) -> Observation {
         Observation {
             component: self.component,
             class: self.class,
             onset: seconds(self.onset, origin),
             for_known: self.for_known,
+            lift,
         }
     }
 }

@@ -15,9 +15,17 @@ impl Correlator {
     /// again is a new matter. Unknown ids are ignored.
     pub fn ended(&mut self, incident: &IncidentId) {
         let Some(number) = self.incidents.number(incident) else { return };
+        let sure = self.incidents.get(number).is_some_and(Incident::is_sure);
         self.incidents.end(number);
         self.touched.remove(&number);
-        self.recent.retain(|_, recent| recent.incident != Some(number));
+        let (learned, names) = (&mut self.learned, &self.names);
+        self.recent.retain(|_, recent| {
+            let stays = recent.incident != Some(number);
+            if !stays && !recent.fires_again {
+                learned.saw(&names[recent.name], sure);
+            }
+            stays
+        });
     }
 
     /// The incident is being worked on: it keeps its alerts and is not merged into another, but may get more. Unknown ids are ignored.
@@ -69,6 +77,7 @@ impl Correlator {
         {
             recent.incident = Some(heir);
             recent.said = true;
+            self.learned.said(&self.names[recent.name], true);
         }
         self.absorb(old, heir);
         self.touch([heir], now);
@@ -121,6 +130,7 @@ impl Correlator {
                 .any(|(_, fingerprint, starts_at)| **fingerprint == recent.fingerprint && *starts_at == recent.starts_at)
             {
                 recent.incident = into;
+                self.learned.said(&self.names[recent.name], into.is_some());
             }
         }
         let moved: Vec<Signal> = self

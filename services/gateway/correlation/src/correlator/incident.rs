@@ -71,6 +71,11 @@ impl Incident {
         1.0 / (1.0 + ((EVEN - self.worth) / SURER).exp())
     }
 
+    /// Whether it is one, as far as the past is learned from.
+    pub(super) fn is_sure(&self) -> bool {
+        self.size > 1 && (self.pinned || self.confidence() > 0.5)
+    }
+
     /// It has one more alert.
     pub(super) fn add(&mut self, signal: &Signal) {
         let onset = signal.onset;

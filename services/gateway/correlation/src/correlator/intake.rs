@@ -40,7 +40,7 @@ impl Correlator {
             }
             _ => {}
         }
-        let nature = self.nature(alert.name());
+        let (name, nature) = self.nature(alert.name());
         let mut remember = Known {
             starts_at: alert.starts_at,
             firing: true,
@@ -67,7 +67,7 @@ impl Correlator {
         let found = match home {
             Some(number) => Some((number, self.itself(component))),
             None if fires_again => None,
-            None => self.best(&signal.since(origin)),
+            None => self.best(&signal.since(origin, self.lift(name))),
         };
         let mut opened = None;
         let incident = match found {
@@ -100,6 +100,7 @@ impl Correlator {
         }
         let recent = Recent {
             key,
+            name,
             fingerprint: alert.fingerprint.clone(),
             starts_at: alert.starts_at,
             signal,
@@ -169,13 +170,20 @@ impl Correlator {
         Decision::Nowhere { fingerprint, why }
     }
 
-    fn nature(&mut self, name: &str) -> Nature {
+    /// The number of a name, and what alerts of that name tell.
+    fn nature(&mut self, name: &str) -> (usize, Nature) {
         if let Some(known) = self.natures.get(name) {
             return *known;
         }
-        let known = nature(name, self.rules.get(name).copied());
+        let known = (self.names.len(), nature(name, self.rules.get(name).copied()));
+        self.names.push(name.to_owned());
         self.natures.insert(name.to_owned(), known);
         known
+    }
+
+    /// What the past says about alerts of the name with this number.
+    pub(super) fn lift(&self, name: usize) -> f32 {
+        if self.settings.learned { self.learned.lift(&self.names[name]) } else { 0.0 }
     }
 
     /// The incident that makes the observation likeliest, if one does, and why.

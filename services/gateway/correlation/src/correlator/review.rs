@@ -60,7 +60,7 @@ impl Correlator {
 
     /// What is too old leaves: after the window, or after twice of it while its incident still gets alerts.
     fn leave(&mut self, now: Timestamp) {
-        let incidents = &self.incidents;
+        let (incidents, learned, names) = (&self.incidents, &mut self.learned, &self.names);
         self.recent.retain(|_, recent| {
             let age = now.duration_since(recent.signal.onset);
             let goes_on = |number| {
@@ -68,7 +68,12 @@ impl Correlator {
                     .get(number)
                     .is_some_and(|incident| now.duration_since(incident.span.1) < WINDOW)
             };
-            age < WINDOW || (age < WINDOW * 2 && recent.incident.is_some_and(goes_on))
+            let stays = age < WINDOW || (age < WINDOW * 2 && recent.incident.is_some_and(goes_on));
+            if !stays && !recent.fires_again {
+                let incident = recent.incident.and_then(|number| incidents.get(number));
+                learned.saw(&names[recent.name], incident.is_some_and(|incident| incident.is_sure()));
+            }
+            stays
         });
     }
 
@@ -76,7 +81,7 @@ impl Correlator {
     fn firsts(&self) -> impl Iterator<Item = (Observation, u64)> + '_ {
         let origin = self.origin.unwrap_or_default();
         let firsts = self.recent.iter().filter(|(_, recent)| !recent.fires_again);
-        firsts.map(move |(number, recent)| (recent.signal.since(origin), *number))
+        firsts.map(move |(number, recent)| (recent.signal.since(origin, self.lift(recent.name)), *number))
     }
 
     fn seen(&self, all: Vec<Observation>, now: Timestamp) -> Seen {
@@ -88,7 +93,7 @@ impl Correlator {
         let (Some(recent), Some(origin)) = (self.recent.get(&arrival), self.origin) else {
             return;
         };
-        let seen = self.seen(vec![recent.signal.since(origin)], now);
+        let seen = self.seen(vec![recent.signal.since(origin, self.lift(recent.name))], now);
         let cluster = explain(&self.graph, &seen);
         if let Some(incident) = self.incidents.get_mut(number) {
             incident.take(&cluster);
@@ -245,7 +250,7 @@ impl Correlator {
 
     /// Why it is in the incident of this cluster; `None`: in one of its own.
     fn why(&self, recent: &Recent, cluster: Option<&Cluster>) -> Membership {
-        let one = recent.signal.since(self.origin.unwrap_or_default());
+        let one = recent.signal.since(self.origin.unwrap_or_default(), self.lift(recent.name));
         let found = cluster.and_then(|cluster| {
             let mut marks = cluster.footprint.marks.clone();
             marks.sort_by_key(|mark| mark.component);
