@@ -128,11 +128,11 @@ const FULL: Delay = Delay::new(100.0, 40.0, 60.0);
 /// What has too much to do fails after a while.
 const OVERRUN: Delay = Delay::new(45.0, 25.0, 40.0);
 
-/// A caller suffers with this chance, and with this share of it per further call (storms.md 5.4).
+/// A caller suffers with this chance, and with three quarters of it per further call (storms.md 5.4); what is further away than two calls
+/// and suffers is as bad for its callers as what is not.
 const CALLER: f32 = 0.9;
-const PER_CALL: f32 = 0.75;
-/// What is further away than so many calls and suffers is as bad for its callers as what is not.
-const MOST_CALLS: u8 = 2;
+/// See [`CALLER`].
+const PER_CALL: [f32; 3] = [1.0, 0.75, 0.562_5];
 
 /// Chance of at least one alert of this class from a component in this state: rows are what storms.md's sources show in the middle.
 pub(crate) fn emits(state: State, class: Class) -> f32 {
@@ -182,7 +182,7 @@ pub(crate) fn shows(state: State) -> (f32, f32) {
 /// What the trouble of a component does to others; `calls` is how many calls it is away from where it began.
 pub(crate) fn steps(graph: &Graph, at: Component, state: State, calls: u8, take: &mut impl FnMut(Step)) {
     let around = graph.around(at);
-    let caller = CALLER * PER_CALL.powi(calls.min(MOST_CALLS).into());
+    let caller = CALLER * PER_CALL[usize::from(calls).min(PER_CALL.len() - 1)];
     let call = |to, state, chance, delay, way| Step {
         calls: calls + 1,
         ..step(to, state, chance, delay, way)

@@ -151,6 +151,9 @@ impl Mark {
     #[must_use]
     pub fn gain(&self, one: &Observation, background: &[f32; Class::COUNT]) -> f32 {
         let density = self.density(one.onset, one.for_known);
+        if density <= 0.0 {
+            return f32::MIN;
+        }
         (self.chance * emits(self.state, one.class) * density).ln() - background[one.class as usize] + one.lift
     }
 
@@ -235,6 +238,8 @@ pub struct Tracer<'a> {
     open: BinaryHeap<Open>,
     /// Round in which a component was reached in a state.
     reached: Vec<u32>,
+    /// Round in which a component was to be reached in a state, and the most chance of it.
+    offered: Vec<(u32, f32)>,
     /// Round in which an observation got its gain, and the gain.
     gained: Vec<(u32, f32)>,
     round: u32,
@@ -251,6 +256,7 @@ impl<'a> Tracer<'a> {
             seen,
             open: BinaryHeap::new(),
             reached: vec![0; graph.len() * State::COUNT],
+            offered: vec![(0, 0.0); graph.len() * State::COUNT],
             gained: vec![(0, 0.0); seen.all.len()],
             round: 0,
             sure: false,
@@ -336,10 +342,15 @@ impl<'a> Tracer<'a> {
             footprint.marks.push(mark);
             let round = self.round;
             let least = if self.sure { SURE } else { LEAST };
-            let (open, reached) = (&mut self.open, &self.reached);
+            let (open, reached, offered, seen) = (&mut self.open, &self.reached, &mut self.offered, self.seen);
             steps(self.graph, mark.component, mark.state, mark.calls, &mut |step| {
                 let chance = mark.chance * step.chance;
-                if chance >= least && reached[step.to as usize * State::COUNT + step.state as usize] != round {
+                let slot = step.to as usize * State::COUNT + step.state as usize;
+                let known = reached[slot] == round || (offered[slot].0 == round && offered[slot].1 >= chance);
+                // What leads nowhere and is not seen says next to nothing.
+                let mute = [State::Burdened, State::Starved].contains(&step.state) && seen.about(step.to).is_empty();
+                if chance >= least && !known && !mute {
+                    offered[slot] = (round, chance);
                     open.push(Open(Mark {
                         component: step.to,
                         state: step.state,
@@ -449,7 +460,8 @@ impl<'a> Tracer<'a> {
             };
             let reached = |one: usize| mark.gain(&self.seen.all[one], &self.seen.background) > known(one).max(REACHED);
             if self.seen.about(*component).any(reached) {
-                self.reached[*component as usize * State::COUNT + State::Failing as usize] = 0;
+                let slot = *component as usize * State::COUNT + State::Failing as usize;
+                (self.reached[slot], self.offered[slot]) = (0, (0, 0.0));
                 self.open.push(Open(mark));
             }
         }

@@ -8,7 +8,7 @@ pub const BACKGROUND: f32 = 0.008;
 /// Components among which they are, at least.
 pub const FEWEST_COMPONENTS: f32 = 30.0;
 /// How much likelier than chance an alert must be part of an incident to join it (natural logarithm).
-pub const JOIN: f32 = 1.2;
+pub const JOIN: f32 = 1.0;
 /// What an incident costs (natural logarithm): one begins somewhere in an estate every hour, so that at one component within the half
 /// minute that its onset is known to, one in ten thousand does.
 pub const INCIDENT: f32 = 11.0;

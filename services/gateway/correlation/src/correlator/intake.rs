@@ -183,7 +183,11 @@ impl Correlator {
 
     /// What the past says about alerts of the name with this number.
     pub(super) fn lift(&self, name: usize) -> f32 {
-        if self.settings.learned { self.learned.lift(&self.names[name]) } else { 0.0 }
+        if self.settings.learned {
+            self.learned.lift(&self.names[name])
+        } else {
+            0.0
+        }
     }
 
     /// The incident that makes the observation likeliest, if one does, and why.

@@ -41,11 +41,11 @@ impl Correlator {
         decisions
     }
 
-    /// What the last review found. When a fifth is new since then, everything is looked at from the beginning, too.
+    /// What the last review found. When a third is new since then, everything is looked at from the beginning, too.
     fn before(&mut self, numbers: &[u64]) -> Before {
         let fresh: Vec<bool> = numbers.iter().map(|number| *number >= self.found.until).collect();
         self.found.until = self.arrivals;
-        let grown = numbers.len() * 5 >= self.found.anew * 6;
+        let grown = numbers.len() * 3 >= self.found.anew * 4;
         let shrunk = numbers.len() * 2 < self.found.anew;
         let anew = grown || shrunk;
         if anew {
