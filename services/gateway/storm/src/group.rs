@@ -58,4 +58,4 @@ pub struct Contender {
 pub const CONTENDERS: [Contender; 3] = [window::FLOOR, neighbours::FLOOR, correlator::WHOLE];
 
 /// The product with less and less evidence, to see what each kind is worth.
-pub const ABLATIONS: [Contender; 3] = correlator::PARTS;
+pub const ABLATIONS: [Contender; 5] = correlator::PARTS;
