@@ -1,0 +1,76 @@
+//! From causes to clusters: what each explains best, and what else may have caused the same.
+
+use super::{Before, Belief, Cluster, Fit, Solver};
+use crate::weights;
+
+/// How much of a difference in worth (natural logarithm) is believed: what is seen is less independent than it is taken to be.
+const TEMPER: f32 = 0.5;
+
+impl Solver<'_> {
+    /// What each cause explains best.
+    pub(super) fn clusters(&mut self, causes: &[Fit], before: &Before) -> Vec<Cluster> {
+        let mut best: Vec<Option<(f32, usize)>> = vec![None; self.seen.all.len()];
+        for (number, fit) in causes.iter().enumerate() {
+            for (one, gain) in &fit.footprint.gains {
+                let best = &mut best[*one as usize];
+                if *gain > weights::JOIN && best.is_none_or(|(most, _)| *gain > most) {
+                    *best = Some((*gain, number));
+                }
+            }
+        }
+        let mut clusters = Vec::new();
+        for number in 0..causes.len() {
+            let members: Vec<usize> = (0..best.len())
+                .filter(|one| best[*one].is_some_and(|(_, of)| of == number))
+                .collect();
+            if members.is_empty() {
+                continue;
+            }
+            let others = self.without(causes, number);
+            let fit = &causes[number];
+            let known = before
+                .causes
+                .iter()
+                .find(|(belief, _)| (belief.hypothesis, belief.onset) == (fit.hypothesis, fit.onset));
+            let same = members.iter().all(|one| !before.fresh.get(*one).copied().unwrap_or(true));
+            if let Some((_, known)) = known.filter(|_| same) {
+                clusters.push(Cluster {
+                    worth: self.worth(&fit.footprint, &others),
+                    causes: known.clone(),
+                    footprint: fit.footprint.clone(),
+                    members,
+                });
+                continue;
+            }
+            let candidates = self.candidates(members.iter().copied());
+            let ranked = self.rank(&candidates, &others);
+            clusters.push(self.cluster(members, ranked));
+        }
+        clusters
+    }
+
+    pub(super) fn cluster(&self, members: Vec<usize>, ranked: Vec<Fit>) -> Cluster {
+        let top = ranked.first().map_or(0.0, |fit| fit.worth);
+        let sum: f32 = ranked.iter().map(|fit| (TEMPER * (fit.worth - top)).exp()).sum();
+        let explains = |fit: &Fit| {
+            let explained = fit
+                .footprint
+                .gains
+                .iter()
+                .filter(|(one, gain)| *gain > weights::JOIN && members.binary_search(&(*one as usize)).is_ok());
+            u32::try_from(explained.count()).unwrap_or(u32::MAX)
+        };
+        let belief = |fit: &Fit| Belief {
+            hypothesis: fit.hypothesis,
+            onset: fit.onset,
+            share: (TEMPER * (fit.worth - top)).exp() / sum,
+            explains: explains(fit),
+        };
+        Cluster {
+            worth: top,
+            causes: ranked.iter().map(belief).collect(),
+            footprint: ranked.into_iter().next().map(|fit| fit.footprint).unwrap_or_default(),
+            members,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Which causes may be behind what was seen, when they may have begun, and what they explain.
+
+use std::collections::BTreeSet;
+
+use super::{Fit, Solver};
+use crate::{
+    class::Class,
+    effect::{Step, emits, steps},
+    footprint::{Footprint, Hypothesis, Kind, begins},
+    graph::{Component, Role},
+    weights,
+};
+
+/// Causes kept of a cluster.
+const KEPT: usize = 16;
+/// Onsets tried for one cause.
+const TRIES: usize = 5;
+/// Causes of each kind that one cause may be exchanged for: the most promising.
+const EXCHANGED: usize = 20;
+/// Onsets looked at closely.
+const ONSETS: usize = 3;
+/// Implied onsets this close together are one, seconds.
+const SAME: f32 = 40.0;
+
+impl Solver<'_> {
+    /// Everything that may be behind these observations: what they are about, and what is next to it.
+    pub(super) fn candidates(&self, observations: impl Iterator<Item = usize>) -> Vec<Hypothesis> {
+        let about: BTreeSet<Component> = observations.map(|one| self.seen.all[one].component).collect();
+        let mut all = about.clone();
+        let mut wide = false;
+        for component in &about {
+            let around = self.graph.around(*component);
+            wide |= self.graph.role(*component) == Role::Workload;
+            all.extend(around.callees.iter().chain(&around.callers).chain(&around.uses));
+            for (host, _) in &around.hosts {
+                all.insert(*host);
+                all.extend(self.graph.around(*host).hosts.iter().map(|(zone, _)| *zone));
+            }
+        }
+        if wide || about.len() > 1 {
+            all.extend(self.graph.name_server());
+            all.extend(self.graph.monitors());
+        }
+        let mut hypotheses = Vec::new();
+        for component in all {
+            let add = |kind| Hypothesis { component, kind };
+            match self.graph.role(component) {
+                Role::Workload => hypotheses.extend([Kind::Failure, Kind::Surge, Kind::Greed, Kind::Leak].map(add)),
+                Role::Node => hypotheses.extend([Kind::Failure, Kind::Surge].map(add)),
+                Role::Zone | Role::NameServer | Role::Monitor | Role::Other => hypotheses.push(add(Kind::Failure)),
+            }
+        }
+        hypotheses
+    }
+
+    /// When the cause may have begun, as what it would do first says.
+    pub(super) fn implied(&self, hypothesis: Hypothesis) -> Vec<f32> {
+        let state = begins(self.graph, hypothesis);
+        let mut implied: Vec<(f32, f32)> = Vec::new();
+        let mut vote = |component: Component, state, delay: f32, chance: f32| {
+            for one in &self.seen.all[self.seen.about(component)] {
+                let weight = chance * emits(state, one.class);
+                if weight > 0.05 {
+                    implied.push((one.onset - delay, weight));
+                }
+            }
+        };
+        vote(hypothesis.component, state, 0.0, 1.0);
+        let mut second: Vec<Step> = Vec::new();
+        steps(self.graph, hypothesis.component, state, 0, &mut |step| second.push(step));
+        for step in &second {
+            vote(step.to, step.state, step.delay.mode, step.chance);
+        }
+        implied.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut picked: Vec<(f32, f32)> = Vec::new();
+        for (index, (onset, own)) in implied.iter().enumerate() {
+            let after = implied[index..].iter().take_while(|other| other.0 - onset < SAME);
+            let before = implied[..index].iter().rev().take_while(|other| onset - other.0 < SAME);
+            let votes = after.chain(before).map(|(_, weight)| weight).sum::<f32>() + 0.1 * own;
+            match picked.last_mut().filter(|last| onset - last.0 < SAME / 2.0) {
+                Some(last) if votes > last.1 => *last = (*onset, votes),
+                Some(_) => {}
+                None => picked.push((*onset, votes)),
+            }
+        }
+        picked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.total_cmp(&b.0)));
+        picked.truncate(TRIES);
+        picked.into_iter().map(|(onset, _)| onset).collect()
+    }
+
+    /// The best that the cause explains beyond what is explained already, of these onsets.
+    pub(super) fn fit(&mut self, hypothesis: Hypothesis, onsets: &[f32], explained: &[f32]) -> Option<Fit> {
+        let mut best: Option<Fit> = None;
+        for onset in onsets {
+            let footprint = self.tracer.trace(hypothesis, *onset, explained);
+            let worth = self.worth(&footprint, explained);
+            if best.as_ref().is_none_or(|fit| worth > fit.worth) {
+                best = Some(Fit {
+                    hypothesis,
+                    onset: *onset,
+                    worth,
+                    footprint,
+                });
+            }
+        }
+        best
+    }
+
+    /// The most promising causes, each with its most promising onsets.
+    pub(super) fn promising(&mut self, candidates: &[Hypothesis], explained: &[f32], most: usize) -> Vec<(Hypothesis, Vec<f32>)> {
+        let mut all: Vec<(f32, Hypothesis, Vec<f32>)> = Vec::new();
+        for hypothesis in candidates {
+            if !self.onsets.contains_key(hypothesis) {
+                let implied = self.implied(*hypothesis);
+                self.onsets.insert(*hypothesis, implied);
+            }
+            let mut onsets: Vec<(f32, f32)> = self.onsets[hypothesis]
+                .iter()
+                .map(|onset| (self.tracer.promise(*hypothesis, *onset, explained), *onset))
+                .filter(|(promise, _)| *promise > 0.0)
+                .collect();
+            onsets.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)));
+            onsets.truncate(ONSETS);
+            if let Some((promise, _)) = onsets.first() {
+                all.push((*promise, *hypothesis, onsets.into_iter().map(|(_, onset)| onset).collect()));
+            }
+        }
+        all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        // Of each kind: what a failure does first is more than what a leak does first. What is wide promises little by its first effects.
+        let mut left = [most * 2, most, most, most];
+        all.retain(|(_, hypothesis, _)| {
+            match self.graph.role(hypothesis.component) {
+                Role::NameServer | Role::Monitor | Role::Zone => return true,
+                Role::Workload | Role::Node | Role::Other => {}
+            }
+            let left = &mut left[hypothesis.kind as usize];
+            *left = left.saturating_sub(1);
+            *left > 0
+        });
+        all.into_iter().map(|(_, hypothesis, onsets)| (hypothesis, onsets)).collect()
+    }
+
+    pub(super) fn worth(&self, footprint: &Footprint, explained: &[f32]) -> f32 {
+        let mut worth = footprint.absent - weights::INCIDENT;
+        let mut slot: Option<(Component, Class)> = None;
+        let (mut most, mut rest) = (0.0_f32, 0.0_f32);
+        for (one, gain) in &footprint.gains {
+            let of = &self.seen.all[*one as usize];
+            if slot != Some((of.component, of.class)) {
+                worth += most + (weights::AGAIN * rest).min(most);
+                (most, rest) = (0.0, 0.0);
+                slot = Some((of.component, of.class));
+            }
+            let more = (gain - explained[*one as usize]).max(0.0);
+            rest += most.min(more);
+            most = most.max(more);
+        }
+        worth + most + (weights::AGAIN * rest).min(most)
+    }
+
+    /// Causes by what they explain beyond what is explained already.
+    pub(super) fn rank(&mut self, candidates: &[Hypothesis], explained: &[f32]) -> Vec<Fit> {
+        let mut all: Vec<Fit> = Vec::new();
+        for (hypothesis, onsets) in self.promising(candidates, explained, EXCHANGED) {
+            all.extend(self.fit(hypothesis, &onsets, explained));
+        }
+        all.sort_by(|a, b| b.worth.total_cmp(&a.worth).then(a.hypothesis.cmp(&b.hypothesis)));
+        all.truncate(KEPT);
+        all
+    }
+}
