@@ -8,14 +8,12 @@ mod fit;
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap},
 };
 
 use crate::{
-    class::Class,
-    effect::{Step, emits, steps},
-    footprint::{Footprint, Hypothesis, Kind, Seen, Tracer, begins},
-    graph::{Component, Graph, Role},
+    footprint::{Footprint, Hypothesis, Seen, Tracer},
+    graph::Graph,
     weights,
 };
 
