@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{Error, Kv, SharedBus, streams};
 
 /// A name that was not renewed for this long is forgotten: how long nobody leads after a leader died.
-const KEPT: Duration = Duration::from_secs(6);
+const KEPT: Duration = Duration::from_secs(10);
 /// Renewals, and looks whether the office is free.
-const PACE: Duration = Duration::from_millis(1500);
+const PACE: Duration = Duration::from_millis(2500);
 /// Since the last renewal that the bus confirmed: then the office is no longer ours, whatever the bus would say.
-const SURE: Duration = Duration::from_millis(4500);
+const SURE: Duration = Duration::from_secs(8);
 
 /// Does `work` while this process holds `office`, until `drain`. `work` is given a token that is cancelled when the office is lost or the process drains,
 /// and should end soon after; if it ends by itself, the office is given up and sought again.

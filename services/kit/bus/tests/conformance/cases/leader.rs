@@ -40,7 +40,7 @@ pub(crate) async fn of_several_one_leads_and_another_takes_over(b: &mut impl Bac
     let (leading, most) = (Arc::default(), Arc::default());
     let replicas: Vec<_> = ["one", "two", "three"].map(|me| replica(&bus, me, &leading, &most)).into();
     eventually!(leading.load(Ordering::SeqCst) == 1);
-    let kv = bus.kv("leaders", Some(Duration::from_secs(6))).await.expect("bucket");
+    let kv = bus.kv("leaders", Some(Duration::from_secs(10))).await.expect("bucket");
     let in_office = async || kv.get("counting").await.expect("get").and_then(|entry| entry.value);
     let first = in_office().await.expect("somebody leads");
     let index = ["one", "two", "three"]
