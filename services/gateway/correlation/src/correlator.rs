@@ -4,6 +4,7 @@ mod control;
 mod incident;
 mod intake;
 mod register;
+mod relocate;
 mod review;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -180,6 +181,7 @@ impl Correlator {
         for (name, (_, nature)) in &mut self.natures {
             *nature = class::nature(name, self.rules.get(name).copied());
         }
+        self.relocate();
     }
 
     /// Takes one alert, received at `received`.

@@ -148,6 +148,20 @@ impl Graph {
         component
     }
 
+    /// What a component that no topology knew turned out to be; `None` if it is still unknown, or was known already.
+    #[must_use]
+    pub fn recognised(&self, component: Component) -> Option<Component> {
+        let entity = self.entity(component);
+        if self.of.contains_key(entity) {
+            return None;
+        }
+        let known = match &entity.namespace {
+            Some(namespace) => self.named(namespace, &entity.name),
+            None => self.named_anywhere(&entity.name),
+        };
+        known.filter(|known| *known != component)
+    }
+
     /// Takes a new topology in place of the current one.
     pub fn replace(&mut self, topology: &Topology) {
         build::replace(self, topology);

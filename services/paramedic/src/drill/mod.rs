@@ -5,6 +5,7 @@ mod message;
 mod narrate;
 mod report;
 mod slack_stand_in;
+mod stories;
 mod world;
 
 use std::{process::ExitCode, time::Duration};
@@ -21,6 +22,7 @@ use crate::{
     commands, text,
 };
 use narrate::Narrator;
+pub use stories::{Stories, Story};
 use world::World;
 
 /// Longest silence (of the drill's time) before the drill is given up: longer than an approval stands.
@@ -68,14 +70,6 @@ pub async fn run(arguments: Drill) -> anyhow::Result<ExitCode> {
     )
 }
 
-/// The drill's incident as it was seen.
-pub struct Story {
-    /// Its log.
-    pub log: Vec<Recorded>,
-    /// Its state.
-    pub incident: Incident,
-}
-
 async fn follow(
     arguments: &Drill,
     world: &World,
@@ -85,7 +79,7 @@ async fn follow(
     let mut spec = consume::on_events(&format!("drill-{}", world.cluster), &[]);
     spec.filters = vec![format!("paramedic.incident.{}.>", world.cluster)];
     let mut consumer = world.bus.consumer(&spec).await.context("cannot follow the incident log")?;
-    let mut story: Option<Story> = None;
+    let mut stories = Stories::default();
     let mut end: Option<tokio::time::Instant> = None;
     loop {
         let patience = end.map_or_else(
@@ -97,26 +91,29 @@ async fn follow(
                 let delivery = delivery?;
                 let recorded = take(&delivery).await?;
                 let event = recorded.envelope.event.clone();
-                let Some(story) = absorb(&mut story, recorded)? else { continue };
-                narrator.event(&story.incident, story.log.last().map(|last| &last.envelope));
+                let Some(id) = stories.absorb(recorded)? else { continue };
+                let Some(story) = stories.of(&id) else { continue };
+                let of_drill = stories.main().is_some_and(|main| main.incident.id == story.incident.id);
+                if of_drill {
+                    narrator.event(&story.incident, story.log.last().map(|last| &last.envelope));
+                }
                 if let Event::ApprovalRequested { .. } = event {
                     answer(arguments, world, &mut narrator, &story.incident, &event).await?;
                 }
-                if story.incident.end.is_some() && end.is_none() {
-                    end = Some(tokio::time::Instant::now() + LAST_MESSAGES);
-                }
+                let over = stories.main().is_some_and(|main| main.incident.end.is_some());
+                end = over.then(|| end.unwrap_or_else(|| tokio::time::Instant::now() + LAST_MESSAGES));
             }
             Some(message) = inbox.recv() => narrator.message(&message, world.clock.now()),
             ended = world.ended() => bail!("a role ended during the drill: {ended:#}"),
             () = tokio::time::sleep(patience) => {
-                return match (story, end) {
+                return match (stories.into_main(), end) {
                     (Some(story), Some(_)) => Ok(story),
                     (Some(story), None) => bail!("nothing happened for {} minutes of the drill's time; the incident is {}", SILENCE.as_secs() / 60, text::word(&story.incident.status())),
                     (None, _) => bail!("no alert arrived within {} minutes of the drill's time", SILENCE.as_secs() / 60),
                 };
             }
         }
-        if let Some(Story { incident, .. }) = &story
+        if let Some(Story { incident, .. }) = stories.main()
             && incident.end.is_some()
             && report::all_told(incident)
         {
@@ -127,7 +124,7 @@ async fn follow(
                         .min(end.map_or(Duration::ZERO, |end| end.saturating_duration_since(tokio::time::Instant::now()))),
             );
             if inbox.is_empty() {
-                return story.context("an incident that ended was begun");
+                return stories.into_main().context("an incident that ended was begun");
             }
         }
     }
@@ -138,21 +135,6 @@ async fn take(delivery: &Delivery) -> anyhow::Result<Recorded> {
         .map_err(|invalid| anyhow::anyhow!("position {}: {invalid}", delivery.message.seq))?;
     delivery.settle.ack().await?;
     Ok(recorded)
-}
-
-/// Adds an event to the story; the first incident is the drill's, events of others and repetitions are left out.
-fn absorb(story: &mut Option<Story>, recorded: Recorded) -> anyhow::Result<Option<&mut Story>> {
-    let envelope = &recorded.envelope;
-    let story = story.get_or_insert_with(|| Story {
-        log: Vec::new(),
-        incident: Incident::new(envelope.cluster.clone(), envelope.incident.clone()),
-    });
-    if envelope.incident != story.incident.id || envelope.seq <= story.incident.version {
-        return Ok(None);
-    }
-    story.incident.apply(&recorded)?;
-    story.log.push(recorded);
-    Ok(Some(story))
 }
 
 async fn answer(arguments: &Drill, world: &World, narrator: &mut Narrator, incident: &Incident, event: &Event) -> anyhow::Result<()> {

@@ -1,9 +1,9 @@
 //! Everything a drill runs: the cluster, the sinks, the roles.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use anyhow::{Context, anyhow};
-use paramedic_bus::SharedBus;
+use paramedic_bus::{SharedBus, topologies::Topologies};
 use paramedic_domain::id::ClusterId;
 use paramedic_runtime::{Clock, Kit, boot, serve, telemetry::Guard};
 use paramedic_simulator::{AuditEntry, Options, Simulator, Webhook};
@@ -37,6 +37,10 @@ pub struct World {
     guard: Guard,
     _folder: tempfile::TempDir,
 }
+
+/// How often it is looked whether the cluster was read, and for how long (wall time).
+const LOOK: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl World {
     /// Starts everything; alerts begin to fire when the scenario says so.
@@ -115,6 +119,7 @@ impl World {
             ));
             outcome
         });
+        topology_known(&kit, &cluster).await?;
         simulator.set_alert_webhook(Webhook {
             url: format!("{http}/api/v1/alerts/alertmanager"),
             bearer: Some(TOKEN.to_owned()),
@@ -166,4 +171,20 @@ impl World {
 #[expect(clippy::disallowed_methods, reason = "watched by `World::ended` and awaited by `World::stop`")]
 fn in_background<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
+}
+
+/// Waits until the gateway knows what depends on what, as it does long before a fault in a cluster that it watches; not for ever: it goes
+/// without.
+async fn topology_known(kit: &Kit, cluster: &ClusterId) -> anyhow::Result<()> {
+    let topologies = Topologies::open(&kit.bus).await?;
+    let known = async {
+        while topologies.last(cluster, kit.clock.now()).await?.is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+        anyhow::Ok(())
+    };
+    match tokio::time::timeout(PATIENCE, known).await {
+        Ok(known) => known,
+        Err(_) => Ok(()),
+    }
 }

@@ -1,7 +1,10 @@
 //! Which alerts are one incident.
 
-use crate::shop::{alert, cascade, correlator, feed, second};
-use paramedic_correlation::decision::{Decision, Nowhere};
+use crate::shop::{alert, cascade, correlator, feed, second, shop};
+use paramedic_correlation::{
+    Correlator, Settings,
+    decision::{Decision, Nowhere},
+};
 use paramedic_domain::alert::{Alert, AlertStatus};
 
 #[test]
@@ -112,4 +115,20 @@ fn an_alert_is_counted_once_and_ends_where_it_is() {
         ),
         "{unknown:?}"
     );
+}
+
+#[test]
+fn what_was_unknown_when_its_alert_came_is_recognised_in_the_next_topology() {
+    let mut correlator = Correlator::new("test".parse().unwrap(), Settings::default());
+    let mut decisions = Vec::new();
+    for alert in &cascade()[..3] {
+        decisions.extend(correlator.observe(alert, alert.starts_at));
+    }
+    assert_eq!(correlator.incidents().count(), 3, "nobody knows what calls what");
+    correlator.set_topology(&shop());
+    let due = correlator.settle_due().expect("they are looked at anew");
+    correlator.settle(due.max(second(190)));
+    assert_eq!(correlator.incidents().count(), 1);
+    let incident = correlator.incidents().next().unwrap();
+    assert_eq!(correlator.roots(incident)[0].entity.to_string(), "StatefulSet/shop/db");
 }
