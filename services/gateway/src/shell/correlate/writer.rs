@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use paramedic_bus::{Append, IncidentLog, LogError, SharedBus, Stored, streams};
+use paramedic_bus::{Append, IncidentLog, LogError, SharedBus, Stored, streams, trace};
 use paramedic_domain::{
     alert::{Alert, AlertStatus, Notification},
     id::{ClusterId, IncidentId},
@@ -12,6 +12,7 @@ use paramedic_domain::{
     subject,
 };
 use paramedic_runtime::{Clock, Kit};
+use tracing::Instrument;
 
 use super::{rules::Rules, transient};
 use crate::{
@@ -126,7 +127,12 @@ impl Writer {
     async fn append(&self, cluster: &ClusterId, incident: &IncidentId, pending: &Pending) -> Result<(), LogError> {
         let traceparent = pending.traceparent.as_deref();
         let decide = |state: &Incident, now: Timestamp| missing(state, &pending.entries, traceparent, now);
-        match self.log.decide(cluster, incident, None, &self.clock, decide).await {
+        // Whoever handles what is written here works on the request that led to it.
+        let span = tracing::info_span!("correlate", otel.name = "gateway-correlate", %incident);
+        if let Some(traceparent) = traceparent {
+            trace::join(&span, traceparent);
+        }
+        match self.log.decide(cluster, incident, None, &self.clock, decide).instrument(span).await {
             Ok(_) => Ok(()),
             Err(error) if transient(&error) => Err(error),
             Err(error) => {
