@@ -21,7 +21,10 @@ use paramedic_domain::{
 };
 
 pub use self::change::{Change, Effect, Source, Taken};
-use self::{late::Joins, presence::Presence};
+use self::{
+    late::Joins,
+    presence::{Presence, Speaker},
+};
 use super::{facts::Facts, gate::Gate, scope::Scope, topology::Snapshot};
 
 /// How long a resolved incident is remembered: a still firing alert of it opens a new one only after the configured time.
@@ -83,11 +86,12 @@ impl Partition {
         self.advance(notification.received_at);
         let mut turn = Turn::new(sequence);
         self.release(&mut turn);
-        for vanished in self.presence.vanished(notification, self.now) {
-            self.observe(notification, &vanished, &mut turn);
+        let speaker = self.presence.speaker(notification);
+        for vanished in self.presence.vanished(speaker, notification, self.now) {
+            self.observe(speaker, &vanished, &mut turn);
         }
         for alert in &notification.alerts {
-            self.observe(notification, alert, &mut turn);
+            self.observe(speaker, alert, &mut turn);
         }
         turn.outcome
     }
@@ -156,9 +160,9 @@ impl Partition {
         }
     }
 
-    fn observe(&mut self, notification: &Notification, alert: &Alert, turn: &mut Turn) {
+    fn observe(&mut self, speaker: Speaker, alert: &Alert, turn: &mut Turn) {
         let before = self.presence.source(&alert.fingerprint);
-        let mut counted = self.presence.seen(notification, alert, turn.sequence);
+        let mut counted = self.presence.seen(speaker, alert, turn.sequence);
         if alert.status == AlertStatus::Firing && self.outlived_its_incident(&counted) {
             self.presence.count_from(&alert.fingerprint, self.now);
             counted.starts_at = self.now;

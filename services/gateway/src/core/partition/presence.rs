@@ -28,20 +28,50 @@ struct Seen {
 #[derive(Debug, Default)]
 pub(super) struct Presence {
     alerts: HashMap<u128, Seen>,
-    /// Fingerprints of the alerts that fire, by group.
-    groups: HashMap<u128, BTreeMap<Box<str>, u128>>,
+    groups: HashMap<u128, Group>,
+}
+
+/// A group of which alerts fire.
+#[derive(Debug, Default)]
+struct Group {
+    /// By fingerprint.
+    firing: BTreeMap<Box<str>, u128>,
+    /// When the newest notification of it was received.
+    said: Timestamp,
+}
+
+/// Whose notification it is, and whether a newer one of its group was read before: what one gateway kept in its spool comes after what
+/// others took meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Speaker {
+    group: u128,
+    received_at: Timestamp,
+    late: bool,
 }
 
 impl Presence {
-    /// Alerts that a notification of their group no longer lists, as resolved at `now`.
-    pub(super) fn vanished(&self, notification: &Notification, now: Timestamp) -> Vec<Alert> {
-        if !notification.whole_group {
+    /// Whose a notification is.
+    pub(super) fn speaker(&self, notification: &Notification) -> Speaker {
+        let group = key(&format!("{}\n{}", notification.source, notification.group_key));
+        let received_at = notification.received_at;
+        let late = self.groups.get(&group).is_some_and(|known| received_at < known.said);
+        Speaker { group, received_at, late }
+    }
+
+    /// Alerts that a notification of their group no longer lists, as resolved at `now`. What is late says nothing about alerts that it
+    /// cannot know.
+    pub(super) fn vanished(&self, speaker: Speaker, notification: &Notification, now: Timestamp) -> Vec<Alert> {
+        if !notification.whole_group || speaker.late {
             return Vec::new();
         }
-        let Some(group) = self.groups.get(&group_of(notification)) else {
+        let Some(group) = self.groups.get(&speaker.group) else {
             return Vec::new();
         };
-        let mut missing = group.iter().filter(|(fingerprint, _)| notification.covers(fingerprint)).peekable();
+        let mut missing = group
+            .firing
+            .iter()
+            .filter(|(fingerprint, _)| notification.covers(fingerprint))
+            .peekable();
         if missing.peek().is_none() {
             return Vec::new();
         }
@@ -65,8 +95,8 @@ impl Presence {
     }
 
     /// Remembers what a notification says about an alert. The alert as its incident shall see it: with the start that counts.
-    pub(super) fn seen(&mut self, notification: &Notification, alert: &Alert, sequence: u64) -> Alert {
-        let (group, own) = (group_of(notification), key(&alert.fingerprint));
+    pub(super) fn seen(&mut self, speaker: Speaker, alert: &Alert, sequence: u64) -> Alert {
+        let (group, own) = (speaker.group, key(&alert.fingerprint));
         let known = self.alerts.get(&own).copied();
         let firing = alert.status == AlertStatus::Firing;
         let mut counted = alert.clone();
@@ -95,7 +125,7 @@ impl Presence {
                 ..known
             },
             // A resolution whose own firing nobody saw (a person ended the alert by hand, with times of their own) ends the one that is known.
-            Some(known) if !firing && known.before != Some(alert.starts_at) => {
+            Some(known) if !firing && known.before != Some(alert.starts_at) && !speaker.late => {
                 counted.starts_at = known.starts_at;
                 Seen { firing: false, ..known }
             }
@@ -108,9 +138,12 @@ impl Presence {
             self.leave(known.group, &alert.fingerprint);
         }
         if next.firing {
-            let members = self.groups.entry(next.group).or_default();
-            if !members.contains_key(&*alert.fingerprint) {
-                members.insert(alert.fingerprint.as_str().into(), own);
+            let group = self.groups.entry(next.group).or_default();
+            if !group.firing.contains_key(&*alert.fingerprint) {
+                group.firing.insert(alert.fingerprint.as_str().into(), own);
+            }
+            if next.group == speaker.group {
+                group.said = group.said.max(speaker.received_at);
             }
         }
         self.alerts.insert(own, next);
@@ -141,14 +174,10 @@ impl Presence {
 
     fn leave(&mut self, group: u128, fingerprint: &str) {
         if let Some(members) = self.groups.get_mut(&group) {
-            members.remove(fingerprint);
-            if members.is_empty() {
+            members.firing.remove(fingerprint);
+            if members.firing.is_empty() {
                 self.groups.remove(&group);
             }
         }
     }
-}
-
-fn group_of(notification: &Notification) -> u128 {
-    key(&format!("{}\n{}", notification.source, notification.group_key))
 }

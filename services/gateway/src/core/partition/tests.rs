@@ -85,6 +85,23 @@ fn opened(effects: &[Effect]) -> Vec<IncidentId> {
 }
 
 #[test]
+fn what_comes_late_out_of_a_spool_ends_nothing_that_it_cannot_know() {
+    let mut stream = Stream::new();
+    let (a, b) = (firing("web", "a", 0), firing("web", "b", 20));
+    stream.notify("g", true, 0, std::slice::from_ref(&a));
+    // This one was stored at once, the one before it waited in the spool of another gateway.
+    stream.notify("g", true, 25, &[a.clone(), b.clone()]);
+    let late = stream.notify("g", true, 10, std::slice::from_ref(&a));
+    assert!(late.is_empty(), "{late:?}");
+    let next = stream.notify("g", true, 40, std::slice::from_ref(&a));
+    assert!(
+        next.iter()
+            .any(|effect| matches!(&effect.change, Change::Resolve { fingerprint, .. } if fingerprint == "b")),
+        "{next:?}"
+    );
+}
+
+#[test]
 fn what_vanishes_from_a_whole_group_is_resolved_and_from_a_part_is_not() {
     let mut stream = Stream::new();
     let (a, b) = (firing("web", "a", 0), firing("web", "b", 0));
