@@ -1,12 +1,17 @@
 //! What is done with hostile bytes: the same for cargo fuzz (`fuzz_targets/`) and for the property tests (`tests/fuzz`).
 //!
-//! Each entry reads the bytes whole and in pieces, which must come to the same, and cuts what was read into messages, which must be
-//! small enough for the bus. It panics when something does not hold.
+//! Each entry reads the bytes whole and in pieces, which must come to the same, cuts what was read into messages, which must be
+//! small enough for the bus, and has them correlated. It panics when something does not hold.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use paramedic_domain::{
+    alert::Notification,
+    correlation::{Notice, Told},
+    id::ClusterId,
+};
 use paramedic_gateway::core::{
     body::Chunks,
     completion, credential,
@@ -14,7 +19,9 @@ use paramedic_gateway::core::{
     mapped::Mapping,
     notification::{self, Context, MAX_PART_BYTES},
     pagerduty,
+    partition::{Change, Partition},
     reading::{Group, Missing, Reading},
+    scope::Scope,
 };
 use secrecy::SecretString;
 
@@ -57,9 +64,10 @@ pub fn read(format: &Format, data: &[u8]) -> Option<Reading> {
         "an endless answer"
     );
     let mut bytes = 0;
+    let mut messages = Vec::new();
     for group in reading.groups.clone() {
         let context = Context {
-            cluster: &"prod".parse().expect("a name"),
+            cluster: &cluster(),
             source: "fuzz",
             group_key: &group.key,
             received_at: now(),
@@ -73,10 +81,46 @@ pub fn read(format: &Format, data: &[u8]) -> Option<Reading> {
                 "an alert in a foreign group"
             );
             bytes += weight;
+            messages.push(part.notification);
         }
     }
+    correlate(&messages);
     assert!(bytes <= 1024 + GROWTH * data.len(), "{} bytes became {bytes}", data.len());
     Some(reading)
+}
+
+/// Has the messages correlated, twice, and what came of them looked at again after a while.
+fn correlate(messages: &[Notification]) {
+    let everything = ["*".to_owned()];
+    let scope = Scope::new("cluster", &everything, &everything, &[]).expect("globs");
+    let mut partition = Partition::new(cluster(), Duration::from_secs(900), scope);
+    let alerts: usize = messages.iter().map(|message| message.alerts.len()).sum();
+    let mut effects = Vec::new();
+    for (sequence, message) in (1..).zip(messages.iter().chain(messages)) {
+        effects.extend(partition.notified(message, sequence).effects);
+    }
+    let tick = Told {
+        cluster: cluster(),
+        at: now() + SignedDuration::from_secs(60),
+        notice: Notice::Tick,
+    };
+    effects.extend(partition.told(&tick, u64::MAX).effects);
+    assert!(effects.len() <= 16 + 8 * alerts, "{} effects of {alerts} alerts", effects.len());
+    for effect in effects {
+        if let Change::Rank(ranking) = effect.change {
+            let names = ranking
+                .candidates
+                .iter()
+                .map(|candidate| &candidate.entity)
+                .chain(&ranking.affected);
+            let longest = names.map(String::len).max().unwrap_or(0);
+            assert!(longest <= 2_000, "a name of {longest} bytes is told");
+        }
+    }
+}
+
+fn cluster() -> ClusterId {
+    "prod".parse().expect("a name")
 }
 
 /// A mapping that looks everywhere.

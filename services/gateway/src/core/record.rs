@@ -16,7 +16,8 @@ use paramedic_domain::{
 
 use super::{
     gate::Keepers,
-    title::{headline, title},
+    notification::weight,
+    title::{headline, line, title},
     triage::{self, Assessment},
 };
 
@@ -103,11 +104,19 @@ pub fn closed(incident: &Incident) -> bool {
     incident.end.as_ref().is_some_and(|end| end.status != Status::Escalated)
 }
 
+/// Most bytes of alerts in one event: a message of the bus has at most a megabyte.
+const MAX_EVENT_BYTES: usize = 512 << 10;
+/// Most alerts that leave in one event: fingerprints have up to 64 bytes.
+const MAX_LEAVING: usize = 5_000;
+/// Longest reason, in characters. It names what labels name, which may be anything.
+const MAX_REASON: usize = 1_000;
+
 /// Alerts that are written together.
 #[derive(Default)]
 struct Joining {
     alerts: Vec<Alert>,
     reasons: Vec<String>,
+    bytes: usize,
     /// The greatest of them.
     severity: Option<Severity>,
     position: Position,
@@ -182,8 +191,17 @@ impl Writer<'_> {
 
     fn join(&mut self, joiner: &Joiner) {
         let Joiner { alert, reason, urgency } = joiner;
+        let bytes = weight(alert) + alert.group_key.len() + reason.len().min(4 * MAX_REASON);
+        if self.joining.bytes + bytes > MAX_EVENT_BYTES {
+            // Its position is that of the last entry that is in it as a whole: what is cut here is looked at again after a crash.
+            self.flush();
+        }
         let Joining {
-            alerts, reasons, severity, ..
+            alerts,
+            reasons,
+            severity,
+            bytes: total,
+            ..
         } = &mut self.joining;
         // A new start of an alert that is about to join takes its place.
         if let Some(index) = alerts.iter().position(|other| other.fingerprint == alert.fingerprint) {
@@ -196,10 +214,11 @@ impl Writer<'_> {
         let known = self.after.alerts.get(&alert.fingerprint);
         if known.is_none_or(|known| known.starts_at < alert.starts_at) {
             *severity = (*severity).max(Some(urgency.severity));
+            *total += bytes;
             alerts.push(alert.clone());
             reasons.push(match known {
                 Some(_) => "it fires again".to_owned(),
-                None => reason.clone(),
+                None => line(reason, MAX_REASON),
             });
         }
     }
@@ -210,20 +229,25 @@ impl Writer<'_> {
             .filter(|fingerprint| self.after.alerts.contains_key(*fingerprint))
             .cloned()
             .collect();
-        if leaving.is_empty() {
-            return;
+        let reason = &line(reason, MAX_REASON);
+        let open = self.after.opened_at.is_some() && self.after.end.is_none();
+        let ends = open && leaving.len() == self.after.alerts.len();
+        let parts = leaving.chunks(MAX_LEAVING);
+        let last = parts.len().saturating_sub(1);
+        for (number, part) in parts.enumerate() {
+            self.push(Event::AlertsDetached {
+                fingerprints: part.to_vec(),
+                into: into.cloned(),
+                reason: reason.clone(),
+                // It is done when all of it is written: a crash may come in between.
+                position: if number == last && !ends { position } else { self.after.position },
+            });
         }
-        self.push(Event::AlertsDetached {
-            fingerprints: leaving,
-            into: into.cloned(),
-            reason: reason.to_owned(),
-            position,
-        });
-        if self.after.alerts.is_empty() && self.after.end.is_none() {
+        if ends {
             self.push(match into {
                 Some(into) => Event::IncidentMerged {
                     into: into.clone(),
-                    reason: reason.to_owned(),
+                    reason: reason.clone(),
                 },
                 None => Event::IncidentResolved {
                     reason: format!("none of its alerts belongs to an incident: {reason}"),
@@ -238,6 +262,7 @@ impl Writer<'_> {
             reasons,
             severity,
             position,
+            bytes: _,
         } = std::mem::take(&mut self.joining);
         let Some(first) = alerts.first() else { return };
         let event = if self.after.opened_at.is_none() {
@@ -292,7 +317,7 @@ impl Writer<'_> {
     }
 
     fn push(&mut self, event: Event) {
-        self.after = self.after.foresee(std::slice::from_ref(&event), self.now, None);
+        self.after.follow(&event, self.now, None);
         self.events.push(event);
     }
 }

@@ -27,7 +27,7 @@ pub fn headline(incident: &Incident, ranking: &Ranking) -> Option<String> {
     let root = ranking.candidates.first().filter(|_| incident.alerts.len() >= MANY)?;
     let first = incident.alerts.values().min_by_key(|alert| (alert.starts_at, &alert.fingerprint))?;
     let place = root.entity.split_once('/').map_or(root.entity.as_str(), |(_, place)| place);
-    Some(line(&format!("{place}: {} and others", first.name()))).filter(|title| *title != incident.title)
+    Some(line(&format!("{place}: {} and others", first.name()), MAX_CHARS)).filter(|title| *title != incident.title)
 }
 
 /// `KubePodCrashLooping: shop/web`. Labels are untrusted: control characters become spaces, length is bounded.
@@ -37,17 +37,14 @@ pub fn title(alert: &Alert) -> String {
         Some(workload) => format!("{}: {workload}", alert.name()),
         None => alert.name().to_owned(),
     };
-    line(&text)
+    line(&text, MAX_CHARS)
 }
 
-fn line(text: &str) -> String {
-    let mut clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_CHARS + 1)
-        .collect();
-    if clean.chars().count() > MAX_CHARS {
-        clean = clean.chars().take(MAX_CHARS - 1).chain(['…']).collect();
+/// One line of at most `most` characters; control characters become spaces.
+pub(super) fn line(text: &str, most: usize) -> String {
+    let mut clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(most + 1).collect();
+    if clean.chars().count() > most {
+        clean = clean.chars().take(most - 1).chain(['…']).collect();
     }
     clean
 }

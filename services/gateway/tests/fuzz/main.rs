@@ -197,6 +197,28 @@ fn what_is_kept_of_ten_thousand_labels_is_bounded() {
 }
 
 #[test]
+fn a_group_of_alerts_as_large_as_can_be_is_correlated_and_nothing_long_is_told() {
+    let large = |number: usize| {
+        let name = format!("{number}{}", "\u{202e}名".repeat(15_000));
+        let mut alert = alert(
+            Map::from_iter([("namespace".to_owned(), json!(name)), ("pod".to_owned(), json!(name))]),
+            "s",
+        );
+        alert["fingerprint"] = json!(format!("f{number}"));
+        alert
+    };
+    let alerts: Vec<Value> = (0..20).map(large).collect();
+    let body = json!({"version": "4", "groupKey": "g", "receiver": "hook", "alerts": alerts});
+    let reading = entry::read(&Format::Alertmanager, body.to_string().as_bytes()).unwrap();
+    assert_eq!(
+        reading.groups.iter().map(|group| group.alerts.len()).sum::<usize>(),
+        20,
+        "{:?}",
+        reading.problems
+    );
+}
+
+#[test]
 fn bytes_that_are_no_utf8_are_no_text() {
     for seed in SEEDS {
         let text = seed.replacen("web", "w\u{0}b", 1);

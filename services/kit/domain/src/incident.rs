@@ -235,13 +235,19 @@ impl Incident {
     pub fn foresee(&self, events: &[Event], time: Timestamp, causation: Option<&EventId>) -> Self {
         let mut after = self.clone();
         for event in events {
-            let envelope = after.next_envelope(event.clone(), time, causation.cloned());
-            let digest = Digest::of(&envelope.seq.to_be_bytes());
-            // An event made from this very state is its next one.
-            after.apply(&Recorded { envelope, digest }).ok();
+            after.follow(event, time, causation);
         }
         after
     }
+
+    /// As [`foresee`](Self::foresee), of one event and without a copy of all that the incident has.
+    pub fn follow(&mut self, event: &Event, time: Timestamp, causation: Option<&EventId>) {
+        let envelope = self.next_envelope(event.clone(), time, causation.cloned());
+        let digest = Digest::of(&envelope.seq.to_be_bytes());
+        // An event made from this very state is its next one.
+        self.apply(&Recorded { envelope, digest }).ok();
+    }
+
     /// Where the incident stands.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -6,21 +6,28 @@ use paramedic_domain::{
     id::IncidentId,
 };
 
+use crate::core::title::line;
+
 /// Candidates that are told: an investigation looks at these first.
 const TOLD: usize = 5;
 /// Affected components that are named; the incident's alerts name the others.
 const NAMED: usize = 50;
+/// Longest name that is told, in characters: kind, namespace and name of Kubernetes have at most 63 and 253. Labels may say anything.
+const NAME: usize = 400;
 
 /// The ranking of an incident that goes on.
 pub(super) fn ranking(correlator: &Correlator, incident: &IncidentId) -> Option<Ranking> {
     let incident = correlator.incident(incident)?;
     let candidate = |root: Root| Candidate {
-        entity: root.entity.to_string(),
+        entity: line(&root.entity.to_string(), NAME),
         belief: f64::from(root.belief),
         explains: root.explains,
         reason: reason(&root),
     };
-    let mut affected: Vec<String> = correlator.affected(incident).map(ToString::to_string).collect();
+    let mut affected: Vec<String> = correlator
+        .affected(incident)
+        .map(|entity| line(&entity.to_string(), NAME))
+        .collect();
     affected.sort();
     affected.truncate(NAMED);
     Some(Ranking {

@@ -208,3 +208,66 @@ proptest! {
         prop_assert_eq!(incident.misfits, 0);
     }
 }
+
+fn folded(events: &[Event]) -> Incident {
+    nobody().foresee(events, at(100), None)
+}
+
+/// A group of so many alerts, each with a text of a kilobyte, as one decision.
+fn crowd(count: usize) -> Entry {
+    let mut all = Vec::new();
+    for number in 0..count {
+        let What::Join(mut joiners) = join(7, &format!("f{number:05}"), 0).what else {
+            unreachable!("a join is a join")
+        };
+        for joiner in &mut joiners {
+            joiner.alert.annotations.insert("description".into(), "x".repeat(1_000));
+        }
+        all.extend(joiners);
+    }
+    entry(7, What::Join(all))
+}
+
+#[test]
+fn a_crowd_that_is_too_large_for_one_message_joins_in_several_and_a_crash_between_them_loses_nobody() {
+    let crowd = [crowd(3_000)];
+    let events = missing(&nobody(), &crowd, None, at(100));
+    let joins: Vec<usize> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::IncidentOpened { alerts, .. } | Event::AlertsCorrelated { alerts, .. } => Some(alerts.iter().map(weight).sum()),
+            _ => None,
+        })
+        .collect();
+    assert!(joins.len() > 4 && joins.iter().all(|bytes| *bytes <= MAX_EVENT_BYTES), "{joins:?}");
+    assert_eq!(folded(&events).alerts.len(), 3_000);
+    for written in 0..events.len() {
+        let before = folded(&events[..written]);
+        let rest = missing(&before, &crowd, None, at(100));
+        assert_eq!(before.foresee(&rest, at(100), None).alerts.len(), 3_000, "after {written} events");
+    }
+    assert!(missing(&folded(&events), &crowd, None, at(100)).is_empty());
+}
+
+#[test]
+fn a_crowd_that_leaves_leaves_in_several_events_and_a_crash_between_them_keeps_nobody_back() {
+    let before = folded(&missing(&nobody(), &[crowd(12_000)], None, at(100)));
+    let fingerprints: Vec<String> = before.alerts.keys().cloned().collect();
+    let what = What::Detach {
+        fingerprints,
+        into: Some("inc_other".parse().unwrap()),
+        reason: "x".repeat(1 << 20),
+    };
+    let leaving = [entry(8, what)];
+    let events = missing(&before, &leaving, None, at(101));
+    for written in 0..events.len() {
+        let halfway = before.foresee(&events[..written], at(101), None);
+        let rest = missing(&halfway, &leaving, None, at(101));
+        let after = halfway.foresee(&rest, at(101), None);
+        assert_eq!((after.alerts.len(), after.status()), (0, Status::Merged), "after {written} events");
+    }
+    for event in &events {
+        let bytes = format!("{event:?}").len();
+        assert!(bytes < 1 << 20, "{bytes}");
+    }
+}
