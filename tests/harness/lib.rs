@@ -10,4 +10,4 @@ pub use installation::{Installation, ROLES, Setup};
 pub use otlp::{OtlpReceiver, SpanRecord};
 pub use product::{Product, ProductOptions, TOKEN, paramedic};
 pub use range::Range;
-pub use story::{Story, wait_for_end, wait_for_event};
+pub use story::{PATIENCE, Story, wait_for_end, wait_for_event};

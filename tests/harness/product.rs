@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use paramedic_testkit::{Backoff, ports::free_port};
+use paramedic_testkit::{Backoff, ports::free_port, servers::signal};
 
 use crate::Range;
 
@@ -123,6 +123,22 @@ impl Product {
         Ok(())
     }
 
+    /// It stands still until [`Product::resume`], as a process does that gets no processor.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn suspend(&self) -> Result<()> {
+        signal(self.child.id(), "STOP")
+    }
+
+    /// It goes on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn resume(&self) -> Result<()> {
+        signal(self.child.id(), "CONT")
+    }
+
     /// Whether it still runs.
     ///
     /// # Errors
@@ -185,13 +201,23 @@ impl Product {
         lines[lines.len().saturating_sub(25)..].join("\n")
     }
 
+    /// Where Alertmanager posts to, with [`TOKEN`].
+    #[must_use]
+    pub fn webhook(&self) -> String {
+        format!("{}/api/v1/alerts/alertmanager", self.http())
+    }
+
     /// Posts an Alertmanager webhook body.
     ///
     /// # Errors
     /// When there is no answer.
     pub async fn post_alerts(&self, body: &serde_json::Value) -> Result<reqwest::Response> {
-        let url = format!("{}/api/v1/alerts/alertmanager", self.http());
-        Ok(reqwest::Client::new().post(url).bearer_auth(TOKEN).json(body).send().await?)
+        Ok(reqwest::Client::new()
+            .post(self.webhook())
+            .bearer_auth(TOKEN)
+            .json(body)
+            .send()
+            .await?)
     }
 
     /// Runs a command line against it.

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use paramedic_simulator::{AuditEntry, Options, Scenario, Simulator};
+use paramedic_simulator::{AuditEntry, Options, Scenario, Simulator, alerting::Webhook};
 
 /// A running range.
 pub struct Range {
@@ -41,6 +41,14 @@ impl Range {
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("kubeconfig"), simulator.kubeconfig())?;
         Ok(Self { simulator, folder, speed })
+    }
+
+    /// Has its own alerting post to this webhook from now on.
+    pub fn alert(&self, url: &str, token: &str) {
+        self.simulator.set_alert_webhook(Webhook {
+            url: url.to_owned(),
+            bearer: Some(token.to_owned()),
+        });
     }
 
     /// A kubeconfig file for it.

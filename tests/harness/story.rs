@@ -9,7 +9,7 @@ use paramedic_testkit::Backoff;
 use tonic::transport::Channel;
 
 /// How long a story may take in wall time, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Reads incidents of one server.
 pub struct Story {
@@ -66,6 +66,19 @@ impl Story {
             log.push(paramedic_wire::decode(&entry.envelope).map_err(|invalid| anyhow!("{invalid}"))?);
         }
         Ok(log)
+    }
+
+    /// Every incident, folded.
+    ///
+    /// # Errors
+    /// When the server does not answer or a log is damaged.
+    pub async fn folded(&mut self) -> Result<Vec<Incident>> {
+        let mut incidents = Vec::new();
+        for (cluster, incident) in self.incidents().await? {
+            let log = self.log(&cluster, &incident).await?;
+            incidents.push(Incident::fold(cluster.parse()?, incident.parse()?, &log)?);
+        }
+        Ok(incidents)
     }
 
     /// The log of the only incident; `None` while there is none.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a story that cannot go on fails")]
 
+mod alert_faults;
 mod bad_days;
 mod campaign;
 mod cast;
@@ -15,4 +16,5 @@ mod role_kills;
 mod scaled_out;
 mod seed_workflows;
 mod small_faults;
+mod storm;
 mod whole_path;

@@ -30,8 +30,8 @@ use paramedic_testkit::{
 use paramedic_tests::{Installation, Product, ProductOptions, Range, Setup};
 use serde_json::json;
 
+pub(crate) use self::chance::Chance;
 use self::{
-    chance::Chance,
     judge::{Judge, Verdict},
     people::People,
     seen::{Seen, namespace},

@@ -10,5 +10,6 @@ mod smtp;
 pub use alertmanager::{Alertmanager, Labels, Webhook};
 pub use nats::NatsServer;
 pub use nats_cluster::NatsCluster;
+pub use process::signal;
 pub use prometheus::{Prometheus, Push};
 pub use smtp::{Mail, SmtpSink};

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use super::process::{Process, find};
+use super::process::{Process, find, signal};
 use crate::ports::free_port;
 
 /// A real nats-server (>= 2.12) of its own. Restarts keep its port and its data.
@@ -69,6 +69,16 @@ impl NatsServer {
             Some(process) => process.stop().await,
             None => Ok(()),
         }
+    }
+
+    /// It stands still until [`Self::resume`]: connections stay, answers wait.
+    pub fn suspend(&self) -> Result<()> {
+        self.process.as_ref().map_or(Ok(()), |process| signal(process.id(), "STOP"))
+    }
+
+    /// It goes on.
+    pub fn resume(&self) -> Result<()> {
+        self.process.as_ref().map_or(Ok(()), |process| signal(process.id(), "CONT"))
     }
 
     /// kill -9.

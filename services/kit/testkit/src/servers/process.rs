@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::net::TcpStream;
 
 use crate::Backoff;
@@ -76,9 +76,8 @@ impl Process {
 
     /// Asks it to end, and waits until it has.
     pub(super) async fn stop(mut self) -> Result<()> {
-        let id = self.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status().context("cannot run kill")?;
-        anyhow::ensure!(asked.success(), "cannot signal {} ({id})", self.name);
+        let id = self.id();
+        signal(id, "TERM").context(self.name)?;
         let mut backoff = Backoff::new(STOP_PATIENCE);
         while self.child.try_wait()?.is_none() {
             anyhow::ensure!(backoff.pause().await, "{} ({id}) did not end after {STOP_PATIENCE:?}", self.name);
@@ -98,6 +97,16 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill().ok();
     }
+}
+
+/// Sends a process a signal, by its name without `SIG`.
+///
+/// # Errors
+/// When there is no such process, or it is somebody else's.
+pub fn signal(id: u32, name: &str) -> Result<()> {
+    let sent = Command::new("kill").args([&format!("-{name}"), &id.to_string()]).status();
+    ensure!(sent.context("cannot run kill")?.success(), "cannot send {name} to process {id}");
+    Ok(())
 }
 
 /// Finds a program: the variable, then `.tools/` of the checkout (as [`scripts/setup`] fills it), then PATH.
