@@ -6,8 +6,8 @@ use paramedic_domain::incident::Incident;
 use paramedic_testkit::Backoff;
 use paramedic_tests::{PATIENCE, Product, ProductOptions, Range, Story, TOKEN};
 
-/// How much faster than the wall clock it goes: settling and reviewing take their usual share of the storm.
-const SPEED: f64 = 10.0;
+/// As fast as in life: settling, reviewing and investigating take their usual share of the storm.
+const SPEED: f64 = 1.0;
 /// Alerts of the shared cause that an incident has to have.
 const MOST: usize = 47;
 /// What fires anyway, in every cluster.

@@ -43,6 +43,8 @@ pub(crate) struct Verdict {
     /// Firings in no incident, and in more than one.
     pub(crate) nowhere: usize,
     pub(crate) several: usize,
+    /// Firings that came after the next one of the same alert.
+    pub(crate) outdated: usize,
     /// Firings that an incident has in another state than their sender said last.
     pub(crate) wrong: usize,
     /// Logs that are not whole, and alerts that joined an incident twice.
@@ -89,18 +91,20 @@ pub(crate) async fn correlated_to(bus: &SharedBus) -> u64 {
 /// Everything that was accepted against everything that is stored.
 pub(crate) async fn judge(bus: &SharedBus, tallies: &[Tally], end: u64) -> Verdict {
     let mut verdict = Verdict::default();
-    accepted(bus, tallies, end, &mut verdict).await;
+    let first_said = accepted(bus, tallies, end, &mut verdict).await;
     let homes = logs(bus, &mut verdict).await;
     for tally in tallies {
         let mut firings = tally.firings.iter().peekable();
         while let Some((firing, goes_on)) = firings.next() {
             verdict.firings += 1;
-            let again = firings.peek().is_some_and(|(next, _)| next.0 == firing.0);
+            let again = firings.peek().map(|(next, _)| *next).filter(|next| next.0 == firing.0);
             let known = homes.latest.get(firing).map_or(&[][..], Vec::as_slice);
             match again {
                 // What fired again may be elsewhere now, and then leaves its first firing where that was.
-                true if homes.joined.contains(firing) => {}
-                true | false => verdict.place(firing, *goes_on, known),
+                Some(_) if homes.joined.contains(firing) => {}
+                // Its next firing was in the stream before it, as when it waited in a spool: it is out of date.
+                Some(next) if first_said[next] < first_said[firing] => verdict.outdated += 1,
+                Some(_) | None => verdict.place(firing, *goes_on, known),
             }
         }
     }
@@ -108,7 +112,9 @@ pub(crate) async fn judge(bus: &SharedBus, tallies: &[Tally], end: u64) -> Verdi
 }
 
 /// INV-01: what was answered with 2xx is in the stream.
-async fn accepted(bus: &SharedBus, tallies: &[Tally], end: u64, verdict: &mut Verdict) {
+/// Sequence of the message that first said that an alert fires.
+async fn accepted(bus: &SharedBus, tallies: &[Tally], end: u64, verdict: &mut Verdict) -> HashMap<Firing, u64> {
+    let mut first_said = HashMap::new();
     let filter = "paramedic.alert.range.*";
     let mut messages = bus.follow(streams::ALERTS, filter, 0).await.unwrap();
     let mut found: HashSet<u64> = HashSet::new();
@@ -126,6 +132,9 @@ async fn accepted(bus: &SharedBus, tallies: &[Tally], end: u64, verdict: &mut Ve
         let all: BTreeSet<_> = alerts
             .map(|alert| (alert.fingerprint, alert.starts_at, alert.status == AlertStatus::Firing))
             .collect();
+        for (fingerprint, starts_at, _) in all.iter().filter(|(_, _, firing)| *firing) {
+            first_said.entry((fingerprint.clone(), *starts_at)).or_insert(message.seq);
+        }
         found.insert(digest(&(format!("{} {}", notification.source, notification.group_key), all)));
     }
     let missing = tallies
@@ -138,6 +147,7 @@ async fn accepted(bus: &SharedBus, tallies: &[Tally], end: u64, verdict: &mut Ve
             .violations
             .push(format!("INV-01: {} accepted webhooks are not in the stream", verdict.lost));
     }
+    first_said
 }
 
 /// Where firings are.

@@ -163,10 +163,11 @@ fn report(tallies: &[Tally], troubles: &BTreeMap<&str, u32>, verdict: &Verdict, 
         sent.as_secs_f64()
     );
     println!(
-        "campaign: stream: {} notifications with {} alerts; {} firings in {} incidents ({} merged into others), {} events; {:.0} s with the verdict",
+        "campaign: stream: {} notifications with {} alerts; {} firings ({} overtaken by the next one of their alert) in {} incidents ({} merged into others), {} events; {:.0} s with the verdict",
         verdict.notifications,
         verdict.alerts,
         verdict.firings,
+        verdict.outdated,
         verdict.incidents,
         verdict.merged,
         verdict.events,

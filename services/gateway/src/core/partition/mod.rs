@@ -168,9 +168,20 @@ impl Partition {
             counted.starts_at = self.now;
         }
         let goes_on = before.is_some_and(|before| before.starts_at == counted.starts_at);
-        if self.passes(&counted, goes_on, turn) {
-            let decisions = self.correlator.observe(&counted, self.now);
-            self.decisions(decisions, Some(&counted), None, turn);
+        if !self.passes(&counted, goes_on, turn) {
+            return;
+        }
+        let decisions = self.correlator.observe(&counted, self.now);
+        self.decisions(decisions, Some(&counted), None, turn);
+        if counted.status == AlertStatus::Firing && self.presence.source(&counted.fingerprint).is_none() {
+            // Its end was read before it: it came late, and must not fire for ever.
+            let ended = Alert {
+                status: AlertStatus::Resolved,
+                ends_at: Some(self.now.max(counted.starts_at)),
+                ..counted
+            };
+            let decisions = self.correlator.observe(&ended, self.now);
+            self.decisions(decisions, Some(&ended), None, turn);
         }
     }
 

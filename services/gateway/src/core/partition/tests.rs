@@ -85,6 +85,22 @@ fn opened(effects: &[Effect]) -> Vec<IncidentId> {
 }
 
 #[test]
+fn an_alert_whose_end_is_read_before_it_is_in_an_incident_and_over() {
+    let mut stream = Stream::new();
+    let ended = alert("web", "a", AlertStatus::Resolved, 0);
+    assert!(stream.notify("g", true, 20, &[ended]).is_empty());
+    let late = stream.notify("g", true, 10, &[firing("web", "a", 0)]);
+    let [opened, resolved] = [0, 1].map(|at| late.iter().filter(|effect| !matches!(effect.change, Change::Rank(_))).nth(at));
+    assert!(matches!(opened.unwrap().change, Change::Open(_)), "{late:?}");
+    assert!(
+        matches!(&resolved.unwrap().change, Change::Resolve { fingerprint, .. } if fingerprint == "a"),
+        "{late:?}"
+    );
+    // Once, however often it is repeated.
+    assert!(stream.notify("g", true, 11, &[firing("web", "a", 0)]).is_empty());
+}
+
+#[test]
 fn what_comes_late_out_of_a_spool_ends_nothing_that_it_cannot_know() {
     let mut stream = Stream::new();
     let (a, b) = (firing("web", "a", 0), firing("web", "b", 20));
