@@ -19,11 +19,11 @@ use paramedic_domain::{
     subject::Subject,
 };
 use paramedic_testkit::Backoff;
+use paramedic_tests::Product;
 
 use super::{
     Stage,
     sender::{Firing, Tally, digest},
-    trouble::metric,
 };
 
 /// How long spools may take to empty.
@@ -60,7 +60,7 @@ fn cluster() -> ClusterId {
 pub(crate) async fn end_of_stream(bus: &SharedBus, stage: &Stage) -> u64 {
     let mut backoff = Backoff::new(PATIENCE);
     for number in 0..stage.gateways.len() {
-        while metric(stage, number, "paramedic_gateway_spool_notifications", "").await != Some(0.0) {
+        while !says(&stage.gateways[number], "the spool is empty").await {
             assert!(
                 backoff.pause().await,
                 "a spool does not empty: {}",
@@ -79,6 +79,14 @@ pub(crate) async fn end_of_stream(bus: &SharedBus, stage: &Stage) -> u64 {
         ..Append::default()
     };
     bus.append(streams::ALERTS, message).await.unwrap().seq
+}
+
+/// Whether its readiness page says so.
+async fn says(gateway: &Product, words: &str) -> bool {
+    let Ok(answer) = reqwest::get(format!("{}/readyz", gateway.http())).await else {
+        return false;
+    };
+    answer.text().await.is_ok_and(|text| text.contains(words))
 }
 
 /// How far the alerts are correlated and written.

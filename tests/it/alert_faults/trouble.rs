@@ -129,7 +129,7 @@ async fn leader(stage: &Stage) -> usize {
 }
 
 /// The sum of a metric's series with this word among their labels.
-pub(crate) async fn metric(stage: &Stage, number: usize, name: &str, word: &str) -> Option<f64> {
+async fn metric(stage: &Stage, number: usize, name: &str, word: &str) -> Option<f64> {
     let url = format!("{}/metrics", stage.gateways[number].http());
     let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().ok()?;
     let text = client.get(url).send().await.ok()?.text().await.ok()?;
