@@ -148,6 +148,7 @@ async fn wait(accepted: &AtomicU64, due: u64, began: Instant) {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of a campaign are for people")]
 fn report(tallies: &[Tally], troubles: &BTreeMap<&str, u32>, verdict: &Verdict, sent: Duration, whole: Duration) {
     let sum = |count: fn(&Tally) -> u64| tallies.iter().map(count).sum::<u64>();
     let struck: Vec<String> = troubles.iter().map(|(name, count)| format!("{count} x {name}")).collect();

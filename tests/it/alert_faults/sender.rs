@@ -11,6 +11,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use paramedic_runtime::Clock;
 use paramedic_testkit::Backoff;
 use paramedic_tests::TOKEN;
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ pub(crate) struct Sender {
     source: &'static str,
     number: usize,
     skew: SignedDuration,
-    epoch: Timestamp,
+    clock: Clock,
     urls: Vec<String>,
     client: reqwest::Client,
     chance: Chance,
@@ -84,7 +85,7 @@ impl Sender {
             source,
             number,
             skew,
-            epoch,
+            clock: Clock::scaled(epoch, SPEED),
             urls,
             client: reqwest::Client::builder().timeout(TRY).build().unwrap(),
             chance: Chance::of(number as u64 + source.len() as u64 * 1000),
@@ -106,8 +107,7 @@ impl Sender {
 
     /// The present by the clock of this source.
     fn now(&self) -> Timestamp {
-        let passed = Timestamp::now().duration_since(self.epoch).as_secs_f64() * SPEED;
-        let now = self.epoch + SignedDuration::from_secs_f64(passed) + self.skew;
+        let now = self.clock.now() + self.skew;
         // As far as the wire goes.
         Timestamp::from_millisecond(now.as_millisecond()).unwrap()
     }

@@ -283,7 +283,7 @@ fn window(distinct: u64) -> Window {
 
 /// One rule's alerts about a hundred pods.
 fn full(pods: &[(String, String)], group: u64, at: Timestamp, begin: Timestamp, groups: u64) -> Notification {
-    let fresh = group % FRESH == 0;
+    let fresh = group.is_multiple_of(FRESH);
     let first = begin + SignedDuration::from_millis(i64::try_from(group * 3_000_000 / groups).unwrap());
     let starts_at = match fresh {
         true => first - SignedDuration::from_secs(30),
