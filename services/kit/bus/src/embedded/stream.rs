@@ -1,5 +1,7 @@
 //! One stream: its log, its subject index, its dedupe window. All of it in one sled tree, so that an append is one atomic batch.
 
+mod tail;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{
@@ -307,33 +309,6 @@ impl Stream {
             found.into_iter().filter(|m| subject::matches(filter, &m.subject)).collect(),
             durable,
         ))
-    }
-
-    /// The messages of these sequences that match.
-    pub(super) fn between(&self, first: u64, last: u64, filter: &str) -> Result<Vec<Stored>, Error> {
-        let mut found = Vec::new();
-        for seq in first..=last {
-            let message = self.message(seq)?;
-            if subject::matches(filter, &message.subject) {
-                found.push(message);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Waits until a message after `seq` is durable; the last one that is.
-    pub(super) async fn grown_beyond(&self, seq: u64) -> Result<u64, Error> {
-        loop {
-            let grown = self.tail.grown.notified();
-            let last = self.tail.last.load(Ordering::Acquire);
-            if last > seq {
-                return Ok(last);
-            }
-            tokio::select! {
-                () = grown => {}
-                () = self.store.closed() => return Err(Error::Unavailable("bus closed".into())),
-            }
-        }
     }
 
     fn indexed(&self, filter: &str, first: u64, last: u64) -> Result<BTreeSet<u64>, Error> {
