@@ -7,7 +7,7 @@ use crate::{Error, Stored, subject};
 
 impl Stream {
     /// The messages of these sequences that match.
-    pub(super) fn between(&self, first: u64, last: u64, filter: &str) -> Result<Vec<Stored>, Error> {
+    pub(in super::super) fn between(&self, first: u64, last: u64, filter: &str) -> Result<Vec<Stored>, Error> {
         let mut found = Vec::new();
         for seq in first..=last {
             let message = self.message(seq)?;
@@ -19,7 +19,7 @@ impl Stream {
     }
 
     /// Waits until a message after `seq` is durable; the last one that is.
-    pub(super) async fn grown_beyond(&self, seq: u64) -> Result<u64, Error> {
+    pub(in super::super) async fn grown_beyond(&self, seq: u64) -> Result<u64, Error> {
         loop {
             let grown = self.tail.grown.notified();
             let last = self.tail.last.load(Ordering::Acquire);
