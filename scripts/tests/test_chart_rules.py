@@ -36,9 +36,9 @@ class Rules(unittest.TestCase):
     def test_a_right_the_executor_needs_not(self):
         self.assertEqual(1, len(self.broken("Role", "executor", lambda item: item["rules"][0]["verbs"].append("create"))[:1]))
 
-    def test_a_right_of_the_gateway_beyond_reviewing_tokens(self):
+    def test_a_right_of_the_gateway_beyond_watching_and_reviewing_tokens(self):
         found = self.broken("ClusterRole", "gateway", lambda item: item["rules"].append({"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}))
-        self.assertIn("the gateway reviews tokens and must not get pods", found[0])
+        self.assertIn("the gateway watches and reviews tokens, and must not get pods", found[0])
 
     def test_changing_in_observe_mode(self):
         for dry_run, resource in ((True, "pods/exec"), (False, "deployments")):
