@@ -26,6 +26,7 @@ use self::{
     progress::Progress,
     writer::{Traced, Writer},
 };
+use super::replica;
 use crate::{
     Config,
     core::{partition::Partition, scope::Scope, topology::Snapshot, triage::Triage},
@@ -44,7 +45,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Correlates until the kit drains, whenever this replica leads.
 pub(crate) async fn run(config: Config, scope: Scope, triage: Triage, kit: Kit) -> Result<(), Error> {
     let cluster = kit.cluster.name.clone();
-    let me = format!("{}-{:016x}", std::process::id(), rand_id());
+    let me = replica::name();
     let correlator = Arc::new(Correlator {
         writer: Writer::new(&kit, triage),
         bus: kit.bus.clone(),
@@ -65,12 +66,6 @@ pub(crate) async fn run(config: Config, scope: Scope, triage: Triage, kit: Kit) 
         }
     })
     .await
-}
-
-/// Tells replicas apart.
-fn rand_id() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(std::process::id())
 }
 
 struct Correlator {

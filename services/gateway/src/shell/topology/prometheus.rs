@@ -1,4 +1,4 @@
-//! What Prometheus measured, asked for now and then.
+//! What Prometheus measured: calls between workloads and how long rules wait, asked for at a fixed interval.
 
 use std::{collections::BTreeMap, time::Duration};
 

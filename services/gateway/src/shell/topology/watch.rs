@@ -211,7 +211,7 @@ impl Watch {
                 Some(Change::Refused(self.scope.clone()))
             }
             None if self.failures == 1 => {
-                tracing::warn!(%kind, namespace, %error, "not watched for now; what is known of it stays");
+                tracing::warn!(%kind, namespace, %error, "the watch was interrupted; what is known of it stays, and it is tried again");
                 None
             }
             None => {
