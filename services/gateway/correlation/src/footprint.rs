@@ -1,5 +1,6 @@
 //! What a cause would do: which components it reaches and when, given what was seen of them.
 
+mod memo;
 mod tracer;
 
 use crate::{

@@ -9,6 +9,7 @@ mod fit;
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
+    rc::Rc,
 };
 
 use crate::{
@@ -27,7 +28,7 @@ pub struct Cluster {
     /// How much better it explains the members than chance does (natural logarithm), less what an incident costs.
     pub worth: f32,
     /// What the likeliest cause would do.
-    pub footprint: Footprint,
+    pub footprint: Rc<Footprint>,
 }
 
 /// One cause of a cluster.
@@ -49,7 +50,7 @@ struct Fit {
     hypothesis: Hypothesis,
     onset: f32,
     worth: f32,
-    footprint: Footprint,
+    footprint: Rc<Footprint>,
 }
 
 /// Rounds in which causes are exchanged.
@@ -138,7 +139,7 @@ impl Solver<'_> {
                 hypothesis: belief.hypothesis,
                 onset: belief.onset,
                 worth: 0.0,
-                footprint: Footprint::default(),
+                footprint: Rc::default(),
             })
             .collect();
         self.retrace(&mut causes);

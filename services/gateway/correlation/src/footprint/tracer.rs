@@ -1,8 +1,11 @@
 //! How a footprint is worked out: from where it begins to what that reaches, the likeliest first, corrected by what was seen on the way.
 
-use std::collections::BinaryHeap;
+use std::{collections::BinaryHeap, rc::Rc};
 
-use super::{Footprint, Hypothesis, Kind, Mark, Seen, begins};
+use super::{
+    Footprint, Hypothesis, Kind, Mark, Seen, begins,
+    memo::{Memo, Note},
+};
 use crate::{
     effect::{AT_ONCE, Delay, State, Way, shows, steps},
     graph::Graph,
@@ -57,6 +60,9 @@ pub struct Tracer<'a> {
     /// Round in which an observation got its gain, and the gain.
     gained: Vec<(u32, f32)>,
     round: u32,
+    memo: Memo,
+    /// What the footprint depended on so far.
+    notes: Vec<Note>,
     /// Only what is sure is looked for.
     pub sure: bool,
 }
@@ -73,15 +79,28 @@ impl<'a> Tracer<'a> {
             offered: vec![(0, 0.0); graph.len() * State::COUNT],
             gained: vec![(0, 0.0); seen.all.len()],
             round: 0,
+            memo: Memo::default(),
+            notes: Vec::new(),
             sure: false,
         }
     }
 
     /// What the cause would do if it began at `onset`; `explained` is how well other causes explain each observation (natural logarithm):
     /// what is theirs says nothing about this one.
-    pub fn trace(&mut self, hypothesis: Hypothesis, onset: f32, explained: &[f32]) -> Footprint {
+    pub fn trace(&mut self, hypothesis: Hypothesis, onset: f32, explained: &[f32]) -> Rc<Footprint> {
+        let key = (hypothesis, onset.to_bits(), self.sure);
+        if let Some(known) = self.memo.recall(key, explained) {
+            return known;
+        }
+        let footprint = Rc::new(self.work_out(hypothesis, onset, explained));
+        self.memo.keep(key, &footprint, &self.notes);
+        footprint
+    }
+
+    fn work_out(&mut self, hypothesis: Hypothesis, onset: f32, explained: &[f32]) -> Footprint {
         self.round += 1;
         self.open.clear();
+        self.notes.clear();
         let mut footprint = Footprint::default();
         self.open.push(Open(Mark {
             component: hypothesis.component,
@@ -201,7 +220,7 @@ impl<'a> Tracer<'a> {
             return;
         };
         // It suffers from something else; whether from this, too, nobody can tell.
-        if explained[first] > gain {
+        if self.others_explain(first, gain, explained) {
             return;
         }
         self.gain(first, gain, footprint);
@@ -221,6 +240,17 @@ impl<'a> Tracer<'a> {
                 }
             }
         }
+    }
+
+    /// Whether others explain the observation better than with this gain, which is noted: the footprint depends on it.
+    fn others_explain(&mut self, one: usize, bound: f32, explained: &[f32]) -> bool {
+        let more = explained[one] > bound;
+        self.notes.push(Note {
+            one: u32::try_from(one).unwrap_or(u32::MAX),
+            bound,
+            more,
+        });
+        more
     }
 
     fn gain(&mut self, one: usize, gain: f32, footprint: &mut Footprint) {
@@ -248,8 +278,9 @@ impl<'a> Tracer<'a> {
             (weights::TOGETHER * times.len() as f32 / others).min(weights::TOGETHER_MOST)
         };
         let half = (last - first) / 2.0 + 30.0;
+        let seen = self.seen;
         for component in self.graph.workloads() {
-            if self.seen.about(*component).is_empty() {
+            if seen.about(*component).is_empty() {
                 continue;
             }
             let mark = Mark {
@@ -268,12 +299,15 @@ impl<'a> Tracer<'a> {
                 way: Way::Together,
                 calls: 2,
             };
-            let known = |one: usize| match self.gained[one] {
-                (round, gain) if round == self.round => gain.max(explained[one]),
-                _ => explained[one],
+            let reached = |one: usize| {
+                let known = match self.gained[one] {
+                    (round, gain) if round == self.round => gain,
+                    _ => 0.0,
+                };
+                let gain = mark.gain(&seen.all[one], &seen.background);
+                gain > known.max(REACHED) && !self.others_explain(one, gain.next_down(), explained)
             };
-            let reached = |one: usize| mark.gain(&self.seen.all[one], &self.seen.background) > known(one).max(REACHED);
-            if self.seen.about(*component).any(reached) {
+            if seen.about(*component).any(reached) {
                 let slot = *component as usize * State::COUNT + State::Failing as usize;
                 (self.reached[slot], self.offered[slot]) = (0, (0, 0.0));
                 self.open.push(Open(mark));
