@@ -1,32 +1,40 @@
 //! From a stream of alerts to incidents. The same input in the same order leads to the same incidents, everywhere and always.
 
+mod alone;
 mod control;
 mod incident;
 mod intake;
+mod reach;
 mod register;
 mod relocate;
 mod review;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    num::NonZeroU32,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     alert::Alert,
     id::{ClusterId, IncidentId},
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     class::{self, Class, Nature},
     decision::{Decision, Root},
+    fingerprint::Fingerprint,
     footprint::{Kind, backgrounds},
     graph::Graph,
     learned::Learned,
+    moment::Moment,
     signal::Signal,
     solve::Belief,
+    table::Table,
     topology::Topology,
 };
 
+use alone::Explanations;
 use register::Register;
 
 pub use incident::Incident;
@@ -58,21 +66,31 @@ impl Default for Settings {
 /// What is remembered of one alert.
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    starts_at: Timestamp,
-    firing: bool,
-    incident: Option<u32>,
+    starts_at: Moment,
     /// When a message last changed it.
-    changed: Timestamp,
+    changed: Moment,
+    /// Numbers of incidents begin at one.
+    incident: Option<NonZeroU32>,
+    firing: bool,
+}
+
+impl Known {
+    fn incident(&self) -> Option<u32> {
+        self.incident.map(NonZeroU32::get)
+    }
+
+    fn set_incident(&mut self, incident: Option<u32>) {
+        self.incident = incident.and_then(NonZeroU32::new);
+    }
 }
 
 /// A firing that is young enough to be explained anew.
 #[derive(Debug, Clone)]
 struct Recent {
-    key: u128,
+    fingerprint: Fingerprint,
     /// Number of the alert's name.
     name: usize,
-    fingerprint: String,
-    starts_at: Timestamp,
+    starts_at: Moment,
     signal: Signal,
     /// It pages nobody by itself.
     quiet: bool,
@@ -107,7 +125,9 @@ pub struct Correlator {
     names: Vec<String>,
     natures: HashMap<String, (usize, Nature)>,
     learned: Learned,
-    alerts: HashMap<u128, Known>,
+    alerts: Table<Known>,
+    /// Causes of single alerts.
+    explanations: Explanations,
     /// By the order in which they came.
     recent: BTreeMap<u64, Recent>,
     arrivals: u64,
@@ -147,7 +167,8 @@ impl Correlator {
             names: Vec::new(),
             natures: HashMap::new(),
             learned: Learned::default(),
-            alerts: HashMap::new(),
+            alerts: Table::default(),
+            explanations: Explanations::default(),
             recent: BTreeMap::new(),
             arrivals: 0,
             incidents: Register::default(),
@@ -177,6 +198,7 @@ impl Correlator {
         }
         self.background = backgrounds(self.graph.len());
         self.found.anew = 0;
+        self.explanations = Explanations::default();
         self.rules = topology.rules.iter().map(|rule| (rule.alert.clone(), rule.for_seconds)).collect();
         for (name, (_, nature)) in &mut self.natures {
             *nature = class::nature(name, self.rules.get(name).copied());
@@ -211,9 +233,9 @@ impl Correlator {
 
     /// Forgets alerts that ended so long ago that no message about them is on its way any more, and incidents that only they were in.
     fn forget(&mut self, now: Timestamp) {
-        self.alerts
-            .retain(|_, known| known.firing || now.duration_since(known.changed) < WINDOW);
-        let needed: BTreeSet<u32> = self.alerts.values().filter_map(|known| known.incident).collect();
+        let long_ago = Moment::from(now.checked_sub(WINDOW).unwrap_or(Timestamp::MIN));
+        self.alerts.retain(|_, known| known.firing || known.changed > long_ago);
+        let needed: HashSet<u32> = self.alerts.values().filter_map(Known::incident).collect();
         self.incidents.forget(|number| needed.contains(&number));
     }
 
@@ -271,11 +293,4 @@ impl Correlator {
         roots.sort_by(|a, b| b.belief.total_cmp(&a.belief));
         roots
     }
-}
-
-/// Fingerprints are 64 bits from Alertmanager and anything from others: 128 bits of SHA-256 keep a million of them apart.
-#[must_use]
-pub fn key(fingerprint: &str) -> u128 {
-    let digest = Sha256::digest(fingerprint.as_bytes());
-    digest[..16].iter().fold(0, |all, byte| (all << 8) | u128::from(*byte))
 }

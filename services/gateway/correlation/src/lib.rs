@@ -8,18 +8,22 @@
 //! - [`class`]: what an alert's name says; [`locate`](mod@locate): what its labels are about.
 //! - [`effect`]: how trouble spreads; [`footprint`]: what one cause would do, given what was seen; [`weights`]: the numbers of the search.
 //! - [`learned`]: what the past says about alerts of one name.
+//! - [`table`]: what is remembered of each alert, in little room; [`fingerprint`], [`moment`]: its parts.
 //! - [`correlator`]: the stream; [`decision`]: what comes out.
 
 pub mod class;
 pub mod correlator;
 pub mod decision;
 pub mod effect;
+pub mod fingerprint;
 pub mod footprint;
 pub mod graph;
 pub mod learned;
 pub mod locate;
+pub mod moment;
 pub mod signal;
 pub mod solve;
+pub mod table;
 pub mod topology;
 pub mod weights;
 

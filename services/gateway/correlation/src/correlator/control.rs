@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 use paramedic_domain::id::IncidentId;
 
-use super::{Correlator, Incident, key};
+use super::{Correlator, Incident};
 use crate::{
     decision::{Correction, Decision},
+    fingerprint::Fingerprint,
+    moment::Moment,
     signal::Signal,
     topology::Entity,
 };
@@ -39,14 +41,14 @@ impl Correlator {
     /// The incident that has an alert, whether it is over or not.
     #[must_use]
     pub fn home(&self, fingerprint: &str) -> Option<&IncidentId> {
-        let home = self.alerts.get(&key(fingerprint))?.incident?;
+        let home = self.alerts.get(&Fingerprint::from(fingerprint))?.incident()?;
         self.incidents.id(self.incidents.heir(home))
     }
 
-    /// Whether anything is remembered of the alert with this [`key`].
+    /// Whether anything is remembered of an alert.
     #[must_use]
-    pub fn knows(&self, key: u128) -> bool {
-        self.alerts.contains_key(&key)
+    pub fn knows(&self, fingerprint: &Fingerprint) -> bool {
+        self.alerts.get(fingerprint).is_some()
     }
 
     /// What an incident has alerts about.
@@ -93,32 +95,32 @@ impl Correlator {
         let Some(old) = self.incidents.number(from) else {
             return Vec::new();
         };
-        let mut named: Vec<(u128, &String, Timestamp)> = Vec::new();
+        let mut named: Vec<(Fingerprint, Moment)> = Vec::new();
         for fingerprint in fingerprints {
-            let key = key(fingerprint);
+            let fingerprint = Fingerprint::from(&**fingerprint);
             let known = self
                 .alerts
-                .get(&key)
-                .filter(|known| known.incident.map(|number| self.incidents.heir(number)) == Some(old));
-            if let Some(known) = known.filter(|_| named.iter().all(|(other, ..)| *other != key)) {
-                named.push((key, fingerprint, known.starts_at));
+                .get(&fingerprint)
+                .filter(|known| known.incident().map(|number| self.incidents.heir(number)) == Some(old));
+            if let Some(known) = known.filter(|_| named.iter().all(|(other, _)| *other != fingerprint)) {
+                named.push((fingerprint, known.starts_at));
             }
         }
-        let Some((_, first, starts_at)) = named.first() else {
+        let Some((first, starts_at)) = named.first() else {
             return Vec::new();
         };
         let into = anew.then(|| self.incidents.open(&self.cluster, first, *starts_at, now));
         let id = into.and_then(|into| self.incidents.id(into)).cloned();
         let mut decisions = Vec::new();
-        for (key, fingerprint, starts_at) in &named {
-            if let Some(known) = self.alerts.get_mut(key) {
-                known.incident = into;
+        for (fingerprint, starts_at) in &named {
+            if let Some(known) = self.alerts.get_mut(fingerprint) {
+                known.set_incident(into);
             }
             decisions.push(Decision::Moved {
                 from: Some(from.clone()),
                 into: id.clone(),
-                fingerprint: (*fingerprint).clone(),
-                starts_at: *starts_at,
+                fingerprint: fingerprint.to_string(),
+                starts_at: (*starts_at).into(),
                 membership: None,
             });
         }
@@ -127,7 +129,7 @@ impl Correlator {
             recent.said = true;
             if named
                 .iter()
-                .any(|(_, fingerprint, starts_at)| **fingerprint == recent.fingerprint && *starts_at == recent.starts_at)
+                .any(|(fingerprint, starts_at)| *fingerprint == recent.fingerprint && *starts_at == recent.starts_at)
             {
                 recent.incident = into;
                 self.learned.said(&self.names[recent.name], into.is_some());

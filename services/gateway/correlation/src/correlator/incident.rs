@@ -1,10 +1,11 @@
 //! One incident as the correlator knows it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use paramedic_domain::id::IncidentId;
 
+use super::alone::Alone;
 use crate::{
     class::Class,
     footprint::{Mark, Observation},
@@ -31,8 +32,10 @@ pub struct Incident {
     pub pinned: bool,
     /// Alerts that the causes were found for.
     explained: usize,
-    /// What the likeliest cause would do, by component.
-    marks: Vec<Mark>,
+    /// What the likeliest cause would do, by component; times are counted from `since`.
+    marks: Arc<[Mark]>,
+    /// Seconds since the origin.
+    since: f32,
     /// What it has alerts about.
     pub(super) about: BTreeSet<Component>,
     /// Onsets of its first and its last alert.
@@ -58,7 +61,8 @@ impl Incident {
             size: 0,
             pinned: false,
             explained: 0,
-            marks: Vec::new(),
+            marks: Arc::default(),
+            since: 0.0,
             about: BTreeSet::new(),
             span: (Timestamp::MAX, Timestamp::MIN),
             told: (Vec::new(), 0.0),
@@ -92,9 +96,26 @@ impl Incident {
         self.explained = cluster.members.len();
         self.causes.clone_from(&cluster.causes);
         self.worth = cluster.worth;
-        self.marks.clone_from(&cluster.footprint.marks);
+        let mut marks = cluster.footprint.marks.clone();
         // Stable: of one component, the likeliest first.
-        self.marks.sort_by_key(|mark| mark.component);
+        marks.sort_by_key(|mark| mark.component);
+        (self.marks, self.since) = (marks.into(), 0.0);
+    }
+
+    /// Its causes are those of its only alert, which began at `onset`, seconds since the origin.
+    pub(super) fn take_alone(&mut self, alone: &Arc<Alone>, onset: f32, lift: f32) {
+        if self.explained.min(self.size) > 1 {
+            return;
+        }
+        self.explained = 1;
+        self.causes.clone_from(&alone.causes);
+        self.worth = alone.worth + lift;
+        (self.marks, self.since) = (Arc::clone(&alone.marks), onset);
+    }
+
+    /// What it reaches, and when, seconds since the origin.
+    pub(super) fn reached(&self) -> impl Iterator<Item = (Component, f32)> {
+        self.marks.iter().map(|mark| (mark.component, mark.onset() + self.since))
     }
 
     /// Whether nothing is known of its causes.
@@ -105,7 +126,11 @@ impl Incident {
     /// How much likelier than chance the observation is as part of this incident (natural logarithm), and how trouble got there; `None`
     /// if it is not likely enough.
     pub(super) fn score(&self, one: &Observation, background: &[f32; Class::COUNT]) -> Option<(f32, Mark)> {
-        best(&self.marks, one, background).filter(|(gain, _)| *gain > weights::JOIN)
+        let since = Observation {
+            onset: one.onset - self.since,
+            ..*one
+        };
+        best(&self.marks, &since, background).filter(|(gain, _)| *gain > weights::JOIN)
     }
 
     /// Whether its causes are others than were told last; they count as told then.

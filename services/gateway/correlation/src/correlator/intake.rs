@@ -1,16 +1,20 @@
 //! What one alert changes at once.
 
+use std::num::NonZeroU32;
+
 use jiff::Timestamp;
 use paramedic_domain::alert::{Alert, AlertStatus, Severity};
 
-use super::{AGAIN, Correlator, Known, Recent, key};
+use super::{AGAIN, Correlator, Known, Recent};
 use crate::{
     class::{Nature, nature},
     decision::{Decision, Membership, Nowhere},
     effect::Way,
+    fingerprint::Fingerprint,
     footprint::{Mark, Observation},
     graph::Component,
     locate::locate,
+    moment::Moment,
     signal::Signal,
     topology::Entity,
 };
@@ -18,23 +22,24 @@ use crate::{
 impl Correlator {
     /// Takes an alert; what it changes is added to the decisions.
     pub(super) fn take(&mut self, alert: &Alert, received: Timestamp, decisions: &mut Vec<Decision>) {
-        let key = key(&alert.fingerprint);
-        let known = self.alerts.get(&key).copied();
+        let fingerprint = Fingerprint::from(&*alert.fingerprint);
         match alert.status {
-            AlertStatus::Firing => self.fires(key, known, alert, received, decisions),
-            AlertStatus::Resolved => decisions.push(self.resolves(key, known, alert, received)),
+            AlertStatus::Firing => self.fires(fingerprint, alert, received, decisions),
+            AlertStatus::Resolved => decisions.push(self.resolves(&fingerprint, alert, received)),
         }
     }
 
-    fn fires(&mut self, key: u128, known: Option<Known>, alert: &Alert, received: Timestamp, decisions: &mut Vec<Decision>) {
+    fn fires(&mut self, key: Fingerprint, alert: &Alert, received: Timestamp, decisions: &mut Vec<Decision>) {
+        let known = self.alerts.get(&key).copied();
+        let starts_at = Moment::from(alert.starts_at);
         let fingerprint = || alert.fingerprint.clone();
         let nowhere = |why| Decision::Nowhere {
             fingerprint: alert.fingerprint.clone(),
             why,
         };
         match known {
-            Some(known) if known.starts_at > alert.starts_at => return decisions.push(nowhere(Nowhere::Outdated)),
-            Some(known) if known.starts_at == alert.starts_at => {
+            Some(known) if known.starts_at > starts_at => return decisions.push(nowhere(Nowhere::Outdated)),
+            Some(known) if known.starts_at == starts_at => {
                 let why = if known.firing { Nowhere::Repeated } else { Nowhere::Outdated };
                 return decisions.push(nowhere(why));
             }
@@ -42,13 +47,13 @@ impl Correlator {
         }
         let (name, nature) = self.nature(alert.name());
         let mut remember = Known {
-            starts_at: alert.starts_at,
+            starts_at,
             firing: true,
             incident: None,
-            changed: received,
+            changed: received.into(),
         };
         if nature.constant {
-            self.alerts.insert(key, remember);
+            self.alerts.insert(&key, remember);
             return decisions.push(nowhere(Nowhere::Constant));
         }
         let component = if self.settings.identity {
@@ -60,10 +65,10 @@ impl Correlator {
         let origin = *self.origin.get_or_insert(signal.onset);
         let quiet = alert.severity() == Severity::Info;
         // What comes and goes has one cause: it goes where it was.
-        let before = known.filter(|known| received.duration_since(known.changed) < AGAIN);
-        let home = before.and_then(|known| known.incident).map(|number| self.incidents.heir(number));
+        let before = known.filter(|known| received.duration_since(known.changed.into()) < AGAIN);
+        let home = before.and_then(|known| known.incident()).map(|number| self.incidents.heir(number));
         let home = home.filter(|number| self.incidents.get(*number).is_some());
-        let fires_again = home.is_some() || before.is_some_and(|known| known.incident.is_none());
+        let fires_again = home.is_some() || before.is_some_and(|known| known.incident().is_none());
         let found = match home {
             Some(number) => Some((number, self.itself(component))),
             None if fires_again => None,
@@ -84,7 +89,7 @@ impl Correlator {
                 None
             }
             None => {
-                let number = self.incidents.open(&self.cluster, &alert.fingerprint, alert.starts_at, received);
+                let number = self.incidents.open(&self.cluster, &key, starts_at, received);
                 decisions.extend(self.incidents.id(number).map(|incident| Decision::Opened {
                     incident: incident.clone(),
                     fingerprint: fingerprint(),
@@ -93,16 +98,15 @@ impl Correlator {
                 Some(number)
             }
         };
-        remember.incident = incident;
-        self.alerts.insert(key, remember);
+        remember.incident = incident.and_then(NonZeroU32::new);
+        self.alerts.insert(&key, remember);
         if let Some(incident) = incident.and_then(|number| self.incidents.get_mut(number)) {
             incident.add(&signal);
         }
         let recent = Recent {
-            key,
+            fingerprint: key,
             name,
-            fingerprint: alert.fingerprint.clone(),
-            starts_at: alert.starts_at,
+            starts_at,
             signal,
             quiet,
             incident,
@@ -113,7 +117,8 @@ impl Correlator {
         self.arrivals += 1;
         self.unsettle(received);
         if let Some(number) = opened {
-            self.explain_alone(number, self.arrivals - 1, received, decisions);
+            self.explain_alone(number, &signal, name, received);
+            decisions.extend(self.ranked());
         }
     }
 
@@ -141,20 +146,15 @@ impl Correlator {
         }
     }
 
-    fn resolves(&mut self, key: u128, known: Option<Known>, alert: &Alert, received: Timestamp) -> Decision {
+    fn resolves(&mut self, key: &Fingerprint, alert: &Alert, received: Timestamp) -> Decision {
         let fingerprint = alert.fingerprint.clone();
-        let why = match known {
+        let why = match self.alerts.get_mut(key) {
             None => Nowhere::NeverFired,
             Some(known) if !known.firing => Nowhere::Repeated,
-            Some(known) if known.starts_at > alert.starts_at => Nowhere::Outdated,
+            Some(known) if known.starts_at > alert.starts_at.into() => Nowhere::Outdated,
             Some(known) => {
-                let ended = Known {
-                    firing: false,
-                    changed: received,
-                    ..known
-                };
-                self.alerts.insert(key, ended);
-                let incident = known.incident.map(|number| self.incidents.heir(number));
+                (known.firing, known.changed) = (false, received.into());
+                let incident = known.incident().map(|number| self.incidents.heir(number));
                 match incident.and_then(|number| self.incidents.id(number)) {
                     Some(incident) => {
                         return Decision::Resolved {
@@ -192,7 +192,7 @@ impl Correlator {
 
     /// The incident that makes the observation likeliest, if one does, and why.
     fn best(&self, one: &Observation) -> Option<(u32, Membership)> {
-        let scores = self.incidents.numbered().filter_map(|(number, incident)| {
+        let scores = self.incidents.near(one).filter_map(|(number, incident)| {
             let (score, mark) = incident.score(one, &self.background)?;
             Some((number, score, mark))
         });

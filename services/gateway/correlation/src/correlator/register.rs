@@ -1,19 +1,27 @@
 //! Every incident: those that go on, and what became of the others.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use paramedic_domain::id::{ClusterId, IncidentId};
 
-use super::Incident;
+use super::{Incident, alone::Alone, reach::Reach};
+use crate::{fingerprint::Fingerprint, footprint::Observation, moment::Moment, solve::Cluster};
 
-/// Incidents by their number, which counts them in the order in which they were opened.
+/// Incidents by their number, which counts them from one in the order in which they were opened.
 #[derive(Debug, Default)]
 pub(super) struct Register {
     live: BTreeMap<u32, Incident>,
     gone: BTreeMap<u32, Gone>,
     numbers: HashMap<IncidentId, u32>,
-    next: u32,
+    /// How many were opened.
+    opened: u32,
+    reach: Reach,
+    /// Incidents whose causes are seen differently since that was last asked.
+    news: BTreeSet<u32>,
 }
 
 /// An incident that is no more.
@@ -27,10 +35,6 @@ struct Gone {
 impl Register {
     pub(super) fn live(&self) -> impl Iterator<Item = &Incident> {
         self.live.values()
-    }
-
-    pub(super) fn numbered(&self) -> impl Iterator<Item = (u32, &Incident)> {
-        self.live.iter().map(|(number, incident)| (*number, incident))
     }
 
     pub(super) fn each(&mut self) -> impl Iterator<Item = (u32, &mut Incident)> {
@@ -65,20 +69,56 @@ impl Register {
     }
 
     /// Opens an incident whose first alert is this. No two have the same id, even if one alert comes first in both.
-    pub(super) fn open(&mut self, cluster: &ClusterId, fingerprint: &str, starts_at: Timestamp, now: Timestamp) -> u32 {
-        let start = starts_at.to_string();
-        let first = IncidentId::derive(&[cluster.as_str(), fingerprint, &start]);
-        let mut further = (1_u32..).map(|again| IncidentId::derive(&[cluster.as_str(), fingerprint, &start, &again.to_string()]));
+    pub(super) fn open(&mut self, cluster: &ClusterId, fingerprint: &Fingerprint, starts_at: Moment, now: Timestamp) -> u32 {
+        let (fingerprint, start) = (fingerprint.to_string(), Timestamp::from(starts_at).to_string());
+        let first = IncidentId::derive(&[cluster.as_str(), &fingerprint, &start]);
+        let mut further = (1_u32..).map(|again| IncidentId::derive(&[cluster.as_str(), &fingerprint, &start, &again.to_string()]));
         let mut id = first;
         while self.numbers.contains_key(&id) {
             let Some(next) = further.next() else { break };
             id = next;
         }
-        let number = self.next;
-        self.next += 1;
+        self.opened += 1;
+        let number = self.opened;
         self.numbers.insert(id.clone(), number);
         self.live.insert(number, Incident::new(id, now));
         number
+    }
+
+    /// An incident's causes are those of this cluster.
+    pub(super) fn explain(&mut self, number: u32, cluster: &Cluster) {
+        self.explained(number, |incident| incident.take(cluster));
+    }
+
+    /// The causes of an incident of one alert, which began so many seconds after the origin.
+    pub(super) fn explain_alone(&mut self, number: u32, alone: &Arc<Alone>, onset: f32, lift: f32) {
+        self.explained(number, |incident| incident.take_alone(alone, onset, lift));
+    }
+
+    fn explained(&mut self, number: u32, take: impl FnOnce(&mut Incident)) {
+        let Some(incident) = self.live.get_mut(&number) else { return };
+        self.reach.remove(number, incident.reached());
+        take(incident);
+        self.reach.add(number, incident.reached());
+        self.news.insert(number);
+    }
+
+    /// Incidents that may make the observation likely, by number.
+    pub(super) fn near(&self, one: &Observation) -> impl Iterator<Item = (u32, &Incident)> {
+        let near = self.reach.near(one.component, one.onset).into_iter();
+        near.filter_map(|number| Some((number, self.live.get(&number)?)))
+    }
+
+    /// Incidents that go on and whose causes may be news, in their order; they are no news any more.
+    pub(super) fn news(&mut self) -> impl Iterator<Item = &Incident> {
+        let live = &mut self.live;
+        let mut news = Vec::new();
+        for number in std::mem::take(&mut self.news) {
+            if live.get_mut(&number).is_some_and(Incident::news) {
+                news.push(number);
+            }
+        }
+        news.into_iter().filter_map(|number| self.live.get(&number))
     }
 
     pub(super) fn merge(&mut self, from: u32, into: u32) {
@@ -91,6 +131,7 @@ impl Register {
 
     fn leave(&mut self, number: u32, into: Option<u32>) {
         if let Some(incident) = self.live.remove(&number) {
+            self.reach.remove(number, incident.reached());
             self.gone.insert(number, Gone { id: incident.id, into });
         }
     }

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use super::{Correlator, Recent, WINDOW, incident::best};
 use crate::{
     decision::{Decision, Membership},
+    fingerprint::Fingerprint,
     footprint::{Observation, Seen},
-    signal::seconds,
+    signal::{Signal, seconds},
     solve::{Before, Cluster, explain, solve},
 };
 
@@ -36,7 +37,7 @@ impl Correlator {
         let homes = self.homes(&clusters, &numbers, now);
         let wanted = self.wanted(&clusters, &homes, &numbers, now);
         let mut decisions = self.rearrange(&wanted, &clusters, &homes);
-        self.refresh(&clusters, &homes, &numbers, &seen);
+        self.refresh(&clusters, &homes, &numbers, &seen, now);
         decisions.extend(self.ranked());
         decisions
     }
@@ -88,21 +89,12 @@ impl Correlator {
         Seen::new(all, &self.graph, self.origin.map_or(0.0, |origin| seconds(now, origin)))
     }
 
-    /// Ranks the causes of an incident that has one alert.
-    pub(super) fn explain_alone(&mut self, number: u32, arrival: u64, now: Timestamp, decisions: &mut Vec<Decision>) {
-        let (Some(recent), Some(origin)) = (self.recent.get(&arrival), self.origin) else {
-            return;
-        };
-        let seen = self.seen(vec![recent.signal.since(origin, self.lift(recent.name))], now);
-        let cluster = explain(&self.graph, &seen);
-        if let Some(incident) = self.incidents.get_mut(number) {
-            incident.take(&cluster);
-            if incident.news() {
-                decisions.push(Decision::Ranked {
-                    incident: incident.id.clone(),
-                });
-            }
-        }
+    /// Finds the causes of an incident that has one alert.
+    pub(super) fn explain_alone(&mut self, incident: u32, signal: &Signal, name: usize, now: Timestamp) {
+        let origin = self.origin.unwrap_or_default();
+        let alone = self.explanations.explain(&self.graph, signal, seconds(now, signal.onset));
+        let lift = self.lift(name);
+        self.incidents.explain_alone(incident, &alone, seconds(signal.onset, origin), lift);
     }
 
     /// Whether it stays where it is, whatever explains it.
@@ -139,9 +131,9 @@ impl Correlator {
                 .into_iter()
                 .max_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)))
                 .map(|(home, _)| home);
-            let first: Option<(String, Timestamp)> = members().map(|recent| (recent.fingerprint.clone(), recent.starts_at)).next();
-            let (fingerprint, starts_at) = first.unwrap_or_default();
-            let home = most.unwrap_or_else(|| self.incidents.open(&self.cluster, &fingerprint, starts_at, now));
+            let first = members().map(|recent| (recent.fingerprint.clone(), recent.starts_at)).next();
+            let anew = || first.map(|(fingerprint, starts_at)| self.incidents.open(&self.cluster, &fingerprint, starts_at, now));
+            let Some(home) = most.or_else(anew) else { continue };
             taken.insert(home);
             homes[cluster] = home;
         }
@@ -174,9 +166,12 @@ impl Correlator {
 
     /// What fired again goes where it went when it fired first.
     fn follow(&self, wanted: &mut Wanted) {
-        let moved: HashMap<u128, Option<u32>> = wanted.iter().map(|(number, into)| (self.recent[number].key, *into)).collect();
+        let moved: HashMap<Fingerprint, Option<u32>> = wanted
+            .iter()
+            .map(|(number, into)| (self.recent[number].fingerprint.clone(), *into))
+            .collect();
         for (number, recent) in self.recent.iter().filter(|(_, recent)| recent.fires_again && !self.held(recent)) {
-            if let Some(into) = moved.get(&recent.key) {
+            if let Some(into) = moved.get(&recent.fingerprint) {
                 wanted.insert(*number, *into);
             }
         }
@@ -224,8 +219,8 @@ impl Correlator {
                 decisions.push(Decision::Moved {
                     from: id(from),
                     into: id(into),
-                    fingerprint: recent.fingerprint.clone(),
-                    starts_at: recent.starts_at,
+                    fingerprint: recent.fingerprint.to_string(),
+                    starts_at: recent.starts_at.into(),
                     membership: into.map(|_| self.why(recent, home.map(|home| &clusters[home]))),
                 });
                 if let Some(incident) = from.and_then(|from| self.incidents.get_mut(from)) {
@@ -240,9 +235,9 @@ impl Correlator {
         for (number, into) in wanted {
             let Some(recent) = self.recent.get_mut(number) else { continue };
             recent.incident = *into;
-            let known = self.alerts.get_mut(&recent.key);
+            let known = self.alerts.get_mut(&recent.fingerprint);
             if let Some(known) = known.filter(|known| known.starts_at == recent.starts_at) {
-                known.incident = *into;
+                known.set_incident(*into);
             }
         }
         decisions
@@ -261,7 +256,7 @@ impl Correlator {
     }
 
     /// Tells the incidents what they are about now, and ends those that have nothing left.
-    fn refresh(&mut self, clusters: &[Cluster], homes: &[u32], numbers: &[u64], seen: &Seen) {
+    fn refresh(&mut self, clusters: &[Cluster], homes: &[u32], numbers: &[u64], seen: &Seen, now: Timestamp) {
         let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (index, number) in numbers.iter().enumerate() {
             if let Some(home) = self.recent[number].incident {
@@ -269,38 +264,39 @@ impl Correlator {
             }
         }
         let of_home: BTreeMap<u32, &Cluster> = homes.iter().copied().zip(clusters).collect();
-        for (number, incident) in self.incidents.each() {
-            let Some(members) = members.remove(&number) else { continue };
-            if self.touched.contains(&number) && members.len() == incident.size {
+        for (number, members) in members {
+            let touched = self.touched.contains(&number);
+            let Some(incident) = self.incidents.get_mut(number) else { continue };
+            if touched && members.len() == incident.size {
                 incident.about = members.iter().map(|member| seen.all[*member].component).collect();
             }
-            match of_home.get(&number).filter(|cluster| cluster.members == members) {
-                Some(cluster) => incident.take(cluster),
-                None if incident.is_unexplained() || self.touched.contains(&number) => {
-                    let those = members.iter().map(|member| seen.all[*member]).collect();
-                    incident.take(&explain(&self.graph, &Seen::new(those, &self.graph, seen.now)));
+            match (of_home.get(&number).filter(|cluster| cluster.members == members), &members[..]) {
+                (Some(cluster), _) => self.incidents.explain(number, cluster),
+                (None, [one]) if incident.is_unexplained() || touched => {
+                    let Recent { signal, name, .. } = self.recent[&numbers[*one]];
+                    self.explain_alone(number, &signal, name, now);
                 }
-                None => {}
+                (None, _) if incident.is_unexplained() || touched => {
+                    let those = members.iter().map(|member| seen.all[*member]).collect();
+                    let cluster = explain(&self.graph, &Seen::new(those, &self.graph, seen.now));
+                    self.incidents.explain(number, &cluster);
+                }
+                (None, _) => {}
             }
         }
-        self.touched.clear();
-        let empty: Vec<u32> = self
-            .incidents
-            .numbered()
-            .filter(|(_, incident)| incident.size == 0)
-            .map(|(number, _)| number)
-            .collect();
-        for number in empty {
-            self.incidents.end(number);
+        // What has nothing left was left by what was moved, or by what a person said.
+        for number in std::mem::take(&mut self.touched) {
+            if self.incidents.get(number).is_some_and(|incident| incident.size == 0) {
+                self.incidents.end(number);
+            }
         }
     }
 
-    fn ranked(&mut self) -> Vec<Decision> {
-        let news = |(_, incident): (u32, &mut super::Incident)| {
-            incident.news().then(|| Decision::Ranked {
-                incident: incident.id.clone(),
-            })
+    /// What is seen differently than it was told.
+    pub(super) fn ranked(&mut self) -> Vec<Decision> {
+        let news = |incident: &super::Incident| Decision::Ranked {
+            incident: incident.id.clone(),
         };
-        self.incidents.each().filter_map(news).collect()
+        self.incidents.news().map(news).collect()
     }
 }

@@ -75,7 +75,7 @@ impl Partition {
         };
         for mut alert in released {
             // A late message may have brought what had ended.
-            if self.presence.source(&alert.fingerprint).is_none() {
+            if self.presence.fires_since(&alert.fingerprint).is_none() {
                 continue;
             }
             // It counts from now on, however long it fires already.

@@ -2,6 +2,7 @@
 //! and after any restart: nothing is looked up, no clock is asked.
 
 mod change;
+mod groups;
 mod keeping;
 mod late;
 mod presence;
@@ -161,24 +162,24 @@ impl Partition {
     }
 
     fn observe(&mut self, speaker: Speaker, alert: &Alert, turn: &mut Turn) {
-        let before = self.presence.source(&alert.fingerprint);
+        let before = self.presence.fires_since(&alert.fingerprint);
         let mut counted = self.presence.seen(speaker, alert, turn.sequence);
-        if alert.status == AlertStatus::Firing && self.outlived_its_incident(&counted) {
+        if counted.status == AlertStatus::Firing && self.outlived_its_incident(&counted) {
             self.presence.count_from(&alert.fingerprint, self.now);
-            counted.starts_at = self.now;
+            counted.to_mut().starts_at = self.now;
         }
-        let goes_on = before.is_some_and(|before| before.starts_at == counted.starts_at);
+        let goes_on = before == Some(counted.starts_at);
         if !self.passes(&counted, goes_on, turn) {
             return;
         }
         let decisions = self.correlator.observe(&counted, self.now);
         self.decisions(decisions, Some(&counted), None, turn);
-        if counted.status == AlertStatus::Firing && self.presence.source(&counted.fingerprint).is_none() {
+        if counted.status == AlertStatus::Firing && self.presence.fires_since(&counted.fingerprint).is_none() {
             // Its end was read before it: it came late, and must not fire for ever.
             let ended = Alert {
                 status: AlertStatus::Resolved,
                 ends_at: Some(self.now.max(counted.starts_at)),
-                ..counted
+                ..counted.into_owned()
             };
             let decisions = self.correlator.observe(&ended, self.now);
             self.decisions(decisions, Some(&ended), None, turn);
@@ -187,13 +188,12 @@ impl Partition {
 
     /// Whether its incident was resolved so long ago that the fix did not hold.
     fn outlived_its_incident(&self, alert: &Alert) -> bool {
-        let still = self
-            .presence
-            .source(&alert.fingerprint)
-            .is_some_and(|source| source.starts_at == alert.starts_at);
+        if self.resolved.is_empty() || self.presence.fires_since(&alert.fingerprint) != Some(alert.starts_at) {
+            return false;
+        }
         let home = self.correlator.home(&alert.fingerprint);
         let resolved = home.and_then(|home| self.resolved.get(home));
-        still && resolved.is_some_and(|at| alert.starts_at <= *at && self.now.duration_since(*at) > self.refire_after)
+        resolved.is_some_and(|at| alert.starts_at <= *at && self.now.duration_since(*at) > self.refire_after)
     }
 
     /// `alert`: the one that led to the decisions, if one did; `by`: the person who did.
