@@ -33,7 +33,7 @@ fn whole(data: &[u8]) -> Chunks {
 }
 
 fn in_pieces(data: &[u8]) -> Chunks {
-    let mut chunks = Chunks::default();
+    let mut chunks = Chunks::streamed();
     // Of a length that falls everywhere into texts, escapes and characters.
     for piece in data.chunks(1 + data.len() / 7) {
         chunks.push(Bytes::copy_from_slice(piece));

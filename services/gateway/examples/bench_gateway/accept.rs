@@ -17,11 +17,12 @@ use paramedic_runtime::{Clock, ClusterAccess, Kit};
 use paramedic_testkit::servers::NatsServer;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ceiling,
-    figures::percentile,
+    ceiling::{self, Publisher},
+    figures::{load_average, percentile, process_time},
     sender::{self, BLANK},
 };
 
@@ -42,7 +43,19 @@ impl Measured {
     }
 }
 
-/// One line of the table. Times in milliseconds.
+/// What something gave, and what each webhook cost.
+#[derive(Debug, Serialize)]
+struct Run {
+    alerts_per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    /// Processor time, microseconds for each webhook: the senders, this process without them, nats-server.
+    senders_us: f64,
+    server_us: f64,
+    nats_us: f64,
+}
+
+/// One line of the table.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     server: &'static str,
@@ -50,39 +63,59 @@ pub(crate) struct Row {
     in_flight: usize,
     webhook_bytes: usize,
     message_bytes: usize,
-    alerts_per_second: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    raw_alerts_per_second: f64,
-    raw_p50_ms: f64,
-    raw_p99_ms: f64,
+    gateway: Run,
+    /// The messages alone, without requests.
+    raw: Run,
+    /// A server that publishes a message for each request and reads nothing.
+    echo: Run,
+    /// A server that answers and does nothing else.
+    answer: Run,
     share_of_raw: f64,
+    share_of_echo: f64,
 }
 
 /// Rows for nats-server as it comes, and with every message on the disk before it is acknowledged.
 pub(crate) async fn run(seconds: u64) -> Vec<Row> {
+    // What is counted is kept, as in the product.
+    paramedic_runtime::telemetry::metrics();
     let mut rows = Vec::new();
     let synced = [("JetStream, file, one replica", false), ("the same, every append synced", true)];
     for (name, always) in synced {
-        println!("\n{name}, {seconds} s a row\n");
+        println!("\n{name}, {seconds} s a row; load average {}\n", load_average());
         println!(
-            "| alerts in a webhook | in flight | alerts/s | p50 ms | p99 ms | raw alerts/s | raw p50 ms | raw p99 ms | share of raw |"
+            "| alerts in a webhook | in flight | alerts/s | p50 / p99 ms | raw alerts/s | raw p50 / p99 ms | share of raw | echo alerts/s | share of echo | \
+             only answered | µs each: senders, gateway, nats | raw: client, nats | echo: senders, server, nats |"
         );
-        println!("|---|---|---|---|---|---|---|---|---|");
+        println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
         for (number, (batch, in_flight)) in ROWS.into_iter().enumerate() {
-            // A store of its own for each row, so that none pays for what the one before left behind.
             let row = measure(name, always, batch, in_flight, seconds, number).await;
+            let Row {
+                gateway,
+                raw,
+                echo,
+                answer,
+                ..
+            } = &row;
             println!(
-                "| {} | {} | {:.0} | {:.2} | {:.2} | {:.0} | {:.2} | {:.2} | {:.2} |",
-                row.batch,
-                row.in_flight,
-                row.alerts_per_second,
-                row.p50_ms,
-                row.p99_ms,
-                row.raw_alerts_per_second,
-                row.raw_p50_ms,
-                row.raw_p99_ms,
-                row.share_of_raw
+                "| {batch} | {in_flight} | {:.0} | {:.2} / {:.2} | {:.0} | {:.2} / {:.2} | {:.2} | {:.0} | {:.2} | {:.0} | {:.1} {:.1} {:.1} | {:.1} {:.1} | {:.1} {:.1} {:.1} |",
+                gateway.alerts_per_second,
+                gateway.p50_ms,
+                gateway.p99_ms,
+                raw.alerts_per_second,
+                raw.p50_ms,
+                raw.p99_ms,
+                row.share_of_raw,
+                echo.alerts_per_second,
+                row.share_of_echo,
+                answer.alerts_per_second,
+                gateway.senders_us,
+                gateway.server_us,
+                gateway.nats_us,
+                raw.server_us,
+                raw.nats_us,
+                echo.senders_us,
+                echo.server_us,
+                echo.nats_us,
             );
             rows.push(row);
         }
@@ -90,30 +123,39 @@ pub(crate) async fn run(seconds: u64) -> Vec<Row> {
     rows
 }
 
+/// Everything of one row, each with a store of its own, so that none pays for what the one before left behind.
 async fn measure(server: &'static str, always: bool, batch: usize, in_flight: usize, seconds: u64, number: usize) -> Row {
-    let start = async || match always {
-        true => NatsServer::with_sync_always().await.unwrap(),
-        false => NatsServer::start().await.unwrap(),
-    };
     let payload = payload(batch);
     let message_bytes = payload.len();
-    let raw = {
-        let nats = start().await;
-        let bus = JetStreamBus::connect(&nats.url(), Default::default()).await.unwrap();
-        streams::ensure_all(&bus, 1).await.unwrap();
-        ceiling::publish(&nats.url(), payload, in_flight, seconds).await
-    };
-    let nats = start().await;
+    let post = |address: String| async move { sender::post(&address, batch, in_flight, seconds, number).await };
+
+    let nats = start(always).await;
+    let publisher = Publisher::connect(&nats.url(), payload.clone()).await;
+    let raw = timed(batch, nats.process(), async {
+        (publisher.alone(in_flight, seconds).await, Duration::ZERO)
+    })
+    .await;
+    drop(nats);
+
+    let nats = start(always).await;
+    let publisher = Publisher::connect(&nats.url(), payload).await;
+    let (address, serving) = serve(ceiling::server(Some(publisher))).await;
+    let echo = timed(batch, nats.process(), post(address)).await;
+    serving.abort();
+    drop(nats);
+
+    let (address, serving) = serve(ceiling::server(None)).await;
+    let answer = timed(batch, None, post(address)).await;
+    serving.abort();
+
+    let nats = start(always).await;
     let folder = tempfile::tempdir().unwrap();
     let bus: SharedBus = Arc::new(JetStreamBus::connect(&nats.url(), Default::default()).await.unwrap());
-    streams::ensure_all(&*bus, 1).await.unwrap();
     let spool = folder.path().join("spool").display().to_string();
-    let role = paramedic_gateway::build(config(&spool), kit(bus)).await.unwrap();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
     // Without the correlating consumer: it is one replica's work, this is every replica's.
-    let serving = tokio::spawn(async move { axum::serve(listener, role.http).await });
-    let measured = sender::post(&address, batch, in_flight, seconds, number).await;
+    let role = paramedic_gateway::build(config(&spool), kit(bus)).await.unwrap();
+    let (address, serving) = serve(paramedic_runtime::http::traced(role.http)).await;
+    let gateway = timed(batch, nats.process(), post(address)).await;
     serving.abort();
     Row {
         server,
@@ -121,13 +163,46 @@ async fn measure(server: &'static str, always: bool, batch: usize, in_flight: us
         in_flight,
         webhook_bytes: body(batch).len(),
         message_bytes,
+        share_of_raw: gateway.alerts_per_second / raw.alerts_per_second,
+        share_of_echo: gateway.alerts_per_second / echo.alerts_per_second,
+        gateway,
+        raw,
+        echo,
+        answer,
+    }
+}
+
+/// A nats-server with the streams.
+async fn start(always: bool) -> NatsServer {
+    let nats = match always {
+        true => NatsServer::with_sync_always().await.unwrap(),
+        false => NatsServer::start().await.unwrap(),
+    };
+    let bus = JetStreamBus::connect(&nats.url(), Default::default()).await.unwrap();
+    streams::ensure_all(&bus, 1).await.unwrap();
+    nats
+}
+
+async fn serve(routes: axum::Router) -> (String, JoinHandle<std::io::Result<()>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    (address, tokio::spawn(axum::serve(listener, routes).into_future()))
+}
+
+/// What was measured, with the processor time that it took. `work` gives that of the senders.
+async fn timed(batch: usize, nats: Option<u32>, work: impl Future<Output = (Measured, Duration)>) -> Run {
+    let spent = || (process_time(std::process::id()), nats.map(process_time).unwrap_or_default());
+    let (own, other) = spent();
+    let (measured, senders) = work.await;
+    let (own, other) = (spent().0 - own, spent().1 - other);
+    let each = |time: Duration| time.as_secs_f64() * 1e6 / measured.times.len() as f64;
+    Run {
         alerts_per_second: measured.rate() * batch as f64,
         p50_ms: percentile(&measured.times, 0.5),
         p99_ms: percentile(&measured.times, 0.99),
-        raw_alerts_per_second: raw.rate() * batch as f64,
-        raw_p50_ms: percentile(&raw.times, 0.5),
-        raw_p99_ms: percentile(&raw.times, 0.99),
-        share_of_raw: measured.rate() / raw.rate(),
+        senders_us: each(senders),
+        server_us: each(own.saturating_sub(senders)),
+        nats_us: each(other),
     }
 }
 
@@ -208,5 +283,5 @@ fn payload(batch: usize) -> Bytes {
     };
     let mut parts = split(context, group.alerts);
     assert_eq!(parts.len(), 1, "a webhook that is one message");
-    paramedic_wire::encode_notification(&parts.remove(0).notification)
+    paramedic_wire::encode_notification(parts.remove(0).notification)
 }

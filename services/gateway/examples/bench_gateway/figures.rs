@@ -26,6 +26,17 @@ pub(crate) fn thread_time() -> Duration {
     Duration::from_nanos(text.split_whitespace().next().unwrap().parse().unwrap())
 }
 
+/// Processor time of a process, all of its threads.
+pub(crate) fn process_time(id: u32) -> Duration {
+    /// Milliseconds in a tick of the times that Linux tells.
+    const TICK: u64 = 10;
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    // The name of the program may hold anything; after it, the eleventh and twelfth word: as a user, and in the system.
+    let (_, words) = text.rsplit_once(')').unwrap();
+    let ticks = words.split_whitespace().skip(11).take(2).map(|word| word.parse::<u64>().unwrap());
+    Duration::from_millis(TICK * ticks.sum::<u64>())
+}
+
 /// Of one, five and fifteen minutes.
 pub(crate) fn load_average() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The rest of a group that Alertmanager truncated, from the answer of its API (v2, `/api/v2/alerts/groups`).
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Arguments};
 
 use paramedic_domain::alert::{Alert, AlertStatus};
 use serde::Deserialize;
@@ -40,7 +40,7 @@ struct RawAlert {
 
 impl Element for Object<RawAlert> {
     type Read = Alert;
-    fn read(self, path: &str, problems: &mut Problems) -> Option<Alert> {
+    fn read(self, path: Arguments<'_>, problems: &mut Problems) -> Option<Alert> {
         let Self::Is(alert) = self else {
             problems.add(format!("{path} is no object"));
             return None;
@@ -51,7 +51,7 @@ impl Element for Object<RawAlert> {
             status: AlertStatus::Firing,
             labels: fields::labels(path, alert.labels, problems)?,
             annotations: fields::annotations(path, alert.annotations, problems)?,
-            starts_at: fields::time(&format!("{path}.startsAt"), &alert.starts_at, problems)?,
+            starts_at: fields::time(format_args!("{path}.startsAt"), &alert.starts_at, problems)?,
             ends_at: None,
             generator_url: fields::text(alert.generator_url),
             group_key: String::new(),
@@ -62,7 +62,7 @@ impl Element for Object<RawAlert> {
 
 impl Element for Object<RawGroup> {
     type Read = RawGroup;
-    fn read(self, path: &str, problems: &mut Problems) -> Option<RawGroup> {
+    fn read(self, path: Arguments<'_>, problems: &mut Problems) -> Option<RawGroup> {
         match self {
             Self::Is(group) => Some(group),
             Self::Other(what) => {

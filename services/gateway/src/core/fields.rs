@@ -1,6 +1,8 @@
 //! The fields that alerts of several formats share.
+//!
+//! A path says where something is. It becomes text only where there is a problem to tell.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Arguments};
 
 use jiff::Timestamp;
 use paramedic_domain::alert::{Alert, AlertStatus};
@@ -19,7 +21,7 @@ pub(crate) const MAX_ANNOTATION_BYTES: usize = 16 << 10;
 const ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
 /// `firing` or `resolved`.
-pub(crate) fn status(path: &str, text: &Text, problems: &mut Problems) -> Option<AlertStatus> {
+pub(crate) fn status(path: Arguments<'_>, text: &Text, problems: &mut Problems) -> Option<AlertStatus> {
     let problem = match text {
         Text::Is(text) if text == "firing" => return Some(AlertStatus::Firing),
         Text::Is(text) if text == "resolved" => return Some(AlertStatus::Resolved),
@@ -32,12 +34,12 @@ pub(crate) fn status(path: &str, text: &Text, problems: &mut Problems) -> Option
 }
 
 /// Labels with an `alertname`.
-pub(crate) fn labels(path: &str, labels: Texts, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
+pub(crate) fn labels(path: Arguments<'_>, labels: Texts, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
     if labels == Texts::Missing {
         problems.add(format!("{path}.labels is missing"));
         return None;
     }
-    let labels = texts(&format!("{path}.labels"), labels, problems)?;
+    let labels = texts(format_args!("{path}.labels"), labels, problems)?;
     if labels.get("alertname").is_none_or(String::is_empty) {
         problems.add(format!("{path}.labels.alertname is missing"));
         return None;
@@ -46,8 +48,8 @@ pub(crate) fn labels(path: &str, labels: Texts, problems: &mut Problems) -> Opti
 }
 
 /// Annotations, the longest cut.
-pub(crate) fn annotations(path: &str, annotations: Texts, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
-    let mut annotations = texts(&format!("{path}.annotations"), annotations, problems)?;
+pub(crate) fn annotations(path: Arguments<'_>, annotations: Texts, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
+    let mut annotations = texts(format_args!("{path}.annotations"), annotations, problems)?;
     for text in annotations.values_mut().filter(|text| text.len() > MAX_ANNOTATION_BYTES) {
         let end = text.floor_char_boundary(MAX_ANNOTATION_BYTES);
         let cut = text.len() - end;
@@ -58,7 +60,7 @@ pub(crate) fn annotations(path: &str, annotations: Texts, problems: &mut Problem
 }
 
 /// An optional object of strings.
-pub(crate) fn texts(path: &str, texts: Texts, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
+pub(crate) fn texts(path: Arguments<'_>, texts: Texts, problems: &mut Problems) -> Option<BTreeMap<String, String>> {
     match texts {
         Texts::Missing => Some(BTreeMap::new()),
         Texts::Other(what) => {
@@ -80,7 +82,7 @@ pub(crate) fn texts(path: &str, texts: Texts, problems: &mut Problems) -> Option
 }
 
 /// Alertmanager writes 16 hex digits.
-pub(crate) fn fingerprint(path: &str, text: Text, problems: &mut Problems) -> Option<String> {
+pub(crate) fn fingerprint(path: Arguments<'_>, text: Text, problems: &mut Problems) -> Option<String> {
     let plain = |text: &str| (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     let problem = match text {
         Text::Is(text) if plain(&text) => return Some(text),
@@ -93,7 +95,7 @@ pub(crate) fn fingerprint(path: &str, text: Text, problems: &mut Problems) -> Op
 }
 
 /// A time that must be there.
-pub(crate) fn time(path: &str, text: &Text, problems: &mut Problems) -> Option<Timestamp> {
+pub(crate) fn time(path: Arguments<'_>, text: &Text, problems: &mut Problems) -> Option<Timestamp> {
     let problem = match text {
         Text::Is(text) => match text.parse() {
             Ok(time) => return Some(time),
@@ -107,7 +109,7 @@ pub(crate) fn time(path: &str, text: &Text, problems: &mut Problems) -> Option<T
 }
 
 /// A time that may be missing, or Go's zero.
-pub(crate) fn optional_time(path: &str, text: &Text, problems: &mut Problems) -> Option<Option<Timestamp>> {
+pub(crate) fn optional_time(path: Arguments<'_>, text: &Text, problems: &mut Problems) -> Option<Option<Timestamp>> {
     match text {
         Text::Missing => Some(None),
         Text::Is(zero) if zero == ZERO_TIME => Some(None),
@@ -124,7 +126,7 @@ pub(crate) fn text(text: Text) -> String {
 }
 
 /// The alert, if it is not too large to be stored.
-pub(crate) fn bounded(path: &str, alert: Alert, problems: &mut Problems) -> Option<Alert> {
+pub(crate) fn bounded(path: Arguments<'_>, alert: Alert, problems: &mut Problems) -> Option<Alert> {
     let bytes = weight(&alert);
     if bytes > MAX_ALERT_BYTES {
         problems.add(format!("{path} has {bytes} bytes, at most {MAX_ALERT_BYTES} are accepted"));

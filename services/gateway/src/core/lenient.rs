@@ -259,7 +259,7 @@ pub(crate) trait Element: for<'de> Deserialize<'de> {
     /// What it becomes.
     type Read;
     /// The value, or `None` with every reason in `problems`; `path` says where it was.
-    fn read(self, path: &str, problems: &mut Problems) -> Option<Self::Read>;
+    fn read(self, path: fmt::Arguments<'_>, problems: &mut Problems) -> Option<Self::Read>;
 }
 
 /// A value that should be an array, of which only what becomes of its elements is kept.
@@ -323,7 +323,7 @@ impl<'de, E: Element> Take<'de> for Collected<E> {
         while index < MAX_ELEMENTS
             && let Some(element) = array.next_element::<E>()?
         {
-            let read = element.read(&format!("[{index}]"), &mut all.problems);
+            let read = element.read(format_args!("[{index}]"), &mut all.problems);
             if all.problems.is_empty() {
                 all.read.extend(read);
             } else {

@@ -157,7 +157,7 @@ fn read(path: &str, value: &Value, mapping: &Mapping, now: Timestamp, problems: 
         generator_url: String::new(),
         group_key,
     };
-    fields::bounded(path, alert, problems)
+    fields::bounded(format_args!("{path}"), alert, problems)
 }
 
 /// A value that is a text already, or has an obvious one.

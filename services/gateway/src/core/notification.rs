@@ -99,19 +99,19 @@ fn order(alert: &Alert) -> (&str, Timestamp, &'static str) {
 /// What a retry, a repetition or the other half of a highly available pair has in common.
 fn msg_id(context: &Context<'_>, from: &str, until: &str, alerts: &[Alert]) -> String {
     let mut hash = Sha256::new();
-    let mut add = |text: &str| {
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
     };
     for text in [context.cluster.as_str(), context.source, context.group_key, from, until] {
-        add(text);
+        add(text.as_bytes());
     }
     // The whole of a group says more than the same alerts as a part of it.
-    add(if context.whole_group { "whole" } else { "part" });
+    add(if context.whole_group { b"whole" } else { b"part" });
     for alert in alerts {
-        add(&alert.fingerprint);
-        add(status_word(alert.status));
-        add(&alert.starts_at.to_string());
+        add(alert.fingerprint.as_bytes());
+        add(status_word(alert.status).as_bytes());
+        add(&alert.starts_at.as_nanosecond().to_be_bytes());
     }
     hex::encode(hash.finalize())
 }

@@ -128,8 +128,8 @@ fn alert(occurred_at: &Text, reopened: bool, status: AlertStatus, incident: Inci
             None
         }
     };
-    let occurred_at = fields::time("event.occurred_at", occurred_at, problems);
-    let created_at = fields::time("event.data.created_at", &incident.created_at, problems);
+    let occurred_at = fields::time(format_args!("event.occurred_at"), occurred_at, problems);
+    let created_at = fields::time(format_args!("event.data.created_at"), &incident.created_at, problems);
     let (id, occurred_at, created_at) = (id?, occurred_at?, created_at?);
     let summary = |reference: Option<Object<Reference>>| match reference {
         Some(Object::Is(reference)) => fields::text(reference.summary),
@@ -159,7 +159,7 @@ fn alert(occurred_at: &Text, reopened: bool, status: AlertStatus, incident: Inci
         generator_url: String::new(),
         group_key: format!("pagerduty:{id}"),
     };
-    fields::bounded("event.data", alert, problems)
+    fields::bounded(format_args!("event.data"), alert, problems)
 }
 
 #[cfg(test)]

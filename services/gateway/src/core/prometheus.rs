@@ -1,7 +1,7 @@
 //! What Prometheus posts to an Alertmanager (API v2, `POST /api/v2/alerts`): a list of alerts without groups, status or
 //! fingerprint, sent again every minute as long as they fire and for a quarter of an hour after.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Arguments};
 
 use jiff::Timestamp;
 use paramedic_domain::alert::{Alert, AlertStatus};
@@ -34,7 +34,7 @@ struct Timed {
 
 impl Element for Object<RawAlert> {
     type Read = Timed;
-    fn read(self, path: &str, problems: &mut Problems) -> Option<Timed> {
+    fn read(self, path: Arguments<'_>, problems: &mut Problems) -> Option<Timed> {
         let raw = match self {
             Self::Is(raw) => raw,
             Self::Other(what) => {
@@ -44,8 +44,8 @@ impl Element for Object<RawAlert> {
         };
         let labels = fields::labels(path, raw.labels, problems);
         let annotations = fields::annotations(path, raw.annotations, problems);
-        let starts_at = fields::optional_time(&format!("{path}.startsAt"), &raw.starts_at, problems);
-        let ends_at = fields::optional_time(&format!("{path}.endsAt"), &raw.ends_at, problems);
+        let starts_at = fields::optional_time(format_args!("{path}.startsAt"), &raw.starts_at, problems);
+        let ends_at = fields::optional_time(format_args!("{path}.endsAt"), &raw.ends_at, problems);
         let (mut labels, starts_at) = (labels?, starts_at?);
         // To Prometheus an empty label is none.
         labels.retain(|_, value| !value.is_empty());

@@ -86,7 +86,7 @@ fn alert(report: Report, now: Timestamp, problems: &mut Problems) -> Option<Aler
             return None;
         }
     };
-    let mut labels = fields::texts("labels", report.labels, problems)?;
+    let mut labels = fields::texts(format_args!("labels"), report.labels, problems)?;
     labels.insert("alertname".into(), "HumanReport".into());
     labels.insert("severity".into(), severity);
     for (name, value) in [("namespace", report.namespace), ("reported_by", report.by)] {
@@ -112,7 +112,7 @@ fn alert(report: Report, now: Timestamp, problems: &mut Problems) -> Option<Aler
         ends_at: None,
         generator_url: String::new(),
     };
-    fields::bounded("the report", alert, problems)
+    fields::bounded(format_args!("the report"), alert, problems)
 }
 
 #[cfg(test)]

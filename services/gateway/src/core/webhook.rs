@@ -3,7 +3,7 @@
 //! Fields that are not used here (`status`, `commonLabels`, `commonAnnotations`, `externalURL`,
 //! `notification_reason`, `routeLabels`, whatever comes next) are skipped without being kept.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Arguments};
 
 use paramedic_domain::alert::{Alert, AlertStatus};
 use serde::Deserialize;
@@ -54,7 +54,7 @@ pub(crate) struct RawAlert {
 
 impl Element for Object<RawAlert> {
     type Read = Alert;
-    fn read(self, path: &str, problems: &mut Problems) -> Option<Alert> {
+    fn read(self, path: Arguments<'_>, problems: &mut Problems) -> Option<Alert> {
         let alert = match self {
             Self::Is(alert) => alert,
             Self::Other(what) => {
@@ -72,8 +72,8 @@ impl Element for Object<RawAlert> {
         ];
         let annotations = fields::annotations(path, alert.annotations.with(more), problems);
         let fingerprint = fields::fingerprint(path, alert.fingerprint, problems);
-        let starts_at = fields::time(&format!("{path}.startsAt"), &alert.starts_at, problems);
-        let ends_at = fields::optional_time(&format!("{path}.endsAt"), &alert.ends_at, problems);
+        let starts_at = fields::time(format_args!("{path}.startsAt"), &alert.starts_at, problems);
+        let ends_at = fields::optional_time(format_args!("{path}.endsAt"), &alert.ends_at, problems);
         let status = status?;
         let alert = Alert {
             fingerprint: fingerprint?,

@@ -36,8 +36,8 @@ use crate::{
 
 /// Messages of one webhook in flight: it is more than one only for groups above a megabyte.
 const APPENDS_IN_FLIGHT: usize = 8;
-/// Bytes from which reading a body takes long enough to be somewhere else: about a millisecond.
-const LARGE: usize = 128 << 10;
+/// Bytes from which making messages of a body takes long enough to be somewhere else: about a millisecond.
+const LARGE: usize = 256 << 10;
 
 /// What the sources share.
 struct Intake {
@@ -118,7 +118,7 @@ async fn webhook(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Res
 }
 
 impl Endpoint {
-    async fn take(&self, request: Request) -> Result<Accepted, Refusal> {
+    async fn take(self: &Arc<Self>, request: Request) -> Result<Accepted, Refusal> {
         if request.method() != Method::POST {
             return Err(Refusal::Method);
         }
@@ -129,60 +129,90 @@ impl Endpoint {
         let signature = request.headers().get(SIGNATURE).cloned();
         let (body, _room) = body::read(request.into_body(), intake.max_body_bytes, &intake.budget, self.number).await?;
         self.guard.check_body(signature.as_ref(), &body)?;
-        let reading = read(&self.format, body, intake.clock.now()).await?;
-        if !reading.problems.is_empty() {
-            return Err(Refusal::Alerts {
-                problems: reading.problems,
-            });
+        let batch = match self.read_aside(body).await? {
+            Read::Whole(batch) => batch,
+            Read::Truncated(mut groups) => {
+                for group in &mut groups {
+                    completion::complete(
+                        &self.name,
+                        self.number,
+                        self.alertmanager.as_ref(),
+                        group,
+                        intake.max_body_bytes,
+                        &intake.budget,
+                    )
+                    .await;
+                }
+                self.batch(groups, intake.clock.now())
+            }
+        };
+        intake.store(&self.name, batch).await
+    }
+
+    /// Reads a body; a large one not on a thread that serves others.
+    async fn read_aside(self: &Arc<Self>, body: Chunks) -> Result<Read, Refusal> {
+        let now = self.intake.clock.now();
+        if body.bytes() < LARGE {
+            return self.read(body, now);
         }
-        let mut groups = reading.groups;
-        for group in &mut groups {
-            completion::complete(
-                &self.name,
-                self.number,
-                self.alertmanager.as_ref(),
-                group,
-                intake.max_body_bytes,
-                &intake.budget,
-            )
-            .await;
+        let (endpoint, span) = (self.clone(), tracing::Span::current());
+        tokio::task::spawn_blocking(move || span.in_scope(|| endpoint.read(body, now)))
+            .await
+            .map_err(|stopped| Refusal::Bus(format!("the body could not be read: {stopped}")))?
+    }
+
+    /// All that a body costs of a processor, in one go: what is allocated for it is given back by the thread that has it.
+    fn read(&self, body: Chunks, now: Timestamp) -> Result<Read, Refusal> {
+        let Reading { groups, problems } = self.format.read(body, now).map_err(Refusal::Rejected)?;
+        if !problems.is_empty() {
+            return Err(Refusal::Alerts { problems });
         }
-        intake.store(&self.name, groups).await
+        if groups.iter().any(|group| group.missing.is_some()) {
+            return Ok(Read::Truncated(groups));
+        }
+        Ok(Read::Whole(self.batch(groups, now)))
+    }
+
+    /// The messages that say what was received at this time.
+    fn batch(&self, groups: Vec<Group>, received_at: Timestamp) -> Batch {
+        let cluster = &self.intake.cluster;
+        let mut batch = Batch::default();
+        for group in groups {
+            let context = Context {
+                cluster,
+                source: &self.name,
+                group_key: &group.key,
+                received_at,
+                whole_group: group.whole,
+            };
+            for part in notification::split(context, group.alerts) {
+                batch.counts.add(&part);
+                batch.messages.push(message(cluster, part));
+            }
+        }
+        batch
     }
 }
 
-/// Reads a body; a large one not on a thread that serves others.
-async fn read(format: &Format, body: Chunks, now: Timestamp) -> Result<Reading, Refusal> {
-    let read = if body.bytes() < LARGE {
-        format.read(body, now)
-    } else {
-        let format = format.clone();
-        tokio::task::spawn_blocking(move || format.read(body, now))
-            .await
-            .map_err(|stopped| Refusal::Bus(format!("the body could not be read: {stopped}")))?
-    };
-    read.map_err(Refusal::Rejected)
+/// A body that was read.
+enum Read {
+    /// Nothing is missing.
+    Whole(Batch),
+    /// The sender left something out that may be asked for.
+    Truncated(Vec<Group>),
+}
+
+/// What one webhook says, all of which becomes durable, or none.
+#[derive(Default)]
+struct Batch {
+    messages: Vec<Append>,
+    counts: Counts,
 }
 
 impl Intake {
     /// All or an error: after an error the sender repeats all of it, and what was stored is recognised.
-    async fn store(&self, source: &str, groups: Vec<Group>) -> Result<Accepted, Refusal> {
-        let received_at = self.clock.now();
-        let parts: Vec<_> = groups
-            .into_iter()
-            .flat_map(|group| {
-                let context = Context {
-                    cluster: &self.cluster,
-                    source,
-                    group_key: &group.key,
-                    received_at,
-                    whole_group: group.whole,
-                };
-                notification::split(context, group.alerts)
-            })
-            .collect();
-        let counts = Counts::of(&parts);
-        let messages: Vec<Append> = parts.into_iter().map(|part| message(&self.cluster, part)).collect();
+    async fn store(&self, source: &str, batch: Batch) -> Result<Accepted, Refusal> {
+        let Batch { messages, counts } = batch;
         let accepted = |repeated, spooled| Accepted {
             alerts: counts.firing + counts.resolved,
             repeated,
@@ -243,26 +273,25 @@ pub(crate) fn message(cluster: &ClusterId, part: Part) -> Append {
     Append {
         subject: subject.to_string(),
         headers,
-        payload: paramedic_wire::encode_notification(&part.notification),
+        payload: paramedic_wire::encode_notification(part.notification),
         msg_id: Some(part.msg_id),
         expect: None,
     }
 }
 
 /// Alerts of a webhook by status.
+#[derive(Default)]
 struct Counts {
     firing: usize,
     resolved: usize,
 }
 
 impl Counts {
-    fn of(parts: &[Part]) -> Self {
-        let alerts = || parts.iter().flat_map(|part| &part.notification.alerts);
-        let firing = alerts().filter(|alert| alert.status == AlertStatus::Firing).count();
-        Self {
-            firing,
-            resolved: alerts().count() - firing,
-        }
+    fn add(&mut self, part: &Part) {
+        let alerts = &part.notification.alerts;
+        let firing = alerts.iter().filter(|alert| alert.status == AlertStatus::Firing).count();
+        self.firing += firing;
+        self.resolved += alerts.len() - firing;
     }
 
     fn note(&self, source: &str) {

@@ -116,7 +116,7 @@ async fn the_trace_of_the_request_becomes_the_trace_of_the_incident() {
     let message = Append {
         subject: stored.subject,
         headers: [(paramedic_wire::headers::TRACEPARENT.into(), traceparent.into())].into(),
-        payload: paramedic_wire::encode_notification(&notification),
+        payload: paramedic_wire::encode_notification(notification),
         ..Append::default()
     };
     gateway.kit.bus.append(streams::ALERTS, message).await.unwrap();

@@ -12,6 +12,9 @@ use crate::Headers;
 /// Header of the W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
+/// Every header of the W3C trace context.
+pub const HEADERS: [&str; 2] = [TRACEPARENT, "tracestate"];
+
 struct Carrier<'a>(&'a mut Headers);
 
 impl Injector for Carrier<'_> {

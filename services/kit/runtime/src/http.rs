@@ -37,7 +37,8 @@ pub fn traced(routes: Router) -> Router {
         if matches!(path.as_str(), "/healthz" | "/readyz" | "/metrics") {
             return next.run(request).await;
         }
-        let headers: Headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))).collect();
+        let given = |name: &str| Some((name.to_owned(), request.headers().get(name)?.to_str().ok()?.to_owned()));
+        let headers: Headers = trace::HEADERS.into_iter().filter_map(given).collect();
         let span = tracing::info_span!("http", otel.name = format!("{method} {path}"), otel.kind = "server", %method, path, status = tracing::field::Empty);
         trace::set_parent(&span, &headers);
         let response = next.run(request).instrument(span.clone()).await;

@@ -17,13 +17,29 @@ message!(Alert => Alert { fingerprint, status, labels, annotations, starts_at, e
 
 message!(Notification => Notification { source, group_key, received_at, whole_group, from, until, alerts });
 
-/// Encodes a notification for the `ALERTS` stream. The group key is written once, not with every alert.
+/// Encodes a notification for the `ALERTS` stream. The group key is written once, not with every alert. The texts are moved, not copied:
+/// at intake that was a fifth of the work.
 #[must_use]
-pub fn encode_notification(notification: &Notification) -> Bytes {
-    let mut proto = notification.to_proto();
-    for alert in &mut proto.alerts {
-        alert.group_key.clear();
-    }
+pub fn encode_notification(notification: Notification) -> Bytes {
+    let alert = |alert: Alert| v1::Alert {
+        fingerprint: alert.fingerprint,
+        status: alert.status.to_proto(),
+        labels: alert.labels,
+        annotations: alert.annotations,
+        starts_at: Some(alert.starts_at.to_proto()),
+        ends_at: alert.ends_at.map(|at| at.to_proto()),
+        generator_url: alert.generator_url,
+        group_key: String::new(),
+    };
+    let proto = v1::Notification {
+        source: notification.source,
+        group_key: notification.group_key,
+        received_at: Some(notification.received_at.to_proto()),
+        whole_group: notification.whole_group,
+        from: notification.from,
+        until: notification.until,
+        alerts: notification.alerts.into_iter().map(alert).collect(),
+    };
     proto.encode_to_vec().into()
 }
 

@@ -94,7 +94,7 @@ proptest! {
         for part in &parts {
             let weights: usize = part.notification.alerts.iter().map(weight).sum();
             prop_assert!(weights <= MAX_PART_BYTES);
-            prop_assert!(paramedic_wire::encode_notification(&part.notification).len() <= weights + 128);
+            prop_assert!(paramedic_wire::encode_notification(part.notification.clone()).len() <= weights + 128);
         }
     }
 }

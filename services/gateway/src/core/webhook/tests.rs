@@ -74,11 +74,12 @@ fn every_field_of_newer_versions_and_unknown_ones_are_accepted() {
 
 #[test]
 fn a_body_in_pieces_reads_as_the_whole_one() {
-    let mut pieces = Chunks::default();
-    for piece in FIRING.as_bytes().chunks(7) {
-        pieces.push(Bytes::copy_from_slice(piece));
+    for mut pieces in [Chunks::default(), Chunks::streamed()] {
+        for piece in FIRING.as_bytes().chunks(7) {
+            pieces.push(Bytes::copy_from_slice(piece));
+        }
+        assert_eq!(parse(pieces), read(FIRING.as_bytes()));
     }
-    assert_eq!(parse(pieces), read(FIRING.as_bytes()));
 }
 
 #[test]

@@ -192,7 +192,7 @@ impl Writer {
         notification.received_at = self.clock.now();
         notification.whole_group = false;
         let again = Append {
-            payload: paramedic_wire::encode_notification(&notification),
+            payload: paramedic_wire::encode_notification(notification),
             msg_id: Some(format!("again-{over}-{}-{}", source.fingerprint, source.sequence)),
             subject: message.subject,
             headers: message.headers,

@@ -57,13 +57,16 @@ impl Bucket {
     async fn write(&self, key: &str, value: Bytes, revision: Option<u64>, delete: bool) -> Result<u64, Error> {
         limits::check_key(key)?;
         limits::check_value(key, &value)?;
-        let mut headers = HeaderMap::new();
-        if let Some(revision) = revision {
-            headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.to_string());
-        }
-        if delete {
-            headers.insert(OPERATION, DELETE);
-        }
+        let headers = || {
+            let mut headers = HeaderMap::new();
+            if let Some(revision) = revision {
+                headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, revision.to_string());
+            }
+            if delete {
+                headers.insert(OPERATION, DELETE);
+            }
+            headers
+        };
         let subject = format!("$KV.{}.{key}", self.name);
         match publish(&self.context, self.patience, &subject, headers, &value).await {
             Ok(ack) => Ok(ack.sequence),

@@ -31,15 +31,18 @@ pub(super) enum Refusal {
 
 /// Appends one message.
 pub(super) async fn append(context: &Context, patience: Duration, stream: &str, message: Append) -> Result<Ack, Error> {
-    let mut headers = convert::header_map(&message.headers);
-    headers.insert(header::NATS_EXPECTED_STREAM, stream);
-    if let Some(id) = &message.msg_id {
-        headers.insert(header::NATS_MESSAGE_ID, id.as_str());
-    }
-    if let Some(expect) = &message.expect {
-        headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expect.last.to_string());
-        headers.insert(EXPECTED_SUBJECT, expect.filter.as_str());
-    }
+    let headers = || {
+        let mut headers = convert::header_map(&message.headers);
+        headers.insert(header::NATS_EXPECTED_STREAM, stream);
+        if let Some(id) = &message.msg_id {
+            headers.insert(header::NATS_MESSAGE_ID, id.as_str());
+        }
+        if let Some(expect) = &message.expect {
+            headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expect.last.to_string());
+            headers.insert(EXPECTED_SUBJECT, expect.filter.as_str());
+        }
+        headers
+    };
     match publish(context, patience, &message.subject, headers, &message.payload).await {
         Ok(ack) => Ok(Ack {
             seq: ack.sequence,
@@ -59,18 +62,18 @@ pub(super) async fn append(context: &Context, patience: Duration, stream: &str, 
     }
 }
 
-/// Publishes and waits for the acknowledgement. Tried again only while nobody is there to receive it (an election): then it
+/// Publishes with these headers and waits for the acknowledgement. Tried again only while nobody is there to receive it (an election): then it
 /// cannot have been stored.
 pub(super) async fn publish(
     context: &Context,
     patience: Duration,
     subject: &str,
-    headers: HeaderMap,
+    headers: impl Fn() -> HeaderMap,
     payload: &Bytes,
 ) -> Result<PublishAck, Refusal> {
     let deadline = Instant::now() + patience;
     loop {
-        let message = PublishMessage::build().headers(headers.clone()).payload(payload.clone());
+        let message = PublishMessage::build().headers(headers()).payload(payload.clone());
         let acknowledged = match context.send_publish(subject.to_owned(), message).await {
             Ok(acknowledgement) => acknowledgement.await,
             Err(error) => Err(error),

@@ -71,6 +71,12 @@ impl NatsServer {
         }
     }
 
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// It stands still until [`Self::resume`]: connections stay, answers wait.
     pub fn suspend(&self) -> Result<()> {
         self.process.as_ref().map_or(Ok(()), |process| signal(process.id(), "STOP"))

@@ -26,7 +26,7 @@ proptest! {
 
     #[test]
     fn every_notification_survives(original in notification()) {
-        let bytes = encode_notification(&original);
+        let bytes = encode_notification(original.clone());
         let decoded = decode_notification(&bytes).map_err(|invalid| TestCaseError::fail(invalid.to_string()))?;
         prop_assert_eq!(decoded, original);
     }
