@@ -9,6 +9,7 @@ mod faults;
 mod flaky;
 mod formats;
 mod harness;
+mod hostile;
 mod intake;
 mod kubernetes_events;
 mod load;
