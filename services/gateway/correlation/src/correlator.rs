@@ -2,6 +2,7 @@
 
 mod alone;
 mod control;
+mod focus;
 mod incident;
 mod intake;
 mod reach;
@@ -99,16 +100,27 @@ struct Recent {
     said: bool,
     /// It fired shortly before: it goes where that alert goes.
     fires_again: bool,
+    /// It was part of what was looked at from the beginning.
+    settled: bool,
+}
+
+/// What explains some of the alerts.
+#[derive(Debug, Clone)]
+struct Cause {
+    /// The incident that has them.
+    home: u32,
+    belief: Belief,
+    /// What else may have caused the same.
+    others: Vec<Belief>,
 }
 
 /// What a review found, for the next one.
 #[derive(Debug, Clone, Default)]
 struct Found {
-    /// The cause of each cluster, and what else may have caused it.
-    causes: Vec<(Belief, Vec<Belief>)>,
+    causes: Vec<Cause>,
     /// Arrivals before this were there.
     until: u64,
-    /// Observations when everything was last looked at from the beginning.
+    /// Observations when everything was last looked at from the beginning; zero: not since the window was crowded.
     anew: usize,
 }
 

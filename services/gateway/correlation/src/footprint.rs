@@ -3,6 +3,8 @@
 mod memo;
 mod tracer;
 
+use std::collections::{BTreeSet, HashSet};
+
 use crate::{
     class::Class,
     effect::{Delay, State, Way, emits},
@@ -92,6 +94,8 @@ pub struct Seen {
     pub all: Vec<Observation>,
     /// Where each component's begin.
     begins: Vec<u32>,
+    /// Components of which more was seen than this.
+    veiled: HashSet<Component>,
     /// Until when things were looked at, seconds since the origin.
     pub now: f32,
     background: [f32; Class::COUNT],
@@ -131,9 +135,20 @@ impl Seen {
         Self {
             all,
             begins,
+            veiled: HashSet::new(),
             now,
             background: backgrounds(graph.len()),
         }
+    }
+
+    /// More was seen of these components than is looked at: that something is missing of them says nothing.
+    pub fn veil(&mut self, components: &BTreeSet<Component>) {
+        self.veiled = components.iter().copied().collect();
+    }
+
+    /// Whether more was seen of a component than is looked at.
+    fn is_veiled(&self, component: Component) -> bool {
+        !self.veiled.is_empty() && self.veiled.contains(&component)
     }
 
     /// Indices of the observations about a component.

@@ -65,6 +65,8 @@ struct Solver<'a> {
     tracer: Tracer<'a>,
     /// When each cause may have begun, once that was asked for.
     onsets: HashMap<Hypothesis, Vec<f32>>,
+    /// See [`Before::most`].
+    most: u64,
 }
 
 /// What was found before, and how much of it has to be found anew.
@@ -76,6 +78,9 @@ pub struct Before {
     pub fresh: Vec<bool>,
     /// Whether everything is looked at from the beginning, too.
     pub anew: bool,
+    /// The most work that may be done, in components looked at for footprints (a fifth of a microsecond each): what is found by then is
+    /// the result. It is counted and not timed, so that the result is the same everywhere.
+    pub most: u64,
 }
 
 /// Causes of everything that was seen. What no cause is worth is in no cluster.
@@ -86,9 +91,10 @@ pub fn solve(graph: &Graph, seen: &Seen, before: &Before) -> Vec<Cluster> {
         seen,
         tracer: Tracer::new(graph, seen),
         onsets: HashMap::new(),
+        most: before.most,
     };
     let kept = solver.go_on(before);
-    if !before.anew {
+    if !before.anew || solver.is_exhausted() {
         return solver.clusters(&kept, before);
     }
     let found = solver.begin();
@@ -108,6 +114,7 @@ pub fn explain(graph: &Graph, seen: &Seen) -> Cluster {
         seen,
         tracer: Tracer::new(graph, seen),
         onsets: HashMap::new(),
+        most: u64::MAX,
     };
     let candidates = solver.candidates(0..seen.all.len());
     let nothing = vec![0.0; seen.all.len()];
@@ -116,6 +123,11 @@ pub fn explain(graph: &Graph, seen: &Seen) -> Cluster {
 }
 
 impl Solver<'_> {
+    /// Whether all work was done that may be.
+    fn is_exhausted(&self) -> bool {
+        self.tracer.work() >= self.most
+    }
+
     /// Finds causes from the beginning.
     fn begin(&mut self) -> Vec<Fit> {
         let mut causes = Vec::new();
@@ -189,6 +201,9 @@ impl Solver<'_> {
             queue.extend(fit.map(|fit| Entry(fit, causes.len())));
         }
         while let Some(Entry(fit, round)) = queue.pop() {
+            if self.is_exhausted() {
+                break;
+            }
             // What others explain since makes it worth less: it has to wait for its turn again.
             if round != causes.len() {
                 let onsets = self.onsets.get(&fit.hypothesis).cloned().unwrap_or_default();
@@ -225,7 +240,7 @@ impl Solver<'_> {
         for _ in 0..rounds {
             let mut changed = false;
             let mut number = 0;
-            while number < causes.len() {
+            while number < causes.len() && !self.is_exhausted() {
                 if !which(&causes[number]) {
                     number += 1;
                     continue;
@@ -265,6 +280,9 @@ impl Solver<'_> {
         loop {
             let mut best: Option<(f32, Vec<Fit>)> = None;
             for number in 0..causes.len() {
+                if self.is_exhausted() {
+                    return;
+                }
                 let mut fewer = causes.clone();
                 fewer.remove(number);
                 self.retrace(&mut fewer);

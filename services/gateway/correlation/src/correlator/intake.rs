@@ -112,6 +112,7 @@ impl Correlator {
             incident,
             said: false,
             fires_again,
+            settled: false,
         };
         self.recent.insert(self.arrivals, recent);
         self.arrivals += 1;

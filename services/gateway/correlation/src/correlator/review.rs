@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::{Correlator, Recent, WINDOW, incident::best};
+use super::{Cause, Correlator, Recent, WINDOW, focus::Focus, incident::best};
 use crate::{
     decision::{Decision, Membership},
     fingerprint::Fingerprint,
-    footprint::{Observation, Seen},
+    footprint::Seen,
     signal::{Signal, seconds},
     solve::{Before, Cluster, explain, solve},
 };
@@ -19,43 +19,65 @@ type Wanted = BTreeMap<u64, Option<u32>>;
 impl Correlator {
     pub(super) fn review(&mut self, now: Timestamp) -> Vec<Decision> {
         self.leave(now);
-        // By component, class and onset; of equals in the order in which they came.
-        let mut seen: Vec<(Observation, u64)> = self.firsts().collect();
-        seen.sort_by(|(a, _), (b, _)| {
-            (a.component, a.class)
-                .cmp(&(b.component, b.class))
-                .then(a.onset.total_cmp(&b.onset))
-        });
-        let numbers: Vec<u64> = seen.iter().map(|(_, number)| *number).collect();
-        let seen = self.seen(seen.into_iter().map(|(one, _)| one).collect(), now);
-        let before = self.before(&numbers);
+        let focus = self.focus();
+        let numbers: Vec<u64> = focus.all.iter().map(|(_, number)| *number).collect();
+        let all = focus.all.iter().map(|(one, _)| *one).collect();
+        let mut seen = Seen::new(all, &self.graph, self.origin.map_or(0.0, |origin| seconds(now, origin)));
+        seen.veil(&focus.veiled);
+        let before = self.before(&numbers, &focus);
         let clusters = solve(&self.graph, &seen, &before);
-        self.found.causes = clusters
-            .iter()
-            .filter_map(|cluster| Some((*cluster.causes.first()?, cluster.causes.clone())))
-            .collect();
         let homes = self.homes(&clusters, &numbers, now);
-        let wanted = self.wanted(&clusters, &homes, &numbers, now);
+        self.found.causes.extend(clusters.iter().zip(&homes).filter_map(|(cluster, home)| {
+            Some(Cause {
+                home: *home,
+                belief: *cluster.causes.first()?,
+                others: cluster.causes.clone(),
+            })
+        }));
+        let wanted = self.wanted(&clusters, &homes, &numbers, &focus, now);
         let mut decisions = self.rearrange(&wanted, &clusters, &homes);
         self.refresh(&clusters, &homes, &numbers, &seen, now);
         decisions.extend(self.ranked());
         decisions
     }
 
-    /// What the last review found. When a third is new since then, everything is looked at from the beginning, too.
-    fn before(&mut self, numbers: &[u64]) -> Before {
+    /// What earlier reviews found of what is looked at. When a third is new since everything was last looked at from the beginning, it is,
+    /// too.
+    fn before(&mut self, numbers: &[u64], focus: &Focus) -> Before {
         let fresh: Vec<bool> = numbers.iter().map(|number| *number >= self.found.until).collect();
         self.found.until = self.arrivals;
-        let grown = numbers.len() * 3 >= self.found.anew * 4;
-        let shrunk = numbers.len() * 2 < self.found.anew;
-        let anew = grown || shrunk;
+        let (causes, anew) = match focus.is_whole() {
+            true => {
+                let grown = numbers.len() * 3 >= self.found.anew * 4;
+                let shrunk = numbers.len() * 2 < self.found.anew;
+                if grown || shrunk {
+                    self.found.anew = numbers.len();
+                }
+                (std::mem::take(&mut self.found.causes), grown || shrunk)
+            }
+            false => {
+                self.found.anew = 0;
+                let homes: BTreeSet<u32> = numbers.iter().filter_map(|number| self.recent[number].incident).collect();
+                let unsettled = numbers.iter().filter(|number| !self.recent[*number].settled).count();
+                let (looked_at, mut rest): (Vec<Cause>, Vec<Cause>) =
+                    self.found.causes.drain(..).partition(|cause| homes.contains(&cause.home));
+                rest.retain(|cause| focus.hidden.contains(&cause.home));
+                self.found.causes = rest;
+                (looked_at, unsettled * 4 >= numbers.len())
+            }
+        };
         if anew {
-            self.found.anew = numbers.len();
+            for number in numbers {
+                if let Some(recent) = self.recent.get_mut(number) {
+                    recent.settled = true;
+                }
+            }
         }
         Before {
-            causes: std::mem::take(&mut self.found.causes),
+            causes: causes.into_iter().map(|cause| (cause.belief, cause.others)).collect(),
             fresh,
             anew,
+            most: focus.most_work(),
         }
     }
 
@@ -76,17 +98,6 @@ impl Correlator {
             }
             stays
         });
-    }
-
-    /// Everything that did not fire shortly before.
-    fn firsts(&self) -> impl Iterator<Item = (Observation, u64)> + '_ {
-        let origin = self.origin.unwrap_or_default();
-        let firsts = self.recent.iter().filter(|(_, recent)| !recent.fires_again);
-        firsts.map(move |(number, recent)| (recent.signal.since(origin, self.lift(recent.name)), *number))
-    }
-
-    fn seen(&self, all: Vec<Observation>, now: Timestamp) -> Seen {
-        Seen::new(all, &self.graph, self.origin.map_or(0.0, |origin| seconds(now, origin)))
     }
 
     /// Finds the causes of an incident that has one alert.
@@ -140,7 +151,7 @@ impl Correlator {
         homes
     }
 
-    fn wanted(&mut self, clusters: &[Cluster], homes: &[u32], numbers: &[u64], now: Timestamp) -> Wanted {
+    fn wanted(&mut self, clusters: &[Cluster], homes: &[u32], numbers: &[u64], focus: &Focus, now: Timestamp) -> Wanted {
         let mut clustered: BTreeSet<u64> = BTreeSet::new();
         let mut wanted = Wanted::new();
         for (cluster, home) in clusters.iter().zip(homes) {
@@ -157,6 +168,12 @@ impl Correlator {
                 let alone = (!recent.quiet).then(|| self.incidents.open(&self.cluster, &fingerprint, starts_at, now));
                 debug_assert_ne!(alone, Some(home));
                 wanted.insert(*number, alone);
+            }
+        }
+        // What was not looked at goes with what is like it.
+        for (number, like) in &focus.alike {
+            if let Some(into) = wanted.get(like).copied() {
+                wanted.insert(*number, into);
             }
         }
         wanted.retain(|number, _| !self.held(&self.recent[number]));

@@ -63,6 +63,8 @@ pub struct Tracer<'a> {
     memo: Memo,
     /// What the footprint depended on so far.
     notes: Vec<Note>,
+    /// Components looked at, in all footprints.
+    work: u64,
     /// Only what is sure is looked for.
     pub sure: bool,
 }
@@ -81,6 +83,7 @@ impl<'a> Tracer<'a> {
             round: 0,
             memo: Memo::default(),
             notes: Vec::new(),
+            work: 0,
             sure: false,
         }
     }
@@ -95,6 +98,12 @@ impl<'a> Tracer<'a> {
         let footprint = Rc::new(self.work_out(hypothesis, onset, explained));
         self.memo.keep(key, &footprint, &self.notes);
         footprint
+    }
+
+    /// How much work all footprints were: the components looked at for them.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        self.work
     }
 
     fn work_out(&mut self, hypothesis: Hypothesis, onset: f32, explained: &[f32]) -> Footprint {
@@ -171,6 +180,7 @@ impl<'a> Tracer<'a> {
                 continue;
             }
             self.reached[slot] = self.round;
+            self.work += 1;
             self.look(&mut mark, footprint, explained);
             footprint.marks.push(mark);
             let round = self.round;
@@ -212,6 +222,9 @@ impl<'a> Tracer<'a> {
             }
         }
         let Some((gain, first)) = best else {
+            if self.seen.is_veiled(mark.component) {
+                return;
+            }
             let (chance, after) = shows(mark.state);
             let waited = ((self.seen.now - mark.time.mode) / after - 0.4).clamp(0.0, 0.6) / 0.6;
             let missed = mark.chance * chance * waited;

@@ -42,6 +42,11 @@ impl Solver<'_> {
                 });
                 continue;
             }
+            if self.is_exhausted() {
+                let worth = self.worth(&fit.footprint, &others);
+                clusters.push(self.cluster(members, vec![Fit { worth, ..fit.clone() }]));
+                continue;
+            }
             let candidates = self.candidates(members.iter().copied());
             let ranked = self.rank(&candidates, &others);
             clusters.push(self.cluster(members, ranked));

@@ -162,6 +162,9 @@ impl Solver<'_> {
     pub(super) fn rank(&mut self, candidates: &[Hypothesis], explained: &[f32]) -> Vec<Fit> {
         let mut all: Vec<Fit> = Vec::new();
         for (hypothesis, onsets) in self.promising(candidates, explained, EXCHANGED) {
+            if self.is_exhausted() && !all.is_empty() {
+                break;
+            }
             all.extend(self.fit(hypothesis, &onsets, explained));
         }
         all.sort_by(|a, b| b.worth.total_cmp(&a.worth).then(a.hypothesis.cmp(&b.hypothesis)));

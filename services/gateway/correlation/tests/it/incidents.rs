@@ -132,3 +132,25 @@ fn what_was_unknown_when_its_alert_came_is_recognised_in_the_next_topology() {
     let incident = correlator.incidents().next().unwrap();
     assert_eq!(correlator.roots(incident)[0].entity.to_string(), "StatefulSet/shop/db");
 }
+
+#[test]
+fn a_cascade_in_a_crowded_window_is_one_incident_still() {
+    // A thousand alerts about other things within a quarter of an hour: more than a review looks at.
+    let mut alerts: Vec<Alert> = (0..1_000)
+        .map(|number| {
+            let about = format!("other-{}", number % 400);
+            let mut other = alert("HighErrorRate", "warning", "deployment", &about, -600 + i64::from(number));
+            other.fingerprint = format!("other-{number}");
+            other
+        })
+        .collect();
+    alerts.extend(cascade());
+    alerts.sort_by_key(|alert| alert.starts_at);
+    let mut crowded = correlator();
+    let decisions = feed(&mut crowded, &alerts);
+    let homes: Vec<_> = cascade().iter().map(|alert| crowded.home(&alert.fingerprint).cloned()).collect();
+    assert!(homes[0].is_some() && homes.iter().all(|home| *home == homes[0]), "{homes:?}");
+    let incident = crowded.incident(homes[0].as_ref().unwrap()).unwrap();
+    assert_eq!(crowded.roots(incident)[0].entity.to_string(), "StatefulSet/shop/db");
+    assert_eq!(decisions, feed(&mut correlator(), &alerts), "and a replay says the same");
+}
