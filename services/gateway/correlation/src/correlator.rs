@@ -26,7 +26,7 @@ use crate::{
     decision::{Decision, Root},
     fingerprint::Fingerprint,
     footprint::{Kind, backgrounds},
-    graph::Graph,
+    graph::{Component, Graph},
     learned::Learned,
     moment::Moment,
     signal::Signal,
@@ -249,6 +249,24 @@ impl Correlator {
         self.alerts.retain(|_, known| known.firing || known.changed > long_ago);
         let needed: HashSet<u32> = self.alerts.values().filter_map(Known::incident).collect();
         self.incidents.forget(|number| needed.contains(&number));
+        let needed = self.components();
+        if self.graph.forget(&needed) > 0 {
+            // Their numbers may stand for something else soon.
+            self.explanations = Explanations::default();
+        }
+    }
+
+    /// Components that something refers to.
+    fn components(&self) -> HashSet<Component> {
+        let beliefs = self
+            .found
+            .causes
+            .iter()
+            .flat_map(|cause| cause.others.iter().chain([&cause.belief]));
+        let recent = self.recent.values().map(|recent| recent.signal.component);
+        let incidents = self.incidents.live().flat_map(Incident::components);
+        let causes = beliefs.map(|belief| belief.hypothesis.component);
+        recent.chain(causes).chain(incidents).collect()
     }
 
     /// When [`settle`](Self::settle) has to be called if no alert comes before; `None` while nothing is unsettled.
@@ -304,5 +322,49 @@ impl Correlator {
         }
         roots.sort_by(|a, b| b.belief.total_cmp(&a.belief));
         roots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paramedic_domain::alert::AlertStatus;
+
+    use super::*;
+
+    #[test]
+    fn what_is_over_and_what_nobody_knows_takes_no_room_for_long() {
+        let mut correlator = Correlator::new("test".parse().unwrap(), Settings::default());
+        let second = |second: u32| Timestamp::from_second(1_700_000_000 + i64::from(second)).unwrap();
+        let mut most = 0;
+        // Four hours of alerts about something else each time, which end after a minute.
+        for number in 0..720_u32 {
+            let now = second(number * 20);
+            let mut alert = Alert {
+                fingerprint: format!("{number:016x}"),
+                status: AlertStatus::Firing,
+                labels: [
+                    ("alertname", "HighErrorRate"),
+                    ("namespace", "n"),
+                    ("deployment", &format!("d{number}")),
+                ]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+                annotations: [].into(),
+                starts_at: now,
+                ends_at: None,
+                generator_url: String::new(),
+                group_key: String::new(),
+            };
+            correlator.observe(&alert, now);
+            alert.status = AlertStatus::Resolved;
+            correlator.observe(&alert, second(number * 20 + 5));
+            let over: Vec<IncidentId> = correlator.incidents().map(|incident| incident.id.clone()).collect();
+            for incident in over {
+                correlator.ended(&incident);
+            }
+            correlator.settle(second(number * 20 + 6));
+            most = most.max(correlator.alerts.values().count()).max(correlator.graph.len());
+        }
+        assert!(most < 300, "an hour and a sweep: {most}");
     }
 }

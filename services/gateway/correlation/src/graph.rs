@@ -2,11 +2,11 @@
 
 mod build;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::topology::{Entity, Topology};
 
-/// Index of a component; it stays the same for the life of a graph, whatever topologies come.
+/// Index of a component; it stays the same as long as the component is known or needed, whatever topologies come.
 pub type Component = u32;
 
 /// What a component is, as far as trouble spreads differently from it.
@@ -52,8 +52,12 @@ pub struct Graph {
     around: Vec<Around>,
     /// Components by the entity that stands for them.
     own: HashMap<Entity, Component>,
-    /// Components of everything that the current topology has.
+    /// Components of everything that the current topology has, and of what it does not know but alerts are about.
     of: HashMap<Entity, Component>,
+    /// Components that the current topology has.
+    known: HashSet<Component>,
+    /// Components that stand for nothing now, to be used again; the least last.
+    free: Vec<Component>,
     /// Components by namespace and name, whatever the kind; `None` where the name means several.
     named: HashMap<(String, String), Option<Component>>,
     /// Components by name alone.
@@ -148,6 +152,24 @@ impl Graph {
         component
     }
 
+    /// Forgets components that the topology does not have and that nothing needs any more. How many.
+    pub fn forget(&mut self, needed: &HashSet<Component>) -> usize {
+        let before = self.free.len();
+        let (known, free) = (&self.known, &mut self.free);
+        self.own.retain(|_, component| {
+            let stays = known.contains(component) || needed.contains(component);
+            if !stays {
+                free.push(*component);
+            }
+            stays
+        });
+        let own = &self.own;
+        self.of
+            .retain(|entity, component| known.contains(component) || own.contains_key(entity));
+        self.free.sort_unstable_by(|a, b| b.cmp(a));
+        self.free.len() - before
+    }
+
     /// What a component that no topology knew turned out to be; `None` if it is still unknown, or was known already.
     #[must_use]
     pub fn recognised(&self, component: Component) -> Option<Component> {
@@ -180,11 +202,38 @@ impl Graph {
         if let Some(known) = self.own.get(entity) {
             return *known;
         }
-        let component = Component::try_from(self.entities.len()).unwrap_or(Component::MAX);
-        self.entities.push(entity.clone());
+        let component = self.free.pop().unwrap_or_else(|| {
+            self.entities.push(entity.clone());
+            self.roles.push(Role::Other);
+            self.around.push(Around::default());
+            Component::try_from(self.entities.len() - 1).unwrap_or(Component::MAX)
+        });
+        let at = component as usize;
+        (self.entities[at], self.roles[at]) = (entity.clone(), build::role(entity));
         self.own.insert(entity.clone(), component);
-        self.roles.push(build::role(entity));
-        self.around.push(Around::default());
         component
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_that_nothing_needs_is_forgotten_and_its_number_used_again() {
+        let entity = |name: &str| Entity::in_namespace("Deployment", "n", name);
+        let mut graph = Graph::default();
+        graph.replace(&Topology {
+            entities: vec![entity("known")],
+            ..Topology::default()
+        });
+        let known = graph.component(&entity("known")).unwrap();
+        let [a, b] = ["a", "b"].map(|name| graph.stranger(entity(name)));
+        assert_eq!(graph.forget(&HashSet::from([b])), 1);
+        assert_eq!((graph.component(&entity("a")), graph.component(&entity("b"))), (None, Some(b)));
+        let c = graph.stranger(Entity::of_cluster("Node", "c"));
+        assert_eq!((c, graph.role(c)), (a, Role::Node));
+        assert_eq!(graph.component(&entity("known")), Some(known));
+        assert_eq!(graph.forget(&HashSet::from([b, c])), 0);
     }
 }

@@ -118,6 +118,14 @@ impl Incident {
         self.marks.iter().map(|mark| (mark.component, mark.onset() + self.since))
     }
 
+    /// Components that it refers to.
+    pub(super) fn components(&self) -> impl Iterator<Item = Component> {
+        let causes = self.causes.iter().map(|belief| belief.hypothesis.component);
+        let marks = self.marks.iter().flat_map(|mark| [mark.component, mark.via]);
+        let told = self.told.0.iter().copied();
+        causes.chain(marks).chain(told).chain(self.about.iter().copied())
+    }
+
     /// Whether nothing is known of its causes.
     pub(super) fn is_unexplained(&self) -> bool {
         self.causes.is_empty()

@@ -23,6 +23,7 @@ pub(super) fn replace(graph: &mut Graph, topology: &Topology) {
     name(graph, &representative);
     connect(graph, topology);
     let all: BTreeSet<Component> = graph.of.values().copied().collect();
+    graph.known = all.iter().copied().collect();
     let of = |graph: &Graph, roles: &[Role]| {
         all.iter()
             .copied()
