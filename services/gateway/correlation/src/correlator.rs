@@ -11,7 +11,7 @@ mod relocate;
 mod review;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     num::NonZeroU32,
 };
 
@@ -26,7 +26,7 @@ use crate::{
     decision::{Decision, Root},
     fingerprint::Fingerprint,
     footprint::{Kind, backgrounds},
-    graph::{Component, Graph},
+    graph::Graph,
     learned::Learned,
     moment::Moment,
     signal::Signal,
@@ -247,8 +247,11 @@ impl Correlator {
     fn forget(&mut self, now: Timestamp) {
         let long_ago = Moment::from(now.checked_sub(WINDOW).unwrap_or(Timestamp::MIN));
         self.alerts.retain(|_, known| known.firing || known.changed > long_ago);
-        let needed: HashSet<u32> = self.alerts.values().filter_map(Known::incident).collect();
-        self.incidents.forget(|number| needed.contains(&number));
+        let mut needed = vec![false; self.incidents.numbers()];
+        for incident in self.alerts.values().filter_map(Known::incident) {
+            needed[incident as usize] = true;
+        }
+        self.incidents.forget(|number| needed[number as usize]);
         let needed = self.components();
         if self.graph.forget(&needed) > 0 {
             // Their numbers may stand for something else soon.
@@ -256,17 +259,21 @@ impl Correlator {
         }
     }
 
-    /// Components that something refers to.
-    fn components(&self) -> HashSet<Component> {
+    /// Whether something refers to it, for each component.
+    fn components(&self) -> Vec<bool> {
         let beliefs = self
             .found
             .causes
             .iter()
             .flat_map(|cause| cause.others.iter().chain([&cause.belief]));
+        let causes = beliefs.map(|belief| belief.hypothesis.component);
         let recent = self.recent.values().map(|recent| recent.signal.component);
         let incidents = self.incidents.live().flat_map(Incident::components);
-        let causes = beliefs.map(|belief| belief.hypothesis.component);
-        recent.chain(causes).chain(incidents).collect()
+        let mut needed = vec![false; self.graph.len()];
+        for component in recent.chain(causes).chain(incidents) {
+            needed[component as usize] = true;
+        }
+        needed
     }
 
     /// When [`settle`](Self::settle) has to be called if no alert comes before; `None` while nothing is unsettled.

@@ -152,12 +152,12 @@ impl Graph {
         component
     }
 
-    /// Forgets components that the topology does not have and that nothing needs any more. How many.
-    pub fn forget(&mut self, needed: &HashSet<Component>) -> usize {
+    /// Forgets components that the topology does not have and that nothing needs any more, by their indices. How many.
+    pub fn forget(&mut self, needed: &[bool]) -> usize {
         let before = self.free.len();
         let (known, free) = (&self.known, &mut self.free);
         self.own.retain(|_, component| {
-            let stays = known.contains(component) || needed.contains(component);
+            let stays = known.contains(component) || needed[*component as usize];
             if !stays {
                 free.push(*component);
             }
@@ -228,12 +228,16 @@ mod tests {
             ..Topology::default()
         });
         let known = graph.component(&entity("known")).unwrap();
+        let forget = |graph: &mut Graph, needed: &[Component]| {
+            let needed: Vec<bool> = (0..).take(graph.len()).map(|component| needed.contains(&component)).collect();
+            graph.forget(&needed)
+        };
         let [a, b] = ["a", "b"].map(|name| graph.stranger(entity(name)));
-        assert_eq!(graph.forget(&HashSet::from([b])), 1);
+        assert_eq!(forget(&mut graph, &[b]), 1);
         assert_eq!((graph.component(&entity("a")), graph.component(&entity("b"))), (None, Some(b)));
         let c = graph.stranger(Entity::of_cluster("Node", "c"));
         assert_eq!((c, graph.role(c)), (a, Role::Node));
         assert_eq!(graph.component(&entity("known")), Some(known));
-        assert_eq!(graph.forget(&HashSet::from([b, c])), 0);
+        assert_eq!(forget(&mut graph, &[b, c]), 0);
     }
 }

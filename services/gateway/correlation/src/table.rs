@@ -98,7 +98,7 @@ impl<V> Table<V> {
             }
             None => {
                 self.places.push(place);
-                u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+                index(self.places.len() - 1)
             }
         };
         let (places, hasher) = (&self.places, &self.hasher);
@@ -112,18 +112,19 @@ impl<V> Table<V> {
 
     /// Forgets alerts of which nothing is to be kept.
     pub fn retain(&mut self, mut keep: impl FnMut(&Fingerprint, &V) -> bool) {
-        let (places, free) = (&mut self.places, &mut self.free);
-        self.numbers.retain(|number| {
-            let place = &mut places[*number as usize];
-            let stays = matches!(place, Place::Taken(fingerprint, value) if keep(fingerprint, value));
-            if !stays {
-                *place = Place::Free;
-                free.push(*number);
+        for (at, place) in self.places.iter_mut().enumerate() {
+            let Place::Taken(fingerprint, value) = place else { continue };
+            if keep(fingerprint, value) {
+                continue;
             }
-            stays
-        });
-        // In the order of the numbers, whatever that of the hashes was.
-        self.free.sort_unstable_by(|a, b| b.cmp(a));
+            let number = index(at);
+            let hash = self.hasher.hash_one(&*fingerprint);
+            if let Ok(entry) = self.numbers.find_entry(hash, |other| *other == number) {
+                entry.remove();
+            }
+            *place = Place::Free;
+            self.free.push(number);
+        }
     }
 
     /// Everything that is remembered.
@@ -133,6 +134,11 @@ impl<V> Table<V> {
             Place::Free => None,
         })
     }
+}
+
+/// There are fewer alerts than an index has room for.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -49,6 +49,11 @@ impl Register {
         self.live.get_mut(&number)
     }
 
+    /// The numbers of all incidents, past ones included, are less than this.
+    pub(super) fn numbers(&self) -> usize {
+        self.opened as usize + 1
+    }
+
     /// Its id, whether it goes on or not.
     pub(super) fn id(&self, number: u32) -> Option<&IncidentId> {
         let live = self.live.get(&number).map(|incident| &incident.id);
