@@ -135,11 +135,11 @@ fn what_was_unknown_when_its_alert_came_is_recognised_in_the_next_topology() {
 
 #[test]
 fn a_cascade_in_a_crowded_window_is_one_incident_still() {
-    // A thousand alerts about other things within a quarter of an hour: more than a review looks at.
+    // A thousand alerts about other things within two minutes: more than a review looks at.
     let mut alerts: Vec<Alert> = (0..1_000)
         .map(|number| {
-            let about = format!("other-{}", number % 400);
-            let mut other = alert("HighErrorRate", "warning", "deployment", &about, -600 + i64::from(number));
+            let about = format!("other-{}", number % 100);
+            let mut other = alert("HighErrorRate", "warning", "deployment", &about, i64::from(number) / 8);
             other.fingerprint = format!("other-{number}");
             other
         })
