@@ -17,19 +17,45 @@ pub enum Class {
     Load,
     /// It wants more processor time than it gets.
     Starving,
+    /// It takes much of what it runs on.
+    Hungry,
     /// Nobody asks it for anything.
     Idle,
     /// It could not be measured.
     Unseen,
     /// It cannot resolve names.
     Naming,
+    /// Its connections to what it calls run out.
+    Exhausted,
     /// Something that goes on for days before it matters: a quota, a disk that fills, a job that failed at night.
     Chronic,
 }
 
 impl Class {
     /// How many there are.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 13;
+    /// All of them, in their order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Own,
+        Self::Crash,
+        Self::Unready,
+        Self::Error,
+        Self::Slow,
+        Self::Load,
+        Self::Starving,
+        Self::Hungry,
+        Self::Idle,
+        Self::Unseen,
+        Self::Naming,
+        Self::Exhausted,
+        Self::Chronic,
+    ];
+
+    /// A bit of its own.
+    #[must_use]
+    pub fn bit(self) -> u16 {
+        1 << self as u16
+    }
 }
 
 /// What is known about alerts of one name.
@@ -71,7 +97,7 @@ const MIXIN_FOR: u32 = 900;
 const USUAL_FOR: u32 = 120;
 
 /// Words of alert names and what they tell, asked in this order: the first that an alert's name has decides.
-const WORDS: [(Class, &[&str]); 10] = [
+const WORDS: [(Class, &[&str]); 13] = [
     (
         Class::Chronic,
         &[
@@ -88,6 +114,9 @@ const WORDS: [(Class, &[&str]); 10] = [
         ],
     ),
     (Class::Naming, &["lookup", "nameresolution", "resolutionfail"]),
+    // Before all that a certificate that is not ready would be.
+    (Class::Own, &["cert"]),
+    (Class::Exhausted, &["poolexhausted", "connectionpool", "poolsaturat"]),
     (
         Class::Idle,
         &[
@@ -106,7 +135,8 @@ const WORDS: [(Class, &[&str]); 10] = [
         Class::Unseen,
         &["target", "scrape", "absent", "instanceunreachable", "kubeletdown", "metricsmissing"],
     ),
-    (Class::Starving, &["throttl", "highcpu", "containercpu", "cpuutil"]),
+    (Class::Starving, &["throttl"]),
+    (Class::Hungry, &["highcpu", "containercpu", "cpuutil", "containermemoryhigh"]),
     (
         Class::Load,
         &[
@@ -142,7 +172,7 @@ const WORDS: [(Class, &[&str]); 10] = [
             "generationmismatch",
         ],
     ),
-    (Class::Own, &["cert", "tls", "handshake", "coredns", "prometheus", "etcd", "kube"]),
+    (Class::Own, &["tls", "handshake", "coredns", "prometheus", "etcd", "kube"]),
     (
         Class::Slow,
         &["latency", "slow", "lag", "queue", "backlog", "duration", "apdex", "degraded"],
@@ -167,8 +197,6 @@ const ERROR: [&str; 16] = [
     "retries",
     "nodatabase",
 ];
-/// Connections to others that run out are a failure of requests, whoever keeps them.
-const EXHAUSTED: [&str; 1] = ["poolexhausted"];
 
 /// What alerts of this name tell. `for_seconds` of the rule where it is known.
 #[must_use]
@@ -176,7 +204,7 @@ pub fn nature(name: &str, for_seconds: Option<u32>) -> Nature {
     let low = name.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| low.contains(word));
     let worded = WORDS.iter().find(|(_, words)| has(words)).map(|(class, _)| *class);
-    let failing = has(&ERROR) || has(&EXHAUSTED);
+    let failing = has(&ERROR);
     let class = worded.unwrap_or(if failing { Class::Error } else { Class::Own });
     let mixin = MIXIN_FOR_MINUTES
         .iter()
@@ -206,9 +234,11 @@ mod tests {
             ("KubeNodeNotReady", Class::Unready),
             ("HighRequestLatency", Class::Slow),
             ("HighErrorRate", Class::Error),
-            ("DatabaseConnectionPoolExhausted", Class::Error),
+            ("DatabaseConnectionPoolExhausted", Class::Exhausted),
+            ("CertManagerCertNotReady", Class::Own),
             ("KubeHpaMaxedOut", Class::Load),
             ("CPUThrottlingHigh", Class::Starving),
+            ("ContainerHighCpuUtilization", Class::Hungry),
             ("TargetDown", Class::Unseen),
             ("RedisDown", Class::Own),
             ("NoRequestsReceived", Class::Idle),

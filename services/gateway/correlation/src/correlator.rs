@@ -25,7 +25,7 @@ use crate::{
     class::{self, Class, Nature},
     decision::{Decision, Root},
     fingerprint::Fingerprint,
-    footprint::{Kind, backgrounds},
+    footprint::backgrounds,
     graph::Graph,
     learned::Learned,
     moment::Moment,
@@ -322,7 +322,7 @@ impl Correlator {
                 None => roots.push(Root {
                     entity: entity.clone(),
                     belief: belief.share,
-                    surge: belief.hypothesis.kind != Kind::Failure,
+                    kind: belief.hypothesis.kind,
                     explains: belief.explains,
                 }),
             }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 pub use paramedic_domain::correlation::Correction;
 use paramedic_domain::id::IncidentId;
 
-use crate::{effect::Way, topology::Entity};
+use crate::{effect::Way, footprint::Kind, topology::Entity};
 
 /// One decision.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,8 +134,8 @@ pub struct Root {
     pub entity: Entity,
     /// Share of belief, 0 to 1.
     pub belief: f32,
-    /// It did not fail but got, or took, more than usual.
-    pub surge: bool,
+    /// What most likely happened to it.
+    pub kind: Kind,
     /// Members that it explains.
     pub explains: u32,
 }

@@ -3,11 +3,11 @@
 mod memo;
 mod tracer;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::{
     class::Class,
-    effect::{Delay, State, Way, emits},
+    effect::{BACK_OFF, Delay, State, Way, emits},
     graph::{Component, Graph, Role},
     weights,
 };
@@ -26,14 +26,44 @@ pub struct Hypothesis {
 /// What happens to a component at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// It fails.
-    Failure,
+    /// None of it answers any more: a workload, a node, a zone, settings that are gone.
+    Outage,
+    /// Its programs end or answer wrongly.
+    Defect,
+    /// Its certificate is no longer valid.
+    Expiry,
+    /// It answers slowly.
+    Slowness,
+    /// It cannot be reached.
+    Isolation,
+    /// It gives others wrong settings.
+    Misconfiguration,
     /// It gets more requests than usual.
     Surge,
     /// It takes too much of what it runs on.
     Greed,
     /// It keeps too much of what it calls.
     Leak,
+    /// It has too few places for all who call it.
+    Shortage,
+}
+
+impl Kind {
+    /// How many there are.
+    pub const COUNT: usize = 10;
+    /// What may happen to a workload.
+    pub const OF_WORKLOADS: [Self; Self::COUNT] = [
+        Self::Outage,
+        Self::Defect,
+        Self::Expiry,
+        Self::Slowness,
+        Self::Isolation,
+        Self::Misconfiguration,
+        Self::Surge,
+        Self::Greed,
+        Self::Leak,
+        Self::Shortage,
+    ];
 }
 
 /// One thing that was seen.
@@ -68,6 +98,8 @@ pub struct Mark {
     pub seen: bool,
     /// It is where it began.
     pub root: bool,
+    /// It keeps data for others.
+    pub store: bool,
     /// The neighbour that trouble came from.
     pub via: Component,
     /// How.
@@ -83,7 +115,7 @@ pub struct Footprint {
     pub marks: Vec<Mark>,
     /// How much likelier than chance each observation is because of it (natural logarithm), by index, ascending.
     pub gains: Vec<(u32, f32)>,
-    /// What it costs that something was not seen that should have been (natural logarithm, negative).
+    /// What it costs that something was not seen that should have been, and that it is a rare cause (natural logarithm, negative).
     pub absent: f32,
 }
 
@@ -94,31 +126,17 @@ pub struct Seen {
     pub all: Vec<Observation>,
     /// Where each component's begin.
     begins: Vec<u32>,
-    /// Components of which more was seen than this.
-    veiled: HashSet<Component>,
+    /// Classes that were seen of each component, or may have been, a bit each.
+    present: Vec<u16>,
     /// Until when things were looked at, seconds since the origin.
     pub now: f32,
     background: [f32; Class::COUNT],
 }
 
-const CLASSES: [Class; Class::COUNT] = [
-    Class::Own,
-    Class::Crash,
-    Class::Unready,
-    Class::Error,
-    Class::Slow,
-    Class::Load,
-    Class::Starving,
-    Class::Idle,
-    Class::Unseen,
-    Class::Naming,
-    Class::Chronic,
-];
-
 /// Natural logarithms of background alerts per second by class.
 #[must_use]
 pub fn backgrounds(components: usize) -> [f32; Class::COUNT] {
-    CLASSES.map(|class| weights::background(class, components).ln())
+    Class::ALL.map(|class| weights::background(class, components).ln())
 }
 
 impl Seen {
@@ -126,8 +144,10 @@ impl Seen {
     #[must_use]
     pub fn new(all: Vec<Observation>, graph: &Graph, now: f32) -> Self {
         let mut begins = vec![0_u32; graph.len() + 1];
+        let mut present = vec![0_u16; graph.len()];
         for one in &all {
             begins[one.component as usize + 1] += 1;
+            present[one.component as usize] |= one.class.bit();
         }
         for index in 1..begins.len() {
             begins[index] += begins[index - 1];
@@ -135,7 +155,7 @@ impl Seen {
         Self {
             all,
             begins,
-            veiled: HashSet::new(),
+            present,
             now,
             background: backgrounds(graph.len()),
         }
@@ -143,12 +163,14 @@ impl Seen {
 
     /// More was seen of these components than is looked at: that something is missing of them says nothing.
     pub fn veil(&mut self, components: &BTreeSet<Component>) {
-        self.veiled = components.iter().copied().collect();
+        for component in components {
+            self.present[*component as usize] = u16::MAX;
+        }
     }
 
-    /// Whether more was seen of a component than is looked at.
-    fn is_veiled(&self, component: Component) -> bool {
-        !self.veiled.is_empty() && self.veiled.contains(&component)
+    /// Classes that were seen of a component, or may have been, a bit each.
+    pub(crate) fn present(&self, component: Component) -> u16 {
+        self.present[component as usize]
     }
 
     /// Indices of the observations about a component.
@@ -168,20 +190,31 @@ impl Mark {
     /// How much likelier than chance an observation is if this component is reached (natural logarithm).
     #[must_use]
     pub fn gain(&self, one: &Observation, background: &[f32; Class::COUNT]) -> f32 {
-        let density = self.density(one.onset, one.for_known);
+        let density = self.density(one);
         if density <= 0.0 {
             return f32::MIN;
         }
-        (self.chance * emits(self.state, one.class) * density).ln() - background[one.class as usize] + one.lift
+        (self.chance * emits(self.state, self.store, one.class) * density).ln() - background[one.class as usize] + one.lift
     }
 
-    /// Density per second of an onset.
-    fn density(&self, onset: f32, for_known: bool) -> f32 {
-        let guess = if for_known { 0.0 } else { weights::SPREAD_OF_GUESS };
+    /// When its alerts of a class begin. Programs that fail end again and again before anybody calls it a loop, and reach a limit long
+    /// before they are ended for it.
+    fn when(&self, class: Class) -> Delay {
+        match (self.state, class) {
+            (State::Faulty, Class::Own | Class::Crash | Class::Unready) => self.time.then(BACK_OFF),
+            _ => self.time,
+        }
+    }
+
+    /// Density per second of an observation's onset.
+    fn density(&self, one: &Observation) -> f32 {
+        let onset = one.onset;
+        let guess = if one.for_known { 0.0 } else { weights::SPREAD_OF_GUESS };
+        let known = self.when(one.class);
         let time = Delay {
-            early: self.time.early + guess,
-            late: self.time.late + guess,
-            ..self.time
+            early: known.early + guess,
+            late: known.late + guess,
+            ..known
         };
         let off = onset - time.mode;
         if off.abs() > weights::STRAY_SECONDS {
@@ -189,7 +222,7 @@ impl Mark {
         }
         let mut density = weights::STRAY * 0.5 / weights::STRAY_SECONDS;
         // What is at fault may have been ill for a while before it failed.
-        if off > 0.0 || self.root {
+        if self.root {
             density += weights::UNFOLD * (-off.abs() / weights::UNFOLD_SECONDS).exp() / weights::UNFOLD_SECONDS;
         }
         if off.abs() < weights::ABOUT_SECONDS * 6.0 {
@@ -203,12 +236,32 @@ impl Mark {
 #[must_use]
 pub fn begins(graph: &Graph, hypothesis: Hypothesis) -> State {
     match (hypothesis.kind, graph.role(hypothesis.component)) {
-        (Kind::Failure, Role::Node) => State::Lost,
-        (Kind::Failure, Role::Zone) => State::Blackout,
-        (Kind::Failure, _) => State::Broken,
         (Kind::Surge, Role::Node) => State::Busy,
-        (Kind::Surge, _) => State::Loaded,
-        (Kind::Greed, _) => State::Greedy,
-        (Kind::Leak, _) => State::Leaking,
+        (_, Role::Node) => State::Lost,
+        (_, Role::Zone) => State::Blackout,
+        (_, Role::NameServer | Role::Monitor | Role::Other) => State::Broken,
+        (Kind::Outage, Role::Workload) => State::Down,
+        (Kind::Defect, Role::Workload) => State::Faulty,
+        (Kind::Expiry, Role::Workload) => State::Expired,
+        (Kind::Slowness, Role::Workload) => State::Sluggish,
+        (Kind::Isolation, Role::Workload) => State::CutOff,
+        (Kind::Misconfiguration, Role::Workload) => State::Misleading,
+        (Kind::Surge, Role::Workload) => State::Flooded,
+        (Kind::Greed, Role::Workload) => State::Greedy,
+        (Kind::Leak, Role::Workload) => State::Leaking,
+        (Kind::Shortage, Role::Workload) => State::Short,
+    }
+}
+
+/// How much rarer it is than that some component fails (natural logarithm, at most zero).
+#[must_use]
+pub fn rarity(graph: &Graph, hypothesis: Hypothesis) -> f32 {
+    match (hypothesis.kind, graph.role(hypothesis.component)) {
+        // Nothing takes too much of a node but what runs there.
+        (Kind::Surge, Role::Node) => weights::NOBODY,
+        // Crowds come from outside, to what nothing inside calls.
+        (Kind::Surge, _) if !graph.around(hypothesis.component).callers.is_empty() => weights::FROM_INSIDE,
+        (Kind::Shortage, _) if !graph.is_store(hypothesis.component) => weights::NO_STORE,
+        _ => 0.0,
     }
 }

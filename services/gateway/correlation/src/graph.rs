@@ -81,6 +81,12 @@ impl Graph {
         self.roles[component as usize]
     }
 
+    /// Whether it keeps data for others: a StatefulSet, which is measured by an exporter beside it rather than by its requests.
+    #[must_use]
+    pub fn is_store(&self, component: Component) -> bool {
+        self.entity(component).kind == "StatefulSet"
+    }
+
     /// What is around a component.
     #[must_use]
     pub fn around(&self, component: Component) -> &Around {

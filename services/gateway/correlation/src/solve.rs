@@ -59,6 +59,11 @@ const ROUNDS: usize = 4;
 const LOOKED_AT: usize = 40;
 /// What is found from the beginning must be better by this than what was there before (natural logarithm).
 const STEADY: f32 = 1.0;
+/// Of the causes that may be dropped, so many that are missed least are looked at, if no more is lost than this (natural logarithm).
+const LEAST_MISSED: usize = 2;
+/// See [`LEAST_MISSED`].
+const WITHIN_REACH: f32 = 30.0;
+
 struct Solver<'a> {
     graph: &'a Graph,
     seen: &'a Seen,
@@ -255,6 +260,7 @@ impl Solver<'_> {
                     .collect();
                 let candidates = self.candidates(mine.into_iter());
                 let best = self.rank(&candidates, &others).into_iter().next();
+                let best = best.map(|fit| self.refine(fit, &others));
                 match best.filter(|fit| fit.worth > 0.0) {
                     Some(fit) => {
                         let before = (causes[number].hypothesis, causes[number].onset);
@@ -274,25 +280,36 @@ impl Solver<'_> {
         }
     }
 
-    /// Drops causes whose observations the others explain about as well, once they have to.
+    /// Drops causes whose observations the others explain about as well, once they have to: as they are, or after each was exchanged for
+    /// what explains more then.
     fn prune(&mut self, causes: &mut Vec<Fit>) {
         let mut before = self.total(causes);
-        loop {
-            let mut best: Option<(f32, Vec<Fit>)> = None;
-            for number in 0..causes.len() {
-                if self.is_exhausted() {
-                    return;
+        'again: loop {
+            if self.is_exhausted() {
+                return;
+            }
+            let mut without: Vec<(f32, Vec<Fit>)> = (0..causes.len())
+                .map(|number| {
+                    let mut fewer = causes.clone();
+                    fewer.remove(number);
+                    self.retrace(&mut fewer);
+                    (self.total(&fewer), fewer)
+                })
+                .collect();
+            without.sort_by(|a, b| b.0.total_cmp(&a.0));
+            for (total, mut fewer) in without.into_iter().take(LEAST_MISSED) {
+                let mut total = total;
+                if total <= before && total > before - WITHIN_REACH {
+                    self.improve(&mut fewer, 1, |_| true);
+                    self.retrace(&mut fewer);
+                    total = self.total(&fewer);
                 }
-                let mut fewer = causes.clone();
-                fewer.remove(number);
-                self.retrace(&mut fewer);
-                let total = self.total(&fewer);
-                if total > before && best.as_ref().is_none_or(|(most, _)| total > *most) {
-                    best = Some((total, fewer));
+                if total > before {
+                    (*causes, before) = (fewer, total);
+                    continue 'again;
                 }
             }
-            let Some((total, fewer)) = best else { break };
-            (*causes, before) = (fewer, total);
+            return;
         }
     }
 

@@ -11,7 +11,16 @@ pub const FEWEST_COMPONENTS: f32 = 30.0;
 pub const JOIN: f32 = 1.0;
 /// What an incident costs (natural logarithm): one begins somewhere in an estate every hour, so that at one component within the half
 /// minute that its onset is known to, one in ten thousand does.
-pub const INCIDENT: f32 = 11.0;
+pub const INCIDENT: f32 = 10.0;
+/// How much less likely a cause is that nothing is seen of itself, only of what it does to others (natural logarithm): there are rules for
+/// most of what fails. Settings, which have none, are excepted.
+pub const UNSHOWN: f32 = -2.0;
+/// How much rarer than other faults (natural logarithm): that a node is busy for nothing that runs there,
+pub const NOBODY: f32 = -6.0;
+/// that more requests than usual come to what others call, and not to the first of them,
+pub const FROM_INSIDE: f32 = -3.0;
+/// that something has too few places which is no store.
+pub const NO_STORE: f32 = -3.0;
 /// Weight of further alerts of one class about one component, all of them together at most the first's.
 pub const AGAIN: f32 = 0.2;
 /// Share of the alerts about a component that has trouble which come later than the trouble, and how much in the middle, seconds: back-off,
@@ -20,11 +29,11 @@ pub const UNFOLD: f32 = 0.15;
 /// See [`UNFOLD`].
 pub const UNFOLD_SECONDS: f32 = 400.0;
 /// Share of the onsets that are only about where they are expected, because trouble came another way, and how far off they are, seconds.
-pub const ABOUT: f32 = 0.15;
+pub const ABOUT: f32 = 0.08;
 /// See [`ABOUT`].
 pub const ABOUT_SECONDS: f32 = 90.0;
 /// Share of the onsets that are nowhere near, and how far they may be, seconds.
-pub const STRAY: f32 = 0.05;
+pub const STRAY: f32 = 0.02;
 /// See [`STRAY`].
 pub const STRAY_SECONDS: f32 = 1_800.0;
 /// More spread where the rule's `for` is a guess, seconds.
@@ -44,6 +53,8 @@ pub fn background(class: Class, components: usize) -> f32 {
         Class::Slow => 0.12,
         Class::Own => 0.1,
         Class::Error => 0.04,
+        Class::Exhausted => 0.02,
+        Class::Hungry => 0.05,
         Class::Crash | Class::Unready => 0.04,
         Class::Idle | Class::Unseen => 0.03,
         Class::Naming => 0.01,

@@ -7,13 +7,47 @@ use super::{Footprint, Hypothesis};
 /// Which footprint: the cause, the bits of its onset, and whether only what is sure was looked for.
 pub(super) type Key = (Hypothesis, u32, bool);
 
-/// While a footprint was worked out, it mattered whether others explain an observation better than `bound` (natural logarithm): they did, if
-/// `more`, or did not.
+/// While a footprint was worked out, it mattered how well others explain an observation (natural logarithm, at least zero).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Note {
-    pub(super) one: u32,
-    pub(super) bound: f32,
-    pub(super) more: bool,
+    one: u32,
+    explained: f32,
+}
+
+/// What mattered while one footprint was worked out, each observation once.
+#[derive(Debug)]
+pub(super) struct Notes {
+    all: Vec<Note>,
+    /// Round in which an observation was noted.
+    noted: Vec<u32>,
+    round: u32,
+}
+
+impl Notes {
+    pub(super) fn new(observations: usize) -> Self {
+        Self {
+            all: Vec::new(),
+            noted: vec![0; observations],
+            round: 0,
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.all.clear();
+        self.round += 1;
+    }
+
+    pub(super) fn note(&mut self, one: usize, explained: f32) {
+        if self.noted[one] != self.round {
+            self.noted[one] = self.round;
+            let one = u32::try_from(one).unwrap_or(u32::MAX);
+            self.all.push(Note { one, explained });
+        }
+    }
+
+    pub(super) fn all(&self) -> &[Note] {
+        &self.all
+    }
 }
 
 /// What is remembered; as long as what was seen stays the same.
@@ -33,7 +67,8 @@ impl Memo {
     /// The footprint, if it would be the same while others explain this much of each observation.
     pub(super) fn recall(&mut self, key: Key, explained: &[f32]) -> Option<Rc<Footprint>> {
         let versions = self.0.get_mut(&key)?;
-        let holds = |note: &Note| (explained[note.one as usize] > note.bound) == note.more;
+        #[allow(clippy::float_cmp, reason = "the same sum of the same numbers")]
+        let holds = |note: &Note| explained[note.one as usize].max(0.0) == note.explained;
         let at = versions
             .iter()
             .position(|known| known.as_ref().is_some_and(|known| known.notes.iter().all(holds)))?;

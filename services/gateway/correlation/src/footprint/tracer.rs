@@ -1,13 +1,16 @@
 //! How a footprint is worked out: from where it begins to what that reaches, the likeliest first, corrected by what was seen on the way.
 
-use std::{collections::BinaryHeap, rc::Rc};
+mod look;
+
+use std::{cell::RefCell, collections::BinaryHeap, rc::Rc};
 
 use super::{
     Footprint, Hypothesis, Kind, Mark, Seen, begins,
-    memo::{Memo, Note},
+    memo::{Memo, Notes},
+    rarity,
 };
 use crate::{
-    effect::{AT_ONCE, Delay, State, Way, shows, steps},
+    effect::{AT_ONCE, Delay, Silences, State, Way, steps},
     graph::Graph,
     weights,
 };
@@ -62,7 +65,8 @@ pub struct Tracer<'a> {
     round: u32,
     memo: Memo,
     /// What the footprint depended on so far.
-    notes: Vec<Note>,
+    notes: RefCell<Notes>,
+    silences: Silences,
     /// Components looked at, in all footprints.
     work: u64,
     /// Only what is sure is looked for.
@@ -82,7 +86,8 @@ impl<'a> Tracer<'a> {
             gained: vec![(0, 0.0); seen.all.len()],
             round: 0,
             memo: Memo::default(),
-            notes: Vec::new(),
+            notes: RefCell::new(Notes::new(seen.all.len())),
+            silences: Silences::new(),
             work: 0,
             sure: false,
         }
@@ -96,7 +101,7 @@ impl<'a> Tracer<'a> {
             return known;
         }
         let footprint = Rc::new(self.work_out(hypothesis, onset, explained));
-        self.memo.keep(key, &footprint, &self.notes);
+        self.memo.keep(key, &footprint, self.notes.get_mut().all());
         footprint
     }
 
@@ -109,8 +114,11 @@ impl<'a> Tracer<'a> {
     fn work_out(&mut self, hypothesis: Hypothesis, onset: f32, explained: &[f32]) -> Footprint {
         self.round += 1;
         self.open.clear();
-        self.notes.clear();
-        let mut footprint = Footprint::default();
+        self.notes.get_mut().clear();
+        let mut footprint = Footprint {
+            absent: rarity(self.graph, hypothesis),
+            ..Footprint::default()
+        };
         self.open.push(Open(Mark {
             component: hypothesis.component,
             state: begins(self.graph, hypothesis),
@@ -119,12 +127,17 @@ impl<'a> Tracer<'a> {
             time: Delay { mode: onset, ..AT_ONCE },
             seen: false,
             root: true,
+            store: self.graph.is_store(hypothesis.component),
             via: hypothesis.component,
             way: Way::Itself,
             calls: 0,
         }));
         self.spread(&mut footprint, explained);
-        if hypothesis.kind == Kind::Failure && !self.sure {
+        let silent = footprint.marks.first().is_some_and(|root| !root.seen);
+        if silent && hypothesis.kind != Kind::Misconfiguration {
+            footprint.absent += weights::UNSHOWN;
+        }
+        if !self.sure {
             self.together(&mut footprint, explained);
         }
         footprint.gains.sort_unstable_by_key(|(one, _)| *one);
@@ -147,11 +160,12 @@ impl<'a> Tracer<'a> {
             time,
             seen: false,
             root: true,
+            store: self.graph.is_store(hypothesis.component),
             via: hypothesis.component,
             way: Way::Itself,
             calls: 0,
         };
-        let mut promise = self.most(&root, explained);
+        let mut promise = rarity(self.graph, hypothesis) + self.most(&root, explained);
         steps(self.graph, hypothesis.component, state, 0, &mut |step| {
             let mark = Mark {
                 component: step.to,
@@ -159,6 +173,7 @@ impl<'a> Tracer<'a> {
                 chance: step.chance,
                 time: time.then(step.delay),
                 root: false,
+                store: self.graph.is_store(step.to),
                 ..root
             };
             promise += self.most(&mark, explained);
@@ -185,7 +200,7 @@ impl<'a> Tracer<'a> {
             footprint.marks.push(mark);
             let round = self.round;
             let least = if self.sure { SURE } else { LEAST };
-            let (open, reached, offered, seen) = (&mut self.open, &self.reached, &mut self.offered, self.seen);
+            let (open, reached, offered, seen, graph) = (&mut self.open, &self.reached, &mut self.offered, self.seen, self.graph);
             steps(self.graph, mark.component, mark.state, mark.calls, &mut |step| {
                 let chance = mark.chance * step.chance;
                 let slot = step.to as usize * State::COUNT + step.state as usize;
@@ -202,6 +217,7 @@ impl<'a> Tracer<'a> {
                         time: mark.time.then(step.delay),
                         seen: false,
                         root: false,
+                        store: graph.is_store(step.to),
                         via: mark.component,
                         way: step.way,
                         calls: step.calls,
@@ -211,74 +227,9 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// What was seen of a component says whether and when it was reached.
-    fn look(&mut self, mark: &mut Mark, footprint: &mut Footprint, explained: &[f32]) {
-        let about = self.seen.about(mark.component);
-        let mut best: Option<(f32, usize)> = None;
-        for one in about.clone() {
-            let gain = mark.gain(&self.seen.all[one], &self.seen.background);
-            if gain > REACHED && best.is_none_or(|(most, _)| gain > most) {
-                best = Some((gain, one));
-            }
-        }
-        let Some((gain, first)) = best else {
-            if self.seen.is_veiled(mark.component) {
-                return;
-            }
-            let (chance, after) = shows(mark.state);
-            let waited = ((self.seen.now - mark.time.mode) / after - 0.4).clamp(0.0, 0.6) / 0.6;
-            let missed = mark.chance * chance * waited;
-            footprint.absent += (1.0 - missed).ln();
-            mark.chance = (mark.chance * (1.0 - chance * waited) / (1.0 - missed)).clamp(0.0, 1.0);
-            return;
-        };
-        // It suffers from something else; whether from this, too, nobody can tell.
-        if self.others_explain(first, gain, explained) {
-            return;
-        }
-        self.gain(first, gain, footprint);
-        mark.seen = true;
-        mark.chance = 1.0;
-        if !mark.root {
-            mark.time = Delay {
-                mode: self.seen.all[first].onset,
-                ..AT_ONCE
-            };
-        }
-        for one in about {
-            if one != first {
-                let gain = mark.gain(&self.seen.all[one], &self.seen.background);
-                if gain > 0.0 {
-                    self.gain(one, gain, footprint);
-                }
-            }
-        }
-    }
-
-    /// Whether others explain the observation better than with this gain, which is noted: the footprint depends on it.
-    fn others_explain(&mut self, one: usize, bound: f32, explained: &[f32]) -> bool {
-        let more = explained[one] > bound;
-        self.notes.push(Note {
-            one: u32::try_from(one).unwrap_or(u32::MAX),
-            bound,
-            more,
-        });
-        more
-    }
-
-    fn gain(&mut self, one: usize, gain: f32, footprint: &mut Footprint) {
-        let (round, most) = self.gained[one];
-        if round != self.round {
-            self.gained[one] = (self.round, gain);
-            footprint.gains.push((u32::try_from(one).unwrap_or(u32::MAX), gain));
-        } else if gain > most {
-            self.gained[one].1 = gain;
-        }
-    }
-
     /// While much fails, what nothing is known to connect with it may fail with it.
     fn together(&mut self, footprint: &mut Footprint, explained: &[f32]) {
-        let failing = |mark: &&Mark| mark.seen && [State::Failing, State::Broken].contains(&mark.state);
+        let failing = |mark: &&Mark| mark.seen && [State::Failing, State::Misled, State::Queueing, State::Slowed].contains(&mark.state);
         let times: Vec<f32> = footprint.marks.iter().filter(failing).map(|mark| mark.time.mode).collect();
         if times.is_empty() {
             return;
@@ -308,17 +259,14 @@ impl<'a> Tracer<'a> {
                 },
                 seen: false,
                 root: false,
+                store: self.graph.is_store(*component),
                 via: *component,
                 way: Way::Together,
                 calls: 2,
             };
             let reached = |one: usize| {
-                let known = match self.gained[one] {
-                    (round, gain) if round == self.round => gain,
-                    _ => 0.0,
-                };
                 let gain = mark.gain(&seen.all[one], &seen.background);
-                gain > known.max(REACHED) && !self.others_explain(one, gain.next_down(), explained)
+                gain > REACHED && self.beyond(one, gain, explained) > 0.0
             };
             if seen.about(*component).any(reached) {
                 let slot = *component as usize * State::COUNT + State::Failing as usize;

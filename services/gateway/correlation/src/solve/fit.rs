@@ -22,6 +22,13 @@ const ONSETS: usize = 3;
 /// Implied onsets this close together are one, seconds.
 const SAME: f32 = 40.0;
 
+/// An onset is looked for in steps of so many seconds, so many of them, while each is worth so much more (natural logarithm).
+const A_LITTLE: f32 = 10.0;
+/// See [`A_LITTLE`].
+const REFINED: usize = 4;
+/// See [`A_LITTLE`].
+const MORE: f32 = 0.5;
+
 impl Solver<'_> {
     /// Everything that may be behind these observations: what they are about, and what is next to it.
     pub(super) fn candidates(&self, observations: impl Iterator<Item = usize>) -> Vec<Hypothesis> {
@@ -45,9 +52,9 @@ impl Solver<'_> {
         for component in all {
             let add = |kind| Hypothesis { component, kind };
             match self.graph.role(component) {
-                Role::Workload => hypotheses.extend([Kind::Failure, Kind::Surge, Kind::Greed, Kind::Leak].map(add)),
-                Role::Node => hypotheses.extend([Kind::Failure, Kind::Surge].map(add)),
-                Role::Zone | Role::NameServer | Role::Monitor | Role::Other => hypotheses.push(add(Kind::Failure)),
+                Role::Workload => hypotheses.extend(Kind::OF_WORKLOADS.map(add)),
+                Role::Node => hypotheses.extend([Kind::Outage, Kind::Surge].map(add)),
+                Role::Zone | Role::NameServer | Role::Monitor | Role::Other => hypotheses.push(add(Kind::Outage)),
             }
         }
         hypotheses
@@ -58,10 +65,13 @@ impl Solver<'_> {
         let state = begins(self.graph, hypothesis);
         let mut implied: Vec<(f32, f32)> = Vec::new();
         let mut vote = |component: Component, state, delay: f32, chance: f32| {
-            for one in &self.seen.all[self.seen.about(component)] {
-                let weight = chance * emits(state, one.class);
-                if weight > 0.05 {
-                    implied.push((one.onset - delay, weight));
+            let about = &self.seen.all[self.seen.about(component)];
+            for of_class in about.chunk_by(|one, next| one.class == next.class) {
+                // Many pods of one workload say it once.
+                #[allow(clippy::cast_precision_loss, reason = "alerts about one workload")]
+                let weight = chance * emits(state, self.graph.is_store(component), of_class[0].class) / (of_class.len() as f32).sqrt();
+                if weight > 0.02 {
+                    implied.extend(of_class.iter().map(|one| (one.onset - delay, weight)));
                 }
             }
         };
@@ -106,6 +116,18 @@ impl Solver<'_> {
         best
     }
 
+    /// The same cause, begun a little earlier or later if that explains more.
+    pub(super) fn refine(&mut self, mut fit: Fit, explained: &[f32]) -> Fit {
+        for _ in 0..REFINED {
+            let around = [fit.onset - A_LITTLE, fit.onset + A_LITTLE];
+            match self.fit(fit.hypothesis, &around, explained) {
+                Some(better) if better.worth > fit.worth + MORE => fit = better,
+                _ => break,
+            }
+        }
+        fit
+    }
+
     /// The most promising causes, each with its most promising onsets.
     pub(super) fn promising(&mut self, candidates: &[Hypothesis], explained: &[f32], most: usize) -> Vec<(Hypothesis, Vec<f32>)> {
         let mut all: Vec<(f32, Hypothesis, Vec<f32>)> = Vec::new();
@@ -127,7 +149,7 @@ impl Solver<'_> {
         }
         all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         // Of each kind: what a failure does first is more than what a leak does first. What is wide promises little by its first effects.
-        let mut left = [most * 2, most, most, most];
+        let mut left = [most; Kind::COUNT];
         all.retain(|(_, hypothesis, _)| {
             match self.graph.role(hypothesis.component) {
                 Role::NameServer | Role::Monitor | Role::Zone => return true,

@@ -1,6 +1,6 @@
 //! What an incident's alerts point to, for people and for the investigation.
 
-use paramedic_correlation::{Correlator, decision::Root};
+use paramedic_correlation::{Correlator, decision::Root, footprint::Kind};
 use paramedic_domain::{
     correlation::{Candidate, Ranking},
     id::IncidentId,
@@ -42,8 +42,17 @@ fn reason(root: &Root) -> String {
         1 => "1 alert".to_owned(),
         many => format!("{many} alerts"),
     };
-    match root.surge {
-        true => format!("more load than usual there explains {alerts}"),
-        false => format!("a failure there explains {alerts}"),
-    }
+    let what = match root.kind {
+        Kind::Outage => "an outage there",
+        Kind::Defect => "programs that fail there",
+        Kind::Expiry => "a certificate that is no longer valid there",
+        Kind::Slowness => "slow answers from there",
+        Kind::Isolation => "that it cannot be reached",
+        Kind::Misconfiguration => "wrong settings from there",
+        Kind::Surge => "more load than usual there",
+        Kind::Greed => "that it takes too much of its node",
+        Kind::Leak => "that it keeps too many connections",
+        Kind::Shortage => "that it has too few connections for its clients",
+    };
+    format!("{what} would explain {alerts}")
 }
