@@ -7,6 +7,7 @@ use std::{
 };
 
 use paramedic_bus::SharedBus;
+use paramedic_domain::{correlation::Stage, event::Event};
 use paramedic_testkit::eventually;
 use tempfile::TempDir;
 
@@ -44,6 +45,24 @@ async fn without_a_bus_and_a_spool_the_answer_is_503_and_the_retry_is_accepted()
     faults.down.store(false, Ordering::SeqCst);
     assert_eq!(gateway.post(FIRING).await.status, 200);
     eventually!(gateway.incidents().await.iter().any(|incident| incident.alerts.len() == 2));
+}
+
+#[tokio::test]
+async fn a_gateway_that_starts_while_the_bus_is_away_does_all_its_work_when_it_is_back() {
+    let folder = TempDir::new().unwrap();
+    let (bus, faults) = flaky_bus(folder.path()).await;
+    faults.down.store(true, Ordering::SeqCst);
+    let gateway = Gateway::start(&bus, &clock(), Parts::All).await;
+    // The correlator's office and the consumer of what becomes of incidents.
+    eventually!(faults.closed() >= 4);
+    faults.down.store(false, Ordering::SeqCst);
+    assert_eq!(gateway.post(FIRING).await.status, 200);
+    eventually!(gateway.incidents().await.iter().any(|incident| incident.alerts.len() == 2));
+    let incident = gateway.incidents().await.remove(0);
+    gateway
+        .append(&incident, Event::IncidentResolved { reason: "verified".into() })
+        .await;
+    eventually!(gateway.was_told(Stage::Resolved).await);
 }
 
 #[tokio::test]

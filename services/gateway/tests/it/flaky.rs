@@ -22,6 +22,7 @@ pub(crate) struct Faults {
     pub(crate) every: AtomicU32,
     writes: AtomicU32,
     refused: AtomicU32,
+    closed: AtomicU32,
 }
 
 fn unavailable() -> Error {
@@ -40,6 +41,17 @@ impl Faults {
     /// Appends refused while everything failed.
     pub(crate) fn refused(&self) -> u32 {
         self.refused.load(Ordering::SeqCst)
+    }
+
+    /// Consumers and buckets that were not opened.
+    pub(crate) fn closed(&self) -> u32 {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    fn open(&self) -> Result<(), Error> {
+        self.check().inspect_err(|_| {
+            self.closed.fetch_add(1, Ordering::SeqCst);
+        })
     }
 
     /// Does a write with whatever fault is due.
@@ -83,15 +95,18 @@ impl Bus for Flaky {
         self.bus.follow(stream, filter, after).await
     }
     async fn consumer(&self, spec: &ConsumerSpec) -> Result<Box<dyn Consumer>, Error> {
+        self.faults.open()?;
         self.bus.consumer(spec).await
     }
     async fn kv(&self, bucket: &str, ttl: Option<Duration>) -> Result<Arc<dyn Kv>, Error> {
+        self.faults.open()?;
         Ok(Arc::new(FlakyKv {
             kv: self.bus.kv(bucket, ttl).await?,
             faults: self.faults.clone(),
         }))
     }
     async fn blobs(&self, bucket: &str) -> Result<Arc<dyn Blobs>, Error> {
+        self.faults.open()?;
         self.bus.blobs(bucket).await
     }
     async fn ping(&self) -> Result<(), Error> {

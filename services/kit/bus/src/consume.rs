@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use self::strikes::Strikes;
-use crate::{ConsumerSpec, Delivery, Error, Now, SharedBus, Start, Stored, dead_letters, streams, trace};
+use crate::{Consumer, ConsumerSpec, Delivery, Error, Now, SharedBus, Start, Stored, dead_letters, streams, trace};
 
 /// What becomes of a delivered message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub fn on_cluster_events(durable: &str, cluster: &ClusterId, kinds: &[&'static s
 /// Runs `handler` on incident events until `drain` is cancelled and what is in hand is finished.
 ///
 /// # Errors
-/// When the consumer cannot be opened.
+/// When the bus refuses the consumer; while it is away, it is asked again.
 pub async fn run(
     bus: SharedBus,
     spec: ConsumerSpec,
@@ -112,7 +112,7 @@ impl MessageHandler for Decoding {
 /// Runs `handler` on raw messages; the same rules as [`run`].
 ///
 /// # Errors
-/// When the consumer cannot be opened.
+/// When the bus refuses the consumer; while it is away, it is asked again.
 pub async fn run_messages(
     bus: SharedBus,
     spec: ConsumerSpec,
@@ -140,9 +140,11 @@ async fn pull(
     drain: CancellationToken,
     handler: Arc<dyn MessageHandler>,
 ) -> Result<(), Error> {
-    let mut consumer = bus.consumer(&spec).await?;
+    let Some((mut consumer, strikes)) = opened(&bus, &spec, &drain).await? else {
+        return Ok(());
+    };
     let worker = Arc::new(Worker {
-        strikes: Strikes::open(&bus, &spec.durable).await?,
+        strikes,
         bus,
         durable: spec.durable.clone(),
         home,
@@ -182,6 +184,24 @@ async fn pull(
     }
     while in_hand.join_next().await.is_some() {}
     Ok(())
+}
+
+/// The consumer and the strikes of its messages; tried again while the bus is away. `None`: it is time to end.
+async fn opened(bus: &SharedBus, spec: &ConsumerSpec, drain: &CancellationToken) -> Result<Option<(Box<dyn Consumer>, Strikes)>, Error> {
+    loop {
+        let opened = async { Ok((bus.consumer(spec).await?, Strikes::open(bus, &spec.durable).await?)) };
+        match opened.await {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(error @ Error::Unavailable(_)) => {
+                tracing::warn!(consumer = spec.durable, %error, "cannot open the consumer yet; trying again");
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            () = drain.cancelled() => return Ok(None),
+            () = tokio::time::sleep(BUS_PAUSE) => {}
+        }
+    }
 }
 
 struct Worker {
