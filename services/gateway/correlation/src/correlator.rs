@@ -164,7 +164,7 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(15 * 60);
 /// While alerts come, the longest time until something new is reviewed.
 const REVIEW_EVERY: SignedDuration = SignedDuration::from_secs(15);
 /// After so long without an alert everything recent is explained anew.
-const PAUSE: SignedDuration = SignedDuration::from_secs(15);
+const PAUSE: SignedDuration = SignedDuration::from_secs(3);
 
 impl Correlator {
     /// A correlator that has seen nothing.

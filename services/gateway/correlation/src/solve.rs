@@ -70,6 +70,8 @@ struct Solver<'a> {
     tracer: Tracer<'a>,
     /// When each cause may have begun, once that was asked for.
     onsets: HashMap<Hypothesis, Vec<f32>>,
+    /// What an incident costs.
+    incident: f32,
     /// See [`Before::most`].
     most: u64,
 }
@@ -96,6 +98,7 @@ pub fn solve(graph: &Graph, seen: &Seen, before: &Before) -> Vec<Cluster> {
         seen,
         tracer: Tracer::new(graph, seen),
         onsets: HashMap::new(),
+        incident: weights::incident(graph.workloads().len() + graph.nodes().len()),
         most: before.most,
     };
     let kept = solver.go_on(before);
@@ -119,6 +122,7 @@ pub fn explain(graph: &Graph, seen: &Seen) -> Cluster {
         seen,
         tracer: Tracer::new(graph, seen),
         onsets: HashMap::new(),
+        incident: weights::incident(graph.workloads().len() + graph.nodes().len()),
         most: u64::MAX,
     };
     let candidates = solver.candidates(0..seen.all.len());
@@ -335,9 +339,9 @@ impl Solver<'_> {
             .collect();
         let all = Footprint {
             gains,
-            absent: causes.iter().map(|fit| fit.footprint.absent - weights::INCIDENT).sum(),
+            absent: causes.iter().map(|fit| fit.footprint.absent - self.incident).sum(),
             ..Footprint::default()
         };
-        self.worth(&all, &vec![0.0; explained.len()]) + weights::INCIDENT
+        self.worth(&all, &vec![0.0; explained.len()]) + self.incident
     }
 }

@@ -9,9 +9,9 @@ pub const BACKGROUND: f32 = 0.008;
 pub const FEWEST_COMPONENTS: f32 = 30.0;
 /// How much likelier than chance an alert must be part of an incident to join it (natural logarithm).
 pub const JOIN: f32 = 1.0;
-/// What an incident costs (natural logarithm): one begins somewhere in an estate every hour, so that at one component within the half
-/// minute that its onset is known to, one in ten thousand does.
-pub const INCIDENT: f32 = 10.0;
+/// What an incident costs in an estate of [`FEWEST_COMPONENTS`] (natural logarithm): one begins somewhere in it every few hours, so that at one
+/// component within the half minute that its onset is known to, one in fifteen thousand does.
+pub const INCIDENT: f32 = 9.7;
 /// How much less likely a cause is that nothing is seen of itself, only of what it does to others (natural logarithm): there are rules for
 /// most of what fails. Settings, which have none, are excepted.
 pub const UNSHOWN: f32 = -2.0;
@@ -62,4 +62,13 @@ pub fn background(class: Class, components: usize) -> f32 {
     #[allow(clippy::cast_precision_loss, reason = "components of an estate")]
     let components = components as f32;
     share * BACKGROUND / components.max(FEWEST_COMPONENTS)
+}
+
+/// What an incident costs in an estate of so many components (natural logarithm): estates have about as many incidents, whatever their
+/// size, so that each of many components has fewer.
+#[must_use]
+pub fn incident(components: usize) -> f32 {
+    #[allow(clippy::cast_precision_loss, reason = "components of an estate")]
+    let components = components as f32;
+    INCIDENT + (components.max(FEWEST_COMPONENTS) / FEWEST_COMPONENTS).ln()
 }

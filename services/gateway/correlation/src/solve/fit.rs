@@ -163,7 +163,7 @@ impl Solver<'_> {
     }
 
     pub(super) fn worth(&self, footprint: &Footprint, explained: &[f32]) -> f32 {
-        let mut worth = footprint.absent - weights::INCIDENT;
+        let mut worth = footprint.absent - self.incident;
         let mut slot: Option<(Component, Class)> = None;
         let (mut most, mut rest) = (0.0_f32, 0.0_f32);
         for (one, gain) in &footprint.gains {

@@ -44,10 +44,10 @@ fn what_is_unsettled_is_due_a_pause_after_the_last_alert_and_settling_settles_it
     let mut correlator = correlator();
     assert_eq!(correlator.settle_due(), None);
     observe(&mut correlator, &cascade()[0]);
-    assert_eq!(correlator.settle_due(), Some(second(85 + 15)));
+    assert_eq!(correlator.settle_due(), Some(second(85 + 3)));
     // A repetition is no news.
     correlator.observe(&cascade()[0], second(90));
-    assert_eq!(correlator.settle_due(), Some(second(85 + 15)));
+    assert_eq!(correlator.settle_due(), Some(second(85 + 3)));
     correlator.settle(second(100));
     assert_eq!(correlator.settle_due(), None);
 }
@@ -176,8 +176,8 @@ fn what_a_person_merged_stays_merged() {
             cause: None
         }]
     );
-    assert_eq!(correlator.settle_due(), Some(second(2_016)));
-    assert_eq!(changes(correlator.settle(second(2_016))), []);
+    assert_eq!(correlator.settle_due(), Some(second(2_004)));
+    assert_eq!(changes(correlator.settle(second(2_004))), []);
     assert_eq!(correlator.incident(&cascade).unwrap().size, 5);
     assert!(correlator.incident(&mail).is_none());
     assert_eq!(correlator.correct(&said, second(2_020)), [], "it is over");
@@ -196,7 +196,7 @@ fn what_a_person_split_stays_apart_under_an_id_of_its_own() {
         panic!("{decisions:?}")
     };
     assert_ne!(*new, cascade);
-    assert_eq!(changes(correlator.settle(second(2_016))), []);
+    assert_eq!(changes(correlator.settle(second(2_004))), []);
     assert_eq!(
         (correlator.incident(new).unwrap().size, correlator.incident(&cascade).unwrap().size),
         (2, 2)
@@ -216,7 +216,7 @@ fn what_a_person_detached_is_in_no_incident() {
         matches!(&decisions[..], [Decision::Moved { into: None, membership: None, fingerprint, .. }] if fingerprint == "HighErrorRate-web"),
         "{decisions:?}"
     );
-    assert_eq!(changes(correlator.settle(second(2_016))), []);
+    assert_eq!(changes(correlator.settle(second(2_004))), []);
     assert_eq!(correlator.incident(&cascade).unwrap().size, 3);
 }
 
