@@ -161,8 +161,9 @@ pub struct Correlator {
 const WINDOW: SignedDuration = SignedDuration::from_secs(60 * 60);
 /// An alert that fires again so soon after the last message about it fires for the same reason.
 const AGAIN: SignedDuration = SignedDuration::from_secs(15 * 60);
-/// While alerts come, the longest time until something new is reviewed.
-const REVIEW_EVERY: SignedDuration = SignedDuration::from_secs(15);
+/// While alerts come, the longest time until something new is reviewed: before whoever works on an incident begins, which is five seconds
+/// after the last of its own alerts, whatever else comes.
+const REVIEW_EVERY: SignedDuration = SignedDuration::from_secs(4);
 /// After so long without an alert everything recent is explained anew.
 const PAUSE: SignedDuration = SignedDuration::from_secs(3);
 

@@ -51,7 +51,7 @@ impl Solver<'_> {
             let ranked = self.rank(&candidates, &others);
             clusters.push(self.cluster(members, ranked));
         }
-        clusters
+        one_at_a_place(clusters)
     }
 
     pub(super) fn cluster(&self, members: Vec<usize>, ranked: Vec<Fit>) -> Cluster {
@@ -78,4 +78,26 @@ impl Solver<'_> {
             members,
         }
     }
+}
+
+/// What is at fault once is not at fault a second time within the same half hour: its clusters are one, with the causes of the worthier.
+fn one_at_a_place(mut clusters: Vec<Cluster>) -> Vec<Cluster> {
+    clusters.sort_by(|a, b| b.worth.total_cmp(&a.worth));
+    let mut kept: Vec<Cluster> = Vec::new();
+    for cluster in clusters {
+        let at = cluster.causes.first().copied();
+        let same = |other: &&mut Cluster| {
+            at.zip(other.causes.first()).is_some_and(|(one, other)| {
+                one.hypothesis.component == other.hypothesis.component && (one.onset - other.onset).abs() < weights::STRAY_SECONDS
+            })
+        };
+        match kept.iter_mut().find(same) {
+            Some(other) => {
+                other.members.extend(cluster.members);
+                other.members.sort_unstable();
+            }
+            None => kept.push(cluster),
+        }
+    }
+    kept
 }

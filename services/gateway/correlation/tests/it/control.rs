@@ -46,7 +46,7 @@ fn what_is_unsettled_is_due_a_pause_after_the_last_alert_and_settling_settles_it
     observe(&mut correlator, &cascade()[0]);
     assert_eq!(correlator.settle_due(), Some(second(85 + 3)));
     // A repetition is no news.
-    correlator.observe(&cascade()[0], second(90));
+    correlator.observe(&cascade()[0], second(87));
     assert_eq!(correlator.settle_due(), Some(second(85 + 3)));
     correlator.settle(second(100));
     assert_eq!(correlator.settle_due(), None);
