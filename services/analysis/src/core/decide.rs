@@ -63,6 +63,15 @@ pub fn investigating(incident: &Incident) -> bool {
     incident.end.is_none() && incident.attempt > 0 && incident.diagnosis.is_none() && incident.plan.is_none()
 }
 
+/// Whether to look again rather than to say that nothing was found: alerts joined since `looked_at` of them were looked at, and may tell.
+#[must_use]
+pub fn outgrown(incident: &Incident, looked_at: usize, conclusion: &Conclusion) -> bool {
+    investigating(incident)
+        && incident.inconclusive.is_none()
+        && incident.alerts.len() > looked_at
+        && matches!(conclusion, Conclusion::Inconclusive { .. })
+}
+
 /// What an investigation came to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Conclusion {

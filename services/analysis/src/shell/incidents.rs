@@ -13,7 +13,7 @@ use paramedic_runtime::Clock;
 use super::{investigate::investigate, probes::Probes};
 use crate::{
     core::{
-        decide::{Conclusion, Opening, conclude, investigating, open, opening},
+        decide::{Conclusion, Opening, conclude, investigating, open, opening, outgrown},
         settle::Settle,
     },
     metrics,
@@ -82,23 +82,28 @@ impl Handler for Investigations {
         };
         let conclusion = match self.conclusion(&incident).await {
             Ok(conclusion) => conclusion,
-            Err(reason) => match self.again(event, delivery, &reason) {
-                Some(verdict) => return verdict,
-                None => Conclusion::Inconclusive {
-                    reasons: vec![reason],
-                    evidence: Vec::new(),
-                },
+            Err(reason) if self.patient(event, delivery) => return again(delivery, reason),
+            Err(reason) => Conclusion::Inconclusive {
+                reasons: vec![reason],
+                evidence: Vec::new(),
             },
         };
-        let attempt = incident.attempt;
+        let (attempt, looked_at) = (incident.attempt, incident.alerts.len());
+        let patient = self.patient(event, delivery);
         let decided = self
             .log
             .decide(&event.cluster, &event.incident, Some(&event.id), &self.clock, |incident, _| {
-                conclude(incident, attempt, &conclusion)
+                match patient && outgrown(incident, looked_at, &conclusion) {
+                    true => Vec::new(),
+                    false => conclude(incident, attempt, &conclusion),
+                }
             })
             .await;
         match decided {
             Err(error) => error.verdict(),
+            Ok(decided) if patient && outgrown(&decided.incident, looked_at, &conclusion) => {
+                again(1, "alerts joined while it was investigated, and nothing was found without them".into())
+            }
             Ok(decided) => {
                 if !decided.appended.is_empty() {
                     metrics::diagnosed(match &conclusion {
@@ -126,16 +131,20 @@ impl Investigations {
             .map_err(|unreachable| unreachable.to_string())
     }
 
-    /// Another try later, while the event is younger than the configured patience.
-    fn again(&self, event: &Envelope, delivery: u32, reason: &str) -> Option<Verdict> {
+    /// Whether there may be another try: while the event is younger than the configured patience.
+    fn patient(&self, event: &Envelope, delivery: u32) -> bool {
         let age = Duration::try_from(self.clock.now().duration_since(event.time)).unwrap_or_default();
-        let patient = age < self.probes.config.patience() || delivery < 3;
-        tracing::warn!(reason, delivery, patient, "cannot investigate");
-        patient.then(|| Verdict::Retry {
-            after: FIRST_PAUSE
-                .saturating_mul(1 << delivery.saturating_sub(1).min(5))
-                .min(LONGEST_PAUSE),
-            reason: reason.to_owned(),
-        })
+        age < self.probes.config.patience() || delivery < 3
+    }
+}
+
+/// Another try after a pause, which is longer every time.
+fn again(delivery: u32, reason: String) -> Verdict {
+    tracing::warn!(reason, delivery, "investigated again");
+    Verdict::Retry {
+        after: FIRST_PAUSE
+            .saturating_mul(1 << delivery.saturating_sub(1).min(5))
+            .min(LONGEST_PAUSE),
+        reason,
     }
 }

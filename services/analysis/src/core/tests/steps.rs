@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
-    alert::Severity,
+    alert::{Alert, Severity},
     digest::Digest,
     envelope::Recorded,
     event::{Event, FailureCause, WorkflowOutcome},
@@ -20,7 +20,7 @@ use super::{
     verification::plan,
 };
 use crate::core::{
-    decide::{Conclusion, Next, Opening, conclude, escalate, next, open, opening, verified},
+    decide::{Conclusion, Next, Opening, conclude, escalate, next, open, opening, outgrown, verified},
     engines::diagnose,
     settle::Settle,
 };
@@ -140,6 +140,33 @@ fn an_inconclusive_investigation_escalates_even_when_a_crash_came_between() {
     assert!(matches!(rest.as_slice(), [Event::IncidentEscalated { reason }] if reason.contains("cluster unreachable")));
     story.log(rest);
     assert!(conclude(&story.incident, 1, &conclusion).is_empty());
+}
+
+#[test]
+fn it_is_not_said_that_nothing_was_found_while_alerts_that_joined_meanwhile_were_not_looked_at() {
+    let mut story = Story::opened();
+    story.wait(20);
+    story.log(open(&story.incident, story.now, SETTLE));
+    let nothing = Conclusion::Inconclusive {
+        reasons: vec!["too few alerts".into()],
+        evidence: Vec::new(),
+    };
+    assert!(!outgrown(&story.incident, 1, &nothing));
+    story.log(vec![Event::AlertsCorrelated {
+        alerts: vec![Alert {
+            fingerprint: "f2".into(),
+            ..alert("HighErrorRate", "fails")
+        }],
+        reason: "r".into(),
+        reasons: Vec::new(),
+        position: None,
+    }]);
+    assert_eq!(story.incident.alerts.len(), 2);
+    assert!(outgrown(&story.incident, 1, &nothing));
+    let found = Conclusion::Found(Box::new(diagnose(&leaking("production", "payment-service"), &knobs()).unwrap()));
+    assert!(!outgrown(&story.incident, 1, &found), "what is found is not doubted");
+    story.log(conclude(&story.incident, 1, &nothing));
+    assert!(!outgrown(&story.incident, 1, &nothing), "what was said is not taken back");
 }
 
 #[test]
