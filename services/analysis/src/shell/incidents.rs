@@ -92,18 +92,23 @@ impl Handler for Investigations {
         let patient = self.patient(event, delivery);
         let decided = self
             .log
-            .decide(&event.cluster, &event.incident, Some(&event.id), &self.clock, |incident, _| {
-                match patient && outgrown(incident, looked_at, &conclusion) {
+            .decide(
+                &event.cluster,
+                &event.incident,
+                Some(&event.id),
+                &self.clock,
+                |incident, _| match patient && outgrown(incident, looked_at, &conclusion) {
                     true => Vec::new(),
                     false => conclude(incident, attempt, &conclusion),
-                }
-            })
+                },
+            )
             .await;
         match decided {
             Err(error) => error.verdict(),
-            Ok(decided) if patient && outgrown(&decided.incident, looked_at, &conclusion) => {
-                again(1, "alerts joined while it was investigated, and nothing was found without them".into())
-            }
+            Ok(decided) if patient && outgrown(&decided.incident, looked_at, &conclusion) => again(
+                1,
+                "alerts joined while it was investigated, and nothing was found without them".into(),
+            ),
             Ok(decided) => {
                 if !decided.appended.is_empty() {
                     metrics::diagnosed(match &conclusion {

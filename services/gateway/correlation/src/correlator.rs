@@ -73,6 +73,8 @@ struct Known {
     /// Numbers of incidents begin at one.
     incident: Option<NonZeroU32>,
     firing: bool,
+    /// A message said so, and not only that it is over.
+    fired: bool,
 }
 
 impl Known {
@@ -327,6 +329,9 @@ impl Correlator {
                     explains: belief.explains,
                 }),
             }
+        }
+        for root in &mut roots {
+            root.belief = root.belief.min(1.0);
         }
         roots.sort_by(|a, b| b.belief.total_cmp(&a.belief));
         roots

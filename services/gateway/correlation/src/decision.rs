@@ -119,7 +119,7 @@ pub enum Nowhere {
     Repeated,
     /// A later message about it was seen before.
     Outdated,
-    /// It ended, and nobody knew that it fired.
+    /// It ended, nobody knew that it fired, and the message does not say what it is.
     NeverFired,
     /// It fires by design.
     Constant,

@@ -287,7 +287,6 @@ impl Solver<'_> {
     /// Drops causes whose observations the others explain about as well, once they have to: as they are, or after each was exchanged for
     /// what explains more then.
     fn prune(&mut self, causes: &mut Vec<Fit>) {
-        let mut before = self.total(causes);
         'again: loop {
             if self.is_exhausted() {
                 return;
@@ -297,19 +296,19 @@ impl Solver<'_> {
                     let mut fewer = causes.clone();
                     fewer.remove(number);
                     self.retrace(&mut fewer);
-                    (self.total(&fewer), fewer)
+                    (self.missed(causes, &fewer), fewer)
                 })
                 .collect();
-            without.sort_by(|a, b| b.0.total_cmp(&a.0));
-            for (total, mut fewer) in without.into_iter().take(LEAST_MISSED) {
-                let mut total = total;
-                if total <= before && total > before - WITHIN_REACH {
+            without.sort_by(|a, b| a.0.total_cmp(&b.0));
+            for (missed, mut fewer) in without.into_iter().take(LEAST_MISSED) {
+                let mut missed = missed;
+                if (0.0..WITHIN_REACH).contains(&missed) {
                     self.improve(&mut fewer, 1, |_| true);
                     self.retrace(&mut fewer);
-                    total = self.total(&fewer);
+                    missed = self.missed(causes, &fewer);
                 }
-                if total > before {
-                    (*causes, before) = (fewer, total);
+                if missed < 0.0 {
+                    *causes = fewer;
                     continue 'again;
                 }
             }
@@ -328,20 +327,22 @@ impl Solver<'_> {
         }
     }
 
+    /// How much worse everything is explained by some of the causes than by all of them (natural logarithm). What is explained either way
+    /// says less about who is right: how well depends on how well its time is known.
+    fn missed(&self, causes: &[Fit], fewer: &[Fit]) -> f32 {
+        let costs = |causes: &[Fit]| causes.iter().map(|fit| fit.footprint.absent - self.incident).sum::<f32>();
+        let (with, without) = (self.without(causes, usize::MAX), self.without(fewer, usize::MAX));
+        let better = with.iter().zip(&without).map(|(with, without)| match *without > 0.0 {
+            true => weights::BETTER * (with - without).max(0.0),
+            false => with.max(0.0),
+        });
+        let worse = with.iter().zip(&without).map(|(with, without)| (without - with).max(0.0));
+        costs(causes) - costs(fewer) + self.told(better.enumerate()) - self.told(worse.enumerate())
+    }
+
     /// How much better all causes together explain everything than chance does (natural logarithm).
     fn total(&self, causes: &[Fit]) -> f32 {
-        let explained = self.without(causes, usize::MAX);
-        let gains = explained
-            .iter()
-            .zip(0_u32..)
-            .filter(|(gain, _)| **gain > 0.0)
-            .map(|(gain, one)| (one, *gain))
-            .collect();
-        let all = Footprint {
-            gains,
-            absent: causes.iter().map(|fit| fit.footprint.absent - self.incident).sum(),
-            ..Footprint::default()
-        };
-        self.worth(&all, &vec![0.0; explained.len()]) + self.incident
+        let costs = causes.iter().map(|fit| fit.footprint.absent - self.incident).sum::<f32>();
+        costs + self.told(self.without(causes, usize::MAX).into_iter().enumerate())
     }
 }

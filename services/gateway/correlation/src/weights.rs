@@ -23,6 +23,8 @@ pub const FROM_INSIDE: f32 = -3.0;
 pub const NO_STORE: f32 = -3.0;
 /// Weight of further alerts of one class about one component, all of them together at most the first's.
 pub const AGAIN: f32 = 0.2;
+/// How much of it is believed that an alert is explained better with one more cause than without.
+pub const BETTER: f32 = 0.8;
 /// Share of the alerts about a component that has trouble which come later than the trouble, and how much in the middle, seconds: back-off,
 /// deadlines, caches that run out.
 pub const UNFOLD: f32 = 0.15;

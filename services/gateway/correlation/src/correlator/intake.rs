@@ -25,7 +25,7 @@ impl Correlator {
         let fingerprint = Fingerprint::from(&*alert.fingerprint);
         match alert.status {
             AlertStatus::Firing => self.fires(fingerprint, alert, received, decisions),
-            AlertStatus::Resolved => decisions.push(self.resolves(&fingerprint, alert, received)),
+            AlertStatus::Resolved => self.resolves(&fingerprint, alert, received, decisions),
         }
     }
 
@@ -39,7 +39,7 @@ impl Correlator {
         };
         match known {
             Some(known) if known.starts_at > starts_at => return decisions.push(nowhere(Nowhere::Outdated)),
-            Some(known) if known.starts_at == starts_at => {
+            Some(known) if known.starts_at == starts_at && (known.fired || alert.status == AlertStatus::Resolved) => {
                 let why = if known.firing { Nowhere::Repeated } else { Nowhere::Outdated };
                 return decisions.push(nowhere(why));
             }
@@ -49,6 +49,7 @@ impl Correlator {
         let mut remember = Known {
             starts_at,
             firing: true,
+            fired: alert.status == AlertStatus::Firing,
             incident: None,
             changed: received.into(),
         };
@@ -63,7 +64,8 @@ impl Correlator {
         };
         let signal = Signal::new(component, nature, alert.starts_at, received, self.settings.for_correction);
         let origin = *self.origin.get_or_insert(signal.onset);
-        let quiet = alert.severity() == Severity::Info;
+        // What is over pages nobody, either.
+        let quiet = alert.severity() == Severity::Info || alert.status == AlertStatus::Resolved;
         // What comes and goes has one cause: it goes where it was.
         let before = known.filter(|known| received.duration_since(known.changed.into()) < AGAIN);
         let home = before.and_then(|known| known.incident()).map(|number| self.incidents.heir(number));
@@ -147,7 +149,13 @@ impl Correlator {
         }
     }
 
-    fn resolves(&mut self, key: &Fingerprint, alert: &Alert, received: Timestamp) -> Decision {
+    fn resolves(&mut self, key: &Fingerprint, alert: &Alert, received: Timestamp, decisions: &mut Vec<Decision>) {
+        let before = self.alerts.get(key).copied();
+        let unseen = before.is_none_or(|known| !known.firing && known.starts_at < alert.starts_at.into());
+        // It began and ended between two messages, which says as much about a cause as what goes on.
+        if unseen && !alert.labels.is_empty() {
+            self.fires(key.clone(), alert, received, decisions);
+        }
         let fingerprint = alert.fingerprint.clone();
         let why = match self.alerts.get_mut(key) {
             None => Nowhere::NeverFired,
@@ -155,20 +163,23 @@ impl Correlator {
             Some(known) if known.starts_at > alert.starts_at.into() => Nowhere::Outdated,
             Some(known) => {
                 (known.firing, known.changed) = (false, received.into());
+                if !known.fired && known.incident.is_none() {
+                    return;
+                }
                 let incident = known.incident().map(|number| self.incidents.heir(number));
                 match incident.and_then(|number| self.incidents.id(number)) {
                     Some(incident) => {
-                        return Decision::Resolved {
+                        return decisions.push(Decision::Resolved {
                             incident: incident.clone(),
                             fingerprint,
                             at: alert.ends_at.unwrap_or(received),
-                        };
+                        });
                     }
                     None => Nowhere::Background,
                 }
             }
         };
-        Decision::Nowhere { fingerprint, why }
+        decisions.push(Decision::Nowhere { fingerprint, why });
     }
 
     /// The number of a name, and what alerts of that name tell.

@@ -41,14 +41,14 @@ impl Correlator {
         decisions
     }
 
-    /// What earlier reviews found of what is looked at. When a third is new since everything was last looked at from the beginning, it is,
-    /// too.
+    /// What earlier reviews found of what is looked at. When one in sixteen is new since everything was last looked at from the
+    /// beginning, it is, too.
     fn before(&mut self, numbers: &[u64], focus: &Focus) -> Before {
         let fresh: Vec<bool> = numbers.iter().map(|number| *number >= self.found.until).collect();
         self.found.until = self.arrivals;
         let (causes, anew) = match focus.is_whole() {
             true => {
-                let grown = numbers.len() * 3 >= self.found.anew * 4;
+                let grown = numbers.len() * 16 >= self.found.anew * 17;
                 let shrunk = numbers.len() * 2 < self.found.anew;
                 if grown || shrunk {
                     self.found.anew = numbers.len();

@@ -5,6 +5,8 @@ use crate::weights;
 
 /// How much of a difference in worth (natural logarithm) is believed: what is seen is less independent than it is taken to be.
 const TEMPER: f32 = 0.5;
+/// The most belief in what may be at fault besides the likeliest cause, of the belief in that.
+const SHADOWED: f32 = 0.99;
 
 impl Solver<'_> {
     /// What each cause explains best.
@@ -49,7 +51,11 @@ impl Solver<'_> {
             }
             let candidates = self.candidates(members.iter().copied());
             let ranked = self.rank(&candidates, &others);
-            clusters.push(self.cluster(members, ranked));
+            let explained = self.without(causes, usize::MAX);
+            let besides = self.rank(&candidates, &explained);
+            let mut cluster = self.cluster(members, ranked);
+            cluster.add_besides(&besides);
+            clusters.push(cluster);
         }
         one_at_a_place(clusters)
     }
@@ -57,25 +63,47 @@ impl Solver<'_> {
     pub(super) fn cluster(&self, members: Vec<usize>, ranked: Vec<Fit>) -> Cluster {
         let top = ranked.first().map_or(0.0, |fit| fit.worth);
         let sum: f32 = ranked.iter().map(|fit| (TEMPER * (fit.worth - top)).exp()).sum();
-        let explains = |fit: &Fit| {
-            let explained = fit
-                .footprint
-                .gains
-                .iter()
-                .filter(|(one, gain)| *gain > weights::JOIN && members.binary_search(&(*one as usize)).is_ok());
-            u32::try_from(explained.count()).unwrap_or(u32::MAX)
-        };
-        let belief = |fit: &Fit| Belief {
-            hypothesis: fit.hypothesis,
-            onset: fit.onset,
-            share: (TEMPER * (fit.worth - top)).exp() / sum,
-            explains: explains(fit),
-        };
+        let belief = |fit: &Fit| fit.believed((TEMPER * (fit.worth - top)).exp() / sum, &members);
         Cluster {
             worth: top,
             causes: ranked.iter().map(belief).collect(),
             footprint: ranked.into_iter().next().map(|fit| fit.footprint).unwrap_or_default(),
             members,
+        }
+    }
+}
+
+impl Cluster {
+    /// Adds what may be at fault besides the likeliest cause, in its shadow: as likely as what it explains better makes it, and never
+    /// likelier than what explains the whole.
+    fn add_besides(&mut self, besides: &[Fit]) {
+        let Some(most) = self.causes.first().map(|first| first.share) else {
+            return;
+        };
+        for fit in besides {
+            let share = (1.0 / (1.0 + (-TEMPER * fit.worth).exp())).min(most * SHADOWED);
+            match self
+                .causes
+                .iter_mut()
+                .find(|known| known.hypothesis.component == fit.hypothesis.component)
+            {
+                Some(known) => known.share = known.share.max(share),
+                None => self.causes.push(fit.believed(share, &self.members)),
+            }
+        }
+        self.causes.sort_by(|a, b| b.share.total_cmp(&a.share));
+    }
+}
+
+impl Fit {
+    fn believed(&self, share: f32, members: &[usize]) -> Belief {
+        let explains = |one: u32, gain: f32| gain > weights::JOIN && members.binary_search(&(one as usize)).is_ok();
+        let explained = self.footprint.gains.iter().filter(|(one, gain)| explains(*one, *gain)).count();
+        Belief {
+            hypothesis: self.hypothesis,
+            onset: self.onset,
+            share,
+            explains: u32::try_from(explained).unwrap_or(u32::MAX),
         }
     }
 }

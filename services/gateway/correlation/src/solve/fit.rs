@@ -163,21 +163,27 @@ impl Solver<'_> {
     }
 
     pub(super) fn worth(&self, footprint: &Footprint, explained: &[f32]) -> f32 {
-        let mut worth = footprint.absent - self.incident;
+        let gains = footprint.gains.iter();
+        let more = gains.map(|(one, gain)| (*one as usize, (gain - explained[*one as usize]).max(0.0)));
+        footprint.absent - self.incident + self.told(more)
+    }
+
+    /// What observations say together, of which each says so much, in their order.
+    pub(super) fn told(&self, each: impl Iterator<Item = (usize, f32)>) -> f32 {
+        let mut told = 0.0;
         let mut slot: Option<(Component, Class)> = None;
         let (mut most, mut rest) = (0.0_f32, 0.0_f32);
-        for (one, gain) in &footprint.gains {
-            let of = &self.seen.all[*one as usize];
+        for (one, more) in each {
+            let of = &self.seen.all[one];
             if slot != Some((of.component, of.class)) {
-                worth += most + (weights::AGAIN * rest).min(most);
+                told += most + (weights::AGAIN * rest).min(most);
                 (most, rest) = (0.0, 0.0);
                 slot = Some((of.component, of.class));
             }
-            let more = (gain - explained[*one as usize]).max(0.0);
             rest += most.min(more);
             most = most.max(more);
         }
-        worth + most + (weights::AGAIN * rest).min(most)
+        told + most + (weights::AGAIN * rest).min(most)
     }
 
     /// Causes by what they explain beyond what is explained already.

@@ -100,11 +100,12 @@ fn an_alert_is_counted_once_and_ends_where_it_is() {
         ),
         "{late:?}"
     );
-    let stranger = Alert {
-        fingerprint: "stranger".into(),
+    let nameless = Alert {
+        fingerprint: "nameless".into(),
+        labels: [].into(),
         ..ended
     };
-    let unknown = correlator.observe(&stranger, second(93));
+    let unknown = correlator.observe(&nameless, second(93));
     assert!(
         matches!(
             unknown[..],
@@ -114,6 +115,51 @@ fn an_alert_is_counted_once_and_ends_where_it_is() {
             }]
         ),
         "{unknown:?}"
+    );
+}
+
+#[test]
+fn what_began_and_ended_between_two_messages_joins_what_explains_it_and_opens_nothing() {
+    let mut correlator = correlator();
+    let over = |fingerprint: &str, kind, name, at| Alert {
+        fingerprint: fingerprint.into(),
+        status: AlertStatus::Resolved,
+        ends_at: Some(second(at + 10)),
+        ..alert("HighErrorRate", "critical", kind, name, at)
+    };
+    let far = correlator.observe(&over("far", "deployment", "elsewhere", 70), second(85));
+    assert!(
+        matches!(
+            far[..],
+            [Decision::Nowhere {
+                why: Nowhere::Background,
+                ..
+            }]
+        ),
+        "{far:?}"
+    );
+    let fires = alert("DbDown", "critical", "statefulset", "db", 75);
+    let first = correlator.observe(&fires, second(86));
+    let Some(Decision::Opened { incident, .. }) = first.first() else {
+        panic!("{first:?}")
+    };
+    let near = over("near", "statefulset", "db", 76);
+    let joined = correlator.observe(&near, second(90));
+    assert!(
+        matches!(&joined[..], [Decision::Joined { incident: into, .. }, Decision::Resolved { incident: of, at, .. }]
+            if into == incident && of == incident && *at == second(86)),
+        "{joined:?}"
+    );
+    let again = correlator.observe(&near, second(91));
+    assert!(
+        matches!(
+            again[..],
+            [Decision::Nowhere {
+                why: Nowhere::Repeated,
+                ..
+            }]
+        ),
+        "{again:?}"
     );
 }
 
