@@ -35,6 +35,8 @@ const LARGE: usize = 1_000;
 const GROUP: usize = 100;
 /// One in so many alerts of the full window began within the last hour, the others fire since days.
 const FRESH: u64 = 50;
+/// When the stream begins.
+const BEGIN: &str = "2026-03-02T10:00:00Z";
 /// As in the defaults.
 const REFIRE_AFTER: Duration = Duration::from_secs(900);
 
@@ -42,7 +44,10 @@ const REFIRE_AFTER: Duration = Duration::from_secs(900);
 #[derive(Debug, Serialize)]
 pub(crate) struct Figures {
     mix: Mix,
+    /// All within fifty minutes.
     window: Window,
+    /// As fast as one core takes them, so that the stream lasts as long as the work.
+    saturated: Window,
 }
 
 /// Storms one after the other.
@@ -73,10 +78,19 @@ struct Window {
     repeats_per_second: f64,
 }
 
+/// When alerts come.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// All within fifty minutes, and again in the next fifty.
+    Spread,
+    /// Each group when the one before it was taken.
+    Saturated,
+}
+
 pub(crate) fn run(alerts: u64, distinct: u64) -> Figures {
-    let window = window(distinct);
+    let [window, saturated] = [Pace::Spread, Pace::Saturated].map(|pace| window(distinct, pace));
     println!(
-        "\n{} different alerts about {} pods, {:.0} % of them of the last hour: {:.0} MiB ({:.0} before, {:.0} bytes each), {:.0} alerts/s; as repeats {:.0}/s",
+        "\n{} different alerts about {} pods, {:.0} % of them of the last hour: {:.0} MiB ({:.0} before, {:.0} bytes each), {:.0} alerts/s within fifty minutes, {:.0}/s as fast as they are taken; as repeats {:.0}/s",
         window.alerts,
         window.pods,
         100.0 / FRESH as f64,
@@ -84,6 +98,7 @@ pub(crate) fn run(alerts: u64, distinct: u64) -> Figures {
         window.resident_before_mib,
         window.bytes_per_alert,
         window.alerts_per_second,
+        saturated.alerts_per_second,
         window.repeats_per_second
     );
     let mix = mix(alerts);
@@ -98,7 +113,7 @@ pub(crate) fn run(alerts: u64, distinct: u64) -> Figures {
         "whole partition {:.0} alerts/s of processor time, the correlator alone {:.0}; {:.0} MiB",
         mix.partition_alerts_per_second, mix.correlator_alerts_per_second, mix.resident_mib
     );
-    Figures { mix, window }
+    Figures { mix, window, saturated }
 }
 
 fn cluster() -> ClusterId {
@@ -233,7 +248,7 @@ fn read(body: &Webhook) -> paramedic_gateway::core::reading::Group {
     reading.groups.remove(0)
 }
 
-fn window(distinct: u64) -> Window {
+fn window(distinct: u64, pace: Pace) -> Window {
     let estate = generate(Spec {
         seed: FIRST_SEED,
         services: LARGE,
@@ -251,16 +266,19 @@ fn window(distinct: u64) -> Window {
     partition.surveyed(&snapshot(&estate));
     drop(estate);
     let before = resident();
-    let begin: Timestamp = "2026-03-02T10:00:00Z".parse().unwrap();
+    let begin: Timestamp = BEGIN.parse().unwrap();
     let groups = distinct.div_ceil(GROUP as u64);
     let mut sequence = 0;
     let mut took = [Duration::ZERO; 2];
     let mut resident_mib = before;
     for round in 0..2 {
         for group in 0..groups {
-            // The whole window comes within fifty minutes; as repeats, after it.
-            let at = begin + SignedDuration::from_millis(i64::try_from((round * groups + group) * 3_000_000 / groups).unwrap());
-            let notification = full(&pods, group, at, begin, groups);
+            let spread = |round| SignedDuration::from_millis(i64::try_from((round * groups + group) * 3_000_000 / groups).unwrap());
+            let (at, first) = match pace {
+                Pace::Spread => (begin + spread(round), begin + spread(0)),
+                Pace::Saturated => (begin + SignedDuration::try_from(took[0] + took[1]).unwrap(), begin),
+            };
+            let notification = full(&pods, group, at, first);
             let begun = thread_time();
             turn(&mut partition, &notification, &mut sequence);
             took[usize::try_from(round).unwrap()] += thread_time() - begun;
@@ -281,13 +299,12 @@ fn window(distinct: u64) -> Window {
     }
 }
 
-/// One rule's alerts about a hundred pods.
-fn full(pods: &[(String, String)], group: u64, at: Timestamp, begin: Timestamp, groups: u64) -> Notification {
+/// One rule's alerts about a hundred pods, at `at`; they first came at `first`.
+fn full(pods: &[(String, String)], group: u64, at: Timestamp, first: Timestamp) -> Notification {
     let fresh = group.is_multiple_of(FRESH);
-    let first = begin + SignedDuration::from_millis(i64::try_from(group * 3_000_000 / groups).unwrap());
     let starts_at = match fresh {
         true => first - SignedDuration::from_secs(30),
-        false => begin - SignedDuration::from_hours(24 + i64::try_from(group % 240).unwrap()),
+        false => BEGIN.parse::<Timestamp>().unwrap() - SignedDuration::from_hours(24 + i64::try_from(group % 240).unwrap()),
     };
     let slots = (pods.len() / GROUP).max(1) as u64;
     let (rule, slot) = (group / slots, usize::try_from(group % slots).unwrap());

@@ -48,7 +48,7 @@ pub struct Incident {
 const TOLD: usize = 3;
 const TOLD_BELIEF: f32 = 0.1;
 /// Worth at which an incident is as likely one as not, and how much more makes it e times as likely (natural logarithm).
-const EVEN: f32 = 2.0;
+const EVEN: f32 = 7.0;
 const SURER: f32 = 2.5;
 
 impl Incident {
