@@ -7,6 +7,7 @@
 mod entry;
 
 use paramedic_gateway::core::format::Format;
+use paramedic_testkit::hostile::TEXTS;
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::{Map, Value, json};
 
@@ -48,28 +49,9 @@ fn bodies(alert: &Value) -> Vec<(Format, Value)> {
     ]
 }
 
-/// Texts that break careless code: controls, directions, joiners, the ends of planes, quotes, markup, paths.
+/// Texts that break careless code, and any others.
 fn hostile() -> impl Strategy<Value = String> {
-    let known = select(vec![
-        "\u{0}",
-        "\u{7}\u{1b}[31m",
-        "\u{202e}gpj.exe",
-        "\u{200b}\u{200d}\u{feff}",
-        "\u{10ffff}\u{fffe}",
-        "a\u{301}\u{301}\u{301}",
-        "\\u0000\\ud800",
-        "\"}],[{",
-        "<script>alert(1)</script>",
-        "../../etc/passwd",
-        "${jndi:ldap://x}",
-        "{{ .Labels }}",
-        "'; DROP TABLE alerts; --",
-        "\r\n\r\nHTTP/1.1",
-        "ｆｕｌｌ",
-        "👩‍👩‍👧‍👦",
-        "",
-    ])
-    .prop_map(str::to_owned);
+    let known = select(&TEXTS[..]).prop_map(str::to_owned);
     prop_oneof![known, any::<String>(), "[a-z]{1,8}"]
 }
 

@@ -3,27 +3,12 @@
 
 use std::{collections::BTreeSet, fs};
 
-use paramedic_testkit::eventually;
+use paramedic_testkit::{eventually, hostile::TEXTS};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{Gateway, Parts, TOKEN, alert, bus, clock, webhook};
 
-/// Texts that break careless code: controls, directions, joiners, the ends of planes, markup, paths, wildcards of the bus.
-const HOSTILE: [&str; 12] = [
-    "\u{0}",
-    "\u{7}\u{1b}[31m",
-    "\u{202e}gpj.exe",
-    "\u{200b}\u{200d}\u{feff}",
-    "\u{10ffff}\u{fffe}",
-    "a\u{301}\u{301}\u{301}",
-    "\"}],[{",
-    "<script>alert(1)</script>",
-    "../../etc/passwd",
-    "a.*.>",
-    "\r\n\r\nHTTP/1.1",
-    "👩‍👩‍👧‍👦",
-];
 /// Most memory that all of it may take at once: the bodies here are four megabytes at most, one after the other, and each incident keeps
 /// what it is told.
 const MEMORY: u64 = 192 << 20;
@@ -81,7 +66,7 @@ async fn what_nobody_sane_sends_is_refused_with_a_reason_or_ends_in_an_incident(
         ("ten thousand labels", vec![labelled("many", many("v"))]),
         ("long annotations, which are cut", vec![noted]),
         ("alerts as large as can be", (0..20).map(large).collect()),
-        ("hostile texts", HOSTILE.iter().enumerate().map(hostile).collect()),
+        ("hostile texts", TEXTS.iter().enumerate().map(hostile).collect()),
     ];
     let mut stored = BTreeSet::from(["sane".to_owned()]);
     for (name, alerts) in accepted {

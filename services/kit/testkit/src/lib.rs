@@ -4,9 +4,11 @@
 //! - [`slack`]: a stand-in for Slack's Web API with its limits.
 //! - [`outside`]: stand-ins for trackers, forges, registered endpoints, and a Git repository.
 //! - [`ports`]: loopback ports that stay free until a server is told to listen on them.
+//! - [`hostile`]: texts that break careless code.
 //! - [`eventually!`]: waits for a condition, with a deadline.
 
 mod eventually;
+pub mod hostile;
 pub mod outside;
 pub mod ports;
 pub mod servers;

@@ -13,8 +13,8 @@ use crate::{class::Class, footprint::Observation, graph::Component, signal::seco
 const WHOLE: usize = 640;
 /// Of more, so many are.
 const NEAREST: usize = 640;
-/// Work of a review ([`Before::most`](crate::solve::Before::most)): about a second when everything is looked at, and about 25 ms when
-/// only what is near is.
+/// Work of a review ([`Before::most`](crate::solve::Before::most)): about half a second when everything is looked at, and about 0.1 s, with
+/// all else, when only what is near is.
 const MOST_WORK: u64 = 4_000_000;
 /// See [`MOST_WORK`].
 const MOST_WORK_OF_NEAR: u64 = 120_000;

@@ -144,25 +144,24 @@ fn retried(graph: &Graph, at: Component, calls: u8, take: &mut impl FnMut(Step))
     let callees = &graph.around(at).callees;
     #[allow(clippy::cast_precision_loss, reason = "calls of one workload")]
     let each = 0.25 / callees.len().max(1) as f32;
-    for to in callees {
-        take(Step {
-            calls: calls + 1,
-            ..step(*to, State::Burdened, each.max(0.04), CALL, Way::Called)
-        });
-    }
+    called(callees, State::Burdened, calls, |_| each.max(0.04), take);
 }
 
 /// Whose requests fail early no longer calls the rest.
 fn starved(graph: &Graph, at: Component, calls: u8, take: &mut impl FnMut(Step)) {
-    for to in &graph.around(at).callees {
-        let alone = match graph.around(*to).callers.len() {
-            0 | 1 => 0.45,
-            2 => 0.15,
-            _ => 0.04,
-        };
+    let chance = |to| match graph.around(to).callers.len() {
+        0 | 1 => 0.45,
+        2 => 0.15,
+        _ => 0.04,
+    };
+    called(&graph.around(at).callees, State::Starved, calls, chance, take);
+}
+
+fn called(callees: &[Component], state: State, calls: u8, chance: impl Fn(Component) -> f32, take: &mut impl FnMut(Step)) {
+    for to in callees {
         take(Step {
             calls: calls + 1,
-            ..step(*to, State::Starved, alone, CALL, Way::Called)
+            ..step(*to, state, chance(*to), CALL, Way::Called)
         });
     }
 }
