@@ -166,6 +166,10 @@ const AGAIN: SignedDuration = SignedDuration::from_secs(15 * 60);
 /// While alerts come, the longest time until something new is reviewed: before whoever works on an incident begins, which is five seconds
 /// after the last of its own alerts, whatever else comes.
 const REVIEW_EVERY: SignedDuration = SignedDuration::from_secs(4);
+/// The same in a window of so many recent alerts that a review takes a while, because each is looked at at least once.
+const REVIEW_OF_MANY_EVERY: SignedDuration = SignedDuration::from_secs(15);
+/// See [`REVIEW_OF_MANY_EVERY`].
+const MANY: usize = 20_000;
 /// After so long without an alert everything recent is explained anew.
 const PAUSE: SignedDuration = SignedDuration::from_secs(3);
 
@@ -224,10 +228,11 @@ impl Correlator {
     /// Takes one alert, received at `received`.
     pub fn observe(&mut self, alert: &Alert, received: Timestamp) -> Vec<Decision> {
         let mut decisions = Vec::new();
-        if self
-            .unsettled
-            .is_some_and(|(first, _)| received.duration_since(first) >= REVIEW_EVERY)
-        {
+        let every = match self.recent.len() > MANY {
+            true => REVIEW_OF_MANY_EVERY,
+            false => REVIEW_EVERY,
+        };
+        if self.unsettled.is_some_and(|(first, _)| received.duration_since(first) >= every) {
             decisions = self.settle(received);
         }
         self.take(alert, received, &mut decisions);
