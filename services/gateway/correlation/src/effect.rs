@@ -65,11 +65,15 @@ pub enum State {
     Busy,
     /// It cannot resolve names.
     Nameless,
+    /// Some of its requests fail or are slow, by its own fault.
+    Ailing,
+    /// Some of its requests fail or are slow because of something that it needs.
+    Affected,
 }
 
 impl State {
     /// How many there are.
-    pub const COUNT: usize = 27;
+    pub const COUNT: usize = 29;
 }
 
 /// How trouble got to a component.

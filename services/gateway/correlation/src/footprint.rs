@@ -46,11 +46,13 @@ pub enum Kind {
     Leak,
     /// It has too few places for all who call it.
     Shortage,
+    /// Some of its requests fail or are slow: few callers notice.
+    Ailment,
 }
 
 impl Kind {
     /// How many there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
     /// What may happen to a workload.
     pub const OF_WORKLOADS: [Self; Self::COUNT] = [
         Self::Outage,
@@ -63,6 +65,7 @@ impl Kind {
         Self::Greed,
         Self::Leak,
         Self::Shortage,
+        Self::Ailment,
     ];
 }
 
@@ -250,6 +253,7 @@ pub fn begins(graph: &Graph, hypothesis: Hypothesis) -> State {
         (Kind::Greed, Role::Workload) => State::Greedy,
         (Kind::Leak, Role::Workload) => State::Leaking,
         (Kind::Shortage, Role::Workload) => State::Short,
+        (Kind::Ailment, Role::Workload) => State::Ailing,
     }
 }
 

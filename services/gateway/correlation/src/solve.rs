@@ -5,6 +5,7 @@
 
 mod cluster;
 mod fit;
+mod slight;
 
 use std::{
     cmp::Reverse,
@@ -29,6 +30,8 @@ pub struct Cluster {
     pub worth: f32,
     /// What the likeliest cause would do.
     pub footprint: Rc<Footprint>,
+    /// Together the members are not worth an incident; only likelier so than each by itself.
+    pub slight: bool,
 }
 
 /// One cause of a cluster.
@@ -179,8 +182,15 @@ impl Solver<'_> {
         causes
     }
 
-    /// Takes causes until none is worth an incident.
+    /// Takes causes of everything until none is worth an incident.
     fn cover(&mut self, causes: &mut Vec<Fit>) {
+        let explained = self.without(causes, usize::MAX);
+        let candidates = self.candidates(0..self.seen.all.len());
+        self.take(causes, &candidates, explained);
+    }
+
+    /// Takes causes of these until none is worth an incident beyond what is explained.
+    fn take(&mut self, causes: &mut Vec<Fit>, candidates: &[Hypothesis], mut explained: Vec<f32>) {
         struct Entry(Fit, usize);
         impl PartialEq for Entry {
             fn eq(&self, other: &Self) -> bool {
@@ -202,10 +212,8 @@ impl Solver<'_> {
                 Some(self.cmp(other))
             }
         }
-        let mut explained = self.without(causes, usize::MAX);
-        let candidates = self.candidates(0..self.seen.all.len());
         let mut queue: BinaryHeap<Entry> = BinaryHeap::new();
-        for (hypothesis, onsets) in self.promising(&candidates, &explained, LOOKED_AT) {
+        for (hypothesis, onsets) in self.promising(candidates, &explained, LOOKED_AT) {
             let fit = self.fit(hypothesis, &onsets, &explained).filter(|fit| fit.worth > 0.0);
             queue.extend(fit.map(|fit| Entry(fit, causes.len())));
         }

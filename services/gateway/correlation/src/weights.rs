@@ -12,6 +12,9 @@ pub const JOIN: f32 = 1.0;
 /// What an incident costs in an estate of [`FEWEST_COMPONENTS`] (natural logarithm): one begins somewhere in it every few hours, so that at one
 /// component within the half minute that its onset is known to, one in fifteen thousand does.
 pub const INCIDENT: f32 = 9.7;
+/// How much less than an incident costs it costs that alerts which nobody would call one have the same cause (natural logarithm): each of
+/// them is told to somebody, together or not.
+pub const TOGETHER_ANYWAY: f32 = 5.0;
 /// How much less likely a cause is that nothing is seen of itself, only of what it does to others (natural logarithm): there are rules for
 /// most of what fails. Settings, which have none, are excepted.
 pub const UNSHOWN: f32 = -2.0;

@@ -111,12 +111,12 @@ fn firing(alert: &Converted) -> WebhookAlert {
     }
 }
 
-/// All alerts belong to the one incident.
-fn truths(alerts: &[Converted], incident: &str) -> Vec<AlertTruth> {
+/// All alerts belong to the one incident, or to none.
+fn truths(alerts: &[Converted], incident: Option<&str>) -> Vec<AlertTruth> {
     let truth = |alert: &Converted| AlertTruth {
         fingerprint: fingerprint(&alert.labels),
         starts_at: alert.starts_at,
-        incident: Some(incident.to_owned()),
+        incident: incident.map(str::to_owned),
         window: None,
         lost: false,
     };

@@ -15,6 +15,9 @@ pub trait Grouper {
     /// Takes one alert of a post, firing or resolved, new or known.
     fn observe(&mut self, alert: &Alert, received: Timestamp);
 
+    /// Nothing comes for a while: what waits for that is done.
+    fn rest(&mut self) {}
+
     /// Every group as it is now. An alert is in one at most.
     fn groups(&self) -> Vec<Grouped>;
 }

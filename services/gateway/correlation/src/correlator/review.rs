@@ -27,7 +27,8 @@ impl Correlator {
         let before = self.before(&numbers, &focus);
         let clusters = solve(&self.graph, &seen, &before);
         let homes = self.homes(&clusters, &numbers, now);
-        self.found.causes.extend(clusters.iter().zip(&homes).filter_map(|(cluster, home)| {
+        let lasting = clusters.iter().zip(&homes).filter(|(cluster, _)| !cluster.slight);
+        self.found.causes.extend(lasting.filter_map(|(cluster, home)| {
             Some(Cause {
                 home: *home,
                 belief: *cluster.causes.first()?,

@@ -17,13 +17,16 @@ const OVERRUN: Delay = Delay::new(60.0, 20.0, 20.0);
 /// A caller suffers with this chance, and with three quarters of it per further call (storms.md 5.4); what is further away than four
 /// calls is as likely to.
 const CALLER: f32 = 0.9;
+/// The same of what only some requests show.
+const CALLER_OF_AILING: f32 = 0.5;
 /// See [`CALLER`].
 const PER_CALL: [f32; 5] = [1.0, 0.75, 0.562_5, 0.421_9, 0.316_4];
 
 /// What the trouble of a component does to others; `calls` is how many calls it is away from where it began.
 pub(crate) fn steps(graph: &Graph, at: Component, state: State, calls: u8, take: &mut impl FnMut(Step)) {
     let around = graph.around(at);
-    let caller = CALLER * PER_CALL[usize::from(calls).min(PER_CALL.len() - 1)];
+    let per_call = PER_CALL[usize::from(calls).min(PER_CALL.len() - 1)];
+    let caller = CALLER * per_call;
     let callers = |state, chance, delay, take: &mut dyn FnMut(Step)| {
         for to in &around.callers {
             take(Step {
@@ -67,6 +70,7 @@ pub(crate) fn steps(graph: &Graph, at: Component, state: State, calls: u8, take:
             callers(State::Slowed, caller, CALL, take);
             retried(graph, at, calls, take);
         }
+        State::Ailing | State::Affected => callers(State::Affected, CALLER_OF_AILING * per_call, CALL, take),
         State::Flooded | State::Loaded => {
             for to in &around.callees {
                 take(Step {

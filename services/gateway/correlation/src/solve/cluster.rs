@@ -41,6 +41,7 @@ impl Solver<'_> {
                     causes: known.clone(),
                     footprint: fit.footprint.clone(),
                     members,
+                    slight: false,
                 });
                 continue;
             }
@@ -57,7 +58,10 @@ impl Solver<'_> {
             cluster.add_besides(&besides);
             clusters.push(cluster);
         }
-        one_at_a_place(clusters)
+        clusters = one_at_a_place(clusters);
+        let left = (0..best.len()).filter(|one| best[*one].is_none()).collect();
+        clusters.extend(self.slight(left));
+        clusters
     }
 
     pub(super) fn cluster(&self, members: Vec<usize>, ranked: Vec<Fit>) -> Cluster {
@@ -69,6 +73,7 @@ impl Solver<'_> {
             causes: ranked.iter().map(belief).collect(),
             footprint: ranked.into_iter().next().map(|fit| fit.footprint).unwrap_or_default(),
             members,
+            slight: false,
         }
     }
 }
@@ -88,7 +93,9 @@ impl Cluster {
                 .find(|known| known.hypothesis.component == fit.hypothesis.component)
             {
                 Some(known) => known.share = known.share.max(share),
-                None => self.causes.push(fit.believed(share, &self.members)),
+                None => self
+                    .causes
+                    .extend(Some(fit.believed(share, &self.members)).filter(|belief| belief.explains > 0)),
             }
         }
         self.causes.sort_by(|a, b| b.share.total_cmp(&a.share));

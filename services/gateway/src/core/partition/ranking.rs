@@ -53,6 +53,7 @@ fn reason(root: &Root) -> String {
         Kind::Greed => "that it takes too much of its node",
         Kind::Leak => "that it keeps too many connections",
         Kind::Shortage => "that it has too few connections for its clients",
+        Kind::Ailment => "that some requests fail or are slow there",
     };
     format!("{what} would explain {alerts}")
 }

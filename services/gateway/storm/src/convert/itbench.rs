@@ -154,7 +154,7 @@ fn storm(spec: &Spec) -> Option<Storm> {
             set: "itbench".into(),
             seed: None,
             services: spec.groups.iter().filter(|group| group.kind == "Service").count(),
-            alerts: truths(&alerts, &incident.id),
+            alerts: truths(&alerts, Some(&incident.id)),
             incidents: vec![incident],
         },
     })

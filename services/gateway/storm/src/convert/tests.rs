@@ -28,7 +28,7 @@ fn sound(conversion: &Conversion) -> Vec<Score> {
                 .truth
                 .alerts
                 .iter()
-                .all(|alert| alert.starts_at > storm.truth.incidents[0].onset),
+                .all(|alert| alert.incident.is_none() || alert.starts_at > storm.truth.incidents[0].onset),
             "{name}"
         );
         evaluate(storm, &CONTENDERS[1]).unwrap_or_else(|error| panic!("{name}: {error}"))

@@ -58,6 +58,7 @@ fn run(
             grouper.observe(&alert, post.at);
         }
     }
+    grouper.rest();
     Ok(grouper.groups())
 }
 

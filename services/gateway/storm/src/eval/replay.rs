@@ -48,7 +48,7 @@ pub fn replay(storm: &Storm, mut grouper: Box<dyn Grouper>) -> Result<Replay, Re
     let (mut observed, mut known) = (Vec::new(), BTreeSet::new());
     let (mut micros, mut moves) = (Vec::new(), 0);
     let mut anchors: BTreeMap<AlertKey, AlertKey> = BTreeMap::new();
-    for post in &storm.posts {
+    for (number, post) in storm.posts.iter().enumerate() {
         let body = serde_json::to_vec(&post.webhook).map_err(|error| Refused::from(error.to_string()))?;
         for alert in intake::read(body)? {
             let begin = Instant::now();
@@ -61,6 +61,9 @@ pub fn replay(storm: &Storm, mut grouper: Box<dyn Grouper>) -> Result<Replay, Re
                     tracks[*incident].sees(key, post.at);
                 }
             }
+        }
+        if number + 1 == storm.posts.len() {
+            grouper.rest();
         }
         let groups = grouper.groups();
         moves += moved(&groups, &mut anchors);

@@ -121,11 +121,22 @@ fn lesson(learned: Learned, seed: u64) -> Learned {
 impl Grouper for Product {
     fn observe(&mut self, alert: &Alert, received: Timestamp) {
         if let Some(due) = self.correlator.settle_due().filter(|due| *due <= received) {
-            let decisions = self.correlator.settle(due);
-            self.follow(decisions, alert);
+            self.settle(due);
         }
         let decisions = self.correlator.observe(alert, received);
-        self.follow(decisions, alert);
+        for decision in &decisions {
+            if let Decision::Opened { incident, .. } | Decision::Joined { incident, .. } = decision {
+                let key = (alert.fingerprint.clone(), alert.starts_at);
+                self.incidents.insert(key, incident.clone());
+            }
+        }
+        self.follow(decisions);
+    }
+
+    fn rest(&mut self) {
+        if let Some(due) = self.correlator.settle_due() {
+            self.settle(due);
+        }
     }
 
     fn groups(&self) -> Vec<Grouped> {
@@ -151,12 +162,15 @@ impl Grouper for Product {
 }
 
 impl Product {
-    fn follow(&mut self, decisions: Vec<Decision>, alert: &Alert) {
+    fn settle(&mut self, due: Timestamp) {
+        let decisions = self.correlator.settle(due);
+        self.follow(decisions);
+    }
+
+    /// Puts alerts where they belong now.
+    fn follow(&mut self, decisions: Vec<Decision>) {
         for decision in decisions {
             match decision {
-                Decision::Opened { incident, .. } | Decision::Joined { incident, .. } => {
-                    self.incidents.insert((alert.fingerprint.clone(), alert.starts_at), incident);
-                }
                 Decision::Merged { from, into, .. } => {
                     for incident in self.incidents.values_mut().filter(|incident| **incident == from) {
                         incident.clone_from(&into);
@@ -178,7 +192,11 @@ impl Product {
                 } => {
                     self.incidents.remove(&(fingerprint, starts_at));
                 }
-                Decision::Ranked { .. } | Decision::Resolved { .. } | Decision::Nowhere { .. } => {}
+                Decision::Opened { .. }
+                | Decision::Joined { .. }
+                | Decision::Ranked { .. }
+                | Decision::Resolved { .. }
+                | Decision::Nowhere { .. } => {}
             }
         }
     }

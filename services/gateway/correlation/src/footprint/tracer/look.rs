@@ -46,6 +46,8 @@ impl Tracer<'_> {
             .of_others(mark.state, mark.store, since, self.seen.present(mark.component))
             .ln();
         self.gain(first, gain, footprint);
+        // That it was reached at all is paid for once: by the first, and by what says the same.
+        let chance = mark.chance;
         mark.seen = true;
         mark.chance = 1.0;
         if !mark.root {
@@ -56,7 +58,9 @@ impl Tracer<'_> {
         }
         for one in about {
             if one != first {
-                let gain = mark.gain(&self.seen.all[one], &self.seen.background);
+                let alike = self.seen.all[one].class == self.seen.all[first].class;
+                let paid = if alike { chance } else { 1.0 };
+                let gain = Mark { chance: paid, ..*mark }.gain(&self.seen.all[one], &self.seen.background);
                 if gain > 0.0 {
                     self.gain(one, gain, footprint);
                 }
