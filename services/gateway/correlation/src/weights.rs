@@ -17,7 +17,7 @@ pub const INCIDENT: f32 = 9.7;
 pub const TOGETHER_ANYWAY: f32 = 5.0;
 /// How much less likely a cause is that nothing is seen of itself, only of what it does to others (natural logarithm): there are rules for
 /// most of what fails. Settings, which have none, are excepted.
-pub const UNSHOWN: f32 = -2.0;
+pub const UNSHOWN: f32 = -4.0;
 /// How much rarer than other faults (natural logarithm): that a node is busy for nothing that runs there,
 pub const NOBODY: f32 = -6.0;
 /// that more requests than usual come to what others call, and not to the first of them,

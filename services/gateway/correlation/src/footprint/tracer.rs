@@ -277,3 +277,48 @@ impl<'a> Tracer<'a> {
         self.spread(footprint, explained);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        class::Class,
+        footprint::Observation,
+        topology::{Edge, Relation, Topology},
+    };
+
+    #[test]
+    fn alerts_that_say_the_same_pay_alike_for_how_unlikely_it_was() {
+        let edge = |callee: &str| Edge {
+            from: "Deployment/n/web".parse().unwrap(),
+            to: format!("Deployment/n/{callee}").parse().unwrap(),
+            relation: Relation::Calls,
+        };
+        let topology = Topology {
+            edges: ["a", "b", "c", "d", "e"].map(edge).into(),
+            ..Topology::default()
+        };
+        let mut graph = Graph::default();
+        graph.replace(&topology);
+        let of = |name: &str| graph.component(&format!("Deployment/n/{name}").parse().unwrap()).unwrap();
+        let one = |about: &str, class| Observation {
+            component: of(about),
+            class,
+            onset: 20.0,
+            for_known: true,
+            lift: 0.0,
+        };
+        let mut all = vec![one("web", Class::Error), one("a", Class::Load), one("a", Class::Load)];
+        all.sort_by_key(|one| (one.component, one.class));
+        let seen = Seen::new(all, &graph, 600.0);
+        let mut tracer = Tracer::new(&graph, &seen);
+        let cause = Hypothesis {
+            component: of("web"),
+            kind: Kind::Outage,
+        };
+        let footprint = tracer.trace(cause, 0.0, &[0.0; 3]);
+        let gains: Vec<f32> = seen.about(of("a")).map(|at| footprint.gains[at].1).collect();
+        assert!(gains[0] > 0.0, "others who fail try again there: {gains:?}");
+        assert!((gains[0] - gains[1]).abs() < 1.0, "{gains:?}");
+    }
+}

@@ -1,12 +1,17 @@
 //! From causes to clusters: what each explains best, and what else may have caused the same.
 
+use std::rc::Rc;
+
 use super::{Before, Belief, Cluster, Fit, Solver};
-use crate::weights;
+use crate::{footprint::Footprint, weights};
 
 /// How much of a difference in worth (natural logarithm) is believed: what is seen is less independent than it is taken to be.
 const TEMPER: f32 = 0.5;
 /// The most belief in what may be at fault besides the likeliest cause, of the belief in that.
 const SHADOWED: f32 = 0.99;
+
+/// What a cause explains less of a cluster than the whole, it is believed less; of so little as of this share.
+const LITTLE: f32 = 0.05;
 
 impl Solver<'_> {
     /// What each cause explains best.
@@ -64,14 +69,28 @@ impl Solver<'_> {
         clusters
     }
 
+    /// One cluster with its causes, of which each explains so much of everything.
     pub(super) fn cluster(&self, members: Vec<usize>, ranked: Vec<Fit>) -> Cluster {
         let top = ranked.first().map_or(0.0, |fit| fit.worth);
-        let sum: f32 = ranked.iter().map(|fit| (TEMPER * (fit.worth - top)).exp()).sum();
-        let belief = |fit: &Fit| fit.believed((TEMPER * (fit.worth - top)).exp() / sum, &members);
+        let mut causes: Vec<(Belief, Rc<Footprint>)> = Vec::new();
+        for fit in ranked {
+            let mut belief = fit.believed((TEMPER * (fit.worth - top)).exp(), &members);
+            #[allow(clippy::cast_precision_loss, reason = "alerts of an incident")]
+            let explained = belief.explains as f32 / members.len().max(1) as f32;
+            belief.share *= explained.max(LITTLE);
+            causes.push((belief, fit.footprint));
+        }
+        causes.sort_by(|a, b| b.0.share.total_cmp(&a.0.share));
+        let sum: f32 = causes.iter().map(|(belief, _)| belief.share).sum();
+        let footprint = causes.first().map(|(_, footprint)| Rc::clone(footprint)).unwrap_or_default();
+        let shared = |(belief, _): (Belief, _)| Belief {
+            share: belief.share / sum,
+            ..belief
+        };
         Cluster {
             worth: top,
-            causes: ranked.iter().map(belief).collect(),
-            footprint: ranked.into_iter().next().map(|fit| fit.footprint).unwrap_or_default(),
+            causes: causes.into_iter().map(shared).collect(),
+            footprint,
             members,
             slight: false,
         }

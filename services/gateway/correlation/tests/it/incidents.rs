@@ -4,6 +4,7 @@ use crate::shop::{alert, cascade, correlator, feed, second, shop};
 use paramedic_correlation::{
     Correlator, Settings,
     decision::{Decision, Nowhere},
+    topology::{Edge, Relation},
 };
 use paramedic_domain::alert::{Alert, AlertStatus};
 
@@ -36,6 +37,48 @@ fn what_has_nothing_to_do_with_it_is_an_incident_of_its_own() {
             .iter()
             .any(|decision| matches!(decision, Decision::Merged { from, into, .. } if *from == of_mail || *into == of_mail))
     );
+}
+
+#[test]
+fn two_alerts_of_a_service_and_of_what_calls_it_are_one_incident_whichever_comes_first() {
+    for (first, second) in [("cart", "web"), ("web", "cart")] {
+        let mut correlator = correlator();
+        let alerts = [
+            alert("HighErrorRate", "warning", "deployment", first, 170),
+            alert("HighErrorRate", "warning", "deployment", second, 180),
+            alert("MailQueueFull", "warning", "deployment", "mail", 110),
+        ];
+        feed(&mut correlator, &alerts);
+        let homes = ["cart", "web"].map(|about| correlator.home(&format!("HighErrorRate-{about}")).cloned());
+        assert_eq!(homes[0], homes[1], "{first} first");
+        assert_ne!(homes[0].as_ref(), correlator.home("MailQueueFull-mail"));
+        let incident = correlator.incident(homes[0].as_ref().unwrap()).unwrap();
+        assert_eq!(
+            correlator.roots(incident)[0].entity.to_string(),
+            "Deployment/shop/cart",
+            "{first} first"
+        );
+        assert!(incident.confidence() < 0.5, "two alerts prove little: {}", incident.confidence());
+    }
+}
+
+#[test]
+fn what_few_of_many_callers_notice_is_at_fault_all_the_same() {
+    let mut topology = shop();
+    topology.edges.extend((0..12).map(|number| Edge {
+        from: format!("Deployment/shop/caller-{number}").parse().unwrap(),
+        to: "Service/shop/cart".parse().unwrap(),
+        relation: Relation::Calls,
+    }));
+    let mut correlator = Correlator::new("test".parse().unwrap(), Settings::default());
+    correlator.set_topology(&topology);
+    let alerts = ["cart", "web", "caller-3"].map(|about| alert("HighRequestLatency", "warning", "deployment", about, 300));
+    feed(&mut correlator, &alerts);
+    let home = correlator.home("HighRequestLatency-cart").unwrap();
+    let incident = correlator.incident(home).unwrap();
+    assert_eq!(incident.size, 3);
+    let roots = correlator.roots(incident);
+    assert_eq!(roots[0].entity.to_string(), "Deployment/shop/cart", "{roots:#?}");
 }
 
 #[test]
