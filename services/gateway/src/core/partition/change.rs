@@ -22,6 +22,30 @@ pub struct Effect {
     pub change: Change,
 }
 
+/// An alert that began to fire and is in no incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Aside {
+    /// Which.
+    pub fingerprint: String,
+    /// Its name.
+    pub name: String,
+    /// Since when it fires.
+    pub since: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
+impl Aside {
+    pub(super) fn new(alert: &Alert, why: impl Into<String>) -> Self {
+        Self {
+            fingerprint: alert.fingerprint.clone(),
+            name: alert.name().to_owned(),
+            since: alert.starts_at,
+            why: why.into(),
+        }
+    }
+}
+
 /// A change of one incident.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use paramedic_domain::{
     alert::{Alert, AlertStatus},
     id::IncidentId,
+    incident::Suppressed,
     maintenance::WindowTold,
     silence::Quiet,
 };
 
-use super::{Outcome, Partition, Turn, change::Change};
+use super::{
+    Outcome, Partition, Turn,
+    change::{Aside, Change},
+};
 use crate::core::{facts::Facts, gate::Admission};
 
 impl Partition {
@@ -53,18 +57,22 @@ impl Partition {
         if is_member && goes_on && alert.status == AlertStatus::Firing {
             return true;
         }
-        let word = match self.gate.admit(alert, &self.facts, self.now) {
+        let (word, why) = match self.gate.admit(alert, &self.facts, self.now) {
             Admission::Counts => return true,
             Admission::OutOfScope(_) | Admission::Held(_) | Admission::EndedQuietly
                 if is_member && alert.status == AlertStatus::Resolved =>
             {
                 return true;
             }
-            Admission::OutOfScope(why) => why.word(),
-            Admission::Held(_) => "kept_quiet",
-            Admission::EndedQuietly => "ended_quietly",
+            Admission::OutOfScope(why) => (why.word(), format!("it is out of scope: {}", why.word())),
+            Admission::Held(Suppressed { by, until: Some(until) }) => ("kept_quiet", format!("it is kept quiet until {until} by {by}")),
+            Admission::Held(Suppressed { by, until: None }) => ("kept_quiet", format!("it is kept quiet by {by}")),
+            Admission::EndedQuietly => ("ended_quietly", String::new()),
         };
         turn.outcome.words.push(word);
+        if alert.status == AlertStatus::Firing && !goes_on {
+            turn.outcome.aside.push(Aside::new(alert, why));
+        }
         false
     }
 
@@ -235,6 +243,34 @@ mod tests {
         let mut partition = partition();
         let out = notify(&mut partition, 1, 1, vec![alert("a", "kube-system", AlertStatus::Firing, 0)]);
         assert_eq!((out.effects.len(), &out.words[..], partition.held()), (0, &["excluded"][..], 0));
+    }
+
+    #[test]
+    fn of_what_is_in_no_incident_it_is_said_once_why() {
+        let mut partition = partition();
+        partition.windows(&window("shop", 0, 20), 1);
+        let watchdog = Alert {
+            labels: [("alertname".to_owned(), "Watchdog".to_owned())].into(),
+            ..alert("w", "pay", AlertStatus::Firing, 0)
+        };
+        let all = || {
+            vec![
+                alert("a", "kube-system", AlertStatus::Firing, 0),
+                alert("b", "shop", AlertStatus::Firing, 1),
+                alert("c", "pay", AlertStatus::Firing, 1),
+                watchdog.clone(),
+            ]
+        };
+        let said =
+            |outcome: Outcome| -> Vec<(String, String)> { outcome.aside.into_iter().map(|one| (one.fingerprint, one.why)).collect() };
+        let first = said(notify(&mut partition, 2, 2, all()));
+        let fingerprints: Vec<&str> = first.iter().map(|(fingerprint, _)| fingerprint.as_str()).collect();
+        assert_eq!(fingerprints, ["a", "b", "w"], "c has an incident: {first:?}");
+        assert!(
+            first[0].1.contains("excluded") && first[1].1.contains(&time(20).to_string()),
+            "{first:?}"
+        );
+        assert_eq!(said(notify(&mut partition, 3, 3, all())), []);
     }
 
     #[test]

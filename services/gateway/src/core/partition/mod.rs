@@ -21,7 +21,7 @@ use paramedic_domain::{
     id::{ClusterId, IncidentId},
 };
 
-pub use self::change::{Change, Effect, Source, Taken};
+pub use self::change::{Aside, Change, Effect, Source, Taken};
 use self::{
     late::Joins,
     presence::{Presence, Speaker},
@@ -57,6 +57,8 @@ pub struct Outcome {
     pub effects: Vec<Effect>,
     /// What became of the alerts, for metrics.
     pub words: Vec<&'static str>,
+    /// Alerts that began to fire and are in no incident.
+    pub aside: Vec<Aside>,
 }
 
 impl Partition {
@@ -255,7 +257,7 @@ impl Partition {
                         last.push((incident, Change::Rank(ranking)));
                     }
                 }
-                Decision::Nowhere { .. } => {}
+                Decision::Nowhere { why, .. } => turn.outcome.aside.extend(alert.and_then(|alert| left_out(alert, why))),
             }
         }
         let mut left = Vec::new();
@@ -308,6 +310,17 @@ fn why_moved(membership: Option<&Membership>, by: Option<&str>) -> String {
         (_, Some(by)) => format!("{by} says so"),
         (Some(membership), None) => membership.reason(),
         (None, None) => "nothing else happens near it".into(),
+    }
+}
+
+/// What is said of an alert that the correlator puts into no incident; nothing of what was said before.
+fn left_out(alert: &Alert, why: Nowhere) -> Option<Aside> {
+    match why {
+        Nowhere::Constant => Some(Aside::new(alert, "it always fires")),
+        Nowhere::Background => {
+            Some(Aside::new(alert, "it pages nobody and no incident explains it")).filter(|_| alert.status == AlertStatus::Firing)
+        }
+        Nowhere::Repeated | Nowhere::Outdated | Nowhere::NeverFired => None,
     }
 }
 

@@ -29,7 +29,12 @@ use self::{
 use super::replica;
 use crate::{
     Config,
-    core::{partition::Partition, scope::Scope, topology::Snapshot, triage::Triage},
+    core::{
+        partition::{Aside, Outcome, Partition},
+        scope::Scope,
+        topology::Snapshot,
+        triage::Triage,
+    },
     metrics,
 };
 
@@ -108,9 +113,10 @@ impl Correlator {
                         if let Some(surveyed) = surveyed.take() {
                             self.survey(&mut partition, &surveyed, &mut read_by).await?;
                         }
-                        let taken = self.take(&mut partition, message).await?;
+                        let outcome = self.take(&mut partition, message).await?;
                         if message.seq > progress.done() {
-                            effects.extend(taken);
+                            note(&outcome);
+                            effects.extend(traced(outcome, message, &partition));
                         }
                     }
                     if !self.written(&effects, over).await {
@@ -157,7 +163,7 @@ impl Correlator {
     }
 
     /// What follows from one message.
-    async fn take(&self, partition: &mut Partition, message: &Stored) -> Result<Vec<Traced>, Error> {
+    async fn take(&self, partition: &mut Partition, message: &Stored) -> Result<Outcome, Error> {
         let outcome = match subject::alerts_kind(&message.subject) {
             Some("notification") => {
                 paramedic_wire::decode_notification(&message.payload).map(|notification| partition.notified(&notification, message.seq))
@@ -165,32 +171,21 @@ impl Correlator {
             Some("window") => paramedic_wire::decode_window(&message.payload).map(|told| partition.windows(&told, message.seq)),
             Some("quiet") => paramedic_wire::decode_quiet(&message.payload).map(|quiet| partition.kept_quiet(quiet, message.seq)),
             Some("told") => paramedic_wire::decode_told(&message.payload).map(|told| partition.told(&told, message.seq)),
-            Some(_) | None => return Ok(Vec::new()),
+            Some(_) | None => return Ok(Outcome::default()),
         };
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
+        match outcome {
+            Ok(outcome) => {
+                for word in &outcome.words {
+                    metrics::correlated(word);
+                }
+                metrics::held(partition.held());
+                Ok(outcome)
+            }
             Err(invalid) => {
                 dead_letters::give_up(&*self.bus, NAME, message, &format!("not a message of this kind: {invalid}")).await?;
-                return Ok(Vec::new());
+                Ok(Outcome::default())
             }
-        };
-        for word in outcome.words {
-            metrics::correlated(word);
         }
-        metrics::held(partition.held());
-        let traceparent = message
-            .headers
-            .get(paramedic_wire::headers::TRACEPARENT)
-            .map(|text| Arc::from(text.as_str()));
-        Ok(outcome
-            .effects
-            .into_iter()
-            .map(|effect| Traced {
-                effect,
-                traceparent: traceparent.clone(),
-                facts: partition.facts().clone(),
-            })
-            .collect())
     }
 
     /// Writes until it is done; false when the lead is over before.
@@ -214,6 +209,32 @@ impl Correlator {
         };
         tell(&self.bus, &told, format!("tick-{}-{last}", self.cluster)).await
     }
+}
+
+/// Says of alerts that are in no incident why.
+fn note(outcome: &Outcome) {
+    for aside in &outcome.aside {
+        let Aside {
+            fingerprint,
+            name,
+            since,
+            why,
+        } = aside;
+        tracing::info!(alert = name, fingerprint, %since, why, "a firing alert is in no incident");
+    }
+}
+
+fn traced(outcome: Outcome, message: &Stored, partition: &Partition) -> Vec<Traced> {
+    let traceparent = message.headers.get(paramedic_wire::headers::TRACEPARENT);
+    let traceparent = traceparent.map(|text| Arc::from(text.as_str()));
+    let effects = outcome.effects.into_iter();
+    effects
+        .map(|effect| Traced {
+            effect,
+            traceparent: traceparent.clone(),
+            facts: partition.facts().clone(),
+        })
+        .collect()
 }
 
 /// Waits that long; for ever without a time.
