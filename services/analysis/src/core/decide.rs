@@ -66,10 +66,13 @@ pub fn investigating(incident: &Incident) -> bool {
 /// Whether to look again rather than to say that nothing was found: alerts joined since `looked_at` of them were looked at, and may tell.
 #[must_use]
 pub fn outgrown(incident: &Incident, looked_at: usize, conclusion: &Conclusion) -> bool {
-    investigating(incident)
-        && incident.inconclusive.is_none()
-        && incident.alerts.len() > looked_at
-        && matches!(conclusion, Conclusion::Inconclusive { .. })
+    joined(incident, looked_at) && matches!(conclusion, Conclusion::Inconclusive { .. })
+}
+
+/// Whether alerts joined since `looked_at` of them were looked at: what is to be done may be about them, too.
+#[must_use]
+pub fn joined(incident: &Incident, looked_at: usize) -> bool {
+    investigating(incident) && incident.inconclusive.is_none() && incident.alerts.len() > looked_at
 }
 
 /// What an investigation came to.

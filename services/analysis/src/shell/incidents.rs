@@ -13,7 +13,7 @@ use paramedic_runtime::Clock;
 use super::{investigate::investigate, probes::Probes};
 use crate::{
     core::{
-        decide::{Conclusion, Opening, conclude, investigating, open, opening, outgrown},
+        decide::{Conclusion, Opening, conclude, investigating, joined, open, opening, outgrown},
         settle::Settle,
     },
     metrics,
@@ -75,12 +75,24 @@ pub struct Investigations {
 #[async_trait]
 impl Handler for Investigations {
     async fn handle(&self, event: &Envelope, delivery: u32) -> Verdict {
-        let incident = match self.log.load(&event.cluster, &event.incident).await {
+        let mut incident = match self.log.load(&event.cluster, &event.incident).await {
             Ok(incident) if investigating(&incident) => incident,
             Ok(_) => return Verdict::Done,
             Err(error) => return error.verdict(),
         };
-        let conclusion = match self.conclusion(&incident).await {
+        let mut conclusion = self.conclusion(&incident).await;
+        // Whoever joined while a cause was found may need something done, too: one more look, and no third.
+        if matches!(conclusion, Ok(Conclusion::Found(_))) {
+            match self.log.load(&event.cluster, &event.incident).await {
+                Ok(now) if joined(&now, incident.alerts.len()) => {
+                    conclusion = self.conclusion(&now).await;
+                    incident = now;
+                }
+                Ok(_) => {}
+                Err(error) => return error.verdict(),
+            }
+        }
+        let conclusion = match conclusion {
             Ok(conclusion) => conclusion,
             Err(reason) if self.patient(event, delivery) => return again(delivery, reason),
             Err(reason) => Conclusion::Inconclusive {

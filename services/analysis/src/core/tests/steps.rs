@@ -20,7 +20,7 @@ use super::{
     verification::plan,
 };
 use crate::core::{
-    decide::{Conclusion, Next, Opening, conclude, escalate, next, open, opening, outgrown, verified},
+    decide::{Conclusion, Next, Opening, conclude, escalate, joined, next, open, opening, outgrown, verified},
     engines::diagnose,
     settle::Settle,
 };
@@ -165,6 +165,7 @@ fn it_is_not_said_that_nothing_was_found_while_alerts_that_joined_meanwhile_were
     assert!(outgrown(&story.incident, 1, &nothing));
     let found = Conclusion::Found(Box::new(diagnose(&leaking("production", "payment-service"), &knobs()).unwrap()));
     assert!(!outgrown(&story.incident, 1, &found), "what is found is not doubted");
+    assert!(joined(&story.incident, 1) && !joined(&story.incident, story.incident.alerts.len()));
     story.log(conclude(&story.incident, 1, &nothing));
     assert!(!outgrown(&story.incident, 1, &nothing), "what was said is not taken back");
 }

@@ -42,8 +42,9 @@ use crate::{
 const NAME: &str = "gateway-correlate";
 /// Messages whose changes are written together.
 const BATCH: usize = 256;
-/// A tick comes no sooner than this after a message: whoever reads what is stored has better to do.
-const QUIET: Duration = Duration::from_millis(100);
+/// A tick comes no sooner than this after a message: whoever reads what is stored has better to do. Much less than the seconds between a
+/// pause of the alerts and the beginning of an analysis, even where the clock runs sixty times as fast.
+const QUIET: Duration = Duration::from_millis(20);
 /// Pauses between tries while the bus is away.
 const PAUSE: Duration = Duration::from_millis(500);
 
