@@ -27,11 +27,12 @@ impl Range {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listen: SocketAddr = "127.0.0.1:0".parse()?;
         let simulator = Simulator::start(Options {
-            scenario: if Path::new(scenario).is_file() {
+            cluster: if Path::new(scenario).is_file() {
                 Scenario::load(scenario)?
             } else {
                 Scenario::builtin(scenario)?
-            },
+            }
+            .into(),
             speed,
             listen,
             alert_webhook: None,

@@ -30,7 +30,7 @@ pub async fn run(arguments: cli::Simulate) -> anyhow::Result<ExitCode> {
         bearer: (!arguments.webhook_token.is_empty()).then_some(arguments.webhook_token),
     });
     let simulator = Simulator::start(Options {
-        scenario: scenario(&arguments.scenario)?,
+        cluster: scenario(&arguments.scenario)?.into(),
         speed: arguments.speed,
         listen: arguments.listen,
         alert_webhook,

@@ -20,6 +20,15 @@ pub struct Entry {
     pub verb: String,
     /// Path without the query.
     pub path: String,
+    /// Kind of the object, or empty for paths that name none. A subresource has the kind of its object.
+    #[serde(default)]
+    pub kind: String,
+    /// Namespace of the object, or empty.
+    #[serde(default)]
+    pub namespace: String,
+    /// Name of the object, from the path or from the body that creates it; empty for collections.
+    #[serde(default)]
+    pub name: String,
     /// Raw query, or empty.
     pub query: String,
     /// True when the request asked to change nothing.
@@ -37,19 +46,25 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// True when the request changed something: a successful write that was no dry run and no review.
+    /// True when the request changed something: a successful write that was no dry run and no review. Leases and events are
+    /// written all the time and change nothing that anybody would undo.
     pub fn is_mutation(&self) -> bool {
         let reads = matches!(self.verb.as_str(), "get" | "list" | "watch" | "other");
         let review = self.path.starts_with("/apis/authorization.k8s.io/") || self.path.starts_with("/apis/authentication.k8s.io/");
-        !reads && !review && !self.dry_run && (200..300).contains(&self.code)
+        let routine = matches!(self.kind.as_str(), "Lease" | "Event");
+        !reads && !review && !routine && !self.dry_run && (200..300).contains(&self.code)
     }
 }
+
+/// Told of every entry before its request is answered.
+type Witness = Arc<dyn Fn(&Entry) + Send + Sync>;
 
 /// The log. Cheap to clone; every clone is the same log.
 #[derive(Clone, Default)]
 pub struct Audit {
     entries: Arc<Mutex<Vec<Entry>>>,
     file: Option<Arc<Mutex<File>>>,
+    witness: Option<Witness>,
 }
 
 impl Audit {
@@ -59,7 +74,14 @@ impl Audit {
         Ok(Self {
             entries: Arc::default(),
             file: Some(Arc::new(Mutex::new(file))),
+            ..Self::default()
         })
+    }
+
+    /// The same log, which tells `witness` of every entry before its request is answered.
+    pub(crate) fn seen_by(mut self, witness: impl Fn(&Entry) + Send + Sync + 'static) -> Self {
+        self.witness = Some(Arc::new(witness));
+        self
     }
 
     /// Appends one entry.
@@ -70,6 +92,9 @@ impl Audit {
             if let Err(error) = writeln!(file, "{line}") {
                 tracing::warn!(%error, "the audit file could not be written; the log in memory goes on");
             }
+        }
+        if let Some(witness) = &self.witness {
+            witness(&entry);
         }
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }

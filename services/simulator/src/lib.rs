@@ -4,6 +4,7 @@
 //! - [`api`]: the REST API
 //! - [`audit`]: every request it answered
 //! - [`clock`]: simulated time
+//! - [`recording`]: clusters as they were recorded
 //! - [`scenario`]: clusters, behaviours and faults as data
 //! - [`Simulator`]: all of it, behind one listener ([`server`])
 //! - [`store`]: the objects, their versions and the change log
@@ -16,9 +17,11 @@ pub mod alerting;
 pub mod api;
 pub mod audit;
 pub mod clock;
+pub mod recording;
 pub mod scenario;
 pub mod server;
 mod simulator;
+mod stage;
 pub mod store;
 pub mod telemetry;
 pub mod world;
@@ -26,6 +29,7 @@ pub mod world;
 pub use self::{
     alerting::Webhook,
     audit::Entry as AuditEntry,
+    recording::{Begin, Recording, RequestPattern, Source},
     scenario::Scenario,
-    simulator::{Options, Simulator},
+    simulator::{Cluster, Options, Simulator},
 };

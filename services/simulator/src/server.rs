@@ -17,13 +17,17 @@ pub struct Server {
 
 impl Server {
     /// Binds `listen` and serves the API, with `extra` routes before it (telemetry, for instance).
-    #[expect(clippy::disallowed_methods, reason = "shutdown awaits the task")]
     pub async fn start(listen: SocketAddr, api: Arc<Api>, extra: Router) -> anyhow::Result<Self> {
+        Self::serve(listen, extra.fallback(move |request: Request| api.clone().handle(request))).await
+    }
+
+    /// Binds `listen` and serves `router`.
+    #[expect(clippy::disallowed_methods, reason = "shutdown awaits the task")]
+    pub(crate) async fn serve(listen: SocketAddr, router: Router) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(listen)
             .await
             .with_context(|| format!("cannot listen on {listen}; is the port free?"))?;
         let address = listener.local_addr().context("the listener has no address")?;
-        let router = extra.fallback(move |request: Request| api.clone().handle(request));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(serve(listener, router, async move {
             stopped.await.ok();

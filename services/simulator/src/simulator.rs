@@ -1,46 +1,65 @@
 //! The whole practice range: world, API server, telemetry and alerts behind one listener.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context;
-use axum::Router;
 use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    alerting::{self, Silences, Webhook},
-    api::Api,
+    alerting::Webhook,
     audit::{Audit, Entry},
     clock::SimClock,
+    recording::{Begin, Recording},
     scenario::Scenario,
     server::Server,
+    stage::Stage,
     store::Store,
-    telemetry,
-    world::World,
 };
+
+/// The cluster to simulate.
+#[derive(Debug)]
+pub enum Cluster {
+    /// A cluster that is described, with what goes wrong in it.
+    Scenario(Box<Scenario>),
+    /// A cluster that was recorded, and what the recording does not say.
+    Recording(Box<Recording>, Begin),
+}
+
+impl From<Scenario> for Cluster {
+    fn from(scenario: Scenario) -> Self {
+        Self::Scenario(Box::new(scenario))
+    }
+}
+
+impl From<(Recording, Begin)> for Cluster {
+    fn from((recording, begin): (Recording, Begin)) -> Self {
+        Self::Recording(Box::new(recording), begin)
+    }
+}
 
 /// What to simulate, how fast, and where.
 #[derive(Debug)]
 pub struct Options {
     /// The cluster and what goes wrong in it.
-    pub scenario: Scenario,
+    pub cluster: Cluster,
     /// Simulated seconds per wall second; 1 is real time.
     pub speed: f64,
     /// Where to listen; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// Who is told about alerts; can be set later.
+    /// Who is told about alerts; can be set later. Recorded clusters have no alerts of their own.
     pub alert_webhook: Option<Webhook>,
     /// Also write the audit log here, as JSON lines.
     pub audit_file: Option<PathBuf>,
 }
 
 impl Options {
-    /// `scenario` in real time on a free port of the loopback interface.
-    pub fn new(scenario: Scenario) -> Self {
+    /// A cluster in real time on a free port of the loopback interface.
+    pub fn new(cluster: impl Into<Cluster>) -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
-            scenario,
+            cluster: cluster.into(),
             speed: 1.0,
             listen,
             alert_webhook: None,
@@ -51,7 +70,8 @@ impl Options {
 
 /// A running simulator. Dropping it leaves its tasks running; call [`Simulator::shutdown`].
 pub struct Simulator {
-    world: Arc<World>,
+    clock: SimClock,
+    store: Store,
     audit: Audit,
     server: Server,
     token: String,
@@ -68,7 +88,7 @@ impl Simulator {
     /// Builds the scenario's cluster, lives through its past and serves it from now on.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let Options {
-            scenario,
+            cluster,
             speed,
             listen,
             alert_webhook,
@@ -79,37 +99,26 @@ impl Simulator {
             Some(path) => Audit::to_file(path).with_context(|| format!("cannot write the audit file {}", path.display()))?,
             None => Audit::default(),
         };
-        let clock = SimClock::manual(Timestamp::now() - scenario.warmup());
-        let store = Store::new({
-            let clock = clock.clone();
-            move || clock.now()
-        });
-        let world = World::boot(&scenario, clock.clone(), store.clone())?;
         let token = uuid::Uuid::new_v4().simple().to_string();
-        let api = Arc::new(Api {
+        let stage = match cluster {
+            Cluster::Scenario(scenario) => Stage::of_scenario(&scenario, Timestamp::now(), audit, &token)?,
+            Cluster::Recording(recording, begin) => Stage::of_recording(*recording, begin, audit, &token)?,
+        };
+        let Stage {
+            clock,
             store,
-            kubelets: world.clone(),
-            usage: world.clone(),
-            audit: audit.clone(),
-            token: token.clone(),
-            admission: scenario.admission,
-        });
-        let silences = Silences::default();
-        let routes = Router::new()
-            .nest("/prometheus", telemetry::prometheus_router(world.clone()))
-            .nest("/loki", telemetry::loki_router(world.clone()))
-            .nest("/jaeger", telemetry::jaeger_router(world.clone()))
-            .nest("/alertmanager", silences.router(world.clone()));
-        let server = Server::start(listen, api, routes).await?;
+            audit,
+            routes,
+            play,
+        } = stage;
+        let server = Server::serve(listen, routes).await?;
         let cancel = CancellationToken::new();
         let (webhook, webhook_reader) = watch::channel(alert_webhook);
         clock.resume(speed);
-        let tasks = vec![
-            tokio::spawn(world.clone().run(cancel.clone())),
-            tokio::spawn(alerting::run(world.clone(), silences, webhook_reader, cancel.clone())),
-        ];
+        let tasks = play(webhook_reader, cancel.clone());
         Ok(Self {
-            world,
+            clock,
+            store,
             audit,
             server,
             token,
@@ -162,10 +171,11 @@ impl Simulator {
     }
 
     /// The wall time at which the simulated clock agrees with the wall clock: with the speed, all that another process
-    /// needs to read the same time.
+    /// needs to read the same time. At a speed of 1 it always agrees, so a recorded cluster, which begins at a time of its own,
+    /// needs another one.
     pub fn epoch(&self) -> Timestamp {
-        let (simulated, wall) = (self.clock().now(), Timestamp::now());
-        match self.clock().speed() {
+        let (simulated, wall) = (self.clock.now(), Timestamp::now());
+        match self.clock.speed() {
             Some(speed) if (speed - 1.0).abs() > f64::EPSILON => wall + (wall.duration_since(simulated)).mul_f64(1.0 / (speed - 1.0)),
             _ => wall,
         }
@@ -173,7 +183,7 @@ impl Simulator {
 
     /// The simulated clock.
     pub fn clock(&self) -> SimClock {
-        self.world.clock().clone()
+        self.clock.clone()
     }
 
     /// Every request the API server answered so far.
@@ -188,7 +198,7 @@ impl Simulator {
 
     /// The objects.
     pub fn store(&self) -> Store {
-        self.world.store().clone()
+        self.store.clone()
     }
 
     /// Tells somebody else about alerts from now on.

@@ -48,7 +48,7 @@ impl World {
         let folder = tempfile::tempdir()?;
         let listen = "127.0.0.1:0".parse()?;
         let simulator = Simulator::start(Options {
-            scenario: simulate::scenario(&arguments.scenario)?,
+            cluster: simulate::scenario(&arguments.scenario)?.into(),
             speed: arguments.speed,
             listen,
             alert_webhook: None,

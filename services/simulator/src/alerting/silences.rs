@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{telemetry::series::Labels, world::World};
+use crate::{clock::SimClock, telemetry::series::Labels};
 
 /// Every silence there ever was.
 #[derive(Clone, Default)]
@@ -86,15 +86,15 @@ impl Silences {
     }
 
     /// The routes of the API.
-    pub(crate) fn router(&self, world: Arc<World>) -> Router {
+    pub(crate) fn router(&self, clock: SimClock) -> Router {
         Router::new()
             .route("/api/v2/silences", post(create).get(list))
             .route("/api/v2/silence/{id}", get(one).delete(expire))
-            .with_state((self.clone(), world))
+            .with_state((self.clone(), clock))
     }
 }
 
-type Shared = State<(Silences, Arc<World>)>;
+type Shared = State<(Silences, SimClock)>;
 
 async fn create(State((silences, _)): Shared, Json(mut silence): Json<Silence>) -> Result<Json<Value>, (StatusCode, String)> {
     if silence.matchers.iter().all(|matcher| matcher.value.is_empty()) {
@@ -115,21 +115,21 @@ async fn create(State((silences, _)): Shared, Json(mut silence): Json<Silence>) 
     Ok(Json(json!({"silenceID": id})))
 }
 
-async fn list(State((silences, world)): Shared) -> Json<Value> {
-    let now = world.clock().now();
+async fn list(State((silences, clock)): Shared) -> Json<Value> {
+    let now = clock.now();
     let all = silences.all.lock().unwrap_or_else(PoisonError::into_inner);
     Json(all.iter().map(|silence| silence.shown(now)).collect())
 }
 
-async fn one(State((silences, world)): Shared, Path(id): Path<String>) -> Result<Json<Value>, StatusCode> {
-    let now = world.clock().now();
+async fn one(State((silences, clock)): Shared, Path(id): Path<String>) -> Result<Json<Value>, StatusCode> {
+    let now = clock.now();
     let all = silences.all.lock().unwrap_or_else(PoisonError::into_inner);
     let found = all.iter().find(|silence| silence.id == id);
     found.map(|silence| Json(silence.shown(now))).ok_or(StatusCode::NOT_FOUND)
 }
 
-async fn expire(State((silences, world)): Shared, Path(id): Path<String>) -> StatusCode {
-    let now = world.clock().now();
+async fn expire(State((silences, clock)): Shared, Path(id): Path<String>) -> StatusCode {
+    let now = clock.now();
     let mut all = silences.all.lock().unwrap_or_else(PoisonError::into_inner);
     match all.iter_mut().find(|silence| silence.id == id) {
         Some(silence) if silence.state(now) == "expired" => StatusCode::INTERNAL_SERVER_ERROR,

@@ -85,10 +85,17 @@ impl Api {
             Err(_) if call.body.is_empty() => Value::Null,
             Err(_) => Value::from(String::from_utf8_lossy(&call.body).into_owned()),
         };
+        let target = Target::parse(&Kinds::of(&self.store), &call.path).ok();
+        let kind = target.as_ref().map_or("", |target| target.resource.kind);
+        let named = target.as_ref().and_then(|target| target.name.as_deref());
+        let name = named.or_else(|| body["metadata"]["name"].as_str()).unwrap_or_default().to_owned();
         self.audit.record(Entry {
             time: call.caller.at,
             verb: call.verb.to_owned(),
             path: call.path.clone(),
+            kind: kind.to_owned(),
+            namespace: target.as_ref().and_then(Target::ns).unwrap_or_default().to_owned(),
+            name,
             query: raw_query.unwrap_or_default().to_owned(),
             dry_run: call.query.dry_run().unwrap_or(false) || body["dryRun"].as_array().is_some_and(|list| !list.is_empty()),
             user_agent: call.caller.user_agent.clone(),

@@ -12,7 +12,7 @@ mod tests;
 mod watch;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -38,6 +38,8 @@ struct Inner {
     collections: HashMap<(String, String), BTreeMap<Key, Arc<Value>>>,
     log: watch::Log,
     rv: u64,
+    /// Objects, by uid, that controllers leave alone.
+    still: HashSet<String>,
 }
 
 /// The object store. Cheap to clone; every clone is the same store. Calls are short and never wait for I/O.
@@ -97,6 +99,29 @@ impl Store {
             None => all.values().cloned().collect(),
         };
         (items, inner.rv)
+    }
+
+    /// The objects of a kind that controllers look after: all but those that stand still.
+    pub fn awake(&self, gvr: &Gvr) -> Vec<Arc<Value>> {
+        let inner = self.lock();
+        let all = inner.collections.get(&slot(gvr)).into_iter().flat_map(BTreeMap::values);
+        let awake = |object: &&Arc<Value>| !inner.still.contains(object["metadata"]["uid"].as_str().unwrap_or_default());
+        all.filter(awake).cloned().collect()
+    }
+
+    /// Lets an object stand still: controllers leave it as it is until [`Store::wake`].
+    pub fn hold_still(&self, uid: &str) {
+        self.lock().still.insert(uid.to_owned());
+    }
+
+    /// Lets controllers look after an object again; true when it stood still.
+    pub fn wake(&self, uid: &str) -> bool {
+        self.lock().still.remove(uid)
+    }
+
+    /// Whether an object stands still.
+    pub fn is_still(&self, uid: &str) -> bool {
+        self.lock().still.contains(uid)
     }
 
     /// Stores a new object. Fills name (from `generateName`), uid, creationTimestamp, generation and resourceVersion; a uid,

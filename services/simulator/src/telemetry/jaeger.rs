@@ -9,16 +9,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
     params::Params,
-    traces::{self, Recorded, Span},
+    traces::{Recorded, Span},
 };
-use crate::{
-    scenario,
-    world::{World, obj::secs},
-};
+use crate::{scenario, world::obj::secs};
 
 /// Traces answered when no limit is given, as in the real server.
 const USUAL_LIMIT: usize = 20;
@@ -26,17 +24,19 @@ const USUAL_LIMIT: usize = 20;
 const MOST: usize = 1_500;
 
 /// The routes below `/api`.
-pub fn router(world: Arc<World>) -> Router {
+pub(crate) fn router(traces: Arc<dyn Traces>) -> Router {
     Router::new()
         .route("/api/services", get(services))
+        .route("/api/dependencies", get(dependencies))
         .route("/api/services/{service}/operations", get(operations))
         .route("/api/traces", get(search))
         .route("/api/traces/{id}", get(trace))
         .route("/api/v3/services", get(services_v3))
+        .route("/api/v3/dependencies", get(dependencies))
         .route("/api/v3/operations", get(operations_v3))
         .route("/api/v3/traces", get(search_v3))
         .route("/api/v3/traces/{id}", get(trace_v3))
-        .with_state(world)
+        .with_state(traces)
 }
 
 /// A refused request; `v3` has its own shape of errors.
@@ -59,6 +59,25 @@ impl IntoResponse for Refused {
 }
 
 type Answer = Result<Json<Value>, Refused>;
+type Shared = Arc<dyn Traces>;
+
+/// A cluster as its Jaeger sees it.
+pub(crate) trait Traces: Send + Sync {
+    /// The simulated time.
+    fn now(&self) -> Timestamp;
+
+    /// Services and their operations.
+    fn operations(&self) -> BTreeMap<String, Vec<String>>;
+
+    /// Who calls whom: a list of `parent`, `child` and `callCount`.
+    fn calls(&self) -> Value;
+
+    /// A trace by its id.
+    fn by_id(&self, id: &str) -> Option<Recorded>;
+
+    /// Traces that begin between two times (seconds since 1970), newest first.
+    fn between(&self, start: f64, end: f64, keep: &dyn Fn(&Recorded) -> bool, limit: usize) -> Vec<Recorded>;
+}
 
 fn refuse<T>(status: StatusCode, message: impl Into<String>, v3: bool) -> Result<T, Refused> {
     Err(Refused {
@@ -73,22 +92,26 @@ fn page(data: Vec<Value>) -> Answer {
     Ok(Json(json!({"data": data, "total": total, "limit": 0, "offset": 0, "errors": null})))
 }
 
-async fn services(State(world): State<Arc<World>>) -> Answer {
-    page(traces::operations(world.scenario()).into_keys().map(Value::from).collect())
+async fn services(State(traces): State<Shared>) -> Answer {
+    page(traces.operations().into_keys().map(Value::from).collect())
 }
 
-async fn operations(State(world): State<Arc<World>>, Path(service): Path<String>) -> Answer {
-    let mut all = traces::operations(world.scenario());
+async fn dependencies(State(traces): State<Shared>) -> Json<Value> {
+    Json(json!({"data": traces.calls(), "errors": null}))
+}
+
+async fn operations(State(traces): State<Shared>, Path(service): Path<String>) -> Answer {
+    let mut all = traces.operations();
     page(all.remove(&service).unwrap_or_default().into_iter().map(Value::from).collect())
 }
 
-async fn search(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
+async fn search(State(traces): State<Shared>, RawQuery(query): RawQuery) -> Answer {
     let params = Params::of_query(query);
     let ids: Vec<&str> = params.all("traceID").collect();
     if !ids.is_empty() {
         return page(
             ids.into_iter()
-                .filter_map(|id| traces::by_id(&world, id))
+                .filter_map(|id| traces.by_id(id))
                 .map(|trace| render(&trace))
                 .collect(),
         );
@@ -96,7 +119,7 @@ async fn search(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> A
     let Some(service) = params.get("service") else {
         return refuse(StatusCode::BAD_REQUEST, "parameter 'service' is required", false);
     };
-    let now = secs(world.clock().now());
+    let now = secs(traces.now());
     let time = |key: &str| params.instant(key).or_else(|why| refuse(StatusCode::BAD_REQUEST, why, false));
     let end = time("end")?.unwrap_or(now);
     let lookback = params.get("lookback").and_then(|text| scenario::Span::parse(text).ok());
@@ -114,12 +137,12 @@ async fn search(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> A
     let limit = params
         .number("limit")
         .map_or(USUAL_LIMIT, |limit| (limit.max(0.0) as usize).min(MOST));
-    let found = traces::between(&world, start, end, |trace| wanted.has(trace), limit);
+    let found = traces.between(start, end, &|trace| wanted.has(trace), limit);
     page(found.iter().map(render).collect())
 }
 
-async fn trace(State(world): State<Arc<World>>, Path(id): Path<String>) -> Answer {
-    match traces::by_id(&world, &id) {
+async fn trace(State(traces): State<Shared>, Path(id): Path<String>) -> Answer {
+    match traces.by_id(&id) {
         Some(trace) => page(vec![render(&trace)]),
         None => refuse(StatusCode::NOT_FOUND, "trace not found", false),
     }
@@ -214,22 +237,22 @@ fn render(trace: &Recorded) -> Value {
     json!({"traceID": trace.id, "spans": spans, "processes": processes, "warnings": null})
 }
 
-async fn services_v3(State(world): State<Arc<World>>) -> Json<Value> {
-    let services: Vec<String> = traces::operations(world.scenario()).into_keys().collect();
+async fn services_v3(State(traces): State<Shared>) -> Json<Value> {
+    let services: Vec<String> = traces.operations().into_keys().collect();
     Json(json!({"services": services}))
 }
 
-async fn operations_v3(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
+async fn operations_v3(State(traces): State<Shared>, RawQuery(query): RawQuery) -> Answer {
     let params = Params::of_query(query);
     let Some(service) = params.get("service") else {
         return refuse(StatusCode::BAD_REQUEST, "malformed parameter service: parameter is required", true);
     };
-    let all = traces::operations(world.scenario()).remove(service).unwrap_or_default();
+    let all = traces.operations().remove(service).unwrap_or_default();
     let all: Vec<Value> = all.into_iter().map(|name| json!({"name": name, "spanKind": "server"})).collect();
     Ok(Json(json!({"operations": all})))
 }
 
-async fn search_v3(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
+async fn search_v3(State(traces): State<Shared>, RawQuery(query): RawQuery) -> Answer {
     let params = Params::of_query(query);
     let either = |name: &str, old: &str| {
         params.get(name).or_else(|| params.get(old)).map(|_| {
@@ -273,13 +296,7 @@ async fn search_v3(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -
         tags: BTreeMap::new(),
     };
     let depth = value("query.searchDepth", "query.search_depth").and_then(|text| text.parse::<usize>().ok());
-    let found = traces::between(
-        &world,
-        start,
-        end,
-        |trace| wanted.has(trace),
-        depth.unwrap_or(USUAL_LIMIT).min(MOST),
-    );
+    let found = traces.between(start, end, &|trace| wanted.has(trace), depth.unwrap_or(USUAL_LIMIT).min(MOST));
     if found.is_empty() {
         return refuse(StatusCode::NOT_FOUND, "No traces found", true);
     }
@@ -287,8 +304,8 @@ async fn search_v3(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -
     Ok(Json(json!({"result": {"resourceSpans": spans}})))
 }
 
-async fn trace_v3(State(world): State<Arc<World>>, Path(id): Path<String>) -> Answer {
-    match traces::by_id(&world, &id) {
+async fn trace_v3(State(traces): State<Shared>, Path(id): Path<String>) -> Answer {
+    match traces.by_id(&id) {
         Some(trace) => Ok(Json(json!({"result": {"resourceSpans": render_v3(&trace)}}))),
         None => refuse(StatusCode::NOT_FOUND, "trace not found", true),
     }
@@ -296,6 +313,9 @@ async fn trace_v3(State(world): State<Arc<World>>, Path(id): Path<String>) -> An
 
 /// The spans of a trace as OTLP JSON, one resource a service.
 fn render_v3(trace: &Recorded) -> Vec<Value> {
+    if let Some(otlp) = &trace.otlp {
+        return otlp.clone();
+    }
     let mut services = BTreeMap::<&str, Vec<Value>>::new();
     let nanos = |seconds: f64| format!("{}", micros(seconds) * 1000);
     for span in &trace.spans {

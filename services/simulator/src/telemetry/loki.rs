@@ -1,4 +1,4 @@
-//! The query API of Loki over the logs of the simulated containers.
+//! The query API of Loki.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use promql_parser::label::Matchers;
+use jiff::Timestamp;
+use promql_parser::label::{Matcher, Matchers};
 use serde_json::{Value, json};
 
 use super::{
@@ -22,13 +23,7 @@ use super::{
 use crate::{
     api::backend::LogLine,
     scenario::Span,
-    world::{
-        World,
-        ledger::{ContainerRecord, Ledger, PodRecord},
-        locked::read,
-        logs::Source,
-        obj::{at_secs, secs},
-    },
+    world::obj::{at_secs, secs},
 };
 
 /// Lines answered when no limit is given, as in the real server.
@@ -40,7 +35,7 @@ const MOST_POINTS: f64 = 11_000.0;
 
 /// The routes below `/loki/api/v1` (also without the first `/loki`, for clients whose base address ends in it) and the health
 /// check.
-pub fn router(world: Arc<World>) -> Router {
+pub(crate) fn router(logs: Arc<dyn Logs>) -> Router {
     let api = Router::new()
         .route("/query_range", get(range).post(range_form))
         .route("/query", get(range).post(range_form))
@@ -51,7 +46,7 @@ pub fn router(world: Arc<World>) -> Router {
         .nest("/loki/api/v1", api.clone())
         .nest("/api/v1", api)
         .route("/ready", get(|| async { "ready\n" }))
-        .with_state(world)
+        .with_state(logs)
 }
 
 /// A refused query: plain text, as Loki answers.
@@ -64,18 +59,39 @@ impl IntoResponse for Refused {
 }
 
 type Answer = Result<Json<Value>, Refused>;
-type Labels = BTreeMap<String, String>;
+type Shared = Arc<dyn Logs>;
 
-async fn range(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
-    answer(&world, &Params::of_query(query))
+/// The labels of a stream.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// A cluster as its Loki sees it.
+pub(crate) trait Logs: Send + Sync {
+    /// The simulated time.
+    fn now(&self) -> Timestamp;
+
+    /// The lines between two times of every stream with matching labels, oldest first.
+    fn lines(&self, wanted: &Matchers, from: Timestamp, to: Timestamp) -> Vec<(Labels, Vec<LogLine>)>;
+
+    /// The streams with matching labels.
+    fn labels(&self, wanted: &Matchers) -> BTreeSet<Labels>;
 }
 
-async fn range_form(State(world): State<Arc<World>>, RawForm(form): RawForm) -> Answer {
-    answer(&world, &Params::of(&form))
+/// Whether the labels of a stream match.
+pub(crate) fn fits(wanted: &Matchers, labels: &Labels) -> bool {
+    let one = |m: &Matcher| m.is_match(labels.get(&m.name).map_or("", String::as_str));
+    wanted.matchers.iter().all(one)
 }
 
-fn window(world: &World, params: &Params) -> Result<(f64, f64), Refused> {
-    let now = secs(world.clock().now());
+async fn range(State(logs): State<Shared>, RawQuery(query): RawQuery) -> Answer {
+    answer(logs.as_ref(), &Params::of_query(query))
+}
+
+async fn range_form(State(logs): State<Shared>, RawForm(form): RawForm) -> Answer {
+    answer(logs.as_ref(), &Params::of(&form))
+}
+
+fn window(logs: &dyn Logs, params: &Params) -> Result<(f64, f64), Refused> {
+    let now = secs(logs.now());
     let time = params.instant("time").map_err(Refused)?;
     let end = params.instant("end").map_err(Refused)?.or(time).unwrap_or(now);
     let since = params.get("since").map(Span::parse).transpose().map_err(Refused)?;
@@ -87,18 +103,18 @@ fn window(world: &World, params: &Params) -> Result<(f64, f64), Refused> {
     Ok((start, end))
 }
 
-fn answer(world: &World, params: &Params) -> Answer {
+fn answer(logs: &dyn Logs, params: &Params) -> Answer {
     let text = params
         .get("query")
         .ok_or_else(|| Refused("parse error : syntax error: unexpected $end".to_owned()))?;
     let query = logql::parse(text).map_err(Refused)?;
-    let (start, end) = window(world, params)?;
+    let (start, end) = window(logs, params)?;
     if let Some(counted) = &query.counted {
         let step = params
             .get("step")
             .and_then(|step| step.parse().ok().or_else(|| Span::parse(step).ok().map(Span::as_secs_f64)));
         return count(
-            world,
+            logs,
             &query,
             counted,
             (start, end),
@@ -113,7 +129,7 @@ fn answer(world: &World, params: &Params) -> Answer {
     }
     let forward = params.get("direction") == Some("forward");
     let mut all: Vec<(Labels, LogLine)> = Vec::new();
-    for (labels, lines) in streams(world, &query, start, end) {
+    for (labels, lines) in streams(logs, &query, start, end) {
         all.extend(lines.into_iter().map(|line| (labels.clone(), line)));
     }
     all.sort_by_key(|(_, line)| line.at);
@@ -137,68 +153,17 @@ fn answer(world: &World, params: &Params) -> Answer {
     ))
 }
 
-/// Lines of every matching container between two times.
-fn streams(world: &World, query: &Query, start: f64, end: f64) -> Vec<(Labels, Vec<LogLine>)> {
-    let (start, end) = (at_secs(start), at_secs(end).min(world.clock().now()));
-    let ledger = read(world.ledger());
-    let mut out = Vec::new();
-    each(&ledger, &query.streams, |pod, container, labels| {
-        let mut lines = Vec::new();
-        for instance in &container.instances {
-            if instance.started <= end && instance.end.as_ref().is_none_or(|over| over.at >= start) {
-                lines.extend(
-                    Source {
-                        world,
-                        ledger: &ledger,
-                        pod,
-                        container,
-                        instance,
-                    }
-                    .lines(start, end),
-                );
-            }
-        }
+/// Lines that a query asks for, between two times.
+fn streams(logs: &dyn Logs, query: &Query, start: f64, end: f64) -> Vec<(Labels, Vec<LogLine>)> {
+    let mut all = logs.lines(&query.streams, at_secs(start), at_secs(end).min(logs.now()));
+    for (_, lines) in &mut all {
         lines.retain(|line| query.filters.iter().all(|filter| filter.keeps(&line.text)));
-        if !lines.is_empty() {
-            out.push((labels, lines));
-        }
-    });
-    out
-}
-
-fn each(ledger: &Ledger, wanted: &Matchers, mut look: impl FnMut(&PodRecord, &ContainerRecord, Labels)) {
-    for pod in &ledger.pods {
-        for container in pod.containers.iter().filter(|container| container.behaviour.is_some()) {
-            let labels = labels_of(pod, container);
-            let fits = |m: &promql_parser::label::Matcher| m.is_match(labels.get(&m.name).map_or("", String::as_str));
-            if wanted.matchers.iter().all(fits) {
-                look(pod, container, labels);
-            }
-        }
     }
+    all.retain(|(_, lines)| !lines.is_empty());
+    all
 }
 
-/// The labels that a usual collector gives a container's stream.
-fn labels_of(pod: &PodRecord, container: &ContainerRecord) -> Labels {
-    let app = pod
-        .labels
-        .get("app")
-        .or_else(|| pod.labels.get("k8s-app"))
-        .unwrap_or(&pod.workload.name);
-    let pairs = [
-        ("app", app.as_str()),
-        ("container", &container.name),
-        ("job", &format!("{}/{app}", pod.namespace)),
-        ("namespace", &pod.namespace),
-        ("node_name", &pod.node),
-        ("pod", &pod.name),
-        ("service_name", app),
-        ("stream", "stderr"),
-    ];
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-}
-
-fn count(world: &World, query: &Query, counted: &Counted, (start, end): (f64, f64), step: f64) -> Answer {
+fn count(logs: &dyn Logs, query: &Query, counted: &Counted, (start, end): (f64, f64), step: f64) -> Answer {
     if step <= 0.0 || (end - start) / step > MOST_POINTS {
         return Err(Refused(
             "exceeded maximum resolution of 11000 points per timeseries; use a larger step".to_owned(),
@@ -206,7 +171,7 @@ fn count(world: &World, query: &Query, counted: &Counted, (start, end): (f64, f6
     }
     let mut result = BTreeMap::<Labels, BTreeMap<i64, f64>>::new();
     let steps = ((end - start) / step).floor() as i64;
-    for (labels, lines) in streams(world, query, start - counted.seconds, end) {
+    for (labels, lines) in streams(logs, query, start - counted.seconds, end) {
         let kept = match &counted.sum {
             None => labels,
             Some(keep) => labels.into_iter().filter(|(key, _)| keep.contains(key)).collect(),
@@ -240,33 +205,22 @@ fn count(world: &World, query: &Query, counted: &Counted, (start, end): (f64, f6
     ))
 }
 
-fn all_labels(world: &World, wanted: &Matchers) -> BTreeSet<Labels> {
-    let mut all = BTreeSet::new();
-    each(&read(world.ledger()), wanted, |_, _, labels| {
-        all.insert(labels);
-    });
-    all
-}
-
-async fn labels(State(world): State<Arc<World>>) -> Answer {
-    let names: BTreeSet<String> = all_labels(&world, &Matchers::empty())
-        .into_iter()
-        .flat_map(Labels::into_keys)
-        .collect();
+async fn labels(State(logs): State<Shared>) -> Answer {
+    let names: BTreeSet<String> = logs.labels(&Matchers::empty()).into_iter().flat_map(Labels::into_keys).collect();
     Ok(Json(json!({"status": "success", "data": names})))
 }
 
-async fn values(State(world): State<Arc<World>>, Path(name): Path<String>) -> Answer {
-    let all = all_labels(&world, &Matchers::empty());
+async fn values(State(logs): State<Shared>, Path(name): Path<String>) -> Answer {
+    let all = logs.labels(&Matchers::empty());
     let values: BTreeSet<String> = all.into_iter().filter_map(|mut labels| labels.remove(&name)).collect();
     Ok(Json(json!({"status": "success", "data": values})))
 }
 
-async fn series(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
+async fn series(State(logs): State<Shared>, RawQuery(query): RawQuery) -> Answer {
     let params = Params::of_query(query);
     let mut all = BTreeSet::new();
     for text in params.all("match[]").chain(params.all("match")) {
-        all.extend(all_labels(&world, &logql::parse(text).map_err(Refused)?.streams));
+        all.extend(logs.labels(&logql::parse(text).map_err(Refused)?.streams));
     }
     Ok(Json(json!({"status": "success", "data": all})))
 }

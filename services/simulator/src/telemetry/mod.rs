@@ -3,7 +3,8 @@
 //! - `series`: labels and samples, `source`: all of them in one place
 //! - `containers`, `requests`, `volumes`, `state`: where series come from
 //! - `promql`: evaluation, `traces`: request traces
-//! - `prometheus`, `loki` with `logql`, `jaeger`: HTTP
+//! - `prometheus`, `loki` with `logql`, `jaeger`: HTTP, over whatever kind of cluster
+//! - `streams`: where log lines come from
 
 pub(crate) mod containers;
 pub(crate) mod jaeger;
@@ -18,9 +19,10 @@ pub(crate) mod source;
 #[cfg(test)]
 mod spreading;
 pub(crate) mod state;
+mod streams;
 #[cfg(test)]
 mod tests;
 pub(crate) mod traces;
 pub(crate) mod volumes;
 
-pub use self::{jaeger::router as jaeger_router, loki::router as loki_router, prometheus::router as prometheus_router};
+pub(crate) use self::{jaeger::router as jaeger_router, loki::router as loki_router, prometheus::router as prometheus_router};

@@ -16,18 +16,15 @@ use super::{
     params::Params,
     promql::{self, Point, Value},
     series::Labels,
-    source::{Source, View, select},
+    source::{Metrics, select},
 };
-use crate::{
-    scenario::Span,
-    world::{World, obj::secs},
-};
+use crate::{scenario::Span, world::obj::secs};
 
 /// Most points one series of a range query may have, as in the real server.
 const MOST_POINTS: f64 = 11_000.0;
 
 /// The routes below `/api/v1` and the health checks.
-pub fn router(world: Arc<World>) -> Router {
+pub(crate) fn router(metrics: Arc<dyn Metrics>) -> Router {
     Router::new()
         .route("/api/v1/query", get(query).post(query_form))
         .route("/api/v1/query_range", get(range).post(range_form))
@@ -40,7 +37,7 @@ pub fn router(world: Arc<World>) -> Router {
         .route("/api/v1/status/buildinfo", get(build))
         .route("/-/ready", get(|| async { "Prometheus Server is Ready.\n" }))
         .route("/-/healthy", get(|| async { "Prometheus Server is Healthy.\n" }))
-        .with_state(world)
+        .with_state(metrics)
 }
 
 /// What only Prometheus demands of parameters.
@@ -88,54 +85,59 @@ impl IntoResponse for Failure {
     }
 }
 
+type Shared = Arc<dyn Metrics>;
 type Answer = Result<Json<Json_>, Failure>;
 
 fn success(data: Json_) -> Answer {
     Ok(Json(json!({"status": "success", "data": data})))
 }
 
-async fn query(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
-    answer_query(&world, &Params::of(query.unwrap_or_default().as_bytes()))
+async fn query(State(metrics): State<Shared>, RawQuery(query): RawQuery) -> Answer {
+    answer_query(metrics.as_ref(), &Params::of(query.unwrap_or_default().as_bytes()))
 }
 
-async fn query_form(State(world): State<Arc<World>>, RawForm(form): RawForm) -> Answer {
-    answer_query(&world, &Params::of(&form))
+async fn query_form(State(metrics): State<Shared>, RawForm(form): RawForm) -> Answer {
+    answer_query(metrics.as_ref(), &Params::of(&form))
 }
 
-async fn range(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
-    answer_range(&world, &Params::of(query.unwrap_or_default().as_bytes()))
+async fn range(State(metrics): State<Shared>, RawQuery(query): RawQuery) -> Answer {
+    answer_range(metrics.as_ref(), &Params::of(query.unwrap_or_default().as_bytes()))
 }
 
-async fn range_form(State(world): State<Arc<World>>, RawForm(form): RawForm) -> Answer {
-    answer_range(&world, &Params::of(&form))
+async fn range_form(State(metrics): State<Shared>, RawForm(form): RawForm) -> Answer {
+    answer_range(metrics.as_ref(), &Params::of(&form))
 }
 
-async fn series(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
-    answer_series(&world, &Params::of(query.unwrap_or_default().as_bytes()))
+async fn series(State(metrics): State<Shared>, RawQuery(query): RawQuery) -> Answer {
+    answer_series(metrics.as_ref(), &Params::of(query.unwrap_or_default().as_bytes()))
 }
 
-async fn series_form(State(world): State<Arc<World>>, RawForm(form): RawForm) -> Answer {
-    answer_series(&world, &Params::of(&form))
+async fn series_form(State(metrics): State<Shared>, RawForm(form): RawForm) -> Answer {
+    answer_series(metrics.as_ref(), &Params::of(&form))
 }
 
-async fn labels(State(world): State<Arc<World>>, RawQuery(query): RawQuery) -> Answer {
-    answer_labels(&world, &Params::of(query.unwrap_or_default().as_bytes()))
+async fn labels(State(metrics): State<Shared>, RawQuery(query): RawQuery) -> Answer {
+    answer_labels(metrics.as_ref(), &Params::of(query.unwrap_or_default().as_bytes()))
 }
 
-async fn labels_form(State(world): State<Arc<World>>, RawForm(form): RawForm) -> Answer {
-    answer_labels(&world, &Params::of(&form))
+async fn labels_form(State(metrics): State<Shared>, RawForm(form): RawForm) -> Answer {
+    answer_labels(metrics.as_ref(), &Params::of(&form))
 }
 
-fn answer_query(world: &World, params: &Params) -> Answer {
-    let expr = promql::parse(params.required("query")?).map_err(Failure::bad)?;
-    let at = params.time("time")?.unwrap_or_else(|| secs(world.clock().now()));
-    let view = View::of(world);
-    let value = promql::instant(&view, &expr, at).map_err(Failure::execution)?;
+fn answer_query(metrics: &dyn Metrics, params: &Params) -> Answer {
+    let query = params.required("query")?;
+    let at = params.time("time")?.unwrap_or_else(|| secs(metrics.now()));
+    if let Some(written) = metrics.written(query) {
+        return success(render(Value::Vector(written), at));
+    }
+    let expr = promql::parse(query).map_err(Failure::bad)?;
+    let view = metrics.view();
+    let value = promql::instant(view.as_ref(), &expr, at).map_err(Failure::execution)?;
     success(render(value, at))
 }
 
-fn answer_range(world: &World, params: &Params) -> Answer {
-    let expr = promql::parse(params.required("query")?).map_err(Failure::bad)?;
+fn answer_range(metrics: &dyn Metrics, params: &Params) -> Answer {
+    let query = params.required("query")?;
     params.required("start")?;
     params.required("end")?;
     let (start, end) = (params.time("start")?.unwrap_or(0.0), params.time("end")?.unwrap_or(0.0));
@@ -159,14 +161,22 @@ fn answer_range(world: &World, params: &Params) -> Answer {
             "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
         ));
     }
-    let view = View::of(world);
-    let all = promql::range(&view, &expr, start, end, step).map_err(Failure::execution)?;
+    if let Some(written) = metrics.written(query) {
+        let times: Vec<f64> = (0..=((end - start) / step) as usize).map(|i| start + step * i as f64).collect();
+        let steady = written
+            .into_iter()
+            .map(|(labels, value)| (labels, times.iter().map(|t| (*t, value)).collect()));
+        return success(render(Value::Matrix(steady.collect()), end));
+    }
+    let expr = promql::parse(query).map_err(Failure::bad)?;
+    let view = metrics.view();
+    let all = promql::range(view.as_ref(), &expr, start, end, step).map_err(Failure::execution)?;
     success(render(Value::Matrix(all), end))
 }
 
 /// The series that the `match[]` selectors match and that had a sample in the last hour before `end`.
-fn matching(view: &View<'_>, params: &Params, needed: bool) -> Result<Vec<Labels>, Failure> {
-    let end = params.time("end")?.unwrap_or_else(|| secs(view.world.clock().now()));
+fn matching(metrics: &dyn Metrics, params: &Params, needed: bool) -> Result<Vec<Labels>, Failure> {
+    let end = params.time("end")?.unwrap_or_else(|| secs(metrics.now()));
     let start = params.time("start")?.unwrap_or(end - 3600.0);
     let mut selectors = Vec::new();
     for text in params.all("match[]") {
@@ -182,12 +192,13 @@ fn matching(view: &View<'_>, params: &Params, needed: bool) -> Result<Vec<Labels
     if selectors.is_empty() && needed {
         return Err(Failure::bad("no match[] parameter provided"));
     }
+    let view = metrics.view();
     let found = if selectors.is_empty() {
         view.series(&|_| true)
     } else {
         selectors
             .iter()
-            .flat_map(|s| select(view, s.name.as_deref(), &s.matchers))
+            .flat_map(|s| select(view.as_ref(), s.name.as_deref(), &s.matchers))
             .collect()
     };
     let probes: Vec<f64> = (0..=20).map(|i| end - (end - start) * f64::from(i) / 20.0).collect();
@@ -196,31 +207,28 @@ fn matching(view: &View<'_>, params: &Params, needed: bool) -> Result<Vec<Labels
     Ok(all.into_iter().collect())
 }
 
-fn answer_series(world: &World, params: &Params) -> Answer {
-    let view = View::of(world);
-    let all = matching(&view, params, true)?;
+fn answer_series(metrics: &dyn Metrics, params: &Params) -> Answer {
+    let all = matching(metrics, params, true)?;
     success(json!(all.into_iter().map(|labels| labels.0).collect::<Vec<_>>()))
 }
 
-fn answer_labels(world: &World, params: &Params) -> Answer {
-    let view = View::of(world);
-    let names: BTreeSet<String> = matching(&view, params, false)?
+fn answer_labels(metrics: &dyn Metrics, params: &Params) -> Answer {
+    let names: BTreeSet<String> = matching(metrics, params, false)?
         .into_iter()
         .flat_map(|labels| labels.0.into_keys())
         .collect();
     success(json!(names))
 }
 
-async fn values(State(world): State<Arc<World>>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Answer {
-    let view = View::of(&world);
+async fn values(State(metrics): State<Shared>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Answer {
     let params = Params::of(query.unwrap_or_default().as_bytes());
-    let all = matching(&view, &params, false)?;
+    let all = matching(metrics.as_ref(), &params, false)?;
     let values: BTreeSet<String> = all.into_iter().filter_map(|mut labels| labels.0.remove(&name)).collect();
     success(json!(values))
 }
 
-async fn metadata(State(world): State<Arc<World>>) -> Answer {
-    let view = View::of(&world);
+async fn metadata(State(metrics): State<Shared>) -> Answer {
+    let view = metrics.view();
     let names: BTreeSet<String> = view
         .series(&|_| true)
         .into_iter()
@@ -235,48 +243,19 @@ async fn metadata(State(world): State<Arc<World>>) -> Answer {
             "gauge"
         }
     };
-    let help = |name: &str| {
-        let workloads = world.scenario().workloads.iter().flat_map(|workload| &workload.metrics);
-        workloads
-            .into_iter()
-            .find(|metric| metric.name == name)
-            .map_or("", |metric| metric.help.as_str())
-            .to_owned()
-    };
     let all = names.into_iter().map(|name| {
-        let entry = json!([{"type": kind(&name), "help": help(&name), "unit": ""}]);
+        let entry = json!([{"type": kind(&name), "help": metrics.help(&name), "unit": ""}]);
         (name, entry)
     });
     success(Json_::Object(all.collect()))
 }
 
-async fn alerts(State(world): State<Arc<World>>) -> Answer {
-    success(json!({"alerts": world.alerts()}))
+async fn alerts(State(metrics): State<Shared>) -> Answer {
+    success(json!({"alerts": metrics.alerts()}))
 }
 
-async fn rules(State(world): State<Arc<World>>) -> Answer {
-    let open = world.alerts();
-    let rules: Vec<Json_> = world
-        .scenario()
-        .rules
-        .iter()
-        .map(|rule| {
-            let own: Vec<&Json_> = open.iter().filter(|alert| alert["labels"]["alertname"] == rule.alert).collect();
-            let in_state = |state: &str| own.iter().any(|alert| alert["state"] == state);
-            let state = if in_state("firing") {
-                "firing"
-            } else if in_state("pending") {
-                "pending"
-            } else {
-                "inactive"
-            };
-            json!({
-                "name": rule.alert, "query": rule.expr, "duration": rule.hold.as_secs_f64(), "state": state,
-                "labels": rule.labels, "annotations": rule.annotations, "type": "alerting", "health": "ok", "alerts": own,
-            })
-        })
-        .collect();
-    success(json!({"groups": [{"name": world.scenario().name, "file": "scenario", "interval": 5, "rules": rules}]}))
+async fn rules(State(metrics): State<Shared>) -> Answer {
+    success(json!({"groups": metrics.rule_groups()}))
 }
 
 async fn build() -> Answer {

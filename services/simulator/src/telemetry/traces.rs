@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::jaeger::Traces;
 use crate::{
     scenario::{Scenario, Trace, TraceSpan},
     world::{
@@ -41,10 +42,33 @@ pub(crate) struct Recorded {
     pub(crate) id: String,
     /// The first span is the root.
     pub(crate) spans: Vec<Span>,
+    /// The trace as it was read, if it was not computed.
+    pub(crate) otlp: Option<Vec<Value>>,
 }
 
-/// Traces that begin between two times, newest first, until `enough` says so.
-pub(crate) fn between(world: &World, start: f64, end: f64, mut keep: impl FnMut(&Recorded) -> bool, limit: usize) -> Vec<Recorded> {
+impl Traces for World {
+    fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    fn operations(&self) -> BTreeMap<String, Vec<String>> {
+        operations(self.scenario())
+    }
+
+    fn calls(&self) -> Value {
+        json!(calls(self.scenario()))
+    }
+
+    fn by_id(&self, id: &str) -> Option<Recorded> {
+        by_id(self, id)
+    }
+
+    fn between(&self, start: f64, end: f64, keep: &dyn Fn(&Recorded) -> bool, limit: usize) -> Vec<Recorded> {
+        between(self, start, end, keep, limit)
+    }
+}
+
+fn between(world: &World, start: f64, end: f64, keep: &dyn Fn(&Recorded) -> bool, limit: usize) -> Vec<Recorded> {
     let ledger = read(world.ledger());
     let end = end.min(secs(world.clock().now()));
     let mut found = Vec::new();
@@ -78,8 +102,7 @@ fn sight<'a>(world: &'a World, ledger: &'a Ledger) -> Sight<'a> {
     }
 }
 
-/// A trace by its id.
-pub(crate) fn by_id(world: &World, id: &str) -> Option<Recorded> {
+fn by_id(world: &World, id: &str) -> Option<Recorded> {
     let id = format!("{id:0>32}");
     let kind = usize::from_str_radix(id.get(16..20)?, 16).ok()?;
     let n = i64::from_str_radix(id.get(20..)?, 16).ok()?;
@@ -89,8 +112,7 @@ pub(crate) fn by_id(world: &World, id: &str) -> Option<Recorded> {
     (recorded.id == id && ended).then_some(recorded)
 }
 
-/// Services and their operations.
-pub(crate) fn operations(scenario: &Scenario) -> BTreeMap<String, Vec<String>> {
+fn operations(scenario: &Scenario) -> BTreeMap<String, Vec<String>> {
     fn walk(span: &TraceSpan, out: &mut BTreeMap<String, Vec<String>>) {
         let list = out.entry(span.service.clone()).or_default();
         if !list.contains(&span.operation) {
@@ -103,6 +125,24 @@ pub(crate) fn operations(scenario: &Scenario) -> BTreeMap<String, Vec<String>> {
     out
 }
 
+/// Calls between services, counted over a day.
+fn calls(scenario: &Scenario) -> Vec<Value> {
+    fn walk(span: &TraceSpan, times: u64, out: &mut BTreeMap<(String, String), u64>) {
+        for child in &span.children {
+            if child.service != span.service {
+                *out.entry((span.service.clone(), child.service.clone())).or_default() += times;
+            }
+            walk(child, times, out);
+        }
+    }
+    let mut out = BTreeMap::new();
+    for trace in &scenario.traces {
+        walk(&trace.root, (86_400.0 / trace.every.as_secs_f64()) as u64, &mut out);
+    }
+    let shown = |((parent, child), count)| json!({"parent": parent, "child": child, "callCount": count});
+    out.into_iter().map(shown).collect()
+}
+
 fn record(sight: Sight<'_>, kind: usize, trace: &Trace, n: i64) -> Recorded {
     // The id says which trace it is, so that it can be found again.
     let id = format!("{:016x}{kind:04x}{n:012x}", hash(&sight.scenario.name, n));
@@ -113,7 +153,11 @@ fn record(sight: Sight<'_>, kind: usize, trace: &Trace, n: i64) -> Recorded {
         spans: Vec::new(),
     };
     maker.make(&trace.root, None, start);
-    Recorded { spans: maker.spans, id }
+    Recorded {
+        spans: maker.spans,
+        otlp: None,
+        id,
+    }
 }
 
 struct Maker<'a> {

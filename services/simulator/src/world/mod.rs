@@ -8,6 +8,7 @@
 //! - `ledger` and `model`: what containers did and what they use, for telemetry
 //! - `network`: who reaches whom
 //! - `logs`, `files`, `backend`: what is asked of kubelets from outside
+//! - `recorded`: clusters that were recorded instead
 
 mod backend;
 mod bootstrap;
@@ -25,6 +26,7 @@ mod network;
 pub(crate) mod obj;
 pub(crate) mod onset;
 pub(crate) mod quantity;
+pub(crate) mod recorded;
 mod tar;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -218,7 +220,7 @@ impl World {
         control::custom::step(store, now);
         next = sooner(
             next,
-            control::gitops::argo::step(store, &self.scenario, &mut machinery.desired, &mut machinery.noticed, now),
+            control::gitops::argo::step(store, &self.scenario.git, &mut machinery.desired, &mut machinery.noticed, now),
         );
         next = sooner(next, control::gitops::flux::step(store, &mut machinery.desired, now));
         next = sooner(next, control::snapshots::step(store, now));
@@ -226,6 +228,7 @@ impl World {
         next = sooner(next, control::cron_job::step(store, &mut machinery.chance, now));
         next = sooner(next, control::job::step(store, &mut machinery.chance, now));
         next = sooner(next, control::node_health::step(store, &|node| self.silent(node, now), now));
+        control::node_health::mark(store, now);
         next = sooner(next, control::taints::step(store, &mut machinery.exposed, now));
         next = sooner(next, control::volumes::step(store, now));
         control::scheduler::step(store, now);

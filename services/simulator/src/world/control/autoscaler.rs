@@ -36,7 +36,7 @@ struct Wish {
 /// One look at every autoscaler; true when one changed the size of its target.
 pub(crate) fn step(store: &Store, wishes: &mut Wishes, usage: UsageOf<'_>, now: Timestamp) -> bool {
     let mut scaled = false;
-    for scaler in store.list_shared(&Gvr::horizontal_pod_autoscalers(), None).0 {
+    for scaler in store.awake(&Gvr::horizontal_pod_autoscalers()) {
         if !obj::deleting(&scaler) {
             scaled |= sync(store, wishes, usage, &scaler, now);
         }

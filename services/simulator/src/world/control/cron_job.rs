@@ -25,7 +25,7 @@ const CRON_JOB: About = About {
 /// One look at every CronJob; answers when it wants to look again.
 pub(crate) fn step(store: &Store, chance: &mut Chance, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for cron in store.list_shared(&Gvr::cron_jobs(), None).0 {
+    for cron in store.awake(&Gvr::cron_jobs()) {
         if !obj::deleting(&cron) {
             next = sooner(next, sync(store, chance, &cron, now));
         }

@@ -10,7 +10,7 @@ use crate::{
 
 /// Writes the status of every new definition.
 pub(crate) fn step(store: &Store, now: Timestamp) {
-    for definition in store.list_shared(&Gvr::custom_resource_definitions(), None).0 {
+    for definition in store.awake(&Gvr::custom_resource_definitions()) {
         if obj::condition(&definition, "Established").is_none() {
             let status = accepted(&definition, &obj::rfc3339(now));
             obj::change(

@@ -34,7 +34,7 @@ const TOLERATED: &[(&str, &str)] = &[
 /// One look at every DaemonSet; answers when it wants to look again.
 pub(crate) fn step(store: &Store, chance: &mut Chance, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for set in store.list_shared(&Gvr::daemon_sets(), None).0 {
+    for set in store.awake(&Gvr::daemon_sets()) {
         if !obj::deleting(&set) {
             next = sooner(next, sync(store, chance, &set, now));
         }

@@ -37,7 +37,7 @@ const OWN: &[&str] = &[
 /// One look at every Deployment; answers when it wants to look again.
 pub(crate) fn step(store: &Store, chance: &mut Chance, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for deployment in store.list_shared(&Gvr::deployments(), None).0 {
+    for deployment in store.awake(&Gvr::deployments()) {
         if !obj::deleting(&deployment) {
             next = sooner(next, sync(store, chance, &deployment, now));
         }

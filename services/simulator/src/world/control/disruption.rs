@@ -16,7 +16,7 @@ const DISRUPTED_FOR: Duration = Duration::from_secs(120);
 
 /// Writes the status of every budget.
 pub(crate) fn step(store: &Store, now: Timestamp) {
-    for budget in store.list_shared(&Gvr::pod_disruption_budgets(), None).0 {
+    for budget in store.awake(&Gvr::pod_disruption_budgets()) {
         if !obj::deleting(&budget) {
             sync(store, &budget, now);
         }

@@ -10,7 +10,7 @@ use crate::{
 
 /// Writes the endpoints of every Service.
 pub(crate) fn step(store: &Store) {
-    for service in store.list_shared(&Gvr::services(), None).0 {
+    for service in store.awake(&Gvr::services()) {
         if service["spec"]["selector"].as_object().is_some_and(|selector| !selector.is_empty()) && !obj::deleting(&service) {
             sync(store, &service);
         }

@@ -41,7 +41,8 @@ pub(crate) fn step(store: &Store, now: Timestamp) {
     let mut dying = Vec::new();
     for gvr in owners() {
         for object in store.list_shared(&gvr, None).0 {
-            if obj::deleting(&object) && object["metadata"]["finalizers"].is_array() {
+            let still = store.is_still(obj::uid(&object));
+            if !still && obj::deleting(&object) && object["metadata"]["finalizers"].is_array() {
                 dying.push((gvr.clone(), object.clone()));
             }
             alive.insert(obj::uid(&object).to_owned());
@@ -51,7 +52,7 @@ pub(crate) fn step(store: &Store, now: Timestamp) {
         finish(store, gvr, owner, now);
     }
     for gvr in dependents() {
-        for object in store.list_shared(&gvr, None).0 {
+        for object in store.awake(&gvr) {
             let references = object["metadata"]["ownerReferences"].as_array().map_or(&[][..], Vec::as_slice);
             // Owners of kinds not listed above are taken to be there.
             let known = |r: &Value| {
@@ -67,7 +68,7 @@ pub(crate) fn step(store: &Store, now: Timestamp) {
         }
     }
     // Namespaced endpoints share the life of their Service.
-    for object in store.list_shared(&Gvr::endpoints(), None).0 {
+    for object in store.awake(&Gvr::endpoints()) {
         let ns = obj::namespace(&object);
         if store.get_shared(&Gvr::services(), Some(ns), obj::name(&object)).is_none() {
             obj::remove(store, &Gvr::endpoints(), &object);

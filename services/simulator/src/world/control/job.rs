@@ -36,13 +36,13 @@ pub(super) const JOB: About = About {
 /// One look at every Job; answers when it wants to look again.
 pub(crate) fn step(store: &Store, chance: &mut Chance, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for job in store.list_shared(&Gvr::jobs(), None).0 {
+    for job in store.awake(&Gvr::jobs()) {
         if !obj::deleting(&job) {
             next = sooner(next, sync(store, chance, &job, now));
         }
     }
     let stray = |pod: &&Arc<Value>| tracked(pod) && keeper(store, pod).is_none();
-    for pod in store.list_shared(&Gvr::pods(), None).0.iter().filter(stray) {
+    for pod in store.awake(&Gvr::pods()).iter().filter(stray) {
         untrack(store, pod);
     }
     next

@@ -44,11 +44,15 @@ pub(crate) fn step(store: &Store, silent: &dyn Fn(&str) -> bool, now: Timestamp)
         } else if obj::condition(&node, "Ready").is_some_and(|ready| ready["status"] != "Unknown") {
             doubt(store, &node, now);
         }
-        if let Some(node) = store.get_shared(&Gvr::nodes(), None, obj::name(&node)) {
-            taint(store, &node, now);
-        }
     }
     next
+}
+
+/// Gives every node the taints that follow from its conditions and its cordon.
+pub(crate) fn mark(store: &Store, now: Timestamp) {
+    for node in store.awake(&Gvr::nodes()) {
+        taint(store, &node, now);
+    }
 }
 
 /// Ready => Unknown, for the node and for its pods.

@@ -12,7 +12,7 @@ use crate::{
 
 /// Writes `status` of every quota. Keys that do not count pods are left out of `used`.
 pub(crate) fn step(store: &Store) {
-    for quota in store.list_shared(&Gvr::resource_quotas(), None).0 {
+    for quota in store.awake(&Gvr::resource_quotas()) {
         let ns = obj::namespace(&quota);
         let all = namespace_use(store, ns);
         let hard = quota["spec"]["hard"].as_object().cloned().unwrap_or_default();

@@ -24,7 +24,7 @@ pub(crate) type Retries = BTreeMap<String, Timestamp>;
 /// One look at every ReplicaSet; answers when it wants to look again.
 pub(crate) fn step(store: &Store, chance: &mut Chance, retries: &mut Retries, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for set in store.list_shared(&Gvr::replica_sets(), None).0 {
+    for set in store.awake(&Gvr::replica_sets()) {
         if !obj::deleting(&set) {
             next = sooner(next, sync(store, chance, retries, &set, now));
         }

@@ -21,7 +21,7 @@ fn kind(plural: &str) -> Gvr {
 /// One look at every snapshot; answers when the next one is ready.
 pub(crate) fn step(store: &Store, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for snapshot in store.list_shared(&kind("volumesnapshots"), None).0 {
+    for snapshot in store.awake(&kind("volumesnapshots")) {
         if !obj::deleting(&snapshot) && snapshot["status"]["readyToUse"] != true {
             next = sooner(next, sync(store, &snapshot, now));
         }

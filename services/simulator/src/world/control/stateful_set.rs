@@ -22,7 +22,7 @@ use crate::{
 /// One look at every StatefulSet; answers when it wants to look again.
 pub(crate) fn step(store: &Store, chance: &mut Chance, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for set in store.list_shared(&Gvr::stateful_sets(), None).0 {
+    for set in store.awake(&Gvr::stateful_sets()) {
         if !obj::deleting(&set) {
             next = sooner(next, sync(store, chance, &set, now));
         }

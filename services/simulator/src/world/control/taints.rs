@@ -41,7 +41,7 @@ fn tolerations<'a>(pod: &'a Value, taint: &'a Value) -> impl Iterator<Item = &'a
 
 /// One look at every pod on a tainted node; answers when the next one runs out of tolerance.
 pub(crate) fn step(store: &Store, exposed: &mut Exposed, now: Timestamp) -> Option<Timestamp> {
-    let nodes = store.list_shared(&Gvr::nodes(), None).0;
+    let nodes = store.awake(&Gvr::nodes());
     let mut tainted: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for node in &nodes {
         let taints = node["spec"]["taints"].as_array().into_iter().flatten();

@@ -40,13 +40,13 @@ const POD: About = About {
 /// One look at every claim and volume; answers when a volume will have grown.
 pub(crate) fn step(store: &Store, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for claim in store.list_shared(&Gvr::persistent_volume_claims(), None).0 {
+    for claim in store.awake(&Gvr::persistent_volume_claims()) {
         match obj::text(&claim, "/status/phase") {
             "Bound" => next = sooner(next, grow(store, &claim, now)),
             _ => bind(store, &claim, now),
         }
     }
-    for volume in store.list_shared(&Gvr::persistent_volumes(), None).0 {
+    for volume in store.awake(&Gvr::persistent_volumes()) {
         reclaim(store, &volume);
     }
     next

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::drift::{Cared, Desired, cared};
 use crate::{
-    scenario::Scenario,
+    scenario::GitRevision,
     store::{Gvr, Store},
     world::{
         control::sooner,
@@ -36,11 +36,11 @@ fn applications() -> Gvr {
 }
 
 /// One look at every Application; answers when it wants to look again.
-pub(crate) fn step(store: &Store, scenario: &Scenario, desired: &mut Desired, noticed: &mut Noticed, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn step(store: &Store, git: &[GitRevision], desired: &mut Desired, noticed: &mut Noticed, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
-    for app in store.list_shared(&applications(), None).0 {
+    for app in store.awake(&applications()) {
         if !obj::deleting(&app) {
-            next = sooner(next, sync(store, scenario, desired, noticed, &app, now));
+            next = sooner(next, sync(store, git, desired, noticed, &app, now));
         }
     }
     next
@@ -68,7 +68,7 @@ fn ignored(app: &Value) -> Vec<String> {
 
 fn sync(
     store: &Store,
-    scenario: &Scenario,
+    git: &[GitRevision],
     desired: &mut Desired,
     noticed: &mut Noticed,
     app: &Value,
@@ -86,7 +86,7 @@ fn sync(
         if until > now {
             return Some(until);
         }
-        finish(store, scenario, desired, app, &mine, &ignored, now);
+        finish(store, git, desired, app, &mine, &ignored, now);
     }
     let app = &*store.get_shared(&applications(), Some(obj::namespace(app)), obj::name(app))?;
     let mine = cared(store, desired, app, &|object| belongs(app, object));
@@ -135,19 +135,19 @@ fn begin(store: &Store, app: &Value, now: Timestamp) {
 }
 
 /// The revision an operation asks for, if the repository has it.
-fn resolve(scenario: &Scenario, app: &Value) -> Result<String, String> {
+fn resolve(git: &[GitRevision], app: &Value) -> Result<String, String> {
     let state = &app["status"]["operationState"]["operation"]["sync"];
     let target = app["spec"]["source"]["targetRevision"].as_str().unwrap_or("HEAD");
     let asked = state["revision"].as_str().filter(|text| !text.is_empty()).unwrap_or(target);
     let branch = matches!(asked, "HEAD" | "main" | "master") || asked == target;
-    let known = scenario.git.iter().find(|known| known.revision == asked);
+    let known = git.iter().find(|known| known.revision == asked);
     let history = app["status"]["history"].as_array().into_iter().flatten();
     let deployed = history.into_iter().any(|one| one["revision"] == asked) || app["status"]["sync"]["revision"] == asked;
     if known.is_some() || deployed {
         return Ok(asked.to_owned());
     }
     if branch {
-        let newest = scenario.git.last().map(|known| known.revision.clone());
+        let newest = git.last().map(|known| known.revision.clone());
         let present = app["status"]["sync"]["revision"].as_str().map(str::to_owned);
         return Ok(newest.or(present).unwrap_or_else(|| asked.to_owned()));
     }
@@ -157,9 +157,9 @@ fn resolve(scenario: &Scenario, app: &Value) -> Result<String, String> {
 }
 
 /// Running => Succeeded | Failed
-fn finish(store: &Store, scenario: &Scenario, desired: &mut Desired, app: &Value, mine: &[Cared], ignored: &[String], now: Timestamp) {
+fn finish(store: &Store, git: &[GitRevision], desired: &mut Desired, app: &Value, mine: &[Cared], ignored: &[String], now: Timestamp) {
     let at = obj::rfc3339(now);
-    let revision = match resolve(scenario, app) {
+    let revision = match resolve(git, app) {
         Ok(revision) => revision,
         Err(why) => {
             change(store, app, |app| {
@@ -179,7 +179,7 @@ fn finish(store: &Store, scenario: &Scenario, desired: &mut Desired, app: &Value
             return;
         }
     };
-    if let Some(known) = scenario.git.iter().find(|known| known.revision == revision) {
+    if let Some(known) = git.iter().find(|known| known.revision == revision) {
         mine.iter().for_each(|one| one.advance(desired, known));
     }
     let dry = app["status"]["operationState"]["operation"]["sync"]["dryRun"] == true;

@@ -57,7 +57,7 @@ fn kinds() -> [Kind; 2] {
 pub(crate) fn step(store: &Store, desired: &mut Desired, now: Timestamp) -> Option<Timestamp> {
     let mut next = None;
     for kind in kinds() {
-        for object in store.list_shared(&kind.gvr, None).0 {
+        for object in store.awake(&kind.gvr) {
             if !obj::deleting(&object) {
                 next = sooner(next, sync(store, &kind, desired, &object, now));
             }

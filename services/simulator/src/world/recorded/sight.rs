@@ -1,0 +1,300 @@
+//! The telemetry of a recorded world: series and streams of every state it has been in, each from when it was in it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, RwLockReadGuard},
+};
+
+use jiff::Timestamp;
+use promql_parser::label::Matchers;
+use serde_json::{Value, json};
+
+use super::RecordedWorld;
+use crate::{
+    api::{
+        backend::{ExecResult, Kubelets, LogLine, LogQuery},
+        metrics::{Usage, UsageSource},
+    },
+    recording::{Part, logs::Line, metrics::Samples, traces::Calls},
+    store::{Gvr, Status},
+    telemetry::{
+        jaeger::Traces,
+        loki::{self, Logs},
+        series::{Labels, Series},
+        source::{Metrics, Source},
+        traces::Recorded,
+    },
+    world::{locked::read, obj},
+};
+
+/// Seconds between two samples of every series.
+const INTERVAL: f64 = 15.0;
+/// Window over which current CPU use is measured, in seconds.
+const WINDOW: f64 = 120.0;
+
+/// A series from a time (seconds since 1970) on; `None` = there is no such series from then on.
+type Spell = (f64, Option<Arc<Samples>>);
+
+/// Everything that can be asked for.
+#[derive(Debug, Default)]
+pub(super) struct Sights {
+    series: BTreeMap<Labels, Vec<Spell>>,
+    answers: BTreeMap<String, Vec<(Labels, f64)>>,
+    lines: Vec<Line>,
+    traces: Vec<Recorded>,
+    calls: Vec<Calls>,
+    /// The answers of the beginning, for a world that was worse for a while.
+    first: BTreeMap<String, Vec<(Labels, f64)>>,
+}
+
+impl Sights {
+    pub(super) fn of(part: &Part) -> Self {
+        let mut sights = Self::default();
+        sights.take(part, f64::NEG_INFINITY);
+        sights.first = sights.answers.clone();
+        sights
+    }
+
+    /// The world is like `part` from now on.
+    pub(super) fn turn(&mut self, part: &Part, now: Timestamp) {
+        self.take(part, obj::secs(now));
+    }
+
+    /// What `part` changed is again as it was in the beginning.
+    pub(super) fn undo(&mut self, part: &Part, now: Timestamp) {
+        for labels in part.metrics.series.keys() {
+            if let Some(spells) = self.series.get_mut(labels) {
+                let (from, first) = spells[0].clone();
+                let back = first.filter(|_| from == f64::NEG_INFINITY);
+                spells.push((obj::secs(now), back));
+            }
+        }
+        self.answers.clone_from(&self.first);
+    }
+
+    fn take(&mut self, part: &Part, from: f64) {
+        for (labels, samples) in &part.metrics.series {
+            self.series.entry(labels.clone()).or_default().push((from, Some(samples.clone())));
+        }
+        self.answers.extend(part.metrics.answers.clone());
+        self.lines.extend(part.logs.iter().cloned());
+        self.lines.sort_by_key(|line| line.ts);
+        self.traces.extend(part.traces.all.iter().cloned());
+        if !part.traces.calls.is_empty() {
+            self.calls.clone_from(&part.traces.calls);
+        }
+    }
+
+    /// The series of a metric that carry these labels, with their value now and a while ago.
+    fn uses<'a>(&'a self, metric: &'a str, labels: [(&'a str, &'a str); 2], now: f64) -> impl Iterator<Item = (&'a Labels, f64, f64)> {
+        let fits = move |one: &Labels| one.get("__name__") == metric && labels.iter().all(|(key, value)| one.get(key) == *value);
+        let found = self.series.iter().filter(move |(one, _)| fits(one));
+        found.filter_map(move |(one, spells)| Some((one, value(spells, now)?, value(spells, now - WINDOW)?)))
+    }
+
+    /// Bytes and cores that a pod's containers use, by container.
+    fn usage(&self, namespace: &str, pod: &str, now: f64) -> BTreeMap<String, (f64, f64)> {
+        let labels = [("namespace", namespace), ("pod", pod)];
+        let mut out = BTreeMap::<String, (f64, f64)>::new();
+        for (labels, now, _) in self.uses("container_memory_working_set_bytes", labels, now) {
+            out.entry(labels.get("container").to_owned()).or_default().0 = now;
+        }
+        for (labels, now, before) in self.uses("container_cpu_usage_seconds_total", labels, now) {
+            out.entry(labels.get("container").to_owned()).or_default().1 = (now - before).max(0.0) / WINDOW;
+        }
+        out
+    }
+}
+
+/// The value of a series at `t`. A counter goes on from where it stood when the world turned.
+fn value(spells: &[Spell], t: f64) -> Option<f64> {
+    let i = spells.partition_point(|(from, _)| *from <= t).checked_sub(1)?;
+    let (from, samples) = &spells[i];
+    let samples = samples.as_ref()?;
+    if *from == f64::NEG_INFINITY {
+        return samples.at(t);
+    }
+    if !samples.counts() {
+        return Some(samples.since(t));
+    }
+    let stood = value(&spells[..i], *from).unwrap_or(0.0);
+    Some(stood + (samples.since(t) - samples.since(*from)))
+}
+
+/// One query's view.
+struct View<'w>(RwLockReadGuard<'w, Sights>);
+
+impl Source for View<'_> {
+    fn series<'a>(&'a self, wanted: &dyn Fn(&str) -> bool) -> Vec<Series<'a>> {
+        let all = self.0.series.iter().filter(|(labels, _)| wanted(labels.get("__name__")));
+        all.map(|(labels, spells)| Series::new(labels.clone(), move |t| value(spells, t)))
+            .collect()
+    }
+
+    fn interval(&self) -> f64 {
+        INTERVAL
+    }
+}
+
+impl Metrics for RecordedWorld {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn view(&self) -> Box<dyn Source + '_> {
+        Box::new(View(read(&self.sights)))
+    }
+
+    fn written(&self, query: &str) -> Option<Vec<(Labels, f64)>> {
+        read(&self.sights).answers.get(query).cloned()
+    }
+
+    fn alerts(&self) -> Vec<Value> {
+        Vec::new()
+    }
+
+    fn rule_groups(&self) -> Value {
+        json!([])
+    }
+
+    fn help(&self, _metric: &str) -> String {
+        String::new()
+    }
+}
+
+impl Logs for RecordedWorld {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn lines(&self, wanted: &Matchers, from: Timestamp, to: Timestamp) -> Vec<(loki::Labels, Vec<LogLine>)> {
+        let sights = read(&self.sights);
+        let mut out = BTreeMap::<loki::Labels, Vec<LogLine>>::new();
+        let inside = sights.lines.iter().filter(|line| line.ts >= from && line.ts <= to);
+        for line in inside.filter(|line| loki::fits(wanted, &line.stream)) {
+            out.entry(line.stream.clone()).or_default().push(written(line));
+        }
+        out.into_iter().collect()
+    }
+
+    fn labels(&self, wanted: &Matchers) -> BTreeSet<loki::Labels> {
+        let sights = read(&self.sights);
+        let all = sights.lines.iter().map(|line| &line.stream);
+        all.filter(|labels| loki::fits(wanted, labels)).cloned().collect()
+    }
+}
+
+fn written(line: &Line) -> LogLine {
+    LogLine {
+        at: line.ts,
+        text: line.line.clone(),
+    }
+}
+
+impl Traces for RecordedWorld {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn operations(&self) -> BTreeMap<String, Vec<String>> {
+        let mut out = BTreeMap::<String, Vec<String>>::new();
+        for span in read(&self.sights).traces.iter().flat_map(|trace| &trace.spans) {
+            let known = out.entry(span.service.clone()).or_default();
+            if !known.contains(&span.operation) {
+                known.push(span.operation.clone());
+            }
+        }
+        out
+    }
+
+    fn calls(&self) -> Value {
+        json!(read(&self.sights).calls)
+    }
+
+    fn by_id(&self, id: &str) -> Option<Recorded> {
+        let bare = |id: &str| id.trim_start_matches('0').to_lowercase();
+        read(&self.sights).traces.iter().find(|trace| bare(&trace.id) == bare(id)).cloned()
+    }
+
+    fn between(&self, start: f64, end: f64, keep: &dyn Fn(&Recorded) -> bool, limit: usize) -> Vec<Recorded> {
+        let end = end.min(obj::secs(self.clock.now()));
+        let sights = read(&self.sights);
+        let began = |trace: &&Recorded| trace.spans[0].start >= start && trace.spans[0].start <= end;
+        let mut found: Vec<&Recorded> = sights.traces.iter().filter(began).filter(|trace| keep(trace)).collect();
+        found.sort_by(|a, b| b.spans[0].start.total_cmp(&a.spans[0].start));
+        found.into_iter().take(limit).cloned().collect()
+    }
+}
+
+impl Kubelets for RecordedWorld {
+    fn logs(&self, query: &LogQuery<'_>) -> Option<Vec<LogLine>> {
+        let now = self.clock.now();
+        let sights = read(&self.sights);
+        let of_it = |line: &&Line| {
+            let label = |key: &str| line.stream.get(key).map(String::as_str);
+            label("namespace") == Some(query.namespace)
+                && label("pod") == Some(query.pod)
+                && label("container").is_none_or(|container| container == query.container)
+                && (label("previous") == Some("true")) == query.previous
+        };
+        let mut lines: Vec<LogLine> = sights
+            .lines
+            .iter()
+            .filter(of_it)
+            .filter(|line| line.ts <= now)
+            .map(written)
+            .collect();
+        if query.previous && lines.is_empty() {
+            return None;
+        }
+        lines.retain(|line| query.since.is_none_or(|since| line.at > since));
+        if let Some(tail) = query.tail {
+            lines.drain(..lines.len().saturating_sub(tail));
+        }
+        Some(lines)
+    }
+
+    fn exec(&self, _namespace: &str, pod: &str, container: &str, _argv: &[String], _stdin: &[u8]) -> Result<ExecResult, Status> {
+        Err(Status::internal(format!(
+            "container {container} of pod {pod} was recorded and runs no commands; read its logs and metrics instead"
+        )))
+    }
+}
+
+impl UsageSource for RecordedWorld {
+    fn pod_usage(&self, namespace: &str, pod: &str) -> Option<Vec<Usage>> {
+        let object = self.store.get_shared(&Gvr::pods(), Some(namespace), pod)?;
+        let only = obj::text(&object, "/spec/containers/0/name");
+        let all: Vec<Usage> = read(&self.sights)
+            .usage(namespace, pod, obj::secs(self.clock.now()))
+            .into_iter()
+            // The pod's own and the pause container's cgroups count what the others count.
+            .filter(|(container, _)| container != "POD")
+            .map(|(container, (memory, cpu))| Usage {
+                name: if container.is_empty() { only.to_owned() } else { container },
+                cpu_cores: cpu,
+                memory_bytes: memory as u64,
+            })
+            .collect();
+        (!all.is_empty()).then_some(all)
+    }
+
+    fn node_usage(&self, _node: &str) -> Option<Usage> {
+        None
+    }
+}
+
+impl RecordedWorld {
+    /// What a pod (by uid) uses of a resource now, for autoscalers.
+    pub(super) fn pod_use(&self, pod: &Value, resource: &str) -> Option<f64> {
+        let all = self.pod_usage(obj::namespace(pod), obj::name(pod))?;
+        let one = |usage: &Usage| {
+            if resource == "cpu" {
+                usage.cpu_cores
+            } else {
+                usage.memory_bytes as f64
+            }
+        };
+        Some(all.iter().map(one).sum())
+    }
+}

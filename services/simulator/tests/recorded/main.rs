@@ -1,0 +1,225 @@
+//! Recorded worlds, through the doors their users take.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod case;
+
+use std::time::Duration;
+
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Event, Node, Pod},
+};
+use kube::{
+    Api, Client, Config,
+    api::{ListParams, LogParams, Patch, PatchParams},
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use paramedic_simulator::{AuditEntry, Begin, Options, Recording, RequestPattern, Simulator, Source};
+use serde_json::{Value, json};
+
+const NOW: &str = "2026-03-02T14:20:00Z";
+
+/// Simulated seconds per wall second: a rollout takes a moment, and nothing depends on how long a moment is.
+const SPEED: f64 = 30.0;
+
+async fn start(case: &tempfile::TempDir, begin: Begin) -> Simulator {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let recording = Recording::load(case.path()).unwrap();
+    Simulator::start(Options {
+        speed: SPEED,
+        ..Options::new((recording, begin))
+    })
+    .await
+    .unwrap()
+}
+
+fn begin() -> Begin {
+    Begin {
+        fixed_by: serde_json::from_value(json!([{"verb": "patch", "kind": "Deployment", "namespace": "shop", "name": "web"}])).unwrap(),
+        ..Begin::at(NOW.parse().unwrap())
+    }
+}
+
+async fn client(simulator: &Simulator) -> Client {
+    let kubeconfig = Kubeconfig::from_yaml(&simulator.kubeconfig()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .unwrap();
+    Client::try_from(config).unwrap()
+}
+
+/// Looks until `holds`; fails when it takes far longer than it may.
+async fn until<T, F: Future<Output = T>>(what: &str, mut look: impl FnMut() -> F, holds: impl Fn(&T) -> bool) -> T {
+    let patience = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let seen = look().await;
+        if holds(&seen) {
+            return seen;
+        }
+        assert!(tokio::time::Instant::now() < patience, "still waiting: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn query(simulator: &Simulator, query: &str) -> Vec<(Value, f64)> {
+    let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+    let url = format!("{}/api/v1/query?query={query}", simulator.prometheus_url());
+    let answer: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+    let all = answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{answer}"));
+    all.iter()
+        .map(|one| (one["metric"].clone(), one["value"][1].as_str().unwrap().parse().unwrap()))
+        .collect()
+}
+
+fn waiting(pod: &Pod) -> Option<String> {
+    let statuses = pod.status.as_ref()?.container_statuses.as_ref()?;
+    statuses[0].state.as_ref()?.waiting.as_ref()?.reason.clone()
+}
+
+fn ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}
+
+#[tokio::test]
+async fn nothing_moves_until_the_template_goes_back_to_what_was_healthy() {
+    let case = case::stuck_rollout();
+    let simulator = start(&case, begin()).await;
+    let client = client(&simulator).await;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "shop");
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), "shop");
+    let version = simulator.store().resource_version();
+    simulator.clock().advance(Duration::from_secs(3600));
+    let nodes = Api::<Node>::all(client.clone()).list(&ListParams::default()).await.unwrap();
+    assert_eq!(
+        nodes.items[0].status.as_ref().unwrap().conditions.as_ref().unwrap()[0].status,
+        "Unknown"
+    );
+    let listed = pods.list(&ListParams::default()).await.unwrap().items;
+    assert_eq!(listed.len(), 4);
+    assert_eq!(
+        listed
+            .iter()
+            .filter(|pod| waiting(pod).as_deref() == Some("ImagePullBackOff"))
+            .count(),
+        1
+    );
+    let events = Api::<Event>::namespaced(client.clone(), "shop")
+        .list(&ListParams::default())
+        .await
+        .unwrap();
+    assert!(events.items[0].message.as_ref().unwrap().contains("manifest unknown"));
+    assert_eq!(simulator.store().resource_version(), version, "something moved by itself");
+    assert_eq!(query(&simulator, "web_ready").await[0].1, 2.0);
+
+    let patch = json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "registry.local/web:2.3.9"}]}}}});
+    let dry = PatchParams {
+        dry_run: true,
+        ..PatchParams::default()
+    };
+    deployments.patch("web", &dry, &Patch::Strategic(&patch)).await.unwrap();
+    assert_eq!(query(&simulator, "web_ready").await[0].1, 2.0, "a dry run fixes nothing");
+    deployments
+        .patch("web", &PatchParams::default(), &Patch::Strategic(&patch))
+        .await
+        .unwrap();
+    let scrape = || async { query(&simulator, "web_ready").await[0].1 };
+    until("the metrics of the fixed world", scrape, |value| *value >= 3.0).await;
+
+    let healthy = |all: &Vec<Pod>| all.len() == 3 && all.iter().all(ready);
+    let list = || async { pods.list(&ListParams::default().labels("app=web")).await.unwrap().items };
+    let settled = until("three ready pods", list, healthy).await;
+    let owners: Vec<&str> = settled
+        .iter()
+        .map(|pod| pod.metadata.owner_references.as_ref().unwrap()[0].name.as_str())
+        .collect();
+    assert_eq!(owners, ["web-old"; 3], "the recorded ReplicaSet of that template is used again");
+    let get = || async { deployments.get("web").await.unwrap().status.unwrap() };
+    let done = |status: &k8s_openapi::api::apps::v1::DeploymentStatus| {
+        status.ready_replicas == Some(3) && status.updated_replicas == Some(3) && status.unavailable_replicas.is_none()
+    };
+    let status = until("the rollout", get, done).await;
+    assert_eq!(status.observed_generation, Some(8));
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_crashed_before_a_restart_crashes_after_it() {
+    let case = case::crashing();
+    let simulator = start(&case, Begin::at(NOW.parse().unwrap())).await;
+    let client = client(&simulator).await;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "shop");
+    let before: Vec<String> = pods
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .items
+        .into_iter()
+        .filter_map(|pod| pod.metadata.name)
+        .collect();
+    let patch = json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": NOW}}}}});
+    Api::<Deployment>::namespaced(client, "shop")
+        .patch("worker", &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .unwrap();
+    let list = || async { pods.list(&ListParams::default()).await.unwrap().items };
+    let new = |pod: &&Pod| !before.contains(pod.metadata.name.as_ref().unwrap());
+    let crashes = |all: &Vec<Pod>| {
+        all.iter()
+            .filter(new)
+            .any(|pod| waiting(pod).as_deref() == Some("CrashLoopBackOff"))
+    };
+    let all = until("a new pod that crashes", list, crashes).await;
+    assert!(!all.iter().any(ready));
+    let logs = pods
+        .logs(
+            &before[0],
+            &LogParams {
+                previous: true,
+                ..LogParams::default()
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(logs, "panic: no such table: jobs\n");
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_source_that_is_down_answers_nothing() {
+    let case = case::stuck_rollout();
+    let simulator = start(
+        &case,
+        Begin {
+            down: vec![Source::Loki, Source::Kubernetes],
+            ..begin()
+        },
+    )
+    .await;
+    for url in [
+        format!("{}/loki/api/v1/labels", simulator.loki_url()),
+        format!("{}/version", simulator.url()),
+    ] {
+        assert_eq!(reqwest::get(&url).await.unwrap().status(), 503, "{url}");
+    }
+    assert!(!query(&simulator, "web_ready").await.is_empty());
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_audit_log_can_be_judged_by_patterns() {
+    let case = case::stuck_rollout();
+    let simulator = start(&case, begin()).await;
+    let client = client(&simulator).await;
+    Api::<Pod>::namespaced(client, "shop")
+        .delete("web-new-1", &kube::api::DeleteParams::default())
+        .await
+        .unwrap();
+    let pattern: RequestPattern = serde_json::from_value(json!({"verb": "delete", "kind": "Pod", "name": "web-.*"})).unwrap();
+    let audit = simulator.audit();
+    let found: Vec<&AuditEntry> = audit.iter().filter(|entry| entry.is_mutation() && pattern.fits(entry)).collect();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].namespace.as_str(), found[0].name.as_str()), ("shop", "web-new-1"));
+    simulator.shutdown().await;
+}
