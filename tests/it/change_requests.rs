@@ -106,6 +106,8 @@ fn wish(recommendations: Vec<Recommendation>, (namespace, name): (&str, &str)) -
             decisive: true,
         }],
         engine: "request".into(),
+        alternatives: Vec::new(),
+        wrong_if: String::new(),
     }
 }
 

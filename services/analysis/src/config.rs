@@ -1,6 +1,6 @@
 //! Settings of the analysis service.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,7 @@ pub struct Config {
     pub budget_seconds: u64,
     pub patience_seconds: u64,
     pub debug_flags: Vec<String>,
+    pub rules: PathBuf,
     pub concurrency: usize,
 }
 

@@ -29,7 +29,8 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     config.validate()?;
     metrics::describe();
     let (settle, concurrency) = (config.settle(), config.concurrency);
-    let probes = Arc::new(Probes::new(&kit.cluster, kit.clock.clone(), config));
+    let rules = shell::rules::load(&config.rules)?;
+    let probes = Arc::new(Probes::new(&kit.cluster, kit.clock.clone(), config, rules));
     let service = Service {
         cluster: kit.cluster.name.clone(),
         log: kit.log.clone(),

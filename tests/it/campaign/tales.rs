@@ -98,6 +98,8 @@ impl Tale {
             options: Vec::new(),
             criteria: Vec::new(),
             engine: "campaign".into(),
+            alternatives: Vec::new(),
+            wrong_if: String::new(),
         }
     }
 

@@ -9,7 +9,7 @@ use paramedic_domain::{id::EvidenceId, object::ObjectRef};
 use super::facts::Workload;
 
 pub(crate) use graph::calls;
-pub use graph::{Listing, Listings, config_maps, members, mentioned_namespaces};
+pub use graph::{Listing, Listings, config_maps, members, mentioned_namespaces, named_services};
 
 /// Everything known about the neighbourhood of the alerts.
 #[derive(Debug, Clone, PartialEq, Default)]

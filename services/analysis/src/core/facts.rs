@@ -10,7 +10,7 @@ use paramedic_domain::{
     object::ObjectRef,
 };
 
-use super::{estate::Estate, logs::Pattern};
+use super::{estate::Estate, logs::Pattern, subjects::World};
 
 /// Everything an engine may look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,8 @@ pub struct Facts {
     pub latency: Option<Series>,
     /// The workloads around the alerts.
     pub estate: Estate,
+    /// Everything that rules look at.
+    pub world: World,
     /// Clustered log lines of its pods.
     pub logs: Vec<Pattern>,
     /// Evidence for all of it.
@@ -222,6 +224,7 @@ impl Facts {
             errors: None,
             latency: None,
             estate: Estate::default(),
+            world: World::default(),
             logs: Vec::new(),
             evidence: Vec::new(),
             missing: Vec::new(),
@@ -231,24 +234,12 @@ impl Facts {
     /// The id that the next piece of evidence will have.
     #[must_use]
     pub fn next_id(&self) -> EvidenceId {
-        format!("ev-{:02}", self.evidence.len() + 1)
-            .parse()
-            .expect("letters, a hyphen and digits are a valid id")
+        next_id(&self.evidence)
     }
 
     /// Files a piece of evidence and returns its id: `ev-01`, `ev-02`, ... in the order of asking.
     pub fn cite(&mut self, source: Source, query: impl Into<String>, excerpt: impl Into<String>, value: Option<(f64, &str)>) -> EvidenceId {
-        let id = self.next_id();
-        self.evidence.push(Evidence {
-            id: id.clone(),
-            source,
-            query: query.into(),
-            observed_at: self.at,
-            excerpt: super::redact::redact(&excerpt.into()),
-            value: value.map(|(value, _)| value),
-            unit: value.map_or_else(String::new, |(_, unit)| unit.to_owned()),
-        });
-        id
+        file(&mut self.evidence, self.at, source, query.into(), &excerpt.into(), value)
     }
 
     /// The containers of all pods that are the workload's main one.
@@ -279,4 +270,32 @@ impl Facts {
             })
         })
     }
+}
+
+fn next_id(evidence: &[Evidence]) -> EvidenceId {
+    format!("ev-{:02}", evidence.len() + 1)
+        .parse()
+        .expect("letters, a hyphen and digits are a valid id")
+}
+
+/// Files a piece of evidence, with secrets taken out of it, and returns its id.
+pub(super) fn file(
+    evidence: &mut Vec<Evidence>,
+    at: Timestamp,
+    source: Source,
+    query: String,
+    excerpt: &str,
+    value: Option<(f64, &str)>,
+) -> EvidenceId {
+    let id = next_id(evidence);
+    evidence.push(Evidence {
+        id: id.clone(),
+        source,
+        query,
+        observed_at: at,
+        excerpt: super::redact::redact(excerpt),
+        value: value.map(|(value, _)| value),
+        unit: value.map_or_else(String::new, |(_, unit)| unit.to_owned()),
+    });
+    id
 }

@@ -1,19 +1,25 @@
 //! Pure analysis: facts in, a diagnosis or the list of what was looked at out; measurements in, a verdict out.
 
+pub mod contest;
 pub mod criteria;
 pub mod decide;
 pub mod engines;
 pub mod estate;
 pub mod facts;
+mod injection;
 pub mod logs;
+pub mod measures;
 pub mod quantity;
 pub mod read;
 pub mod recommend;
 pub mod redact;
+pub mod rules;
 pub mod settle;
 pub mod shift;
 pub mod sizing;
+pub mod snapshot;
 pub mod stats;
+pub mod subjects;
 pub mod verify;
 
 #[cfg(test)]

@@ -29,6 +29,31 @@ pub fn amount(value: &Value, pointer: &str) -> Option<f64> {
     quantity::parse(value.pointer(pointer)?.as_str()?)
 }
 
+/// The number that stands at a pointer: a number, a quantity, or 1 and 0 for truth values and the states of conditions. With `#` before it
+/// the pointer counts the entries of a list. A step `type=Ready` finds the entry of a list by a field.
+#[must_use]
+pub fn figure(value: &Value, pointer: &str) -> Option<f64> {
+    let (counts, pointer) = pointer.strip_prefix('#').map_or((false, pointer), |rest| (true, rest));
+    let mut found = Some(value);
+    for step in pointer.split('/').skip(1) {
+        found = found.and_then(|value| match step.split_once('=') {
+            Some((field, wanted)) => value.as_array()?.iter().find(|entry| entry[field] == wanted),
+            None => value.pointer(&format!("/{step}")),
+        });
+    }
+    if counts {
+        return Some(found.and_then(Value::as_array).map_or(0.0, |list| list.len() as f64));
+    }
+    match found? {
+        Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) if text == "True" => Some(1.0),
+        Value::String(text) if text == "False" || text == "Unknown" => Some(0.0),
+        Value::String(text) => quantity::parse(text),
+        _ => None,
+    }
+}
+
 /// The time at a pointer.
 #[must_use]
 pub fn time(value: &Value, pointer: &str) -> Option<Timestamp> {

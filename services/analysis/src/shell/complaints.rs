@@ -1,53 +1,82 @@
 //! What the logs of the neighbourhood complain about.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use paramedic_domain::{evidence::Source, id::EvidenceId, object::ObjectRef};
 
 use super::probes::Probes;
 use crate::core::{
-    estate::{Complaint, Estate},
+    estate::Complaint,
     facts::Facts,
     logs::{Line, cluster},
+    subjects::{Said, owners::Owners},
 };
 
 /// How far back complaints are read, minutes.
-const LOG_MINUTES: i64 = 10;
-/// Most complaints of one member that become evidence.
+const LOG_MINUTES: i64 = 15;
+/// Most complaints of one member that become evidence at once.
 const MOST_COMPLAINTS: usize = 2;
+/// Most shapes of lines that rules see of one workload.
+const MOST_SAID: usize = 8;
+/// What programs write when something is wrong.
+const WORDS: &str = "error|fatal|panic|time(d )?out|deadlock|refused|fail|denied|forbidden|unauthorized|not found|no such|not resolve|resolution|expired|exception|undefined|cannot|unable|too many|no space|unknown|invalid|429|x509|reset by|unreachable|clusterdown|limit|shutting down|outofmemory";
 
-/// What the logs of the members complain about, one question for each namespace.
-pub(super) async fn complaints(probes: &Probes, facts: &mut Facts, estate: &mut Estate) {
+/// What the logs of the neighbourhood complain about, one question for each namespace.
+pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
     let Some(loki) = &probes.loki else { return };
     let from = Probes::before(facts.at, SignedDuration::from_mins(LOG_MINUTES));
-    let namespaces: BTreeSet<String> = estate
-        .members
-        .iter()
-        .filter_map(|member| member.workload.object.namespace.clone())
-        .collect();
+    let mut namespaces: BTreeSet<String> = facts.world.snapshot.scope.clone();
+    namespaces.extend(
+        facts
+            .estate
+            .members
+            .iter()
+            .filter_map(|member| member.workload.object.namespace.clone()),
+    );
     for namespace in namespaces {
-        let query = format!("{{namespace=\"{namespace}\"}} |~ \"(?i)(error|fatal|panic|timeout|deadlock|refused|fail)\"");
+        let query = format!("{{namespace=\"{namespace}\"}} |~ \"(?i)({WORDS})\"");
         let lines = match loki.lines(&query, from, facts.at, probes.config.log_lines).await {
             Ok(lines) => lines,
             Err(problem) => {
                 facts.missing.push(format!("loki: {problem}"));
-                continue;
+                // One source that does not answer is one missing source.
+                return;
             }
         };
-        for member in estate
-            .members
-            .iter_mut()
-            .filter(|member| member.workload.object.namespace.as_ref() == Some(&namespace))
-        {
-            let own: Vec<Line> = lines
-                .iter()
-                .filter(|line| is_of(&line.pod, &member.workload.object))
-                .cloned()
-                .collect();
-            member.complaints = cited(facts, &query, &own);
+        for at in 0..facts.estate.members.len() {
+            let object = facts.estate.members[at].workload.object.clone();
+            if object.namespace.as_ref() != Some(&namespace) {
+                continue;
+            }
+            let own: Vec<Line> = lines.iter().filter(|line| is_of(&line.pod, &object)).cloned().collect();
+            facts.estate.members[at].complaints = cited(facts, &query, &own);
+        }
+        let said = said(facts, &namespace, &query, &lines);
+        facts.world.said.extend(said);
+    }
+}
+
+/// The lines of each workload and Job by shape, as rules see them.
+fn said(facts: &Facts, namespace: &str, query: &str, lines: &[Line]) -> Vec<Said> {
+    let owners = Owners::of(&facts.world.snapshot);
+    let mut by: BTreeMap<&ObjectRef, Vec<Line>> = BTreeMap::new();
+    for line in lines {
+        if let Some(owner) = owners.of_pod(namespace, &line.pod) {
+            by.entry(owner).or_default().push(line.clone());
         }
     }
+    let shapes = by.into_iter().flat_map(|(owner, lines)| {
+        let shapes = cluster(&lines).into_iter().take(MOST_SAID);
+        shapes.map(|found| Said {
+            by: owner.clone(),
+            text: found.latest,
+            count: i64::try_from(found.count).unwrap_or(i64::MAX),
+            alarming: found.alarming,
+            query: query.to_owned(),
+        })
+    });
+    shapes.collect()
 }
 
 fn is_of(pod: &str, workload: &ObjectRef) -> bool {

@@ -6,10 +6,9 @@ use paramedic_domain::{evidence::Source, object::ObjectRef};
 use serde_json::Value;
 
 use super::{
-    complaints::complaints,
-    kubernetes::Kubernetes,
     probes::{Probes, Unreachable},
     prometheus::{Answer, Prometheus},
+    reader::Reader,
     resolve::ask,
 };
 use crate::core::{
@@ -28,8 +27,9 @@ const STATES: [&str; 3] = ["redis_cluster_state", "etcd_server_has_leader", "kaf
 ///
 /// # Errors
 /// When the cluster cannot be reached.
-pub(super) async fn estate(probes: &Probes, kubernetes: &Kubernetes, facts: &mut Facts) -> Result<(), Unreachable> {
+pub(super) async fn estate(probes: &Probes, kubernetes: &Reader, facts: &mut Facts) -> Result<(), Unreachable> {
     let listings = list(kubernetes, facts).await?;
+    facts.world.listings.clone_from(&listings);
     let evidence = facts.next_id();
     let found = members(&listings, &facts.alerts, &evidence);
     if found.is_empty() {
@@ -57,13 +57,12 @@ pub(super) async fn estate(probes: &Probes, kubernetes: &Kubernetes, facts: &mut
     if let Some(prometheus) = &probes.prometheus {
         figures(prometheus, facts, &mut estate).await;
     }
-    complaints(probes, facts, &mut estate).await;
     facts.estate = estate;
     Ok(())
 }
 
 /// Objects of the namespaces that alerts name, and of those that their workloads depend on.
-async fn list(kubernetes: &Kubernetes, facts: &mut Facts) -> Result<Listings, Unreachable> {
+async fn list(kubernetes: &Reader, facts: &mut Facts) -> Result<Listings, Unreachable> {
     let mut listings = Listings::new();
     let mut open: BTreeSet<String> = facts
         .alerts
@@ -106,7 +105,7 @@ fn is_label(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-async fn listing(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str) -> Result<Listing, Unreachable> {
+async fn listing(kubernetes: &Reader, facts: &mut Facts, namespace: &str) -> Result<Listing, Unreachable> {
     let mut listing = Listing::default();
     for (kind, plural) in [
         ("Deployment", "deployments"),
@@ -165,7 +164,7 @@ fn describe(members: &[Member]) -> String {
     members.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-async fn unready(kubernetes: &Kubernetes, facts: &mut Facts, member: &mut Member) -> Result<(), Unreachable> {
+async fn unready(kubernetes: &Reader, facts: &mut Facts, member: &mut Member) -> Result<(), Unreachable> {
     let workload = &member.workload;
     if workload.ready >= workload.desired {
         return Ok(());
@@ -201,7 +200,7 @@ async fn unready(kubernetes: &Kubernetes, facts: &mut Facts, member: &mut Member
     Ok(())
 }
 
-async fn jobs(kubernetes: &Kubernetes, facts: &mut Facts, listings: &Listings, namespace: &str) -> Result<Vec<RunningJob>, Unreachable> {
+async fn jobs(kubernetes: &Reader, facts: &mut Facts, listings: &Listings, namespace: &str) -> Result<Vec<RunningJob>, Unreachable> {
     if closed(facts, "/jobs") {
         return Ok(Vec::new());
     }

@@ -4,10 +4,13 @@ use paramedic_domain::{alert::Alert, evidence::Source};
 use serde_json::Value;
 
 use super::{
+    complaints::complaints,
     estate::estate,
-    kubernetes::{Kubernetes, encode},
+    kubernetes::encode,
     probes::{Probes, Unreachable},
+    reader::Reader,
     resolve::{ask, resolve},
+    snapshot::{measures, snapshot},
     telemetry::{logs, metrics},
 };
 use crate::core::{
@@ -28,6 +31,7 @@ pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> 
     let Some(kubernetes) = &probes.kubernetes else {
         return Err(Unreachable("cluster unreachable: this process was given no kubeconfig".into()));
     };
+    let kubernetes = &Reader::new(kubernetes.clone());
     let budget = probes.config.budget();
     let deadline = tokio::time::Instant::now() + budget;
     match tokio::time::timeout_at(deadline, cluster_facts(kubernetes, &mut facts, watch)).await {
@@ -39,30 +43,41 @@ pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> 
         }
         Ok(result) => result?,
     }
-    let Some(workload) = facts.workload.clone() else { return Ok(facts) };
-    if tokio::time::timeout_at(deadline, metrics(probes, &workload, &mut facts))
-        .await
-        .is_err()
-    {
-        facts.missing.push(format!("prometheus: no time left of {} s", budget.as_secs()));
+    let late = |source: &str| format!("{source}: no time left of {} s", budget.as_secs());
+    if let Some(workload) = facts.workload.clone() {
+        if tokio::time::timeout_at(deadline, metrics(probes, &workload, &mut facts))
+            .await
+            .is_err()
+        {
+            facts.missing.push(late("prometheus"));
+        }
+        watch(&facts, "memory and requests were read");
+        if tokio::time::timeout_at(deadline, logs(probes, &workload, &mut facts))
+            .await
+            .is_err()
+        {
+            facts.missing.push(late("loki"));
+        }
+        watch(&facts, "logs were read");
     }
-    watch(&facts, "memory and requests were read");
-    if tokio::time::timeout_at(deadline, logs(probes, &workload, &mut facts))
-        .await
-        .is_err()
-    {
-        facts.missing.push(format!("loki: no time left of {} s", budget.as_secs()));
-    }
-    watch(&facts, "logs were read");
     match tokio::time::timeout_at(deadline, estate(probes, kubernetes, &mut facts)).await {
         Ok(result) => result?,
-        Err(_) => facts.missing.push(format!("neighbourhood: no time left of {} s", budget.as_secs())),
+        Err(_) => facts.missing.push(late("neighbourhood")),
     }
     watch(&facts, "what the alerted workloads depend on was read");
+    if tokio::time::timeout_at(deadline, complaints(probes, &mut facts)).await.is_err() {
+        facts.missing.push(late("loki"));
+    }
+    if tokio::time::timeout_at(deadline, measures(probes, &mut facts)).await.is_err() {
+        facts.missing.push(late("prometheus"));
+    }
+    watch(&facts, "logs and numbers of the neighbourhood were read");
     Ok(facts)
 }
 
-async fn cluster_facts(kubernetes: &Kubernetes, facts: &mut Facts, watch: Watcher<'_>) -> Result<(), Unreachable> {
+async fn cluster_facts(kubernetes: &Reader, facts: &mut Facts, watch: Watcher<'_>) -> Result<(), Unreachable> {
+    snapshot(kubernetes, facts).await?;
+    watch(facts, "what there is was listed");
     let Some((kind, object, path)) = resolve(kubernetes, facts).await? else {
         watch(facts, "the alerts' labels lead to no workload");
         return Ok(());
@@ -99,7 +114,7 @@ async fn cluster_facts(kubernetes: &Kubernetes, facts: &mut Facts, watch: Watche
     Ok(())
 }
 
-async fn own_pods(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, selector: &str) -> Result<(), Unreachable> {
+async fn own_pods(kubernetes: &Reader, facts: &mut Facts, namespace: &str, selector: &str) -> Result<(), Unreachable> {
     let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}");
     let Some(list) = ask(kubernetes, facts, &path).await? else {
         return Ok(());
@@ -147,7 +162,7 @@ fn describe(pod: &Pod) -> String {
 }
 
 async fn own_revisions(
-    kubernetes: &Kubernetes,
+    kubernetes: &Reader,
     facts: &mut Facts,
     namespace: &str,
     selector: &str,
@@ -184,7 +199,7 @@ async fn own_revisions(
 }
 
 async fn surroundings(
-    kubernetes: &Kubernetes,
+    kubernetes: &Reader,
     facts: &mut Facts,
     namespace: &str,
     workload: &Workload,
@@ -250,7 +265,7 @@ async fn surroundings(
     nodes(kubernetes, facts, namespace, workload).await
 }
 
-async fn nodes(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, workload: &Workload) -> Result<(), Unreachable> {
+async fn nodes(kubernetes: &Reader, facts: &mut Facts, namespace: &str, workload: &Workload) -> Result<(), Unreachable> {
     let Some(list) = ask(kubernetes, facts, "/api/v1/nodes").await? else {
         return Ok(());
     };

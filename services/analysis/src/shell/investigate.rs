@@ -1,10 +1,16 @@
 //! Investigations: for incidents, and on request as a stream of what is found.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use futures::Stream;
 use paramedic_bus::IncidentLog;
-use paramedic_domain::{alert::Alert, id::ClusterId};
+use paramedic_domain::{alert::Alert, evidence::Evidence, id::ClusterId};
 use paramedic_proto::v1::{
     self,
     analysis_service_server::AnalysisService,
@@ -19,10 +25,7 @@ use super::{
     gather::{Watcher, gather},
     probes::{Probes, Unreachable},
 };
-use crate::core::{
-    decide::Conclusion,
-    engines::{self, Knobs},
-};
+use crate::core::{contest::diagnose, decide::Conclusion, engines::Knobs};
 
 /// Gathers facts and lets the engines conclude.
 ///
@@ -31,9 +34,10 @@ use crate::core::{
 pub async fn investigate(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Result<Conclusion, Unreachable> {
     let facts = gather(probes, alerts, watch).await?;
     let knobs = Knobs {
+        rules: probes.rules.clone(),
         debug_flags: probes.config.debug_flags.clone(),
     };
-    Ok(match engines::diagnose(&facts, &knobs) {
+    Ok(match diagnose(&facts, &knobs) {
         Ok(diagnosis) => Conclusion::Found(Box::new(diagnosis)),
         Err(reasons) => Conclusion::Inconclusive {
             reasons,
@@ -74,18 +78,23 @@ impl AnalysisService for Service {
         let probes = self.probes.clone();
         // The investigation is driven by the reader: when the caller goes away, it ends with the stream.
         let work = async move {
-            let mut told = 0;
+            let told = AtomicUsize::new(0);
             let finding = |finding| Ok(v1::InvestigateResponse { finding: Some(finding) });
-            let notes = sender.clone();
-            let mut watch = move |facts: &crate::core::facts::Facts, note: &str| {
-                for evidence in &facts.evidence[told..] {
-                    notes.try_send(finding(Finding::Evidence(evidence.to_proto()))).ok();
+            let tell = |all: &[Evidence]| {
+                let before = told.swap(all.len(), Ordering::Relaxed);
+                for evidence in all.iter().skip(before) {
+                    sender.try_send(finding(Finding::Evidence(evidence.to_proto()))).ok();
                 }
-                told = facts.evidence.len();
-                notes.try_send(finding(Finding::Note(note.to_owned()))).ok();
+            };
+            let mut watch = |facts: &crate::core::facts::Facts, note: &str| {
+                tell(&facts.evidence);
+                sender.try_send(finding(Finding::Note(note.to_owned()))).ok();
             };
             let last = match investigate(&probes, alerts, &mut watch).await {
-                Ok(Conclusion::Found(diagnosis)) => finding(Finding::Diagnosis(diagnosis.to_proto())),
+                Ok(Conclusion::Found(diagnosis)) => {
+                    tell(&diagnosis.evidence);
+                    finding(Finding::Diagnosis(diagnosis.to_proto()))
+                }
                 Ok(Conclusion::Inconclusive { reasons, .. }) => finding(Finding::Inconclusive(Inconclusive { reasons })),
                 Err(unreachable) => Err(Status::unavailable(unreachable.to_string())),
             };

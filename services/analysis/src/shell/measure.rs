@@ -24,6 +24,7 @@ pub async fn measure(probes: &Probes, criteria: &[Criterion], since: Timestamp) 
         let now = probes.clock.now();
         let (source, query, outcome) = match &criterion.probe {
             Probe::Promql { query } => (Source::Prometheus, query.clone(), promql(probes, query, now).await),
+            Probe::Field { path, pointer } => (Source::Kubernetes, format!("{path} {pointer}"), field(probes, path, pointer).await),
             Probe::Workload { target, metric } => {
                 let (path, outcome) = workload(probes, target, *metric, since).await;
                 (Source::Kubernetes, path, outcome)
@@ -63,6 +64,13 @@ async fn promql(probes: &Probes, query: &str, now: Timestamp) -> Outcome {
         Some(value) => Ok((value, format!("{value}"))),
         None => Err(format!("nothing matches {query}")),
     }
+}
+
+async fn field(probes: &Probes, path: &str, pointer: &str) -> Outcome {
+    let kubernetes = probes.kubernetes.as_ref().ok_or("this process was given no kubeconfig")?;
+    let object = kubernetes.get(path).await.map_err(|problem| problem.to_string())?;
+    let value = read::figure(&object, pointer).ok_or_else(|| format!("{pointer} of {path} is no number"))?;
+    Ok((value, format!("{value}")))
 }
 
 async fn workload(

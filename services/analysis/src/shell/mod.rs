@@ -11,5 +11,8 @@ pub mod measure;
 pub mod outcomes;
 pub mod probes;
 pub mod prometheus;
+mod reader;
 mod resolve;
+pub mod rules;
+mod snapshot;
 mod telemetry;

@@ -1,10 +1,12 @@
 //! The sources of evidence of one cluster.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use paramedic_runtime::{Clock, ClusterAccess};
 
 use super::{kubernetes::Kubernetes, loki::Loki, prometheus::Prometheus};
-use crate::Config;
+use crate::{Config, core::rules::RuleSet};
 
 /// Everything that can be asked, and how much of it.
 #[derive(Clone)]
@@ -15,6 +17,8 @@ pub struct Probes {
     pub prometheus: Option<Prometheus>,
     /// Loki; `None` if it is not configured.
     pub loki: Option<Loki>,
+    /// Diagnoses as data.
+    pub rules: Arc<RuleSet>,
     /// Time.
     pub clock: Clock,
     /// Spans, steps and budgets.
@@ -29,7 +33,7 @@ pub struct Unreachable(pub String);
 impl Probes {
     /// The probes of a cluster.
     #[must_use]
-    pub fn new(cluster: &ClusterAccess, clock: Clock, config: Config) -> Self {
+    pub fn new(cluster: &ClusterAccess, clock: Clock, config: Config, rules: Arc<RuleSet>) -> Self {
         let timeout = config.probe_timeout();
         Self {
             kubernetes: cluster.client.clone().map(|client| Kubernetes::new(client, timeout)),
@@ -38,6 +42,7 @@ impl Probes {
                 .as_ref()
                 .map(|url| Prometheus::new(cluster.http.clone(), url, timeout)),
             loki: cluster.loki.as_ref().map(|url| Loki::new(cluster.http.clone(), url, timeout)),
+            rules,
             clock,
             config,
         }

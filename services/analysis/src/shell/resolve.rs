@@ -4,13 +4,14 @@ use paramedic_domain::alert::AlertStatus;
 use serde_json::Value;
 
 use super::{
-    kubernetes::{Kubernetes, Problem, encode},
+    kubernetes::{Problem, encode},
     probes::Unreachable,
+    reader::Reader,
 };
 use crate::core::{facts::Facts, read};
 
 /// An answer, or `None` with an entry under the missing sources; only an unreachable cluster stops the investigation.
-pub(super) async fn ask(kubernetes: &Kubernetes, facts: &mut Facts, path: &str) -> Result<Option<Value>, Unreachable> {
+pub(super) async fn ask(kubernetes: &Reader, facts: &mut Facts, path: &str) -> Result<Option<Value>, Unreachable> {
     match kubernetes.get(path).await {
         Ok(value) => Ok(Some(value)),
         Err(Problem::Absent(_)) => Ok(None),
@@ -32,7 +33,7 @@ const KINDS: [(&str, &str, &str); 3] = [
 pub(super) type Found = (String, Value, String);
 
 /// The workload of the first alert that leads to one; firing alerts first.
-pub(super) async fn resolve(kubernetes: &Kubernetes, facts: &mut Facts) -> Result<Option<Found>, Unreachable> {
+pub(super) async fn resolve(kubernetes: &Reader, facts: &mut Facts) -> Result<Option<Found>, Unreachable> {
     let mut alerts = facts.alerts.clone();
     alerts.sort_by_key(|alert| (alert.status != AlertStatus::Firing, alert.starts_at));
     for alert in &alerts {
@@ -74,7 +75,7 @@ fn is_name(text: &str) -> bool {
         && !text.starts_with('.')
 }
 
-async fn named(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, kind: &str, name: &str) -> Result<Option<Found>, Unreachable> {
+async fn named(kubernetes: &Reader, facts: &mut Facts, namespace: &str, kind: &str, name: &str) -> Result<Option<Found>, Unreachable> {
     let Some((_, kind, plural)) = KINDS.into_iter().find(|(_, known, _)| *known == kind) else {
         return Ok(None);
     };
@@ -82,7 +83,7 @@ async fn named(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, kind
     Ok(ask(kubernetes, facts, &path).await?.map(|object| (kind.to_owned(), object, path)))
 }
 
-async fn of_pod(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, pod: &str) -> Result<Option<Found>, Unreachable> {
+async fn of_pod(kubernetes: &Reader, facts: &mut Facts, namespace: &str, pod: &str) -> Result<Option<Found>, Unreachable> {
     if let Some(object) = ask(kubernetes, facts, &format!("/api/v1/namespaces/{namespace}/pods/{pod}")).await? {
         return of_owner(kubernetes, facts, namespace, &object).await;
     }
@@ -94,7 +95,7 @@ async fn of_pod(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, pod
     named(kubernetes, facts, namespace, "Deployment", deployment).await
 }
 
-async fn of_owner(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, object: &Value) -> Result<Option<Found>, Unreachable> {
+async fn of_owner(kubernetes: &Reader, facts: &mut Facts, namespace: &str, object: &Value) -> Result<Option<Found>, Unreachable> {
     let Some((kind, name)) = read::controller(object) else {
         return Ok(None);
     };
@@ -113,7 +114,7 @@ async fn of_owner(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, o
     }
 }
 
-async fn of_service(kubernetes: &Kubernetes, facts: &mut Facts, namespace: &str, service: &str) -> Result<Option<Found>, Unreachable> {
+async fn of_service(kubernetes: &Reader, facts: &mut Facts, namespace: &str, service: &str) -> Result<Option<Found>, Unreachable> {
     let Some(object) = ask(kubernetes, facts, &format!("/api/v1/namespaces/{namespace}/services/{service}")).await? else {
         return Ok(None);
     };

@@ -11,10 +11,10 @@ use paramedic_domain::{
 use paramedic_simulator::Simulator;
 use serde_json::json;
 
-use crate::world::{access, alert, clock, config, pod, simulate};
+use crate::world::{access, alert, clock, config, pod, rules, simulate};
 
 async fn diagnosis(simulator: &Simulator, alert: Alert) -> Diagnosis {
-    let probes = Probes::new(&access(simulator).await, clock(simulator), config());
+    let probes = Probes::new(&access(simulator).await, clock(simulator), config(), rules());
     match investigate(&probes, vec![alert], &mut |_, _| {}).await.unwrap() {
         Conclusion::Found(diagnosis) => *diagnosis,
         Conclusion::Inconclusive { reasons, evidence } => panic!("{reasons:#?}\n{evidence:#?}"),

@@ -11,7 +11,7 @@ use paramedic_domain::{
 use paramedic_simulator::Simulator;
 use serde_json::json;
 
-use crate::world::{access, alert, clock, config, simulate};
+use crate::world::{access, alert, clock, config, rules, simulate};
 
 /// One alert for each set of labels, each with a fingerprint of its own.
 fn alerts(simulator: &Simulator, all: &[(&str, &str, &str, &str)]) -> Vec<Alert> {
@@ -29,7 +29,7 @@ fn alerts(simulator: &Simulator, all: &[(&str, &str, &str, &str)]) -> Vec<Alert>
 
 /// Investigates until the faults have shown in the telemetry, which they do within a scrape or two.
 async fn diagnosis(simulator: &Simulator, alerts: Vec<Alert>, category: Category) -> Diagnosis {
-    let probes = Probes::new(&access(simulator).await, clock(simulator), config());
+    let probes = Probes::new(&access(simulator).await, clock(simulator), config(), rules());
     let mut last = None;
     for _ in 0..20 {
         match investigate(&probes, alerts.clone(), &mut |_, _| {}).await.unwrap() {

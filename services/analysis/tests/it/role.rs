@@ -18,7 +18,7 @@ use paramedic_wire::Wire;
 use serde_json::json;
 use tonic::Request;
 
-use crate::world::{access, alert, clock, cluster, config, pod, run, simulate};
+use crate::world::{access, alert, clock, cluster, config, pod, rules, run, simulate};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_incident_is_investigated_and_a_finished_plan_verified() {
@@ -88,7 +88,7 @@ async fn an_investigation_on_request_streams_evidence_and_ends_with_its_conclusi
     let service = Service {
         cluster: cluster(),
         log: running.log.clone(),
-        probes: Arc::new(Probes::new(&access, running.clock.clone(), config())),
+        probes: Arc::new(Probes::new(&access, running.clock.clone(), config(), rules())),
     };
     let ask = async |labels: &[(&str, &str)]| {
         let request = v1::InvestigateRequest {

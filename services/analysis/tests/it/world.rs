@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use paramedic_analysis::{Config, DEFAULTS, build};
+use paramedic_analysis::{Config, DEFAULTS, build, core::rules::RuleSet};
 use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
 use paramedic_domain::{
     alert::{Alert, AlertStatus, Severity},
@@ -30,6 +30,11 @@ pub(crate) fn config() -> Config {
     let defaults: Defaults = paramedic_runtime::config::load(&[DEFAULTS], None, HashMap::new(), &[]).unwrap();
     defaults.analysis.validate().unwrap();
     defaults.analysis
+}
+
+/// The rules that come with the product.
+pub(crate) fn rules() -> Arc<RuleSet> {
+    Arc::new(RuleSet::load(&[]).unwrap())
 }
 
 pub(crate) async fn simulate(scenario: &str) -> Simulator {

@@ -56,6 +56,19 @@ pub struct Factor {
     pub evidence: Vec<EvidenceId>,
 }
 
+/// Another cause that was considered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Cause.
+    pub category: Category,
+    /// The object that would be at fault.
+    pub target: ObjectRef,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// One or two sentences.
+    pub summary: String,
+}
+
 /// What an engine concluded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
@@ -80,6 +93,12 @@ pub struct Diagnosis {
     /// Up to three ways out, best first; the first one's steps are `recommendations`. Empty: there is only that one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<PlanOption>,
+    /// Other causes that would explain it, most likely first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+    /// What would show that it is wrong; empty: the engine does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub wrong_if: String,
     /// How to tell that it worked.
     pub criteria: Vec<Criterion>,
     /// Which engine said so.

@@ -35,6 +35,13 @@ pub enum Probe {
         /// Which number.
         metric: WorkloadMetric,
     },
+    /// A field of any object.
+    Field {
+        /// Path at the API server.
+        path: String,
+        /// JSON pointer of a number, a quantity or a truth value (`True` and `true` are 1); `#` before it counts the entries of a list.
+        pointer: String,
+    },
 }
 
 /// Which side of the threshold is good.

@@ -1,6 +1,6 @@
 //! Diagnoses.
 
-use paramedic_domain::diagnosis::{Category, Diagnosis, Factor};
+use paramedic_domain::diagnosis::{Alternative, Category, Diagnosis, Factor};
 
 use crate::codec::{message, words};
 
@@ -11,6 +11,8 @@ words!(Category => Category {
     ChangeRequest, Cost, NoFault,
 });
 message!(Factor => Factor { text, weight, evidence });
+message!(Alternative => Alternative { category, target, confidence, summary });
 message!(Diagnosis => Diagnosis {
-    category, target, confidence, summary, causal_chain, factors, evidence, missing_sources, recommendations, criteria, engine, options
+    category, target, confidence, summary, causal_chain, factors, evidence, missing_sources, recommendations, criteria, engine, options, alternatives,
+    wrong_if
 });

@@ -25,6 +25,10 @@ impl Wire for Probe {
                 target: target.to_field(),
                 metric: metric.to_field(),
             }),
+            Self::Field { path, pointer } => Kind::Field(v1::probe::Field {
+                path: path.clone(),
+                pointer: pointer.clone(),
+            }),
         };
         v1::Probe { kind: Some(kind) }
     }
@@ -34,6 +38,10 @@ impl Wire for Probe {
             Some(Kind::Workload(workload)) => Ok(Self::Workload {
                 target: Field::from_field(workload.target).map_err(|invalid: Invalid| invalid.within("workload.target"))?,
                 metric: Field::from_field(workload.metric).map_err(|invalid: Invalid| invalid.within("workload.metric"))?,
+            }),
+            Some(Kind::Field(field)) => Ok(Self::Field {
+                path: field.path,
+                pointer: field.pointer,
             }),
             None => Err(Invalid::new("kind", "is missing or unknown")),
         }

@@ -74,6 +74,8 @@ pub(crate) fn diagnosis(recommendations: Value) -> Diagnosis {
         options: Vec::new(),
         criteria: Vec::new(),
         engine: "test".into(),
+        alternatives: Vec::new(),
+        wrong_if: String::new(),
     }
 }
 

@@ -8,8 +8,10 @@ mod memory_leak;
 mod oom_limit;
 pub mod roots;
 
+use std::sync::Arc;
+
 use paramedic_domain::{
-    diagnosis::{Category, Diagnosis, Factor},
+    diagnosis::{Category, Factor},
     id::EvidenceId,
 };
 
@@ -17,7 +19,10 @@ use paramedic_domain::{
 pub(super) use self::db_pool::wanted as pool_and_replicas;
 pub(crate) use self::oom_limit::{Outlier, outlier};
 use self::roots::Root;
-use super::facts::{Facts, Workload};
+use super::{
+    facts::{Facts, Workload},
+    rules::RuleSet,
+};
 
 /// Confidence below which a diagnosis is not worth telling.
 pub const MIN_TELLABLE: f64 = 0.50;
@@ -44,8 +49,10 @@ pub struct Finding {
 }
 
 /// Settings that engines need from the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Knobs {
+    /// Diagnoses as data.
+    pub rules: Arc<RuleSet>,
     /// Arguments that turn on memory profiling in the operator's services; empty: never proposed.
     pub debug_flags: Vec<String>,
 }
@@ -62,77 +69,27 @@ const ENGINES: [Engine; 6] = [
     ("db_deadlock", db_deadlock::diagnose),
 ];
 
-/// The most certain diagnosis.
-///
-/// # Errors
-/// What every engine looked at and why none of them is sure enough.
-pub fn diagnose(facts: &Facts, knobs: &Knobs) -> Result<Diagnosis, Vec<String>> {
-    let Some(workload) = &facts.workload else {
-        let mut reasons = vec!["no workload could be found from the alerts' labels".to_owned()];
-        reasons.extend(facts.missing.iter().map(|missing| format!("not available: {missing}")));
-        return Err(reasons);
-    };
-    let mut reasons = Vec::new();
-    let mut best: Option<(&'static str, Finding, f64)> = None;
+/// What the engines find in the facts, and why the others find nothing.
+pub(super) fn findings(facts: &Facts, workload: &Workload) -> (Vec<(&'static str, Finding)>, Vec<String>) {
+    let (mut found, mut reasons) = (Vec::new(), Vec::new());
     for (name, engine) in ENGINES {
         match engine(facts, workload) {
-            Ok(finding) => {
-                let confidence = confidence(facts, &finding.factors);
-                if confidence < MIN_TELLABLE {
-                    reasons.push(format!(
-                        "{name}: possible ({}), but only {:.0} % certain",
-                        finding.summary,
-                        confidence * 100.0
-                    ));
-                } else if best.as_ref().is_none_or(|(_, _, other)| confidence > *other) {
-                    best = Some((name, finding, confidence));
-                }
-            }
+            Ok(finding) => found.push((name, finding)),
             Err(reason) => reasons.push(format!("{name}: {reason}")),
         }
     }
-    match best {
-        Some((name, finding, confidence)) => Ok(conclude(facts, workload, knobs, name, finding, confidence)),
-        None => {
-            reasons.extend(facts.missing.iter().map(|missing| format!("not available: {missing}")));
-            Err(reasons)
-        }
-    }
+    (found, reasons)
 }
 
-/// The sum of the factors' weights, less 0.05 for every source that could not be asked, between 0 and 0.95. A missing
-/// source can only lower it: what it would have shown adds nothing.
-fn confidence(facts: &Facts, factors: &[Factor]) -> f64 {
-    let sum: f64 = factors.iter().map(|factor| factor.weight).sum();
+/// The sum of the weights, less 0.05 for every source that could not be asked, between 0 and 0.95. A missing source can only lower it:
+/// what it would have shown adds nothing.
+pub(super) fn confidence(facts: &Facts, weight: f64) -> f64 {
     let missing = MISSING_SOURCE * facts.missing.len() as f64;
-    ((sum + missing).clamp(0.0, CEILING) * 1000.0).round() / 1000.0
-}
-
-fn conclude(facts: &Facts, workload: &Workload, knobs: &Knobs, engine: &str, finding: Finding, confidence: f64) -> Diagnosis {
-    let target = finding.root.as_ref().map_or(&workload.object, Root::target).clone();
-    let remedy = super::recommend::remedy(facts, workload, knobs, &finding);
-    let mut factors = finding.factors;
-    if let Some(doubt) = misleading_alert(facts) {
-        factors.push(doubt);
-    }
-    Diagnosis {
-        category: finding.category,
-        target,
-        confidence,
-        summary: finding.summary,
-        causal_chain: finding.chain,
-        factors,
-        evidence: facts.evidence.clone(),
-        missing_sources: facts.missing.clone(),
-        recommendations: remedy.recommendations,
-        criteria: remedy.criteria,
-        engine: format!("rules/{engine}"),
-        options: remedy.options,
-    }
+    ((weight + missing).clamp(0.0, CEILING) * 1000.0).round() / 1000.0
 }
 
 /// An alert that speaks of memory while no container was killed for it is a finding of its own, and never a reason.
-fn misleading_alert(facts: &Facts) -> Option<Factor> {
+pub(super) fn misleading_alert(facts: &Facts) -> Option<Factor> {
     if !facts.alert_claims_oom() || facts.oom_killed().next().is_some() {
         return None;
     }

@@ -105,10 +105,11 @@ fn selected(listing: &Listing, service: &Value) -> Option<ObjectRef> {
     Some(reference(kind, object))
 }
 
-/// The ConfigMaps that the containers of a pod template read their environment from.
+/// The ConfigMaps that a pod template reads: as environment or as files.
 #[must_use]
 pub fn config_maps(template: &Value) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+    let files = read::each(template, "/spec/volumes").map(|volume| read::text(volume, "/configMap/name"));
+    let mut names: BTreeSet<String> = files.filter(|name| !name.is_empty()).map(ToOwned::to_owned).collect();
     for container in read::each(template, "/spec/containers") {
         let whole = read::each(container, "/envFrom").map(|entry| read::text(entry, "/configMapRef/name"));
         let single = read::each(container, "/env").map(|entry| read::text(entry, "/valueFrom/configMapKeyRef/name"));
@@ -192,6 +193,25 @@ pub(crate) fn calls(listings: &Listings, template: &Value, own: &ObjectRef) -> V
             };
             if !object.same_object(own) && !found.iter().any(|known| known.same_object(&object)) {
                 found.push(object);
+            }
+        }
+    }
+    found
+}
+
+/// Services that a template's environment names, whether they exist or lead anywhere: namespace and name of those that exist.
+#[must_use]
+pub fn named_services(listings: &Listings, template: &Value, namespace: &str) -> BTreeSet<(String, String)> {
+    let Some(listing) = listings.get(namespace) else {
+        return BTreeSet::new();
+    };
+    let mut found = BTreeSet::new();
+    for setting in settings(listing, template) {
+        for host in hosts(&setting.value) {
+            let (name, of) = service_of(host, namespace);
+            let mut services = listings.get(of).into_iter().flat_map(|there| &there.services);
+            if services.any(|service| read::text(service, "/metadata/name") == name) {
+                found.insert((of.to_owned(), name.to_owned()));
             }
         }
     }

@@ -33,6 +33,18 @@ pub struct Remedy {
     pub criteria: Vec<Criterion>,
 }
 
+impl Remedy {
+    /// Nothing to do, and no way to tell.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            recommendations: Vec::new(),
+            options: Vec::new(),
+            criteria: Vec::new(),
+        }
+    }
+}
+
 /// The remedy for a finding.
 #[must_use]
 pub fn remedy(facts: &Facts, workload: &Workload, knobs: &Knobs, finding: &Finding) -> Remedy {

@@ -1,6 +1,6 @@
 //! Facts as the probes would gather them, with the numbers of the leak that has seven recommended actions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
@@ -13,6 +13,7 @@ use crate::core::{
     engines::Knobs,
     facts::{Container, Ended, Facts, Hpa, Nodes, Pod, Quota, Revision, Series, Workload},
     logs::Pattern,
+    rules::RuleSet,
 };
 
 pub(super) const MIB: f64 = 1_048_576.0;
@@ -28,6 +29,7 @@ pub(super) fn ago(span: SignedDuration) -> Timestamp {
 
 pub(super) fn knobs() -> Knobs {
     Knobs {
+        rules: Arc::new(RuleSet::load(&[]).unwrap()),
         debug_flags: vec!["--memory-profile=true".into()],
     }
 }

@@ -7,7 +7,7 @@ use paramedic_domain::{
 use serde_json::json;
 
 use super::fixtures::{GIB, MIB, knobs, leaking, samples};
-use crate::core::{engines::diagnose, facts::Facts};
+use crate::core::{contest::diagnose, facts::Facts};
 
 fn found(facts: &Facts) -> Diagnosis {
     diagnose(facts, &knobs()).unwrap()

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::fixtures::{GIB, MIB, ago, alert, exit_1, facts, knobs, leaking, memory, oom, pod, revision, room, samples};
 use crate::core::{
-    engines::diagnose,
+    contest::diagnose,
     facts::{Facts, Series},
     logs::Pattern,
 };

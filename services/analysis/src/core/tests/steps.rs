@@ -20,8 +20,8 @@ use super::{
     verification::plan,
 };
 use crate::core::{
+    contest::diagnose,
     decide::{Conclusion, Next, Opening, conclude, escalate, joined, next, open, opening, outgrown, verified},
-    engines::diagnose,
     settle::Settle,
 };
 

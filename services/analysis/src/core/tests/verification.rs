@@ -14,7 +14,7 @@ use paramedic_domain::{
 
 use super::fixtures::{MIB, at, knobs, leaking};
 use crate::core::{
-    engines::diagnose,
+    contest::diagnose,
     verify::{Reading, closing, conclude},
 };
 

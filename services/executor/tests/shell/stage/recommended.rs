@@ -186,6 +186,8 @@ fn diagnosis() -> Diagnosis {
         recommendations: Vec::new(),
         criteria: Vec::new(),
         engine: "test".into(),
+        alternatives: Vec::new(),
+        wrong_if: String::new(),
         options: Vec::new(),
     }
 }

@@ -58,6 +58,8 @@ fn diagnosis() -> Diagnosis {
         options: Vec::new(),
         criteria: Vec::new(),
         engine: "test".into(),
+        alternatives: Vec::new(),
+        wrong_if: String::new(),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) fn diagnosis() -> Diagnosis {
         options: vec![option("raise"), option("restart")],
         criteria: Vec::new(),
         engine: "test".into(),
+        alternatives: Vec::new(),
+        wrong_if: String::new(),
     }
 }
 

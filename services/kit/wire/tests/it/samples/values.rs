@@ -143,6 +143,8 @@ pub(super) fn diagnosis() -> Diagnosis {
             },
         ],
         engine: "rules".into(),
+        alternatives: Vec::new(),
+        wrong_if: String::new(),
         options: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use paramedic_domain::{
     alert::{Alert, AlertStatus, Notification, Priority, Severity},
-    diagnosis::{Category, Diagnosis, Factor},
+    diagnosis::{Alternative, Category, Diagnosis, Factor},
     evidence::{Evidence, Source},
     object::ObjectRef,
     plan::Recommendation,
@@ -123,7 +123,8 @@ fn probe() -> impl Strategy<Value = Probe> {
     ]);
     prop_oneof![
         text().prop_map(|query| Probe::Promql { query }),
-        (object_ref(), metric).prop_map(|(target, metric)| Probe::Workload { target, metric })
+        (object_ref(), metric).prop_map(|(target, metric)| Probe::Workload { target, metric }),
+        (text(), text()).prop_map(|(path, pointer)| Probe::Field { path, pointer })
     ]
 }
 
@@ -196,6 +197,14 @@ pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
         Category::NoFault,
     ]);
     let factor = (text(), number(), vec(id(""), 0..3)).prop_map(|(text, weight, evidence)| Factor { text, weight, evidence });
+    let alternative = (select(vec![Category::Dns, Category::External]), object_ref(), number(), text()).prop_map(
+        |(category, target, confidence, summary)| Alternative {
+            category,
+            target,
+            confidence,
+            summary,
+        },
+    );
     (
         (category, object_ref(), number(), text(), texts(), vec(factor, 0..3)),
         (
@@ -205,12 +214,13 @@ pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
             vec(criterion(), 0..2),
             text(),
             vec(super::plan::plan_option(), 0..2),
+            (vec(alternative, 0..2), text()),
         ),
     )
         .prop_map(
             |(
                 (category, target, confidence, summary, causal_chain, factors),
-                (evidence, missing_sources, recommendations, criteria, engine, options),
+                (evidence, missing_sources, recommendations, criteria, engine, options, (alternatives, wrong_if)),
             )| {
                 Diagnosis {
                     category,
@@ -225,6 +235,8 @@ pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
                     criteria,
                     engine,
                     options,
+                    alternatives,
+                    wrong_if,
                 }
             },
         )

@@ -1,0 +1,221 @@
+//! Every cause that explains something, weighed against the others: the cause before its symptoms, the certain before the possible.
+
+use paramedic_domain::{
+    diagnosis::{Alternative, Category, Diagnosis, Factor},
+    evidence::{Evidence, Source},
+    object::ObjectRef,
+};
+
+use super::{
+    engines::{self, Finding, Knobs, MIN_TELLABLE, confidence, roots::Root},
+    facts::{Facts, file},
+    injection,
+    recommend::{self, Remedy},
+    rules::{
+        Candidate,
+        candidates::candidates,
+        influence::{Influence, key},
+        remedy::remedy,
+    },
+};
+
+/// A cause further up explains what is below it, if it is at least this certain.
+const CERTAIN_CAUSE: f64 = 0.60;
+/// What a cause loses against one further up that explains it.
+const SYMPTOM: f64 = 0.20;
+/// What is less certain than this is not worth mentioning beside the diagnosis.
+const MIN_ALTERNATIVE: f64 = 0.25;
+/// Most other causes that are mentioned.
+const MOST_ALTERNATIVES: usize = 3;
+
+/// One cause among others.
+struct Contender<'c> {
+    engine: String,
+    category: Category,
+    target: ObjectRef,
+    summary: String,
+    confidence: f64,
+    /// The confidence, less what a cause further up takes.
+    score: f64,
+    found: Found<'c>,
+}
+
+enum Found<'c> {
+    ByEngine(Box<Finding>),
+    ByRule(Box<Candidate<'c>>),
+}
+
+/// The most certain diagnosis.
+///
+/// # Errors
+/// What every engine looked at and why none of them is sure enough.
+pub fn diagnose(facts: &Facts, knobs: &Knobs) -> Result<Diagnosis, Vec<String>> {
+    let mut reasons = Vec::new();
+    let mut all: Vec<Contender<'_>> = Vec::new();
+    match &facts.workload {
+        None => reasons.push("no workload could be found from the alerts' labels".to_owned()),
+        Some(workload) => {
+            let (found, why_not) = engines::findings(facts, workload);
+            reasons.extend(why_not);
+            all.extend(found.into_iter().map(|(name, finding)| {
+                let weight = finding.factors.iter().map(|factor| factor.weight).sum();
+                let confidence = confidence(facts, weight);
+                Contender {
+                    engine: format!("rules/{name}"),
+                    category: finding.category,
+                    target: finding.root.as_ref().map_or(&workload.object, Root::target).clone(),
+                    summary: finding.summary.clone(),
+                    confidence,
+                    score: confidence,
+                    found: Found::ByEngine(Box::new(finding)),
+                }
+            }));
+        }
+    }
+    let (found, problems) = candidates(&knobs.rules, &facts.world, &facts.alerts);
+    reasons.extend(problems);
+    all.extend(found.into_iter().map(|candidate| {
+        let confidence = confidence(facts, candidate.weight(facts.alerts.len()));
+        Contender {
+            engine: format!("rules/{}", candidate.rule.name),
+            category: candidate.rule.category,
+            target: candidate.target.clone(),
+            summary: candidate.summary.clone(),
+            confidence,
+            score: confidence,
+            found: Found::ByRule(Box::new(candidate)),
+        }
+    }));
+    causes_before_symptoms(facts, &mut all);
+    all.sort_by(|a, b| {
+        b.score
+            .total_cmp(&a.score)
+            .then_with(|| a.engine.cmp(&b.engine))
+            .then_with(|| a.target.cmp(&b.target))
+    });
+    if all.first().is_none_or(|best| best.confidence < MIN_TELLABLE) {
+        let unsure = all.iter().take(MOST_ALTERNATIVES + 3).map(|contender| {
+            format!(
+                "{}: possible ({}), but only {:.0} % certain",
+                contender.engine.trim_start_matches("rules/"),
+                contender.summary,
+                contender.confidence * 100.0
+            )
+        });
+        reasons.extend(unsure);
+        reasons.extend(facts.missing.iter().map(|missing| format!("not available: {missing}")));
+        return Err(reasons);
+    }
+    let best = all.remove(0);
+    let alternatives = all
+        .iter()
+        .filter(|other| other.confidence >= MIN_ALTERNATIVE)
+        .filter(|other| other.category != best.category || !other.target.same_object(&best.target))
+        .take(MOST_ALTERNATIVES)
+        .map(|other| Alternative {
+            category: other.category,
+            target: other.target.clone(),
+            confidence: other.confidence,
+            summary: other.summary.clone(),
+        })
+        .collect();
+    Ok(conclude(facts, knobs, best, alternatives))
+}
+
+/// Takes from each cause what a certain one further up explains of it.
+fn causes_before_symptoms(facts: &Facts, all: &mut [Contender<'_>]) {
+    let influence = Influence::of(&facts.world);
+    let reach: Vec<_> = all.iter().map(|contender| influence.reach(&contender.target)).collect();
+    let below = |upper: usize, lower: usize| {
+        let (up, low) = (key(&all[upper].target), key(&all[lower].target));
+        up != low && reach[upper].contains_key(&low) && !reach[lower].contains_key(&up)
+    };
+    let symptoms: Vec<bool> = (0..all.len())
+        .map(|lower| (0..all.len()).any(|upper| all[upper].confidence >= CERTAIN_CAUSE && below(upper, lower)))
+        .collect();
+    for (contender, symptom) in all.iter_mut().zip(symptoms) {
+        if symptom {
+            contender.score -= SYMPTOM;
+        }
+    }
+}
+
+fn conclude(facts: &Facts, knobs: &Knobs, best: Contender<'_>, alternatives: Vec<Alternative>) -> Diagnosis {
+    let mut evidence = facts.evidence.clone();
+    let (mut factors, chain, remedy, wrong_if) = match best.found {
+        Found::ByEngine(finding) => {
+            let workload = facts.workload.as_ref();
+            let remedy = workload.map_or_else(Remedy::none, |workload| recommend::remedy(facts, workload, knobs, &finding));
+            (finding.factors, finding.chain, remedy, String::new())
+        }
+        Found::ByRule(candidate) => {
+            let factors = cited(facts, &mut evidence, &candidate);
+            let remedy = remedy(&candidate, &knobs.rules.functions, &facts.world.snapshot).unwrap_or_else(|_| Remedy::none());
+            (factors, candidate.chain.clone(), remedy, candidate.rule.wrong_if.clone())
+        }
+    };
+    factors.extend(engines::misleading_alert(facts));
+    factors.extend(injection::factors(facts, &mut evidence));
+    Diagnosis {
+        category: best.category,
+        target: best.target,
+        confidence: best.confidence,
+        summary: best.summary,
+        causal_chain: chain,
+        factors,
+        evidence,
+        missing_sources: facts.missing.clone(),
+        recommendations: remedy.recommendations,
+        options: remedy.options,
+        alternatives,
+        wrong_if,
+        criteria: remedy.criteria,
+        engine: best.engine,
+    }
+}
+
+/// The reasons of a candidate, with their evidence filed.
+fn cited(facts: &Facts, evidence: &mut Vec<Evidence>, candidate: &Candidate<'_>) -> Vec<Factor> {
+    let mut factors = Vec::new();
+    for reason in &candidate.reasons {
+        let ids = reason.quotes.iter().map(|quote| {
+            let known = evidence
+                .iter()
+                .find(|known| known.query == quote.query && known.excerpt == super::redact::redact(&quote.excerpt));
+            match known {
+                Some(known) => known.id.clone(),
+                None => {
+                    let value = quote.value.as_ref().map(|(value, unit)| (*value, unit.as_str()));
+                    file(evidence, facts.at, quote.source, quote.query.clone(), &quote.excerpt, value)
+                }
+            }
+        });
+        factors.push(Factor {
+            weight: reason.weight,
+            text: super::redact::redact(&reason.text),
+            evidence: ids.collect(),
+        });
+    }
+    let total: f64 = factors.iter().map(|factor| factor.weight).sum();
+    let names: std::collections::BTreeSet<&str> = facts.alerts.iter().map(paramedic_domain::alert::Alert::name).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let id = file(
+        evidence,
+        facts.at,
+        Source::Alertmanager,
+        "the alerts of this incident".into(),
+        &names.join(", "),
+        Some((facts.alerts.len() as f64, "alerts")),
+    );
+    factors.push(Factor {
+        weight: candidate.weight(facts.alerts.len()) - total,
+        text: format!(
+            "{} of {} alerts are about what a fault of {} reaches",
+            candidate.explains,
+            facts.alerts.len(),
+            candidate.target
+        ),
+        evidence: vec![id],
+    });
+    factors
+}

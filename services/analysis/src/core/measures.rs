@@ -1,0 +1,143 @@
+//! Numbers of Prometheus that rules may ask for, by the labels they are about.
+
+use std::collections::BTreeMap;
+
+use paramedic_domain::evidence::Source;
+
+use super::subjects::Quote;
+
+/// Everything that was measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Measures(pub Vec<Measure>);
+
+/// One number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measure {
+    /// What was measured: see [`QUERIES`].
+    pub name: &'static str,
+    /// What it is about.
+    pub labels: BTreeMap<String, String>,
+    /// The number.
+    pub value: f64,
+    /// The query that gave it.
+    pub query: String,
+}
+
+/// A question to Prometheus; `{namespaces}` stands for a pattern of the namespaces in scope.
+pub struct Query {
+    /// Its name.
+    pub name: &'static str,
+    /// PromQL.
+    pub promql: &'static str,
+}
+
+/// Every question, with the metric names of cAdvisor, kubelet, kube-state-metrics and the usual client libraries.
+pub const QUERIES: [Query; 17] = [
+    Query {
+        name: "throttled",
+        promql: "sum by (namespace, pod, container) (increase(container_cpu_cfs_throttled_periods_total{namespace=~\"{namespaces}\"}[5m])) / sum by (namespace, pod, container) (increase(container_cpu_cfs_periods_total{namespace=~\"{namespaces}\"}[5m]))",
+    },
+    Query {
+        name: "memory_share",
+        promql: "max by (namespace, pod, container) (container_memory_working_set_bytes{namespace=~\"{namespaces}\",container!=\"\"}) / on (namespace, pod, container) max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~\"{namespaces}\",resource=\"memory\"})",
+    },
+    Query {
+        name: "requests",
+        promql: "sum by (namespace, pod) (rate(http_requests_total{namespace=~\"{namespaces}\"}[5m]))",
+    },
+    Query {
+        name: "requests_before",
+        promql: "sum by (namespace, pod) (rate(http_requests_total{namespace=~\"{namespaces}\"}[10m] offset 3h))",
+    },
+    Query {
+        name: "failed",
+        promql: "sum by (namespace, pod) (rate(http_requests_total{namespace=~\"{namespaces}\",code=~\"5..\"}[5m]))",
+    },
+    Query {
+        name: "failed_before",
+        promql: "sum by (namespace, pod) (rate(http_requests_total{namespace=~\"{namespaces}\",code=~\"5..\"}[10m] offset 3h))",
+    },
+    Query {
+        name: "p99",
+        promql: "histogram_quantile(0.99, sum by (namespace, pod, le) (rate(http_request_duration_seconds_bucket{namespace=~\"{namespaces}\"}[5m])))",
+    },
+    Query {
+        name: "p99_before",
+        promql: "histogram_quantile(0.99, sum by (namespace, pod, le) (rate(http_request_duration_seconds_bucket{namespace=~\"{namespaces}\"}[10m] offset 3h)))",
+    },
+    Query {
+        name: "volume_used",
+        promql: "1 - kubelet_volume_stats_available_bytes{namespace=~\"{namespaces}\"} / kubelet_volume_stats_capacity_bytes{namespace=~\"{namespaces}\"}",
+    },
+    Query {
+        name: "volume_free",
+        promql: "kubelet_volume_stats_available_bytes{namespace=~\"{namespaces}\"}",
+    },
+    Query {
+        name: "volume_growth",
+        promql: "-deriv(kubelet_volume_stats_available_bytes{namespace=~\"{namespaces}\"}[30m])",
+    },
+    Query {
+        name: "inodes_used",
+        promql: "1 - kubelet_volume_stats_inodes_free{namespace=~\"{namespaces}\"} / kubelet_volume_stats_inodes{namespace=~\"{namespaces}\"}",
+    },
+    Query {
+        name: "certificate_seconds",
+        promql: "certmanager_certificate_expiration_timestamp_seconds{namespace=~\"{namespaces}\"} - time()",
+    },
+    Query {
+        name: "connections",
+        promql: "sum by (namespace, datname) (pg_stat_activity_count{namespace=~\"{namespaces}\"})",
+    },
+    Query {
+        name: "connections_most",
+        promql: "max by (namespace) (pg_settings_max_connections{namespace=~\"{namespaces}\"})",
+    },
+    Query {
+        name: "node_disk_used",
+        promql: "1 - node_filesystem_avail_bytes{mountpoint=\"/\"} / node_filesystem_size_bytes{mountpoint=\"/\"}",
+    },
+    Query {
+        name: "etcd_fragmented",
+        promql: "1 - etcd_mvcc_db_total_size_in_use_in_bytes / etcd_mvcc_db_total_size_in_bytes",
+    },
+];
+
+impl Measures {
+    /// What was measured of a container.
+    #[must_use]
+    pub fn of_container(&self, name: &str, (namespace, pod, container): (&str, &str, &str)) -> Option<&Measure> {
+        self.find(name, &[("namespace", namespace), ("pod", pod), ("container", container)])
+    }
+
+    /// The first number of a name whose labels are these.
+    #[must_use]
+    pub fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<&Measure> {
+        self.0.iter().find(|measure| measure.name == name && measure.has(labels))
+    }
+
+    /// All numbers of a name whose labels are these.
+    pub fn all<'a>(&'a self, name: &'a str, labels: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = &'a Measure> {
+        self.0.iter().filter(move |measure| measure.name == name && measure.has(labels))
+    }
+}
+
+impl Measure {
+    fn has(&self, labels: &[(&str, &str)]) -> bool {
+        labels
+            .iter()
+            .all(|(key, value)| self.labels.get(*key).is_some_and(|found| found == value))
+    }
+
+    /// It, as evidence.
+    #[must_use]
+    pub fn quote(&self) -> Quote {
+        let about: Vec<&str> = self.labels.values().map(String::as_str).collect();
+        Quote {
+            source: Source::Prometheus,
+            query: self.query.clone(),
+            excerpt: format!("{} of {}: {:.4}", self.name.replace('_', " "), about.join("/"), self.value),
+            value: Some((self.value, self.name.replace('_', " "))),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! From YAML to rules that can be evaluated: every expression is compiled, every name is checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use paramedic_domain::diagnosis::Category;
+use regex::Regex;
+
+use super::{
+    expression::{Condition, Functions, Text},
+    remedy::Remedy,
+    text,
+};
+
+/// What a subject of each kind has besides itself.
+const SUBJECTS: [(&str, &[&str]); 17] = [
+    ("container", &["container", "pod", "workload"]),
+    ("pod", &["pod", "workload"]),
+    ("workload", &["workload"]),
+    ("service", &["service", "workload"]),
+    ("ingress", &["ingress"]),
+    ("policy", &["policy"]),
+    ("quota", &["quota"]),
+    ("claim", &["claim"]),
+    ("node", &["node"]),
+    ("zone", &["zone"]),
+    ("autoscaler", &["autoscaler", "workload"]),
+    ("budget", &["budget"]),
+    ("job", &["job"]),
+    ("cron_job", &["cron_job"]),
+    ("api_service", &["api_service"]),
+    ("webhook", &["webhook"]),
+    ("certificate", &["certificate"]),
+];
+/// The subject of rules about alerts themselves.
+const ALERT: (&str, &[&str]) = ("alert", &["alert"]);
+
+/// Every rule and remedy.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    /// Rules by name.
+    pub rules: Vec<Rule>,
+    /// Remedies by name.
+    pub remedies: BTreeMap<String, text::Remedy>,
+    /// The functions of all expressions.
+    pub functions: Functions,
+}
+
+/// A rule that can be evaluated.
+#[derive(Debug)]
+pub struct Rule {
+    /// See [`text::Rule::name`].
+    pub name: String,
+    /// See [`text::Rule::category`].
+    pub category: Category,
+    /// See [`text::Rule::each`].
+    pub each: String,
+    pub(super) when: Condition,
+    pub(super) target: Target,
+    pub(super) summary: Text,
+    pub(super) chain: Vec<Text>,
+    pub(super) reasons: Vec<Reason>,
+    /// See [`text::Rule::wrong_if`].
+    pub wrong_if: String,
+    pub(super) remedies: Vec<Remedy>,
+    pub(super) of_alert: bool,
+    names: &'static [&'static str],
+}
+
+impl Rule {
+    /// The variables that its expressions may name.
+    pub(super) fn names_of(&self) -> &'static [&'static str] {
+        self.names
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Target {
+    Variable(String),
+    Named {
+        api_version: String,
+        kind: String,
+        namespace: Text,
+        name: Text,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Reason {
+    pub(super) weight: f64,
+    pub(super) condition: Option<Condition>,
+    pub(super) says: Text,
+    pub(super) cites: String,
+    pub(super) matching: Option<Regex>,
+}
+
+/// The rules that come with the product: file name and text.
+pub const SHIPPED: [(&str, &str); 7] = [
+    ("remedies.yaml", include_str!("../../../rules/remedies.yaml")),
+    ("containers.yaml", include_str!("../../../rules/containers.yaml")),
+    ("workloads.yaml", include_str!("../../../rules/workloads.yaml")),
+    ("networks.yaml", include_str!("../../../rules/networks.yaml")),
+    ("storage.yaml", include_str!("../../../rules/storage.yaml")),
+    ("nodes.yaml", include_str!("../../../rules/nodes.yaml")),
+    ("control-plane.yaml", include_str!("../../../rules/control-plane.yaml")),
+];
+
+impl RuleSet {
+    /// The rules that come with the product, and `more` files of the operator: name and text. A rule or remedy of the operator takes the
+    /// place of a shipped one of the same name.
+    ///
+    /// # Errors
+    /// Every file, rule and expression that cannot be used.
+    pub fn load(more: &[(String, String)]) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let (mut rules, mut remedies): (BTreeMap<String, (String, text::Rule)>, BTreeMap<String, text::Remedy>) = Default::default();
+        let shipped = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        for (file, source) in shipped.chain(more.iter().cloned()) {
+            let parsed = match read(&source) {
+                Ok(parsed) => parsed,
+                Err(error) => {
+                    problems.push(format!("{file}: {error}"));
+                    continue;
+                }
+            };
+            let mut names = BTreeSet::new();
+            for rule in parsed.rules {
+                if !names.insert(rule.name.clone()) {
+                    problems.push(format!("{file}: there are two rules named {}", rule.name));
+                }
+                rules.insert(rule.name.clone(), (file.clone(), rule));
+            }
+            remedies.extend(parsed.remedies);
+        }
+        let mut set = Self {
+            remedies,
+            ..Self::default()
+        };
+        for (file, rule) in rules.into_values() {
+            let name = rule.name.clone();
+            match compiled(rule, &set.remedies) {
+                Ok(rule) => set.rules.push(rule),
+                Err(problem) => problems.push(format!("{file}: rule {name}: {problem}")),
+            }
+        }
+        if problems.is_empty() { Ok(set) } else { Err(problems) }
+    }
+}
+
+/// YAML through JSON: its maps with one key are our enumerations, without tags of YAML's own.
+fn read(source: &str) -> Result<text::File, String> {
+    let value: serde_json::Value = serde_yaml_ng::from_str(source).map_err(|error| error.to_string())?;
+    serde_path_to_error::deserialize(value).map_err(|error| error.to_string())
+}
+
+fn compiled(rule: text::Rule, remedies: &BTreeMap<String, text::Remedy>) -> Result<Rule, String> {
+    let names = SUBJECTS
+        .iter()
+        .chain([&ALERT])
+        .find(|(name, _)| *name == rule.each)
+        .map(|(_, names)| *names)
+        .ok_or_else(|| {
+            let known: Vec<&str> = SUBJECTS.iter().chain([&ALERT]).map(|(name, _)| *name).collect();
+            format!("each: {:?} is none of {}", rule.each, known.join(", "))
+        })?;
+    let known = |what: &str, name: &str| match names.contains(&name) {
+        true => Ok(()),
+        false => Err(format!("{what}: {name:?} is none of {}", names.join(", "))),
+    };
+    let target = match rule.target {
+        text::Target::Variable(name) => {
+            known("target", &name)?;
+            Target::Variable(name)
+        }
+        text::Target::Named {
+            api_version,
+            kind,
+            namespace,
+            name,
+        } => Target::Named {
+            api_version,
+            kind,
+            namespace: Text::new(&namespace, names)?,
+            name: Text::new(&name, names)?,
+        },
+    };
+    let reason = |reason: text::Reason| -> Result<Reason, String> {
+        known("reasons: cites", &reason.cites)?;
+        Ok(Reason {
+            weight: reason.weight,
+            condition: reason.condition.map(|source| Condition::new(&source, names)).transpose()?,
+            says: Text::new(&reason.says, names)?,
+            cites: reason.cites,
+            matching: reason
+                .matching
+                .map(|pattern| Regex::new(&pattern).map_err(|error| format!("matching: {error}")))
+                .transpose()?,
+        })
+    };
+    let mut chosen = Vec::new();
+    for name in rule.remedies {
+        let remedy = remedies.get(&name).ok_or_else(|| format!("remedies: there is none named {name}"))?;
+        chosen.push(Remedy::new(&name, remedy, names).map_err(|problem| format!("remedy {name}: {problem}"))?);
+    }
+    Ok(Rule {
+        when: Condition::new(&rule.when, names).map_err(|problem| format!("when: {problem}"))?,
+        target,
+        summary: Text::new(&rule.summary, names)?,
+        chain: rule.chain.iter().map(|text| Text::new(text, names)).collect::<Result<_, _>>()?,
+        reasons: rule.reasons.into_iter().map(reason).collect::<Result<_, _>>()?,
+        remedies: chosen,
+        wrong_if: rule.wrong_if,
+        name: rule.name,
+        category: rule.category,
+        each: rule.each,
+        of_alert: rule.of_alert,
+        names,
+    })
+}

@@ -1,0 +1,101 @@
+//! The kinds that an investigation lists.
+
+/// How a kind is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// `Pod`.
+    pub name: &'static str,
+    /// `v1`, `apps/v1`, ...
+    pub api: &'static str,
+    /// `pods`.
+    pub plural: &'static str,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// Whether all namespaces count, whatever the investigation is about.
+    pub everywhere: bool,
+    /// Whether clusters may be without it.
+    pub optional: bool,
+}
+
+const fn inside(name: &'static str, api: &'static str, plural: &'static str) -> Kind {
+    Kind {
+        name,
+        api,
+        plural,
+        namespaced: true,
+        everywhere: false,
+        optional: false,
+    }
+}
+
+const fn of_cluster(name: &'static str, api: &'static str, plural: &'static str) -> Kind {
+    Kind {
+        namespaced: false,
+        ..inside(name, api, plural)
+    }
+}
+
+/// Every kind. Secrets are not among them: that one is missing, its users' events and states say.
+pub const KINDS: [Kind; 29] = [
+    inside("Pod", "v1", "pods"),
+    inside("Event", "v1", "events"),
+    inside("Service", "v1", "services"),
+    inside("EndpointSlice", "discovery.k8s.io/v1", "endpointslices"),
+    inside("Deployment", "apps/v1", "deployments"),
+    inside("ReplicaSet", "apps/v1", "replicasets"),
+    inside("StatefulSet", "apps/v1", "statefulsets"),
+    inside("DaemonSet", "apps/v1", "daemonsets"),
+    inside("Job", "batch/v1", "jobs"),
+    inside("CronJob", "batch/v1", "cronjobs"),
+    inside("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
+    inside("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets"),
+    inside("ResourceQuota", "v1", "resourcequotas"),
+    inside("LimitRange", "v1", "limitranges"),
+    inside("NetworkPolicy", "networking.k8s.io/v1", "networkpolicies"),
+    inside("Ingress", "networking.k8s.io/v1", "ingresses"),
+    inside("PersistentVolumeClaim", "v1", "persistentvolumeclaims"),
+    inside("RoleBinding", "rbac.authorization.k8s.io/v1", "rolebindings"),
+    Kind {
+        optional: true,
+        ..inside("Certificate", "cert-manager.io/v1", "certificates")
+    },
+    Kind {
+        everywhere: true,
+        ..inside("Lease", "coordination.k8s.io/v1", "leases")
+    },
+    of_cluster("Node", "v1", "nodes"),
+    of_cluster("Namespace", "v1", "namespaces"),
+    of_cluster("PersistentVolume", "v1", "persistentvolumes"),
+    of_cluster("StorageClass", "storage.k8s.io/v1", "storageclasses"),
+    of_cluster("IngressClass", "networking.k8s.io/v1", "ingressclasses"),
+    of_cluster("APIService", "apiregistration.k8s.io/v1", "apiservices"),
+    of_cluster("CertificateSigningRequest", "certificates.k8s.io/v1", "certificatesigningrequests"),
+    of_cluster(
+        "ValidatingWebhookConfiguration",
+        "admissionregistration.k8s.io/v1",
+        "validatingwebhookconfigurations",
+    ),
+    of_cluster(
+        "MutatingWebhookConfiguration",
+        "admissionregistration.k8s.io/v1",
+        "mutatingwebhookconfigurations",
+    ),
+];
+
+/// The kind of a name.
+#[must_use]
+pub fn named(name: &str) -> Option<Kind> {
+    KINDS.into_iter().find(|kind| kind.name == name)
+}
+
+impl Kind {
+    /// Path of the list: of one namespace, or of all.
+    #[must_use]
+    pub fn path(&self, namespace: Option<&str>) -> String {
+        let root = if self.api.contains('/') { "/apis" } else { "/api" };
+        match namespace.filter(|_| self.namespaced) {
+            Some(namespace) => format!("{root}/{}/namespaces/{namespace}/{}", self.api, self.plural),
+            None => format!("{root}/{}/{}", self.api, self.plural),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! PersistentVolumeClaims.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{EventView, Subject, Variable, World, events, quoted};
+use crate::core::{
+    measures::Measure,
+    read::{amount, each, text},
+    snapshot::{age, reference},
+};
+
+/// `claim`: a PersistentVolumeClaim.
+#[derive(Debug, Clone, Default, Serialize)]
+struct ClaimView {
+    name: String,
+    namespace: String,
+    phase: String,
+    class: String,
+    class_exists: bool,
+    /// Its StorageClass lets volumes grow.
+    grows: bool,
+    /// Bytes.
+    requested: f64,
+    capacity: f64,
+    /// Shares of the volume; -1: not measured.
+    used: f64,
+    inodes_used: f64,
+    /// Minutes until it is full at the growth of the last half hour; -1: it does not grow, or was not measured.
+    full_in_minutes: f64,
+    /// Pods that use it.
+    pods: Vec<String>,
+    age_minutes: f64,
+    events: Vec<EventView>,
+    /// Its last event about provisioning.
+    problem: String,
+}
+
+pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
+    for object in world.snapshot.of("PersistentVolumeClaim") {
+        let claim = reference("PersistentVolumeClaim", object);
+        let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+        let of = |measure| {
+            world
+                .measures
+                .find(measure, &[("namespace", namespace), ("persistentvolumeclaim", name)])
+        };
+        let view = view(world, object, &of);
+        let quotes = ["volume_used", "volume_free", "volume_growth", "inodes_used"]
+            .into_iter()
+            .filter_map(of)
+            .map(Measure::quote);
+        let excerpt = format!(
+            "PersistentVolumeClaim {namespace}/{name} is {} of class {:?}{}{}, {} of {} bytes asked for{}",
+            view.phase,
+            view.class,
+            if view.class_exists { "" } else { " (which does not exist)" },
+            if view.grows { " (which lets volumes grow)" } else { "" },
+            view.capacity,
+            view.requested,
+            if view.problem.is_empty() {
+                String::new()
+            } else {
+                format!("; {}", view.problem)
+            }
+        );
+        let events = quoted(&claim, &view.events);
+        all.push(Subject {
+            of: "claim",
+            variables: vec![
+                Variable::new("claim", &view, claim.clone(), excerpt)
+                    .quoting(quotes)
+                    .quoting(events),
+            ],
+            object: claim,
+        });
+    }
+}
+
+fn view<'w>(world: &'w World, object: &Value, of: &dyn Fn(&'static str) -> Option<&'w Measure>) -> ClaimView {
+    let snapshot = &world.snapshot;
+    let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+    let class = text(object, "/spec/storageClassName");
+    let found = snapshot.named("StorageClass", "", class);
+    let value = |measure| of(measure).map(|measure: &Measure| measure.value);
+    let full_in = || {
+        let growth = value("volume_growth").filter(|growth| *growth > 0.0)?;
+        Some(value("volume_free")? / growth / 60.0)
+    };
+    let events = events(snapshot, "PersistentVolumeClaim", namespace, name);
+    let problem = events
+        .iter()
+        .find(|event| event.r#type == "Warning" || event.reason == "ProvisioningFailed");
+    let pods = snapshot.within("Pod", namespace).filter(|pod| {
+        let mut volumes = each(pod, "/spec/volumes");
+        volumes.any(|volume| text(volume, "/persistentVolumeClaim/claimName") == name)
+    });
+    ClaimView {
+        phase: text(object, "/status/phase").to_owned(),
+        class: class.to_owned(),
+        class_exists: class.is_empty() || found.is_some() || !snapshot.listed("StorageClass"),
+        grows: found.is_some_and(|class| class["allowVolumeExpansion"] == Value::Bool(true)),
+        requested: amount(object, "/spec/resources/requests/storage").unwrap_or(0.0),
+        capacity: amount(object, "/status/capacity/storage").unwrap_or(0.0),
+        used: value("volume_used").unwrap_or(-1.0),
+        inodes_used: value("inodes_used").unwrap_or(-1.0),
+        full_in_minutes: full_in().unwrap_or(-1.0),
+        pods: pods.map(|pod| text(pod, "/metadata/name").to_owned()).collect(),
+        age_minutes: age(snapshot.at, object, "/metadata/creationTimestamp").unwrap_or(0.0) / 60.0,
+        problem: problem.map_or_else(String::new, |event| format!("{}: {}", event.reason, event.message)),
+        events,
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+    }
+}

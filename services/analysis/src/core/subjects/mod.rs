@@ -1,0 +1,285 @@
+//! What rules look at: typed views of objects, each with what can be quoted of it as evidence.
+
+mod batch;
+mod claims;
+mod cluster;
+mod nodes;
+pub mod owners;
+mod pods;
+mod policies;
+mod scaling;
+mod services;
+mod workloads;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use paramedic_domain::{alert::Alert, evidence::Source, object::ObjectRef};
+use serde::Serialize;
+use serde_json::Value;
+
+use self::owners::Owners;
+use super::{
+    estate::Listings,
+    measures::Measures,
+    read::{text, time},
+    snapshot::{Snapshot, kinds},
+};
+
+/// Everything that subjects are made from.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct World {
+    /// Listed objects.
+    pub snapshot: Snapshot,
+    /// Workloads, services and settings by namespace, for who calls whom.
+    pub listings: Listings,
+    /// What logs complain about.
+    pub said: Vec<Said>,
+    /// Numbers of Prometheus.
+    pub measures: Measures,
+}
+
+/// Log lines of one shape that a workload or Job wrote.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Said {
+    /// Who wrote them.
+    #[serde(skip)]
+    pub by: ObjectRef,
+    /// The newest of them.
+    pub text: String,
+    /// How many were read.
+    pub count: i64,
+    /// Whether it reports an error.
+    pub alarming: bool,
+    /// The query that found them.
+    #[serde(skip)]
+    pub query: String,
+}
+
+/// One thing to look at.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The name by which rules ask for it: `container`, `workload`, `node`, ...
+    pub of: &'static str,
+    /// The object itself; of a container, its pod.
+    pub object: ObjectRef,
+    /// What expressions may name, with its fields and the object it stands for.
+    pub variables: Vec<Variable>,
+}
+
+/// A name in expressions.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// `pod`.
+    pub name: &'static str,
+    /// Its fields.
+    pub fields: Value,
+    /// The object that it stands for.
+    pub object: ObjectRef,
+    /// What it says, as evidence.
+    pub quotes: Vec<Quote>,
+}
+
+/// A piece of evidence that is filed when a reason cites it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quote {
+    /// Who said it.
+    pub source: Source,
+    /// The request or query.
+    pub query: String,
+    /// What it says.
+    pub excerpt: String,
+    /// The number in it.
+    pub value: Option<(f64, String)>,
+}
+
+/// An event about an object.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventView {
+    /// `FailedScheduling`.
+    pub reason: String,
+    /// Its words.
+    pub message: String,
+    /// `Normal` or `Warning`.
+    pub r#type: String,
+    /// How often it was seen.
+    pub count: i64,
+    /// Minutes since it was last seen.
+    pub minutes_ago: f64,
+}
+
+impl Subject {
+    /// The variable of a name.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+}
+
+impl Variable {
+    fn new(name: &'static str, view: &impl Serialize, object: ObjectRef, excerpt: String) -> Self {
+        let quote = Quote {
+            source: Source::Kubernetes,
+            query: path(&object),
+            excerpt,
+            value: None,
+        };
+        Self {
+            name,
+            fields: serde_json::to_value(view).unwrap_or_default(),
+            object,
+            quotes: vec![quote],
+        }
+    }
+
+    fn quoting(mut self, more: impl IntoIterator<Item = Quote>) -> Self {
+        self.quotes.extend(more);
+        self
+    }
+}
+
+/// Most quotes of what one object's logs and events say.
+const MOST_QUOTES: usize = 4;
+
+/// Every subject of a world.
+#[must_use]
+pub fn all(world: &World, alerts: &[Alert]) -> Vec<Subject> {
+    let owners = Owners::of(&world.snapshot);
+    let mut all = Vec::new();
+    pods::subjects(world, &owners, &mut all);
+    workloads::subjects(world, &owners, &mut all);
+    services::subjects(world, &owners, &mut all);
+    policies::subjects(world, &owners, &mut all);
+    claims::subjects(world, &mut all);
+    nodes::subjects(world, &mut all);
+    scaling::subjects(world, &mut all);
+    batch::subjects(world, &owners, &mut all);
+    cluster::subjects(world, alerts, &mut all);
+    all
+}
+
+/// The path at which an object is read.
+#[must_use]
+pub fn path(object: &ObjectRef) -> String {
+    let list = kinds::named(&object.kind).map_or_else(
+        || format!("{} {}", object.api_version, object.kind),
+        |kind| kind.path(object.namespace.as_deref()),
+    );
+    format!("{list}/{}", object.name)
+}
+
+/// Events about an object, newest first.
+fn events(snapshot: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<EventView> {
+    // Events of cluster-scoped objects are kept in the namespace `default`, and may be kept in any.
+    let about = |event: &&Value| {
+        let object = &event["involvedObject"];
+        text(object, "/kind") == kind && text(object, "/name") == name && text(object, "/namespace") == namespace
+    };
+    let mut found: Vec<EventView> = snapshot
+        .of("Event")
+        .iter()
+        .filter(about)
+        .map(|event| {
+            let last = [
+                "/series/lastObservedTime",
+                "/lastTimestamp",
+                "/eventTime",
+                "/metadata/creationTimestamp",
+            ];
+            let at = last.iter().find_map(|pointer| time(event, pointer)).unwrap_or(snapshot.at);
+            let count = event
+                .get("count")
+                .or_else(|| event.pointer("/series/count"))
+                .and_then(Value::as_i64);
+            EventView {
+                reason: text(event, "/reason").to_owned(),
+                message: text(event, "/message").to_owned(),
+                r#type: text(event, "/type").to_owned(),
+                count: count.unwrap_or(1),
+                minutes_ago: minutes(snapshot.at, at),
+            }
+        })
+        .collect();
+    found.sort_by(|a, b| a.minutes_ago.total_cmp(&b.minutes_ago));
+    found
+}
+
+/// What events say, as evidence: warnings first.
+fn quoted(object: &ObjectRef, events: &[EventView]) -> Vec<Quote> {
+    let namespace = object.namespace.as_deref().unwrap_or("default");
+    let mut events: Vec<&EventView> = events.iter().collect();
+    events.sort_by_key(|event| event.r#type != "Warning");
+    events
+        .into_iter()
+        .take(MOST_QUOTES)
+        .map(|event| Quote {
+            source: Source::Kubernetes,
+            query: format!(
+                "/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.kind={},involvedObject.name={}",
+                object.kind, object.name
+            ),
+            excerpt: format!("{} ({} times): {}", event.reason, event.count, event.message),
+            value: Some((event.count as f64, "times".into())),
+        })
+        .collect()
+}
+
+/// What somebody's logs say, as evidence.
+fn lines(said: &[&Said]) -> Vec<Quote> {
+    said.iter()
+        .take(MOST_QUOTES)
+        .map(|said| Quote {
+            source: Source::Loki,
+            query: said.query.clone(),
+            excerpt: format!("{} lines like: {}", said.count, said.text),
+            value: Some((said.count as f64, "lines".into())),
+        })
+        .collect()
+}
+
+/// Minutes from one time to another.
+fn minutes(now: Timestamp, then: Timestamp) -> f64 {
+    now.duration_since(then).as_secs_f64() / 60.0
+}
+
+/// Conditions of a status by type.
+fn conditions(object: &Value) -> BTreeMap<String, BTreeMap<&'static str, String>> {
+    super::read::each(object, "/status/conditions")
+        .map(|condition| {
+            let field = |name| text(condition, name).to_owned();
+            let fields = [
+                ("status", field("/status")),
+                ("reason", field("/reason")),
+                ("message", field("/message")),
+            ];
+            (text(condition, "/type").to_owned(), fields.into())
+        })
+        .collect()
+}
+
+/// What manages an object besides people: `helm`, `argo`, `flux`, or nothing.
+fn managed_by(object: &Value) -> &'static str {
+    let has = |pointer: &str| object.pointer(pointer).is_some();
+    if has("/metadata/annotations/argocd.argoproj.io~1tracking-id") {
+        "argo"
+    } else if has("/metadata/labels/kustomize.toolkit.fluxcd.io~1name") || has("/metadata/labels/helm.toolkit.fluxcd.io~1name") {
+        "flux"
+    } else if has("/metadata/annotations/meta.helm.sh~1release-name") {
+        "helm"
+    } else {
+        ""
+    }
+}
+
+/// The last manager that wrote something else than status, and minutes since then.
+fn last_change(at: Timestamp, object: &Value) -> (String, f64) {
+    let entries = super::read::each(object, "/metadata/managedFields").filter(|entry| text(entry, "/subresource") != "status");
+    let controllers = ["kube-controller-manager", "kubelet", "kube-scheduler"];
+    let people = entries.filter(|entry| !controllers.contains(&text(entry, "/manager")));
+    let newest = people
+        .filter_map(|entry| Some((time(entry, "/time")?, text(entry, "/manager"))))
+        .max();
+    let created = || (time(object, "/metadata/creationTimestamp").unwrap_or(at), "");
+    let (then, manager) = newest.unwrap_or_else(created);
+    (manager.to_owned(), minutes(at, then))
+}

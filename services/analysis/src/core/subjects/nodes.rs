@@ -1,0 +1,183 @@
+//! Nodes and zones.
+
+use std::collections::BTreeMap;
+
+use paramedic_domain::object::ObjectRef;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{EventView, Subject, Variable, World, conditions, events, quoted};
+use crate::core::{
+    read::{each, text},
+    snapshot::{age, reference},
+};
+
+/// `node`.
+#[derive(Debug, Clone, Default, Serialize)]
+struct NodeView {
+    name: String,
+    zone: String,
+    /// `True`, `False` or `Unknown`.
+    ready: String,
+    reason: String,
+    message: String,
+    not_ready_minutes: f64,
+    /// Seconds since its lease was renewed; -1: it has none.
+    lease_age: f64,
+    /// `key=value:effect`.
+    taints: Vec<String>,
+    unschedulable: bool,
+    /// `MemoryPressure`, `DiskPressure`, `PIDPressure`, `NetworkUnavailable` that hold.
+    pressures: Vec<String>,
+    /// Other conditions that hold, as node problem detectors set them.
+    problems: Vec<String>,
+    kubelet_version: String,
+    pods: i64,
+    pod_capacity: i64,
+    terminating: i64,
+    evicted: i64,
+    /// Its zone's nodes, and how many of them are not ready.
+    zone_nodes: i64,
+    zone_not_ready: i64,
+    disk_used: f64,
+    events: Vec<EventView>,
+}
+
+/// `zone`: nodes with the same label `topology.kubernetes.io/zone`.
+#[derive(Debug, Clone, Default, Serialize)]
+struct ZoneView {
+    name: String,
+    nodes: i64,
+    not_ready: i64,
+    names: Vec<String>,
+}
+
+pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
+    let nodes = world.snapshot.of("Node");
+    let mut zones: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for node in nodes {
+        zones.entry(zone(node)).or_default().push(node);
+    }
+    for object in nodes {
+        let node = reference("Node", object);
+        let view = view(world, object, zones.get(zone(object)).map_or(&[], Vec::as_slice));
+        let excerpt = format!(
+            "node {}: Ready={} ({}) since {:.0} min{}, taints [{}]{}; {} pods, {} of them terminating",
+            view.name,
+            view.ready,
+            view.reason,
+            view.not_ready_minutes,
+            if view.lease_age >= 0.0 {
+                format!(", lease renewed {:.0} s ago", view.lease_age)
+            } else {
+                String::new()
+            },
+            view.taints.join(", "),
+            if view.pressures.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", view.pressures.join(", "))
+            },
+            view.pods,
+            view.terminating
+        );
+        let quotes = quoted(&node, &view.events);
+        all.push(Subject {
+            of: "node",
+            variables: vec![Variable::new("node", &view, node.clone(), excerpt).quoting(quotes)],
+            object: node,
+        });
+    }
+    for (name, members) in zones.into_iter().filter(|(name, _)| !name.is_empty()) {
+        let bad: Vec<&&Value> = members.iter().filter(|node| ready(node).0 != "True").collect();
+        let view = ZoneView {
+            name: name.to_owned(),
+            nodes: members.len() as i64,
+            not_ready: bad.len() as i64,
+            names: bad.iter().map(|node| text(node, "/metadata/name").to_owned()).collect(),
+        };
+        let excerpt = format!(
+            "zone {name}: {} of {} nodes are not ready: {}",
+            view.not_ready,
+            view.nodes,
+            view.names.join(", ")
+        );
+        let object = ObjectRef::new("v1", "Zone", None, name);
+        all.push(Subject {
+            of: "zone",
+            variables: vec![Variable::new("zone", &view, object.clone(), excerpt)],
+            object,
+        });
+    }
+}
+
+fn zone(node: &Value) -> &str {
+    text(node, "/metadata/labels/topology.kubernetes.io~1zone")
+}
+
+fn ready(node: &Value) -> (&str, &Value) {
+    let mut conditions = each(node, "/status/conditions");
+    let ready = conditions
+        .find(|condition| text(condition, "/type") == "Ready")
+        .unwrap_or(&Value::Null);
+    (ready["status"].as_str().unwrap_or("Unknown"), ready)
+}
+
+fn view(world: &World, object: &Value, siblings: &[&Value]) -> NodeView {
+    let snapshot = &world.snapshot;
+    let name = text(object, "/metadata/name");
+    let (status, condition) = ready(object);
+    let since = age(snapshot.at, condition, "/lastTransitionTime").unwrap_or(0.0) / 60.0;
+    let lease = snapshot.named("Lease", "kube-node-lease", name);
+    let pods: Vec<&Value> = snapshot
+        .of("Pod")
+        .iter()
+        .filter(|pod| text(pod, "/spec/nodeName") == name)
+        .collect();
+    let holding = conditions(object);
+    let holds = |name: &&String| holding[*name]["status"] == "True";
+    let usual = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"];
+    let taint = |taint: &Value| {
+        let value = text(taint, "/value");
+        let value = if value.is_empty() { String::new() } else { format!("={value}") };
+        format!("{}{value}:{}", text(taint, "/key"), text(taint, "/effect"))
+    };
+    NodeView {
+        name: name.to_owned(),
+        zone: zone(object).to_owned(),
+        ready: status.to_owned(),
+        reason: text(condition, "/reason").to_owned(),
+        message: text(condition, "/message").to_owned(),
+        not_ready_minutes: if status == "True" { 0.0 } else { since },
+        lease_age: lease.and_then(|lease| age(snapshot.at, lease, "/spec/renewTime")).unwrap_or(-1.0),
+        taints: each(object, "/spec/taints").map(taint).collect(),
+        unschedulable: object.pointer("/spec/unschedulable") == Some(&Value::Bool(true)),
+        pressures: holding
+            .keys()
+            .filter(|key| usual[1..].contains(&key.as_str()))
+            .filter(holds)
+            .cloned()
+            .collect(),
+        problems: holding
+            .keys()
+            .filter(|key| !usual.contains(&key.as_str()))
+            .filter(holds)
+            .cloned()
+            .collect(),
+        kubelet_version: text(object, "/status/nodeInfo/kubeletVersion").to_owned(),
+        pod_capacity: text(object, "/status/capacity/pods").parse().unwrap_or(110),
+        terminating: pods
+            .iter()
+            .filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some())
+            .count() as i64,
+        evicted: pods.iter().filter(|pod| text(pod, "/status/reason") == "Evicted").count() as i64,
+        pods: pods.len() as i64,
+        zone_nodes: siblings.len() as i64,
+        zone_not_ready: siblings.iter().filter(|node| ready(node).0 != "True").count() as i64,
+        disk_used: world
+            .measures
+            .find("node_disk_used", &[("instance", name)])
+            .map_or(-1.0, |measure| measure.value),
+        events: events(snapshot, "Node", "", name),
+    }
+}

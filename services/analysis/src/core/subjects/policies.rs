@@ -1,0 +1,276 @@
+//! What forbids: NetworkPolicies, quotas.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Subject, Variable, World, owners::Owners};
+use crate::core::{
+    quantity,
+    read::{each, text},
+    snapshot::{age, reference, selects},
+};
+
+/// `policy`: a NetworkPolicy.
+#[derive(Debug, Clone, Default, Serialize)]
+struct PolicyView {
+    name: String,
+    namespace: String,
+    /// Nothing may come in.
+    denies_ingress: bool,
+    /// Nothing may go out.
+    denies_egress: bool,
+    /// Something may go out, but not to port 53.
+    denies_dns: bool,
+    selects_all: bool,
+    /// Workloads whose pods it selects.
+    workloads: Vec<String>,
+    /// Of those, the ones with pods that are not ready.
+    unready: Vec<String>,
+    age_minutes: f64,
+    changed_by: String,
+    changed_minutes: f64,
+    /// Messages of events in its namespace, and log lines of its workloads, that speak of connections that time out.
+    timeouts: i64,
+    /// The same of names that cannot be looked up.
+    lookups: i64,
+}
+
+/// `quota`: a ResourceQuota.
+#[derive(Debug, Clone, Default, Serialize)]
+struct QuotaView {
+    name: String,
+    namespace: String,
+    /// Used share of each resource, at most 1 unless more is used than is allowed.
+    shares: BTreeMap<String, f64>,
+    /// Resources whose quota is used up, or nearly: more than 90 %.
+    full: Vec<String>,
+    /// Workloads that cannot create pods because of it.
+    blocks: Vec<String>,
+    /// What the server said when it refused.
+    refusal: String,
+}
+
+/// Words for a connection that gets no answer, as clients write them.
+const TIMEOUTS: [&str; 5] = ["timed out", "timeout", "i/o timeout", "deadline exceeded", "etimedout"];
+/// Words for a name that cannot be looked up.
+pub(super) const LOOKUPS: [&str; 7] = [
+    "no such host",
+    "could not resolve",
+    "name resolution",
+    "getaddrinfo",
+    "eai_again",
+    "nxdomain",
+    "server misbehaving",
+];
+
+pub(super) fn subjects(world: &World, owners: &Owners<'_>, all: &mut Vec<Subject>) {
+    for object in world.snapshot.of("NetworkPolicy") {
+        all.push(policy(world, owners, object));
+    }
+    for object in world.snapshot.of("ResourceQuota") {
+        all.push(quota(world, object));
+    }
+}
+
+fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
+    let namespace = text(object, "/metadata/namespace");
+    let selector = &object["spec"]["podSelector"];
+    let types: Vec<&str> = each(object, "/spec/policyTypes").filter_map(Value::as_str).collect();
+    let empty = |pointer: &str| each(object, pointer).next().is_none();
+    let dns = each(object, "/spec/egress").any(|rule| {
+        let ports: Vec<&Value> = each(rule, "/ports").collect();
+        ports.is_empty() || ports.iter().any(|port| port["port"] == 53 || port["port"] == "dns")
+    });
+    let pods = world
+        .snapshot
+        .within("Pod", namespace)
+        .filter(|pod| selects(selector, &pod["metadata"]["labels"]));
+    let (mut workloads, mut unready) = (Vec::new(), Vec::new());
+    for pod in pods {
+        let Some(owner) = owners.of_pod(namespace, text(pod, "/metadata/name")) else {
+            continue;
+        };
+        workloads.push(owner.name.clone());
+        if !each(pod, "/status/conditions").any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True") {
+            unready.push(owner.name.clone());
+        }
+    }
+    for names in [&mut workloads, &mut unready] {
+        names.sort();
+        names.dedup();
+    }
+    let texts: Vec<(String, i64)> = heard(world, namespace);
+    let speak = |words: &[&str]| -> i64 {
+        let fits = |(text, _): &&(String, i64)| words.iter().any(|word| text.contains(word));
+        texts.iter().filter(fits).map(|(_, count)| count).sum()
+    };
+    let (changed_by, changed_minutes) = super::last_change(world.snapshot.at, object);
+    let egress = types.contains(&"Egress");
+    let view = PolicyView {
+        name: text(object, "/metadata/name").to_owned(),
+        namespace: namespace.to_owned(),
+        denies_ingress: (types.is_empty() || types.contains(&"Ingress")) && empty("/spec/ingress"),
+        denies_egress: egress && empty("/spec/egress"),
+        denies_dns: egress && !dns,
+        selects_all: selector.as_object().is_none_or(serde_json::Map::is_empty),
+        workloads,
+        unready,
+        age_minutes: age(world.snapshot.at, object, "/metadata/creationTimestamp").unwrap_or(f64::MAX) / 60.0,
+        changed_by,
+        changed_minutes,
+        timeouts: speak(&TIMEOUTS),
+        lookups: speak(&LOOKUPS),
+    };
+    let excerpt = format!(
+        "NetworkPolicy {namespace}/{}: {}{}{}it selects {} ({} workloads), made {:.0} min ago by {}",
+        view.name,
+        if view.denies_ingress { "nothing may come in, " } else { "" },
+        if view.denies_egress { "nothing may go out, " } else { "" },
+        if view.denies_dns && !view.denies_egress {
+            "no name may be looked up, "
+        } else {
+            ""
+        },
+        if view.selects_all { "every pod" } else { "some pods" },
+        view.workloads.len(),
+        view.age_minutes,
+        view.changed_by
+    );
+    let object = reference("NetworkPolicy", object);
+    let quotes = super::lines(
+        &world
+            .said
+            .iter()
+            .filter(|said| said.by.namespace.as_deref() == Some(namespace))
+            .filter(|said| TIMEOUTS.iter().chain(&LOOKUPS).any(|word| said.text.to_lowercase().contains(word)))
+            .collect::<Vec<_>>(),
+    );
+    let events = quoted_events(world, namespace);
+    Subject {
+        of: "policy",
+        variables: vec![
+            Variable::new("policy", &view, object.clone(), excerpt)
+                .quoting(events)
+                .quoting(quotes),
+        ],
+        object,
+    }
+}
+
+/// What events and logs of a namespace say, in small letters, with counts.
+fn heard(world: &World, namespace: &str) -> Vec<(String, i64)> {
+    let events = world
+        .snapshot
+        .within("Event", namespace)
+        .filter(|event| text(event, "/type") == "Warning");
+    let events = events.map(|event| (text(event, "/message").to_lowercase(), event["count"].as_i64().unwrap_or(1)));
+    let said = world.said.iter().filter(|said| said.by.namespace.as_deref() == Some(namespace));
+    events.chain(said.map(|said| (said.text.to_lowercase(), said.count))).collect()
+}
+
+/// Warnings of a namespace that speak of connections or names.
+fn quoted_events(world: &World, namespace: &str) -> Vec<super::Quote> {
+    let fits = |event: &&Value| {
+        let message = text(event, "/message").to_lowercase();
+        TIMEOUTS.iter().chain(&LOOKUPS).any(|word| message.contains(word))
+    };
+    let events = world
+        .snapshot
+        .within("Event", namespace)
+        .filter(|event| text(event, "/type") == "Warning");
+    let quote = |event: &Value| super::Quote {
+        source: paramedic_domain::evidence::Source::Kubernetes,
+        query: format!("/api/v1/namespaces/{namespace}/events"),
+        excerpt: format!(
+            "{} of {} {}: {}",
+            text(event, "/reason"),
+            text(event, "/involvedObject/kind"),
+            text(event, "/involvedObject/name"),
+            text(event, "/message")
+        ),
+        value: None,
+    };
+    events.filter(fits).take(super::MOST_QUOTES).map(quote).collect()
+}
+
+fn quota(world: &World, object: &Value) -> Subject {
+    let (namespace, name) = (text(object, "/metadata/namespace"), text(object, "/metadata/name"));
+    let amounts = |pointer: &str| -> BTreeMap<String, f64> {
+        let all = object.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
+        let number = |value: &Value| value.as_f64().or_else(|| quantity::parse(value.as_str()?));
+        all.filter_map(|(key, value)| Some((key.clone(), number(value)?))).collect()
+    };
+    let (hard, used) = (amounts("/status/hard"), amounts("/status/used"));
+    let share = |(key, hard): (&String, &f64)| {
+        let used = used.get(key).copied().unwrap_or(0.0);
+        (
+            key.clone(),
+            if *hard > 0.0 {
+                used / hard
+            } else {
+                f64::from(u8::from(used > 0.0))
+            },
+        )
+    };
+    let shares: BTreeMap<String, f64> = hard.iter().map(share).collect();
+    let refusals: Vec<(String, String)> = world
+        .snapshot
+        .within("ReplicaSet", namespace)
+        .flat_map(|set| {
+            let owner = crate::core::read::controller(set).map(|(_, name)| name).unwrap_or_default();
+            let failed = each(set, "/status/conditions").filter(|condition| text(condition, "/type") == "ReplicaFailure");
+            failed
+                .map(move |condition| (owner.clone(), text(condition, "/message").to_owned()))
+                .collect::<Vec<_>>()
+        })
+        .chain(
+            world
+                .snapshot
+                .within("Event", namespace)
+                .filter(|event| text(event, "/reason") == "FailedCreate")
+                .map(|event| {
+                    let name = text(event, "/involvedObject/name");
+                    let owner = match text(event, "/involvedObject/kind") {
+                        "ReplicaSet" => name.rsplit_once('-').map_or(name, |(owner, _)| owner),
+                        _ => name,
+                    };
+                    (owner.to_owned(), text(event, "/message").to_owned())
+                }),
+        )
+        .filter(|(_, message)| message.contains("exceeded quota") && message.contains(name))
+        .collect();
+    let mut blocks: Vec<String> = refusals.iter().map(|(owner, _)| owner.clone()).collect();
+    blocks.sort();
+    blocks.dedup();
+    let view = QuotaView {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        full: shares
+            .iter()
+            .filter(|(_, share)| **share > 0.9)
+            .map(|(key, _)| key.clone())
+            .collect(),
+        shares,
+        blocks,
+        refusal: refusals.first().map_or_else(String::new, |(_, message)| message.clone()),
+    };
+    let parts: Vec<String> = view
+        .shares
+        .iter()
+        .map(|(key, share)| format!("{key} {:.0} % used", share * 100.0))
+        .collect();
+    let refusal = if view.refusal.is_empty() {
+        String::new()
+    } else {
+        format!("; {}", view.refusal)
+    };
+    let excerpt = format!("ResourceQuota {namespace}/{name}: {}{refusal}", parts.join(", "));
+    let object = reference("ResourceQuota", object);
+    Subject {
+        of: "quota",
+        variables: vec![Variable::new("quota", &view, object.clone(), excerpt)],
+        object,
+    }
+}

@@ -1,0 +1,190 @@
+//! Services and Ingresses: whether they lead anywhere.
+
+use paramedic_domain::object::ObjectRef;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Subject, Variable, World, owners::Owners, workloads};
+use crate::core::{
+    read::{each, text, texts},
+    snapshot::{reference, selects},
+};
+
+/// `service`.
+#[derive(Debug, Clone, Default, Serialize)]
+struct ServiceView {
+    name: String,
+    namespace: String,
+    /// It selects pods by labels at all.
+    selects: bool,
+    selector: std::collections::BTreeMap<String, String>,
+    /// Pods that its selector matches.
+    pods: i64,
+    ready_endpoints: i64,
+    unready_endpoints: i64,
+    /// Target ports that no container of the selected pods declares, though they declare some.
+    wrong_ports: Vec<String>,
+    /// Ports that those containers declare.
+    declared_ports: Vec<i64>,
+    /// Workloads in its namespace whose name is the Service's or begins or ends with it, or shares its label `app`.
+    namesakes: Vec<String>,
+    changed_by: String,
+    changed_minutes: f64,
+}
+
+/// `ingress`.
+#[derive(Debug, Clone, Default, Serialize)]
+struct IngressView {
+    name: String,
+    namespace: String,
+    class: String,
+    class_exists: bool,
+    /// Services that it names and that do not exist.
+    missing_services: Vec<String>,
+    /// Services that it names and that have no ready endpoint.
+    dead_services: Vec<String>,
+}
+
+pub(super) fn subjects(world: &World, owners: &Owners<'_>, all: &mut Vec<Subject>) {
+    for object in world.snapshot.of("Service") {
+        let service = reference("Service", object);
+        let (view, behind) = view(world, owners, object);
+        let excerpt = format!(
+            "Service {}/{} selects {:?}: {} pods, {} ready and {} unready endpoints{}",
+            view.namespace,
+            view.name,
+            view.selector,
+            view.pods,
+            view.ready_endpoints,
+            view.unready_endpoints,
+            if view.wrong_ports.is_empty() {
+                String::new()
+            } else {
+                format!("; target port {} is none of {:?}", view.wrong_ports.join(", "), view.declared_ports)
+            }
+        );
+        let mut variables = vec![Variable::new("service", &view, service.clone(), excerpt)];
+        variables.extend(behind.and_then(|workload| workloads::variable(world, owners, &workload)));
+        all.push(Subject {
+            of: "service",
+            object: service,
+            variables,
+        });
+    }
+    for object in world.snapshot.of("Ingress") {
+        all.push(ingress(world, object));
+    }
+}
+
+fn view(world: &World, owners: &Owners<'_>, object: &Value) -> (ServiceView, Option<ObjectRef>) {
+    let namespace = text(object, "/metadata/namespace");
+    let name = text(object, "/metadata/name");
+    let selector = texts(object, "/spec/selector");
+    let wanted = serde_json::json!({"matchLabels": selector});
+    let pods: Vec<&Value> = match selector.is_empty() {
+        true => Vec::new(),
+        false => world
+            .snapshot
+            .within("Pod", namespace)
+            .filter(|pod| selects(&wanted, &pod["metadata"]["labels"]) && pod.pointer("/metadata/deletionTimestamp").is_none())
+            .collect(),
+    };
+    let (ready, unready) = endpoints(world, namespace, name);
+    let containers = || pods.iter().flat_map(|pod| each(pod, "/spec/containers"));
+    let declared: Vec<&Value> = containers().flat_map(|container| each(container, "/ports")).collect();
+    let exposes = |target: &Value| match target {
+        Value::String(name) => declared.iter().any(|port| text(port, "/name") == name),
+        number => declared.iter().any(|port| port["containerPort"] == *number),
+    };
+    let wrong = each(object, "/spec/ports").filter_map(|port| {
+        let target = port.get("targetPort").or_else(|| port.get("port"))?;
+        (!declared.is_empty() && !exposes(target)).then(|| target.as_str().map_or_else(|| target.to_string(), ToOwned::to_owned))
+    });
+    let mut numbers: Vec<i64> = declared.iter().filter_map(|port| port["containerPort"].as_i64()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let namesakes = super::owners::WORKLOADS
+        .into_iter()
+        .flat_map(|kind| world.snapshot.within(kind, namespace));
+    let alike = |workload: &&Value| {
+        let other = text(workload, "/metadata/name");
+        let app = selector
+            .get("app")
+            .or_else(|| selector.get("app.kubernetes.io/name"))
+            .map_or("", String::as_str);
+        other == name || (!app.is_empty() && text(workload, "/spec/template/metadata/labels/app") == app)
+    };
+    let behind = pods
+        .iter()
+        .find_map(|pod| owners.of_pod(namespace, text(pod, "/metadata/name")))
+        .cloned();
+    let (changed_by, changed_minutes) = super::last_change(world.snapshot.at, object);
+    let view = ServiceView {
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+        selects: !selector.is_empty(),
+        pods: pods.len() as i64,
+        ready_endpoints: ready,
+        unready_endpoints: unready,
+        wrong_ports: wrong.collect(),
+        declared_ports: numbers,
+        namesakes: namesakes
+            .filter(alike)
+            .map(|workload| text(workload, "/metadata/name").to_owned())
+            .collect(),
+        selector,
+        changed_by,
+        changed_minutes,
+    };
+    (view, behind)
+}
+
+/// Ready and other endpoints of a Service.
+fn endpoints(world: &World, namespace: &str, service: &str) -> (i64, i64) {
+    let slices = world.snapshot.within("EndpointSlice", namespace);
+    let own = slices.filter(|slice| text(slice, "/metadata/labels/kubernetes.io~1service-name") == service);
+    let (mut ready, mut unready) = (0, 0);
+    for endpoint in own.flat_map(|slice| each(slice, "/endpoints")) {
+        match endpoint.pointer("/conditions/ready") {
+            Some(Value::Bool(false)) => unready += 1,
+            _ => ready += 1,
+        }
+    }
+    (ready, unready)
+}
+
+fn ingress(world: &World, object: &Value) -> Subject {
+    let namespace = text(object, "/metadata/namespace");
+    let paths = each(object, "/spec/rules").flat_map(|rule| each(rule, "/http/paths"));
+    let mut services: Vec<&str> = paths.map(|path| text(path, "/backend/service/name")).collect();
+    services.push(text(object, "/spec/defaultBackend/service/name"));
+    services.retain(|name| !name.is_empty());
+    services.sort_unstable();
+    services.dedup();
+    let (known, missing): (Vec<&str>, Vec<&str>) = services
+        .into_iter()
+        .partition(|name| world.snapshot.named("Service", namespace, name).is_some());
+    let dead = known.into_iter().filter(|name| endpoints(world, namespace, name).0 == 0);
+    let class = text(object, "/spec/ingressClassName");
+    let view = IngressView {
+        name: text(object, "/metadata/name").to_owned(),
+        namespace: namespace.to_owned(),
+        class: class.to_owned(),
+        class_exists: class.is_empty() || world.snapshot.named("IngressClass", "", class).is_some(),
+        missing_services: missing.into_iter().map(ToOwned::to_owned).collect(),
+        dead_services: dead.map(ToOwned::to_owned).collect(),
+    };
+    let excerpt = format!(
+        "Ingress {namespace}/{} of class {class:?}{}; missing services: {}; without ready endpoints: {}",
+        view.name,
+        if view.class_exists { "" } else { ", which does not exist" },
+        view.missing_services.join(", "),
+        view.dead_services.join(", ")
+    );
+    let object = reference("Ingress", object);
+    Subject {
+        of: "ingress",
+        variables: vec![Variable::new("ingress", &view, object.clone(), excerpt)],
+        object,
+    }
+}

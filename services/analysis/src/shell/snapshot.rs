@@ -1,0 +1,124 @@
+//! Lists everything that rules look at, once, and asks Prometheus for the numbers they may need.
+
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, stream};
+use serde_json::Value;
+
+use super::{
+    kubernetes::Problem,
+    probes::{Probes, Unreachable},
+    reader::Reader,
+};
+use crate::core::{
+    facts::Facts,
+    measures::{Measure, Measures, QUERIES},
+    read::each,
+    snapshot::{
+        Snapshot,
+        kinds::{KINDS, Kind},
+    },
+};
+
+/// Questions asked at the same time.
+const AT_ONCE: usize = 6;
+/// Labels that say to which namespace an alert belongs.
+const NAMESPACE_LABELS: [&str; 2] = ["exported_namespace", "namespace"];
+
+/// Takes the snapshot.
+///
+/// # Errors
+/// When the cluster cannot be reached.
+pub(super) async fn snapshot(reader: &Reader, facts: &mut Facts) -> Result<(), Unreachable> {
+    let (scope, everywhere) = scope(facts);
+    let one = scope.iter().next().filter(|_| scope.len() == 1 && !everywhere).cloned();
+    let mut questions = Vec::new();
+    for kind in KINDS {
+        let path = kind.path(one.as_deref().filter(|_| !kind.everywhere));
+        questions.push(async move { (kind, reader.get(&path).await) });
+    }
+    let answers: Vec<(Kind, Result<Value, Problem>)> = stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
+    let mut snapshot = Snapshot::new(facts.at, scope);
+    let mut refused = Vec::new();
+    let mut answers = answers;
+    answers.sort_by_key(|(kind, _)| kind.name);
+    if everywhere {
+        // Alerts that do not say where: every namespace may be meant.
+        let namespaces = answers
+            .iter()
+            .filter_map(|(kind, answer)| (kind.name == "Namespace").then_some(answer.as_ref().ok()?));
+        let names = namespaces
+            .flat_map(|list| each(list, "/items"))
+            .filter_map(|one| one["metadata"]["name"].as_str());
+        snapshot.scope.extend(names.map(ToOwned::to_owned));
+    }
+    for (kind, answer) in answers {
+        match answer {
+            Ok(list) => snapshot.file(kind, each(&list, "/items").cloned().collect()),
+            // A cluster without this kind has no faults of it.
+            Err(Problem::Absent(_)) => {}
+            Err(Problem::Refused { .. }) if kind.optional => {}
+            Err(Problem::Refused { .. }) => refused.push(kind.plural),
+            Err(unreachable @ Problem::Unreachable { .. }) => return Err(Unreachable(unreachable.to_string())),
+        }
+    }
+    if !refused.is_empty() {
+        facts.missing.push(format!("kubernetes: may not list {}", refused.join(", ")));
+    }
+    facts.world.snapshot = snapshot;
+    Ok(())
+}
+
+/// The namespaces that alerts name, and whether some alert is about something in a namespace that it does not name.
+fn scope(facts: &Facts) -> (BTreeSet<String>, bool) {
+    let namespace = |alert: &paramedic_domain::alert::Alert| {
+        let named = NAMESPACE_LABELS.iter().map(|label| alert.label(label));
+        named.filter(|name| is_label(name)).map(ToOwned::to_owned).next()
+    };
+    let lost = |alert: &paramedic_domain::alert::Alert| {
+        namespace(alert).is_none()
+            && ["service", "pod", "deployment", "app", "node"]
+                .iter()
+                .any(|label| !alert.label(label).is_empty())
+    };
+    let scope = facts.alerts.iter().filter_map(namespace).collect();
+    (scope, facts.alerts.iter().any(lost))
+}
+
+/// Only what can be a namespace goes into a path: the text comes from alerts.
+fn is_label(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// Asks Prometheus; what it does not have is no missing source.
+pub(super) async fn measures(probes: &Probes, facts: &mut Facts) {
+    let Some(prometheus) = &probes.prometheus else { return };
+    let mut namespaces: BTreeSet<&str> = facts.world.snapshot.scope.iter().map(String::as_str).collect();
+    namespaces.extend(facts.world.listings.keys().map(String::as_str));
+    let pattern = namespaces.into_iter().collect::<Vec<_>>().join("|");
+    let at = facts.at;
+    let mut questions = Vec::new();
+    for query in &QUERIES {
+        let promql = query.promql.replace("{namespaces}", &pattern);
+        questions.push(async move {
+            let answer = prometheus.instant(&promql, at).await;
+            (query.name, promql, answer)
+        });
+    }
+    let mut answers: Vec<_> = stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
+    answers.sort_by_key(|(name, ..)| *name);
+    let mut all = Vec::new();
+    for (name, promql, answer) in answers {
+        for one in answer.unwrap_or_default() {
+            if let Some((_, value)) = one.points.last().filter(|(_, value)| value.is_finite()) {
+                all.push(Measure {
+                    name,
+                    labels: one.labels,
+                    value: *value,
+                    query: promql.clone(),
+                });
+            }
+        }
+    }
+    facts.world.measures = Measures(all);
+}
