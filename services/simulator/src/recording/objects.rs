@@ -23,7 +23,7 @@ impl Found {
 pub(super) fn checked(found: Vec<Found>) -> anyhow::Result<Vec<Value>> {
     let mut places = BTreeMap::new();
     let mut out = Vec::with_capacity(found.len());
-    for Found { object, place } in found {
+    for Found { mut object, place } in found {
         for pointer in ["/apiVersion", "/kind", "/metadata/name"] {
             if obj::text(&object, pointer).is_empty() {
                 let field = pointer.trim_start_matches('/').replace('/', ".");
@@ -33,12 +33,19 @@ pub(super) fn checked(found: Vec<Found>) -> anyhow::Result<Vec<Value>> {
         if !object["metadata"]["labels"].is_null() && !object["metadata"]["labels"].is_object() {
             bail!("{place}: metadata.labels is not a mapping; write `name: value` lines");
         }
-        let key = (
-            group(&object).to_owned(),
-            obj::text(&object, "/kind").to_owned(),
-            obj::namespace(&object).to_owned(),
-            obj::name(&object).to_owned(),
-        );
+        let key = |object: &Value| {
+            (
+                group(object).to_owned(),
+                obj::text(object, "/kind").to_owned(),
+                obj::namespace(object).to_owned(),
+                obj::name(object).to_owned(),
+            )
+        };
+        // Nobody names events by hand: two of one name are two events.
+        if obj::text(&object, "/kind") == "Event" && places.contains_key(&key(&object)) {
+            object["metadata"]["name"] = json!(format!("{}-{}", obj::name(&object), out.len()));
+        }
+        let key = key(&object);
         if let Some(before) = places.insert(key, place.clone()) {
             bail!(
                 "{} {} stands in {before} and in {place}; remove one of them",

@@ -1,0 +1,139 @@
+//! The evaluation cases, as far as the diagnosis goes: category and target are among those that the case's truth expects.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use paramedic_analysis::{
+    core::decide::Conclusion,
+    shell::{investigate::investigate, probes::Probes},
+};
+use paramedic_domain::{
+    alert::{Alert, AlertStatus},
+    object::ObjectRef,
+};
+use paramedic_simulator::{Begin, Cluster, Options, Recording, Simulator};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::world::{access, clock, config, rules};
+
+#[derive(Deserialize)]
+struct Truth {
+    now: Option<Timestamp>,
+    expect: Expect,
+}
+
+#[derive(Deserialize)]
+struct Expect {
+    category: Vec<String>,
+    target: Vec<Target>,
+}
+
+#[derive(Deserialize, Debug)]
+struct Target {
+    kind: String,
+    namespace: Option<String>,
+    name: String,
+}
+
+impl Target {
+    fn is(&self, object: &ObjectRef) -> bool {
+        self.kind == object.kind && self.name == object.name && self.namespace == object.namespace
+    }
+}
+
+fn cases() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases");
+    let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("truth.yaml").exists())
+        .collect();
+    found.sort();
+    found
+}
+
+fn alerts(case: &Path) -> Vec<Alert> {
+    let posts: Value = serde_json::from_str(&std::fs::read_to_string(case.join("alerts.json")).unwrap()).unwrap();
+    let posts = if posts.is_array() { posts.as_array().unwrap().clone() } else { vec![posts] };
+    let texts = |value: &Value| serde_json::from_value(value.clone()).unwrap_or_default();
+    posts
+        .iter()
+        .flat_map(|post| post["alerts"].as_array().unwrap())
+        .map(|alert| Alert {
+            fingerprint: alert["fingerprint"].as_str().unwrap_or_default().to_owned(),
+            status: AlertStatus::Firing,
+            labels: texts(&alert["labels"]),
+            annotations: texts(&alert["annotations"]),
+            starts_at: alert["startsAt"].as_str().unwrap().parse().unwrap(),
+            ends_at: None,
+            generator_url: String::new(),
+            group_key: "{}".into(),
+        })
+        .collect()
+}
+
+/// Whether the diagnosis is right, and what it is.
+async fn diagnosed(case: &Path) -> (bool, String) {
+    let truth: Truth = serde_yaml_ng::from_str(&std::fs::read_to_string(case.join("truth.yaml")).unwrap()).unwrap();
+    let alerts = alerts(case);
+    let newest = alerts.iter().map(|alert| alert.starts_at).max().unwrap();
+    let begin = Begin {
+        now: truth.now.unwrap_or(newest),
+        fixed_by: Vec::new(),
+        harmless: Vec::new(),
+        down: Vec::new(),
+    };
+    let recording = Recording::load(case).unwrap();
+    let mut options = Options::new(Cluster::Recording(Box::new(recording), begin));
+    options.speed = 1.000_001;
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let simulator = Simulator::start(options).await.unwrap();
+    let mut probes = Probes::new(&access(&simulator).await, clock(&simulator), config(), rules());
+    probes.clock = paramedic_runtime::Clock::scaled(simulator.epoch(), 1.000_001);
+    let conclusion = investigate(&probes, alerts, &mut |_, _| {}).await.unwrap();
+    simulator.shutdown().await;
+    match conclusion {
+        Conclusion::Inconclusive { reasons, .. } => (false, format!("inconclusive:\n      {}", reasons.join("\n      "))),
+        Conclusion::Found(found) => {
+            let category = serde_json::to_value(found.category).unwrap();
+            let right = truth.expect.category.iter().any(|wanted| category == *wanted)
+                && truth.expect.target.iter().any(|target| target.is(&found.target));
+            let why: Vec<String> = found.factors.iter().map(|factor| format!("{:+.2} {}", factor.weight, factor.text)).collect();
+            let others: Vec<String> = found
+                .alternatives
+                .iter()
+                .map(|other| format!("or {:?} of {} ({:.2})", other.category, other.target, other.confidence))
+                .collect();
+            let steps: Vec<&str> = found.recommendations.iter().map(|step| step.action.as_str()).collect();
+            (
+                right,
+                format!(
+                    "{:?} of {} by {} ({:.2}), {}\n      {}\n      {}\n      missing {:?}",
+                    found.category,
+                    found.target,
+                    found.engine,
+                    found.confidence,
+                    steps.join(", "),
+                    why.join("\n      "),
+                    others.join("\n      "),
+                    found.missing_sources
+                ),
+            )
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_case_is_diagnosed_as_its_truth_says() {
+    let (mut wrong, mut all) = (Vec::new(), String::new());
+    for case in cases() {
+        let (right, found) = diagnosed(&case).await;
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        all.push_str(&format!("{} {name}: {found}\n", if right { "ok " } else { "NOT" }));
+        if !right {
+            wrong.push(name);
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong: {}\n{all}", wrong.len(), wrong.join(", "));
+}
