@@ -7,11 +7,13 @@ use clap::{Args, Parser, Subcommand};
 mod maintenance;
 mod practice;
 mod regroup;
+mod rules;
 mod storm;
 
 pub use maintenance::{Add as AddWindow, Maintenance, Until};
 pub use practice::{Approve, Drill, Simulate};
 pub use regroup::{Regroup, Who as RegroupWho};
+pub use rules::{List as ListRules, Rules};
 pub use storm::{Convert, Eval, Generate, Storm};
 
 /// Event-driven incident remediation for Kubernetes.
@@ -51,6 +53,12 @@ pub enum Command {
         /// What to do with storms.
         #[command(subcommand)]
         command: Storm,
+    },
+    /// Diagnoses as data: list them, test them and your own.
+    Rules {
+        /// What to do.
+        #[command(subcommand)]
+        command: Rules,
     },
     /// Print the configuration reference as Markdown.
     Configuration,

@@ -42,6 +42,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Drill(arguments) => drill::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Storm { command } => commands::storm(command),
+        Command::Rules { command } => commands::rules(command),
         Command::Configuration => {
             text::say(reference::markdown().trim_end());
             Ok(ExitCode::SUCCESS)

@@ -55,7 +55,11 @@ fn cases() -> Vec<PathBuf> {
 
 fn alerts(case: &Path) -> Vec<Alert> {
     let posts: Value = serde_json::from_str(&std::fs::read_to_string(case.join("alerts.json")).unwrap()).unwrap();
-    let posts = if posts.is_array() { posts.as_array().unwrap().clone() } else { vec![posts] };
+    let posts = if posts.is_array() {
+        posts.as_array().unwrap().clone()
+    } else {
+        vec![posts]
+    };
     let texts = |value: &Value| serde_json::from_value(value.clone()).unwrap_or_default();
     posts
         .iter()
@@ -99,7 +103,11 @@ async fn diagnosed(case: &Path) -> (bool, String) {
             let category = serde_json::to_value(found.category).unwrap();
             let right = truth.expect.category.iter().any(|wanted| category == *wanted)
                 && truth.expect.target.iter().any(|target| target.is(&found.target));
-            let why: Vec<String> = found.factors.iter().map(|factor| format!("{:+.2} {}", factor.weight, factor.text)).collect();
+            let why: Vec<String> = found
+                .factors
+                .iter()
+                .map(|factor| format!("{:+.2} {}", factor.weight, factor.text))
+                .collect();
             let others: Vec<String> = found
                 .alternatives
                 .iter()

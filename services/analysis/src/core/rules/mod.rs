@@ -4,6 +4,7 @@
 //! - [`expression`]: CEL conditions and texts with `{expressions}` in them
 //! - [`candidates`]: what applies to a world; [`influence`]: what a fault of one object reaches
 //! - [`remedy`]: the steps and criteria of a candidate
+//! - [`trial`]: tests of rules as their authors write them
 
 pub mod candidates;
 pub mod expression;
@@ -11,5 +12,6 @@ pub mod influence;
 pub mod parse;
 pub mod remedy;
 pub mod text;
+pub mod trial;
 
 pub use self::{candidates::Candidate, parse::RuleSet};

@@ -104,6 +104,9 @@ pub const SHIPPED: [(&str, &str); 7] = [
     ("control-plane.yaml", include_str!("../../../rules/control-plane.yaml")),
 ];
 
+/// Tests of the shipped rules: file name and text.
+pub const SHIPPED_TESTS: [(&str, &str); 1] = [("containers.test.yaml", include_str!("../../../rules/tests/containers.test.yaml"))];
+
 impl RuleSet {
     /// The rules that come with the product, and `more` files of the operator: name and text. A rule or remedy of the operator takes the
     /// place of a shipped one of the same name.
@@ -115,7 +118,7 @@ impl RuleSet {
         let (mut rules, mut remedies): (BTreeMap<String, (String, text::Rule)>, BTreeMap<String, text::Remedy>) = Default::default();
         let shipped = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         for (file, source) in shipped.chain(more.iter().cloned()) {
-            let parsed = match read(&source) {
+            let parsed: text::File = match read(&source) {
                 Ok(parsed) => parsed,
                 Err(error) => {
                     problems.push(format!("{file}: {error}"));
@@ -147,7 +150,10 @@ impl RuleSet {
 }
 
 /// YAML through JSON: its maps with one key are our enumerations, without tags of YAML's own.
-fn read(source: &str) -> Result<text::File, String> {
+///
+/// # Errors
+/// What cannot be read, and where.
+pub fn read<T: serde::de::DeserializeOwned>(source: &str) -> Result<T, String> {
     let value: serde_json::Value = serde_yaml_ng::from_str(source).map_err(|error| error.to_string())?;
     serde_path_to_error::deserialize(value).map_err(|error| error.to_string())
 }

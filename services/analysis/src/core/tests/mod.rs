@@ -4,6 +4,7 @@ mod fixtures;
 mod leak;
 mod neighbourhood;
 mod others;
+mod rules;
 mod small;
 mod steps;
 mod verification;
