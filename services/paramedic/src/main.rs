@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod drill;
 mod process;
+mod range;
 mod reference;
 mod roles;
 mod settings;

@@ -8,22 +8,22 @@ mod slack_stand_in;
 mod stories;
 mod world;
 
-use std::{process::ExitCode, time::Duration};
+use std::{collections::HashMap, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
-use paramedic_bus::{Delivery, consume};
-use paramedic_domain::{envelope::Recorded, event::Event, incident::Incident, verification::Verdict};
-use paramedic_proto::v1::{Answer, Channel, DecideRequest, approval_service_client::ApprovalServiceClient};
-use paramedic_runtime::{grpc, telemetry};
+use paramedic_domain::{event::Event, incident::Incident, verification::Verdict};
+use paramedic_runtime::telemetry;
 use tokio::sync::mpsc;
 
 use crate::{
     cli::{Approve, Drill},
-    commands, text,
+    commands,
+    range::Range,
+    settings::Settings,
+    text,
 };
 use narrate::Narrator;
 pub use stories::{Stories, Story};
-use world::World;
 
 /// Longest silence (of the drill's time) before the drill is given up: longer than an approval stands.
 const SILENCE: Duration = Duration::from_secs(45 * 60);
@@ -37,19 +37,21 @@ pub async fn run(arguments: Drill) -> anyhow::Result<ExitCode> {
     }
     let started = tokio::time::Instant::now();
     let (messages, inbox) = mpsc::unbounded_channel();
-    let world = World::start(&arguments, messages).await?;
-    let narrator = Narrator::new(world.clock.now(), !arguments.json);
-    narrator.world(&world, &arguments);
-    let outcome = follow(&arguments, &world, narrator, inbox).await;
+    let guard = telemetry(&arguments)?;
+    let range = world::start(&arguments, messages).await?;
+    let narrator = Narrator::new(range.clock.now(), !arguments.json);
+    narrator.world(&range, &arguments);
+    let outcome = follow(&arguments, &range, narrator, inbox).await;
     if arguments.keep && outcome.is_ok() {
         text::note(&format!(
             "still serving: paramedic show --server {} ID; end with Ctrl-C",
-            world.grpc
+            range.grpc
         ));
         tokio::signal::ctrl_c().await?;
     }
-    let audit = world.mutations();
-    world.stop().await?;
+    let audit = world::mutations(&range);
+    range.stop().await?;
+    guard.flush();
     let story = outcome?;
     if arguments.json {
         text::say(&serde_json::to_string_pretty(&report::json(
@@ -72,24 +74,21 @@ pub async fn run(arguments: Drill) -> anyhow::Result<ExitCode> {
 
 async fn follow(
     arguments: &Drill,
-    world: &World,
+    range: &Range,
     mut narrator: Narrator,
     mut inbox: mpsc::UnboundedReceiver<message::Message>,
 ) -> anyhow::Result<Story> {
-    let mut spec = consume::on_events(&format!("drill-{}", world.cluster), &[]);
-    spec.filters = vec![format!("paramedic.incident.{}.>", world.cluster)];
-    let mut consumer = world.bus.consumer(&spec).await.context("cannot follow the incident log")?;
+    let mut events = range.events().await?;
     let mut stories = Stories::default();
     let mut end: Option<tokio::time::Instant> = None;
     loop {
         let patience = end.map_or_else(
-            || world.clock.wall(SILENCE),
+            || range.clock.wall(SILENCE),
             |end| end.saturating_duration_since(tokio::time::Instant::now()),
         );
         tokio::select! {
-            delivery = consumer.next() => {
-                let delivery = delivery?;
-                let recorded = take(&delivery).await?;
+            recorded = events.next() => {
+                let recorded = recorded?;
                 let event = recorded.envelope.event.clone();
                 let Some(id) = stories.absorb(recorded)? else { continue };
                 let Some(story) = stories.of(&id) else { continue };
@@ -98,13 +97,13 @@ async fn follow(
                     narrator.event(&story.incident, story.log.last().map(|last| &last.envelope));
                 }
                 if let Event::ApprovalRequested { .. } = event {
-                    answer(arguments, world, &mut narrator, &story.incident, &event).await?;
+                    answer(arguments, range, &mut narrator, &story.incident, &event).await?;
                 }
                 let over = stories.main().is_some_and(|main| main.incident.end.is_some());
                 end = over.then(|| end.unwrap_or_else(|| tokio::time::Instant::now() + LAST_MESSAGES));
             }
-            Some(message) = inbox.recv() => narrator.message(&message, world.clock.now()),
-            ended = world.ended() => bail!("a role ended during the drill: {ended:#}"),
+            Some(message) = inbox.recv() => narrator.message(&message, range.clock.now()),
+            ended = range.ended() => bail!("a role ended during the drill: {ended:#}"),
             () = tokio::time::sleep(patience) => {
                 return match (stories.into_main(), end) {
                     (Some(story), Some(_)) => Ok(story),
@@ -130,14 +129,7 @@ async fn follow(
     }
 }
 
-async fn take(delivery: &Delivery) -> anyhow::Result<Recorded> {
-    let recorded = paramedic_wire::decode(&delivery.message.payload)
-        .map_err(|invalid| anyhow::anyhow!("position {}: {invalid}", delivery.message.seq))?;
-    delivery.settle.ack().await?;
-    Ok(recorded)
-}
-
-async fn answer(arguments: &Drill, world: &World, narrator: &mut Narrator, incident: &Incident, event: &Event) -> anyhow::Result<()> {
+async fn answer(arguments: &Drill, range: &Range, narrator: &mut Narrator, incident: &Incident, event: &Event) -> anyhow::Result<()> {
     let Event::ApprovalRequested { gate, .. } = event else {
         return Ok(());
     };
@@ -155,27 +147,12 @@ async fn answer(arguments: &Drill, world: &World, narrator: &mut Narrator, incid
     } else {
         std::env::var("USER").unwrap_or_else(|_| "operator".to_owned())
     };
-    let mut request = grpc::with_trace(DecideRequest {
-        cluster: incident.cluster.to_string(),
-        incident: incident.id.to_string(),
-        gate: gate.to_string(),
-        digest: question.digest.bytes().to_vec(),
-        answer: if approve { Answer::Approve } else { Answer::Deny }.into(),
-        by,
-        channel: Channel::Cli.into(),
-        reason: String::new(),
-    });
-    request.set_timeout(Duration::from_secs(10));
-    ApprovalServiceClient::new(grpc::channel(&world.grpc, Duration::from_secs(10))?)
-        .decide(request)
-        .await
-        .context("the approval was not accepted")?;
-    Ok(())
+    range.decide(incident, question, approve, &by).await
 }
 
 /// Installs telemetry for the drill.
-fn telemetry(arguments: &Drill, process: &paramedic_runtime::config::Process) -> anyhow::Result<telemetry::Guard> {
-    let mut settings = process.telemetry.clone();
+fn telemetry(arguments: &Drill) -> anyhow::Result<telemetry::Guard> {
+    let mut settings = Settings::load(None, HashMap::new())?.process().telemetry;
     settings.log.clone_from(&arguments.log);
     if let Some(endpoint) = &arguments.otlp {
         settings.otlp_endpoint.clone_from(endpoint);

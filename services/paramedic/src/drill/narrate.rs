@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use paramedic_domain::{envelope::Envelope, event::Event, incident::Incident};
 
-use super::{message::Message, world::World};
-use crate::{cli::Drill, text};
+use super::message::Message;
+use crate::{cli::Drill, range::Range, text};
 
 /// Lines of a mail that are shown; what is decided is shown whole, before the question.
 const MAIL_LINES: usize = 12;
@@ -22,14 +22,18 @@ impl Narrator {
     }
 
     /// What was started.
-    pub fn world(&self, world: &World, arguments: &Drill) {
+    pub fn world(&self, range: &Range, arguments: &Drill) {
         let clock = format!("times are the drill's, {} times as fast as the wall's", arguments.speed);
         self.line(self.origin, "drill", &format!("{}: {clock}", arguments.scenario));
-        self.line(self.origin, "cluster", &format!("simulated Kubernetes API at {}", world.api));
+        self.line(
+            self.origin,
+            "cluster",
+            &format!("simulated Kubernetes API at {}", range.simulator.url()),
+        );
         self.line(
             self.origin,
             "roles",
-            &format!("all in this process: http {}, grpc {}", world.http, world.grpc),
+            &format!("all in this process: http {}, grpc {}", range.http, range.grpc),
         );
     }
 
