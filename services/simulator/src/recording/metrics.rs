@@ -12,44 +12,56 @@ use crate::{scenario, telemetry::series::Labels, world::obj::secs};
 /// Every series, and what is answered without looking at them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics {
-    pub(crate) series: BTreeMap<Labels, Arc<Samples>>,
+    /// `None` = the series is taken away.
+    pub(crate) series: BTreeMap<Labels, Option<Arc<Samples>>>,
     pub(crate) answers: BTreeMap<String, Vec<(Labels, f64)>>,
 }
 
-/// The samples of one series: times in seconds since 1970, rising, and values. There is at least one.
+/// The samples of one series, in the order of their times. There is at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Samples {
-    points: Vec<(f64, f64)>,
+    points: Vec<Point>,
     /// It only rises, and its value between two samples lies between theirs.
     counter: bool,
-    /// Two ends of a straight line.
-    line: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Point {
+    /// Seconds since 1970.
+    at: f64,
+    value: f64,
+    /// A straight line leads to the next.
+    straight: bool,
+    /// The series ends here, unless another piece begins later.
+    last: bool,
 }
 
 impl Samples {
-    /// The value at `t`; `None` before the first sample. After the last, counters go on at their last rate and everything
+    /// The value at `t`; `None` where there is none. After the last sample, counters go on at their last rate and everything
     /// else keeps its last value.
     pub(crate) fn at(&self, t: f64) -> Option<f64> {
-        let next = self.points.partition_point(|(at, _)| *at <= t);
+        let next = self.points.partition_point(|point| point.at <= t);
         let before = self.points[next.checked_sub(1)?];
+        if before.last && t > before.at {
+            return None;
+        }
         let Some(after) = self.points.get(next) else {
-            return Some(if self.counter {
-                before.1 + self.last_rate() * (t - before.0)
-            } else {
-                before.1
-            });
+            return Some(before.value + if self.counter { self.last_rate() * (t - before.at) } else { 0.0 });
         };
-        let between = self.line || (self.counter && after.1 >= before.1);
-        Some(if between { along(before, *after, t) } else { before.1 })
+        let between = before.straight || (self.counter && after.value >= before.value);
+        Some(if between { along(before, *after, t) } else { before.value })
     }
 
     /// The value at `t` of a world that began to be like this at some moment: the first sample holds for what came before,
     /// from where counters have risen at their first rate.
-    pub(crate) fn since(&self, t: f64) -> f64 {
+    pub(crate) fn since(&self, t: f64) -> Option<f64> {
         let first = self.points[0];
-        self.at(t).unwrap_or_else(|| match self.points.get(1) {
-            Some(second) if self.counter && second.1 >= first.1 => along(first, *second, t),
-            _ => first.1,
+        if t >= first.at {
+            return self.at(t);
+        }
+        Some(match self.points.get(1) {
+            Some(second) if self.counter && second.value >= first.value && second.at > first.at => along(first, *second, t),
+            _ => first.value,
         })
     }
 
@@ -60,15 +72,15 @@ impl Samples {
 
     fn last_rate(&self) -> f64 {
         match self.points.as_slice() {
-            [.., a, b] if b.1 >= a.1 => (b.1 - a.1) / (b.0 - a.0),
+            [.., a, b] if b.value >= a.value && b.at > a.at => (b.value - a.value) / (b.at - a.at),
             _ => 0.0,
         }
     }
 }
 
 /// The straight line through two points.
-fn along(a: (f64, f64), b: (f64, f64), t: f64) -> f64 {
-    a.1 + (b.1 - a.1) * (t - a.0) / (b.0 - a.0)
+fn along(a: Point, b: Point, t: f64) -> f64 {
+    a.value + (b.value - a.value) * (t - a.at) / (b.at - a.at)
 }
 
 #[derive(Deserialize)]
@@ -84,12 +96,13 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Written {
     metric: BTreeMap<String, String>,
-    #[serde(default)]
-    values: Vec<Value>,
+    values: Option<Vec<Value>>,
     start: Option<Timestamp>,
     end: Option<Timestamp>,
     step: Option<String>,
     line: Option<[f64; 2]>,
+    #[serde(default)]
+    ends: bool,
 }
 
 #[derive(Deserialize)]
@@ -109,13 +122,17 @@ struct Sample {
 
 pub(super) fn parse(file: Value) -> anyhow::Result<Metrics> {
     let file: File = serde_path_to_error::deserialize(file).context("write {\"series\": [...], \"answers\": {query: number or list}}")?;
-    let mut series = BTreeMap::new();
+    let mut series = BTreeMap::<Labels, Option<Arc<Samples>>>::new();
     for (i, one) in file.series.into_iter().enumerate() {
         let shown = one["metric"].to_string();
-        let (labels, samples) = read(one).with_context(|| format!("series[{i}] {shown}"))?;
-        if series.insert(labels, Arc::new(samples)).is_some() {
-            bail!("series[{i}] {shown} stands there before with the same labels; remove one of them");
-        }
+        let (labels, points) = read(one).with_context(|| format!("series[{i}] {shown}"))?;
+        let name = labels.get("__name__").to_owned();
+        // Entries with the same labels are pieces of one series.
+        let whole = series.entry(labels).or_default();
+        let mut points = [whole.take().map_or_else(Vec::new, |known| known.points.clone()), points].concat();
+        points.sort_by(|a, b| a.at.total_cmp(&b.at));
+        let counter = counts(&name);
+        *whole = (!points.is_empty()).then(|| Arc::new(Samples { points, counter }));
     }
     let answer = |answer| match answer {
         Answer::Number(value) => vec![(Labels::default(), value)],
@@ -127,36 +144,46 @@ pub(super) fn parse(file: Value) -> anyhow::Result<Metrics> {
     })
 }
 
-fn read(series: Value) -> anyhow::Result<(Labels, Samples)> {
+/// The labels of an entry and its samples, none if it takes a series away.
+fn read(series: Value) -> anyhow::Result<(Labels, Vec<Point>)> {
     let written: Written = serde_path_to_error::deserialize(series)?;
-    let Some(name) = written.metric.get("__name__").cloned() else {
+    if !written.metric.contains_key("__name__") {
         bail!("its metric has no __name__; add it");
+    }
+    let straight = written.line.is_some();
+    let mut values = values(&written)?;
+    // Of two values for one time the later one stands: the series jumps.
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let end = values.len();
+    let point = |(i, (at, value))| {
+        let last = i + 1 == end;
+        Point {
+            at,
+            value,
+            straight: straight && !last,
+            last: last && written.ends,
+        }
     };
-    let counter = ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end));
-    let line = written.line.is_some();
-    let mut points = points(&written)?;
-    points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    if points.is_empty() {
-        bail!("it has no values; give `values`, or `start`, `end` and `line`");
-    }
-    if let Some(twice) = points.windows(2).find(|pair| pair[0].0 >= pair[1].0) {
-        bail!(
-            "it has two values for one time ({}); remove one of them",
-            crate::world::obj::at_secs(twice[0].0)
-        );
-    }
+    let points = values.into_iter().enumerate().map(point).collect();
     let labels = Labels(written.metric.into_iter().filter(|(_, value)| !value.is_empty()).collect());
-    Ok((labels, Samples { points, counter, line }))
+    Ok((labels, points))
 }
 
-fn points(written: &Written) -> anyhow::Result<Vec<(f64, f64)>> {
-    match (written.start, written.line) {
-        (Some(start), Some([from, to])) => {
+/// Whether the series of a metric only rise.
+fn counts(name: &str) -> bool {
+    ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end))
+}
+
+fn values(written: &Written) -> anyhow::Result<Vec<(f64, f64)>> {
+    match (written.start, written.line, written.values.as_deref()) {
+        (Some(start), Some([from, to]), None) => {
             let end = written.end.context("a line needs an `end`; add it")?;
             Ok(vec![(secs(start), from), (secs(end), to)])
         }
-        (None, Some(_)) => bail!("a line needs a `start`; add it"),
-        (Some(start), None) => {
+        (None, Some(_), _) => bail!("a line needs a `start`; add it"),
+        (_, Some(_), Some(_)) => bail!("it has both `line` and `values`; remove one of them"),
+        (_, None, None) => bail!("it has no values; give `values`, or `start`, `end` and `line`"),
+        (Some(start), None, Some(values)) => {
             let step = written.step.as_deref().context("values from a `start` need a `step`; add it")?;
             let step = scenario::Span::parse(step)
                 .map_err(|error| anyhow::anyhow!("step: {error}"))?
@@ -164,13 +191,12 @@ fn points(written: &Written) -> anyhow::Result<Vec<(f64, f64)>> {
             if step <= 0.0 {
                 bail!("the step must be longer than nothing");
             }
-            let numbered = written.values.iter().enumerate();
+            let numbered = values.iter().enumerate();
             numbered
                 .map(|(i, value)| Ok((secs(start) + step * i as f64, number(value)?)))
                 .collect()
         }
-        (None, None) => written
-            .values
+        (None, None, Some(values)) => values
             .iter()
             .map(|pair| match pair.as_array().map(Vec::as_slice) {
                 Some([at, value]) => Ok((time(at)?, number(value)?)),
@@ -204,8 +230,9 @@ mod tests {
 
     use super::*;
 
-    fn samples(series: Value) -> Samples {
-        read(series).unwrap().1
+    fn samples(pieces: &[Value]) -> Samples {
+        let all = parse(json!({"series": pieces})).unwrap().series;
+        (**all.values().next().unwrap().as_ref().unwrap()).clone()
     }
 
     fn at(samples: &Samples, time: &str) -> Option<f64> {
@@ -214,8 +241,9 @@ mod tests {
 
     #[test]
     fn series_are_written_in_three_ways() {
-        let timed = samples(json!({"metric": {"__name__": "up"}, "values": [["2026-03-02T14:00:00Z", 1], ["2026-03-02T14:10:00Z", "0"]]}));
-        let stepped = samples(json!({"metric": {"__name__": "up"}, "start": "2026-03-02T14:00:00Z", "step": "10m", "values": [1, 0]}));
+        let timed =
+            samples(&[json!({"metric": {"__name__": "up"}, "values": [["2026-03-02T14:00:00Z", 1], ["2026-03-02T14:10:00Z", "0"]]})]);
+        let stepped = samples(&[json!({"metric": {"__name__": "up"}, "start": "2026-03-02T14:00:00Z", "step": "10m", "values": [1, 0]})]);
         assert_eq!(timed, stepped);
         let shown = [
             "2026-03-02T13:59:00Z",
@@ -224,20 +252,40 @@ mod tests {
             "2026-03-03T00:00:00Z",
         ];
         assert_eq!(shown.map(|time| at(&timed, time)), [None, Some(1.0), Some(0.0), Some(0.0)]);
-        let line = samples(json!({
+        let line = samples(&[json!({
             "metric": {"__name__": "used_bytes"}, "start": "2026-03-02T14:00:00Z", "end": "2026-03-02T15:00:00Z", "line": [0, 60],
-        }));
+        })]);
         let shown = ["2026-03-02T14:30:00Z", "2026-03-02T15:00:00Z", "2026-03-02T16:00:00Z"];
         assert_eq!(shown.map(|time| at(&line, time)), [Some(30.0), Some(60.0), Some(60.0)]);
     }
 
     #[test]
     fn a_counter_goes_on_at_its_last_rate() {
-        let counter =
-            samples(json!({"metric": {"__name__": "errors_total"}, "start": "2026-03-02T14:00:00Z", "step": "1m", "values": [0, 60, 180]}));
+        let counter = samples(&[
+            json!({"metric": {"__name__": "errors_total"}, "start": "2026-03-02T14:00:00Z", "step": "1m", "values": [0, 60, 180]}),
+        ]);
         let shown = ["2026-03-02T14:00:30Z", "2026-03-02T14:02:00Z", "2026-03-02T14:03:00Z"];
         assert_eq!(shown.map(|time| at(&counter, time)), [Some(30.0), Some(180.0), Some(300.0)]);
-        assert_eq!(counter.since(secs("2026-03-02T13:59:00Z".parse().unwrap())), -60.0);
+        assert_eq!(counter.since(secs("2026-03-02T13:59:00Z".parse().unwrap())), Some(-60.0));
+    }
+
+    #[test]
+    fn a_series_comes_in_pieces_may_end_and_may_be_taken_away() {
+        let pieces = [
+            json!({"metric": {"__name__": "up"}, "values": [["2026-03-02T14:30:00Z", 5]]}),
+            json!({"metric": {"__name__": "up"}, "start": "2026-03-02T14:00:00Z", "end": "2026-03-02T14:10:00Z", "line": [1, 3], "ends": true}),
+        ];
+        let shown = [
+            "2026-03-02T14:05:00Z",
+            "2026-03-02T14:10:00Z",
+            "2026-03-02T14:10:01Z",
+            "2026-03-02T15:00:00Z",
+        ];
+        let both = samples(&pieces);
+        assert_eq!(shown.map(|time| at(&both, time)), [Some(2.0), Some(3.0), None, Some(5.0)]);
+        assert_eq!(at(&samples(&pieces[1..]), "2026-03-02T15:00:00Z"), None);
+        let taken = parse(json!({"series": [{"metric": {"__name__": "up"}, "values": []}]})).unwrap();
+        assert_eq!(taken.series.into_values().collect::<Vec<_>>(), [None]);
     }
 
     #[test]
@@ -249,10 +297,6 @@ mod tests {
             (
                 json!({"metric": {"__name__": "a"}, "start": "2026-03-02T14:00:00Z", "values": [1]}),
                 "`step`",
-            ),
-            (
-                json!({"metric": {"__name__": "a"}, "values": [["2026-03-02T14:00:00Z", 1], ["2026-03-02T14:00:00Z", 2]]}),
-                "two values",
             ),
         ] {
             let error = format!("{:#}", parse(json!({"series": [series]})).unwrap_err());

@@ -13,6 +13,8 @@ mod kubelet;
 mod outlook;
 mod sight;
 mod status;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod wake;
 

@@ -74,7 +74,7 @@ impl Sights {
 
     fn take(&mut self, part: &Part, from: f64) {
         for (labels, samples) in &part.metrics.series {
-            self.series.entry(labels.clone()).or_default().push((from, Some(samples.clone())));
+            self.series.entry(labels.clone()).or_default().push((from, samples.clone()));
         }
         self.answers.extend(part.metrics.answers.clone());
         self.lines.extend(part.logs.iter().cloned());
@@ -115,10 +115,10 @@ fn value(spells: &[Spell], t: f64) -> Option<f64> {
         return samples.at(t);
     }
     if !samples.counts() {
-        return Some(samples.since(t));
+        return samples.since(t);
     }
     let stood = value(&spells[..i], *from).unwrap_or(0.0);
-    Some(stood + (samples.since(t) - samples.since(*from)))
+    Some(stood + samples.since(t)? - samples.since(*from)?)
 }
 
 /// One query's view.
