@@ -1,14 +1,13 @@
 //! One state of the world, from the files of one folder. A file that is not there says nothing.
 
 use std::{
-    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Part, logs, metrics, objects, objects::Found, traces};
 
@@ -98,16 +97,8 @@ fn events(file: &Path) -> anyhow::Result<Vec<Found>> {
     let value: Value = serde_json::from_str(&text).with_context(|| format!("{} is not valid JSON; mend it there", file.display()))?;
     let list = value.as_array().or_else(|| value["items"].as_array());
     let list = list.with_context(|| format!("{} holds no list; write a list of v1 Event objects", file.display()))?;
-    let mut names = BTreeSet::new();
     let numbered = list.iter().enumerate();
-    let found = numbered.map(|(i, event)| {
-        let mut event = objects::event(event.clone(), i);
-        let key = (event["metadata"]["namespace"].to_string(), event["metadata"]["name"].to_string());
-        // The name of an event says nothing; two of one object may well have the same.
-        if !names.insert(key) {
-            event["metadata"]["name"] = json!(format!("{}-{i}", event["metadata"]["name"].as_str().unwrap_or_default()));
-        }
-        Found::new(event, format!("{}, event {}", file.display(), i + 1))
-    });
-    Ok(found.collect())
+    Ok(numbered
+        .map(|(i, event)| Found::new(objects::event(event.clone(), i), format!("{}, event {}", file.display(), i + 1)))
+        .collect())
 }
