@@ -34,8 +34,9 @@ pub struct Resource {
     pub short: &'static [&'static str],
     /// True when `kubectl get all` shows it.
     pub in_all: bool,
-    /// True when a CustomResourceDefinition makes it.
-    pub custom: bool,
+    /// True when its objects are kept as they are sent, because no schema is at hand: kinds that a CustomResourceDefinition
+    /// makes, and built-in ones that are only looked at.
+    pub schemaless: bool,
     /// Verbs it takes.
     pub verbs: &'static [&'static str],
     /// Subresources.
@@ -116,7 +117,7 @@ const fn plain(group: &'static str, names: Names, namespaced: bool, subs: &'stat
         namespaced,
         short,
         in_all: false,
-        custom: false,
+        schemaless: false,
         verbs: ALL,
         subs,
     }
@@ -124,6 +125,14 @@ const fn plain(group: &'static str, names: Names, namespaced: bool, subs: &'stat
 
 const fn shown_in_all(resource: Resource) -> Resource {
     Resource { in_all: true, ..resource }
+}
+
+/// A kind that is kept and shown, and does nothing.
+const fn kept(group: &'static str, names: Names, namespaced: bool, subs: &'static [Sub]) -> Resource {
+    Resource {
+        schemaless: true,
+        ..plain(group, names, namespaced, subs)
+    }
 }
 
 const fn review(group: &'static str, names: Names, namespaced: bool) -> Resource {
@@ -141,6 +150,7 @@ const HPA: Names = (
 );
 const RBAC: &str = "rbac.authorization.k8s.io";
 const AUTHORIZATION: &str = "authorization.k8s.io";
+const ADMISSION: &str = "admissionregistration.k8s.io";
 const METRICS: &str = "metrics.k8s.io";
 
 /// All resources, grouped, in the order discovery shows them.
@@ -292,6 +302,60 @@ pub static RESOURCES: &[Resource] = &[
         false,
         STATUS,
     ),
+    kept(
+        "",
+        ("replicationcontrollers", "replicationcontroller", "ReplicationController", &["rc"]),
+        true,
+        STATUS,
+    ),
+    kept(
+        "storage.k8s.io",
+        ("volumeattachments", "volumeattachment", "VolumeAttachment", &[]),
+        false,
+        STATUS,
+    ),
+    kept("storage.k8s.io", ("csidrivers", "csidriver", "CSIDriver", &[]), false, &[]),
+    kept("storage.k8s.io", ("csinodes", "csinode", "CSINode", &[]), false, &[]),
+    kept(
+        "apiregistration.k8s.io",
+        ("apiservices", "apiservice", "APIService", &[]),
+        false,
+        STATUS,
+    ),
+    kept(
+        ADMISSION,
+        (
+            "validatingwebhookconfigurations",
+            "validatingwebhookconfiguration",
+            "ValidatingWebhookConfiguration",
+            &[],
+        ),
+        false,
+        &[],
+    ),
+    kept(
+        ADMISSION,
+        (
+            "mutatingwebhookconfigurations",
+            "mutatingwebhookconfiguration",
+            "MutatingWebhookConfiguration",
+            &[],
+        ),
+        false,
+        &[],
+    ),
+    kept(
+        "certificates.k8s.io",
+        (
+            "certificatesigningrequests",
+            "certificatesigningrequest",
+            "CertificateSigningRequest",
+            &["csr"],
+        ),
+        false,
+        STATUS,
+    ),
+    kept("node.k8s.io", ("runtimeclasses", "runtimeclass", "RuntimeClass", &[]), false, &[]),
     plain(
         "discovery.k8s.io",
         ("endpointslices", "endpointslice", "EndpointSlice", &[]),

@@ -109,7 +109,7 @@ fn resource(definition: &Value, version: &Value) -> Resource {
         in_all: names["categories"]
             .as_array()
             .is_some_and(|all| all.iter().any(|category| category == "all")),
-        custom: true,
+        schemaless: true,
         verbs: ALL,
         subs: if version["subresources"]["status"].is_object() {
             STATUS

@@ -138,7 +138,7 @@ impl Api {
             return self.apply(target, query, caller, config, mode);
         }
         let resource = target.resource;
-        if resource.custom && matches!(patch, Patch::Strategic(_)) {
+        if resource.schemaless && matches!(patch, Patch::Strategic(_)) {
             return Err(Status::new(415, "UnsupportedMediaType", NO_STRATEGIC).with_details(json!({})));
         }
         let node = SCHEMAS.kind(resource.group, resource.version, resource.kind);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::pods;
 use crate::{
     store::{Gvr, Store},
-    world::obj,
+    world::{chance::safe_hash, obj},
 };
 
 /// Writes the endpoints of every Service.
@@ -71,14 +71,7 @@ fn sync(store: &Store, service: &Value) {
             })
         })
         .collect();
-    // One slice is enough for fewer than a hundred pods; its name is fixed so that it can be found again.
-    let slice = format!(
-        "{name}-{}",
-        crate::world::chance::safe_hash(obj::uid(service))
-            .chars()
-            .take(5)
-            .collect::<String>()
-    );
+    let slice = slice_of(store, service);
     ensure(store, &Gvr::endpoint_slices(), ns, &slice, || {
         let labels = json!({
             "kubernetes.io/service-name": name,
@@ -97,6 +90,23 @@ fn sync(store: &Store, service: &Value) {
         object["endpoints"] = json!(endpoints);
         object["ports"] = json!(ports);
     });
+}
+
+/// The name of the slice of a Service: one is enough for fewer than a hundred pods. One that was recorded is used on; else the
+/// name is fixed, so that it can be found again.
+fn slice_of(store: &Store, service: &Value) -> String {
+    let name = obj::name(service);
+    let slices = store.list_shared(&Gvr::endpoint_slices(), Some(obj::namespace(service))).0;
+    let known = slices
+        .iter()
+        .find(|slice| obj::labels(slice).get("kubernetes.io/service-name") == Some(&name));
+    known.map_or_else(
+        || {
+            let hash = safe_hash(obj::uid(service));
+            format!("{name}-{}", hash.chars().take(5).collect::<String>())
+        },
+        |slice| obj::name(slice).to_owned(),
+    )
 }
 
 fn ensure(store: &Store, gvr: &Gvr, ns: &str, name: &str, make: impl FnOnce() -> Value) {

@@ -62,6 +62,9 @@ pub(super) fn complete(store: &Store, objects: &[Value], now: Timestamp) -> anyh
             object["metadata"]["creationTimestamp"] = json!(obj::rfc3339(obj::before(now, AGE)));
         }
         generations(&gvr, &mut object);
+        if gvr == Gvr::pods() {
+            since_creation(&mut object);
+        }
         let known = existing(store, &gvr, &object).map(|known| obj::uid(&known).to_owned());
         let (group, kind) = (recording::group(&object).to_owned(), obj::text(&object, "/kind").to_owned());
         let given = Some(obj::uid(&object).to_owned()).filter(|uid| !uid.is_empty());
@@ -139,6 +142,16 @@ fn generations(gvr: &Gvr, object: &mut Value) {
     let generation = obj::int(object, "/metadata/generation").or(seen).unwrap_or(1);
     object["metadata"]["generation"] = json!(generation);
     object["status"]["observedGeneration"] = json!(seen.unwrap_or(generation));
+}
+
+/// Conditions of a pod that do not say since when have held since it was created: how long it is ready decides whether it is
+/// available.
+fn since_creation(pod: &mut Value) {
+    let created = pod["metadata"]["creationTimestamp"].clone();
+    let conditions = pod["status"]["conditions"].as_array_mut().into_iter().flatten();
+    for condition in conditions.filter(|condition| condition["lastTransitionTime"].is_null()) {
+        condition["lastTransitionTime"] = created.clone();
+    }
 }
 
 /// Writes the uids of owners that are given by kind and name only.

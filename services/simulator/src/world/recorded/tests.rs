@@ -2,17 +2,24 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
+use serde_json::{Value, json};
+
 use super::RecordedWorld;
 use crate::{
+    audit::Entry,
     clock::SimClock,
-    recording::{Begin, Part, Recording, RequestPattern},
+    recording::{Begin, Part, Recording},
     store::{Gvr, Store},
     world::obj,
 };
 
 const NS: Option<&str> = Some("shop");
 
-fn boot(recording: Recording, begin: Begin) -> Arc<RecordedWorld> {
+fn boot(recording: Recording, fixed_by: Value) -> Arc<RecordedWorld> {
+    let begin = Begin {
+        fixed_by: serde_json::from_value(fixed_by).unwrap(),
+        ..Begin::at("2026-03-02T14:20:00Z".parse().unwrap())
+    };
     let clock = SimClock::manual(begin.now);
     let store = Store::new({
         let clock = clock.clone();
@@ -34,24 +41,90 @@ fn live(world: &RecordedWorld, seconds: u64) {
     }
 }
 
-fn begin() -> Begin {
-    Begin::at("2026-03-02T14:20:00Z".parse().unwrap())
+/// Objects from the documents of a file.
+fn part(objects: &[String]) -> Part {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("cluster")).unwrap();
+    fs::write(folder.path().join("cluster/all.yaml"), objects.join("\n---\n")).unwrap();
+    Recording::load(folder.path()).unwrap().first
 }
 
-fn recording(objects: &str) -> Recording {
+fn recording(first: &[String], fixed: &[String], wrong: Option<&[String]>) -> Recording {
     Recording {
-        first: part(objects),
-        fixed: Part::default(),
-        wrong: None,
+        first: part(first),
+        fixed: part(fixed),
+        wrong: wrong.map(part),
     }
 }
 
-/// Objects from the documents of a file.
-fn part(objects: &str) -> Part {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("cluster")).unwrap();
-    fs::write(folder.path().join("cluster/all.yaml"), objects).unwrap();
-    Recording::load(folder.path()).unwrap().first
+fn deployment(replicas: u32, image: &str) -> String {
+    format!(
+        "{{apiVersion: apps/v1, kind: Deployment, metadata: {{name: web, namespace: shop, annotations: {{deployment.kubernetes.io/revision: '1'}}}},
+          spec: {{replicas: {replicas}, selector: {{matchLabels: {{app: web}}}},
+            template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: '{image}'}}]}}}}}},
+          status: {{replicas: {replicas}, readyReplicas: {replicas}}}}}"
+    )
+}
+
+fn set(replicas: u32, image: &str) -> String {
+    format!(
+        "{{apiVersion: apps/v1, kind: ReplicaSet, metadata: {{name: web-1, namespace: shop, annotations: {{deployment.kubernetes.io/revision: '1'}},
+            ownerReferences: [{{apiVersion: apps/v1, kind: Deployment, name: web, controller: true}}]}},
+          spec: {{replicas: {replicas}, selector: {{matchLabels: {{app: web}}}},
+            template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: '{image}'}}]}}}}}},
+          status: {{replicas: {replicas}, readyReplicas: {replicas}}}}}"
+    )
+}
+
+fn pod(name: &str, image: &str, ready: bool) -> String {
+    let state = if ready {
+        "running: {startedAt: '2026-03-01T00:00:00Z'}"
+    } else {
+        "waiting: {reason: CreateContainerConfigError}"
+    };
+    format!(
+        "{{apiVersion: v1, kind: Pod, metadata: {{name: {name}, namespace: shop, labels: {{app: web}},
+            ownerReferences: [{{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, controller: true}}]}},
+          spec: {{nodeName: a, containers: [{{name: web, image: '{image}'}}]}},
+          status: {{phase: Running, podIP: 10.0.0.7, conditions: [{{type: Ready, status: '{}'}}],
+            containerStatuses: [{{name: web, ready: {ready}, restartCount: 0, state: {{{state}}}}}]}}}}",
+        if ready { "True" } else { "False" }
+    )
+}
+
+fn service() -> [String; 2] {
+    [
+        "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop}, spec: {selector: {app: web}, ports: [{port: 80}]}}".to_owned(),
+        "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4, endpoints: [{addresses: [10.9.9.9]}], ports: [{port: 80}],
+          metadata: {name: web-x7k2p, namespace: shop, labels: {kubernetes.io/service-name: web}}}"
+            .to_owned(),
+    ]
+}
+
+fn pods(world: &RecordedWorld) -> Vec<Value> {
+    world.store.list(&Gvr::pods(), NS).0
+}
+
+fn ready(world: &RecordedWorld) -> usize {
+    pods(world).iter().filter(|pod| obj::is_true(pod, "Ready")).count()
+}
+
+/// Asks for the deletion of a pod as the API server would.
+fn delete(world: &RecordedWorld, name: &str) {
+    let pod = world.store.get(&Gvr::pods(), NS, name).unwrap();
+    obj::delete_pod(&world.store, &pod, world.clock.now());
+}
+
+fn edit(world: &RecordedWorld, gvr: &Gvr, name: &str, change: impl Fn(&mut Value)) {
+    obj::change(&world.store, gvr, "shop", name, change);
+}
+
+fn request(verb: &str, kind: &str, name: &str) -> Entry {
+    serde_json::from_value(json!({
+        "time": "2026-03-02T14:20:00Z", "verb": verb, "path": "/", "kind": kind, "namespace": "shop", "name": name,
+        "query": "", "dry_run": false, "user_agent": "", "field_manager": "", "content_type": "", "body": null, "code": 200,
+    }))
+    .unwrap()
 }
 
 #[test]
@@ -59,9 +132,150 @@ fn every_case_of_the_repository_is_a_world_that_stands_still() {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases");
     let folders = fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path());
     for folder in folders.filter(|path| path.is_dir()) {
-        let world = boot(Recording::load(&folder).unwrap(), begin());
+        let world = boot(Recording::load(&folder).unwrap(), json!([]));
         let version = world.store.resource_version();
         live(&world, 3600);
         assert_eq!(world.store.resource_version(), version, "{}", folder.display());
     }
+}
+
+#[test]
+fn whoever_loses_a_pod_wakes_and_nobody_else() {
+    let mut first = vec![
+        deployment(5, "web:1"),
+        set(5, "web:1"),
+        pod("one", "web:1", true),
+        pod("two", "web:1", true),
+    ];
+    first.extend(service());
+    first.push(deployment(9, "other:1").replace("name: web,", "name: other,"));
+    let world = boot(recording(&first, &[], None), json!([]));
+    live(&world, 600);
+    assert_eq!(pods(&world).len(), 2, "the recording lists two of five pods, and so it stays");
+    delete(&world, "one");
+    live(&world, 60);
+    assert_eq!((pods(&world).len(), ready(&world)), (5, 5));
+    assert!(pods(&world).iter().any(|pod| obj::name(pod) == "two"), "what was there is used on");
+    let slices = world.store.list(&Gvr::endpoint_slices(), NS).0;
+    assert_eq!(slices.len(), 1, "the recorded slice is used on");
+    assert_eq!(slices[0]["endpoints"].as_array().unwrap().len(), 5);
+    let web = world.store.get(&Gvr::deployments(), NS, "web").unwrap();
+    assert_eq!(web["status"]["availableReplicas"], 5);
+    let other = world.store.get(&Gvr::deployments(), NS, "other").unwrap();
+    assert!(world.store.is_still(obj::uid(&other)));
+    assert_eq!(other["status"]["readyReplicas"], 9);
+}
+
+#[test]
+fn a_note_on_an_object_wakes_nobody() {
+    let world = boot(recording(&[deployment(3, "web:1")], &[], None), json!([]));
+    edit(&world, &Gvr::deployments(), "web", |object| {
+        object["metadata"]["annotations"]["note"] = json!("seen")
+    });
+    live(&world, 60);
+    assert!(pods(&world).is_empty());
+    edit(&world, &Gvr::deployments(), "web", |object| object["spec"]["replicas"] = json!(2));
+    live(&world, 60);
+    assert_eq!(ready(&world), 2);
+}
+
+#[test]
+fn pods_that_were_sick_recover_once_the_world_is_fixed() {
+    let first = [
+        deployment(2, "web:1"),
+        set(2, "web:1"),
+        pod("one", "web:1", false),
+        pod("two", "web:1", false),
+    ];
+    let world = boot(recording(&first, &[], None), json!([{"verb": "create", "kind": "Secret"}]));
+    delete(&world, "one");
+    live(&world, 60);
+    assert_eq!(
+        (pods(&world).len(), ready(&world)),
+        (2, 0),
+        "the new pod is as sick as the old ones"
+    );
+    world.answered(&request("create", "Secret", "key"));
+    live(&world, 60);
+    assert_eq!((pods(&world).len(), ready(&world)), (2, 2));
+}
+
+#[test]
+fn a_template_that_never_ran_gets_well() {
+    let first = [
+        deployment(2, "web:1"),
+        set(2, "web:1"),
+        pod("one", "web:1", false),
+        pod("two", "web:1", false),
+    ];
+    let world = boot(recording(&first, &[], None), json!([]));
+    edit(&world, &Gvr::deployments(), "web", |object| {
+        object["spec"]["template"]["spec"]["containers"][0]["image"] = json!("web:2")
+    });
+    live(&world, 120);
+    assert_eq!((pods(&world).len(), ready(&world)), (2, 2));
+    let sets = world.store.list(&Gvr::replica_sets(), NS).0;
+    assert_eq!(sets.len(), 2);
+}
+
+#[test]
+fn the_fixed_world_keeps_what_clients_changed_and_takes_the_rest_from_its_files() {
+    let map = |data: &str| format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: settings, namespace: shop}}, data: {data}}}");
+    let queue = |status: &str| {
+        format!(
+            "{{apiVersion: example.com/v1, kind: Queue, metadata: {{name: jobs, namespace: shop}}, spec: {{size: 1}}, status: {status}}}"
+        )
+    };
+    let first = [map("{pool: '100', mode: a}"), queue("{depth: 900}"), service()[0].clone()];
+    let gone = service()[0].replace(
+        "namespace: shop}",
+        "namespace: shop, annotations: {case.paramedic.dev/gone: 'true'}}",
+    );
+    let fixed = [map("{pool: '100', mode: b}"), queue("{depth: 0}"), gone, deployment(1, "new:1")];
+    let world = boot(recording(&first, &fixed, None), json!([{"verb": "patch", "kind": "ConfigMap"}]));
+    edit(&world, &Gvr::config_maps(), "settings", |object| {
+        object["data"]["pool"] = json!("200")
+    });
+    world.answered(&request("patch", "ConfigMap", "settings"));
+    live(&world, 600);
+    let settings = world.store.get(&Gvr::config_maps(), NS, "settings").unwrap();
+    assert_eq!(settings["data"], json!({"pool": "200", "mode": "b"}));
+    let queues = Gvr::new("example.com", "v1", "queues");
+    assert_eq!(world.store.get(&queues, NS, "jobs").unwrap()["status"], json!({"depth": 0}));
+    assert!(world.store.get(&Gvr::services(), NS, "web").is_none());
+    assert!(world.store.get(&Gvr::deployments(), NS, "web").is_some());
+    assert!(pods(&world).is_empty(), "what came with the fixed world stands still too");
+}
+
+#[test]
+fn a_world_gone_wrong_is_as_before_once_it_is_fixed() {
+    let map =
+        |mode: &str| format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: settings, namespace: shop}}, data: {{mode: {mode}}}}}");
+    let wrong = [map("broken"), deployment(1, "extra:1")];
+    let world = boot(
+        recording(&[map("fine")], &[], Some(&wrong)),
+        json!([{"verb": "patch", "kind": "Service"}]),
+    );
+    let mode = || world.store.get(&Gvr::config_maps(), NS, "settings").unwrap()["data"]["mode"].clone();
+    world.answered(&request("delete", "Pod", "one"));
+    assert_eq!(mode(), "broken");
+    world.answered(&request("patch", "Service", "web"));
+    assert_eq!(mode(), "fine");
+    assert!(world.store.get(&Gvr::deployments(), NS, "web").is_none());
+}
+
+#[test]
+fn an_object_that_people_wrote_is_completed() {
+    let world = boot(recording(&[set(1, "web:1"), deployment(1, "web:1")], &[], None), json!([]));
+    let web = world.store.get(&Gvr::deployments(), NS, "web").unwrap();
+    let owned = world.store.get(&Gvr::replica_sets(), NS, "web-1").unwrap();
+    assert_eq!(owned["metadata"]["ownerReferences"][0]["uid"], web["metadata"]["uid"]);
+    assert_eq!(web["metadata"]["creationTimestamp"], "2026-01-31T14:20:00Z");
+    assert_eq!(web["status"]["observedGeneration"], web["metadata"]["generation"]);
+    assert!(world.store.get(&Gvr::namespaces(), None, "shop").is_some());
+    let again = boot(recording(&[deployment(1, "web:1")], &[], None), json!([]));
+    assert_eq!(
+        again.store.get(&Gvr::deployments(), NS, "web").unwrap()["metadata"]["uid"],
+        web["metadata"]["uid"]
+    );
 }
