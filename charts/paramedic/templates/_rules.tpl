@@ -106,6 +106,41 @@
   verbs: [get, list]
 {{- end }}
 
+{{/* What only analysis reads in a namespace: where faults are, though nothing is changed there. */}}
+{{- define "paramedic.analysisRules" -}}
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [list]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: [list]
+- apiGroups: [cert-manager.io]
+  resources: [certificates]
+  verbs: [list]
+{{- end }}
+
+{{/* What only analysis reads of the cluster. */}}
+{{- define "paramedic.analysisClusterRules" -}}
+- apiGroups: [""]
+  resources: [persistentvolumes]
+  verbs: [list]
+- apiGroups: [networking.k8s.io]
+  resources: [ingressclasses]
+  verbs: [list]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [list]
+- apiGroups: [apiregistration.k8s.io]
+  resources: [apiservices]
+  verbs: [list]
+- apiGroups: [certificates.k8s.io]
+  resources: [certificatesigningrequests]
+  verbs: [list]
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingwebhookconfigurations, mutatingwebhookconfigurations]
+  verbs: [list]
+{{- end }}
+
 {{/* What the executor changes. A server-side dry run needs the same rights as the change. */}}
 {{- define "paramedic.changeRules" -}}
 - apiGroups: [apps]

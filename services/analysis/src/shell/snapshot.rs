@@ -39,7 +39,7 @@ pub(super) async fn snapshot(reader: &Reader, facts: &mut Facts) -> Result<(), U
     }
     let answers: Vec<(Kind, Result<Value, Problem>)> = stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
     let mut snapshot = Snapshot::new(facts.at, scope);
-    let mut refused = Vec::new();
+    let (mut refused, mut narrow) = (Vec::new(), Vec::new());
     let mut answers = answers;
     answers.sort_by_key(|(kind, _)| kind.name);
     if everywhere {
@@ -58,8 +58,26 @@ pub(super) async fn snapshot(reader: &Reader, facts: &mut Facts) -> Result<(), U
             // A cluster without this kind has no faults of it.
             Err(Problem::Absent(_)) => {}
             Err(Problem::Refused { .. }) if kind.optional => {}
+            Err(Problem::Refused { .. }) if kind.namespaced && one.is_none() => narrow.push(kind),
             Err(Problem::Refused { .. }) => refused.push(kind.plural),
             Err(unreachable @ Problem::Unreachable { .. }) => return Err(Unreachable(unreachable.to_string())),
+        }
+    }
+    // Who may not list all namespaces may list those that it looks after.
+    for kind in narrow {
+        let mut some = false;
+        for namespace in snapshot.scope.clone() {
+            match reader.get(&kind.path(Some(&namespace))).await {
+                Ok(list) => {
+                    some = true;
+                    snapshot.file(kind, each(&list, "/items").cloned().collect());
+                }
+                Err(unreachable @ Problem::Unreachable { .. }) => return Err(Unreachable(unreachable.to_string())),
+                Err(Problem::Absent(_) | Problem::Refused { .. }) => {}
+            }
+        }
+        if !some {
+            refused.push(kind.plural);
         }
     }
     if !refused.is_empty() {
