@@ -4,9 +4,10 @@
 //! - the request: [`request`], [`auth`], [`catalog`] and [`custom`] (what is served), `dispatch`
 //! - objects: [`decode`], [`convert`], [`defaults`], [`validate`], [`schema`], [`protobuf`], [`quantity`],
 //!   [`quota`], [`limits`], `admission`
-//! - verbs: `read`, `watch`, `write` (with [`patch`] and [`managed`]), `delete`, `scale`, `evict`, `review`, `logs`, `exec`
+//! - verbs: `read`, `watch`, `write` (with [`patch`] and [`managed`]), `delete`, `scale`, `evict`, `review` (with `access`), `logs`, `exec`
 //! - what clients learn about the server: [`discovery`], [`openapi`], [`table`]
 
+mod access;
 mod admission;
 pub mod auth;
 pub mod backend;

@@ -201,7 +201,7 @@ impl World {
     }
 
     fn seed_stateful_set(&self, seed: &Seed, object: &Value) -> anyhow::Result<()> {
-        let revision = stateful_set::revision(object);
+        let revision = stateful_set::revision(&self.store, object);
         let created = obj::before(self.origin, seed.rolled_out.unwrap_or(seed.age).0);
         for i in 0..obj::int(object, "/spec/replicas").unwrap_or(1) {
             let template = stateful_set::pod_template(object, i, &revision);
@@ -213,7 +213,7 @@ impl World {
     }
 
     fn seed_daemon_set(&self, seed: &Seed, object: &Value) -> anyhow::Result<()> {
-        let hash = revisions::hash(object);
+        let hash = revisions::hash(&self.store, object);
         let created = obj::before(self.origin, seed.rolled_out.unwrap_or(seed.age).0);
         for (i, node) in self.store.list_shared(&Gvr::nodes(), None).0.iter().enumerate() {
             if !daemon_set::runs_on(object, node) {

@@ -88,7 +88,7 @@ fn belongs(set: &Value, node: &Value) -> (bool, bool) {
 
 fn sync(store: &Store, chance: &mut Chance, set: &Value, now: Timestamp) -> Option<Timestamp> {
     let ns = obj::namespace(set);
-    let hash = revisions::hash(set);
+    let hash = revisions::hash(store, set);
     revisions::keep(store, set, "DaemonSet", &hash);
     let nodes = store.list_shared(&Gvr::nodes(), None).0;
     let wanted: Vec<_> = nodes.iter().map(|node| (node, belongs(set, node))).collect();

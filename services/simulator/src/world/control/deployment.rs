@@ -23,7 +23,7 @@ pub(crate) const REVISION: &str = "deployment.kubernetes.io/revision";
 const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 const MAXIMUM: &str = "deployment.kubernetes.io/max-replicas";
 const HISTORY: &str = "deployment.kubernetes.io/revision-history";
-const HASH: &str = "pod-template-hash";
+pub(crate) const HASH: &str = "pod-template-hash";
 
 /// Annotations of a Deployment that its ReplicaSets do not inherit.
 const OWN: &[&str] = &[

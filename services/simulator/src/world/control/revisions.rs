@@ -1,5 +1,7 @@
 //! ControllerRevisions: the templates a StatefulSet or DaemonSet has had.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,9 +12,25 @@ use crate::{
 /// Label of pods with the revision they were made from.
 pub(crate) const REVISION_LABEL: &str = "controller-revision-hash";
 
-/// The hash that stands for the set's present template.
-pub(crate) fn hash(set: &Value) -> String {
-    safe_hash(&set["spec"]["template"].to_string())
+/// The hash that stands for the set's present template: that of the revision which has it, or else its own.
+pub(crate) fn hash(store: &Store, set: &Value) -> String {
+    let all = store.list_shared(&Gvr::controller_revisions(), Some(obj::namespace(set))).0;
+    let owned = |revision: &&Arc<Value>| obj::controller(revision).is_some_and(|(.., uid)| uid == obj::uid(set));
+    let mut same = all
+        .iter()
+        .filter(owned)
+        .filter(|revision| content(revision) == set["spec"]["template"]);
+    let known = same.find_map(|revision| obj::name(revision).strip_prefix(&format!("{}-", obj::name(set))));
+    known.map_or_else(|| safe_hash(&set["spec"]["template"].to_string()), str::to_owned)
+}
+
+/// The template that a revision keeps.
+fn content(revision: &Value) -> Value {
+    let mut template = revision["data"]["spec"]["template"].clone();
+    if let Some(map) = template.as_object_mut() {
+        map.remove("$patch");
+    }
+    template
 }
 
 /// Keeps the present template as the newest revision, named after the set and `hash`; forgets revisions beyond the limit.
@@ -56,7 +74,5 @@ pub(crate) fn keep(store: &Store, set: &Value, kind: &str, hash: &str) {
 /// The template of an earlier revision.
 pub(crate) fn template(store: &Store, set: &Value, name: &str) -> Option<Value> {
     let revision = store.get_shared(&Gvr::controller_revisions(), Some(obj::namespace(set)), name)?;
-    let mut template = revision["data"]["spec"]["template"].clone();
-    template.as_object_mut()?.remove("$patch");
-    Some(template)
+    Some(content(&revision)).filter(Value::is_object)
 }

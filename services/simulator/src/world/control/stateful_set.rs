@@ -31,8 +31,8 @@ pub(crate) fn step(store: &Store, chance: &mut Chance, now: Timestamp) -> Option
 }
 
 /// Name of the revision of the set's present template.
-pub(crate) fn revision(set: &Value) -> String {
-    format!("{}-{}", obj::name(set), revisions::hash(set))
+pub(crate) fn revision(store: &Store, set: &Value) -> String {
+    format!("{}-{}", obj::name(set), revisions::hash(store, set))
 }
 
 /// The template of one pod of the set, in its present revision.
@@ -102,8 +102,8 @@ fn sync(store: &Store, chance: &mut Chance, set: &Value, now: Timestamp) -> Opti
     let mine = pods::owned(&store.list_shared(&Gvr::pods(), Some(ns)).0, obj::uid(set));
     let wanted = obj::int(set, "/spec/replicas").unwrap_or(1);
     let ordered = set["spec"]["podManagementPolicy"] != "Parallel";
-    let revision = revision(set);
-    revisions::keep(store, set, "StatefulSet", &revisions::hash(set));
+    let revision = revision(store, set);
+    revisions::keep(store, set, "StatefulSet", &revisions::hash(store, set));
     move_pods(store, chance, set, &mine, wanted, ordered, &revision, now);
     report(store, set, &revision, now)
 }

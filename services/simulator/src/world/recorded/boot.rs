@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::histories;
 use crate::{
     api::{
         catalog::Resource,
@@ -35,6 +36,7 @@ pub(super) fn fill(store: &Store, objects: &[Value], now: Timestamp) -> anyhow::
             .map_err(|status| anyhow::anyhow!("{}; mend the object in the folder of the case", status.message))?;
         store.hold_still(obj::uid(&made));
     }
+    histories::complete(store);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! A recorded cluster that goes on: what was recorded stands still until somebody touches it.
 //!
-//! - `boot`: the objects as they were
+//! - `boot`: the objects as they were, `histories`: which revisions they stand for
 //! - `wake`: who looks after an object again, once it was touched
 //! - `outlook`: how the pods of a template fare; `kubelet`: they fare so, with `binding` and `status`
 //! - `course`: what the requests so far have made of the world, pure; `turn`: it becomes that
@@ -9,6 +9,7 @@
 mod binding;
 mod boot;
 mod course;
+mod histories;
 mod kubelet;
 mod outlook;
 mod sight;

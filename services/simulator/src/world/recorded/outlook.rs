@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
+use super::histories;
 use crate::{
     recording::Part,
     store::{Gvr, Store},
@@ -88,12 +89,5 @@ fn template(store: &Store, pod: &Value) -> Option<String> {
         .get_shared(&gvr, Some(obj::namespace(pod)), name)
         .filter(|owner| obj::uid(owner) == uid)?;
     let spec = &owner["spec"]["template"]["spec"];
-    (images(spec) == images(&pod["spec"])).then(|| spec.to_string())
-}
-
-fn images(spec: &Value) -> Vec<(&str, &str)> {
-    let containers = spec["containers"].as_array().into_iter().flatten();
-    let mut all: Vec<(&str, &str)> = containers.map(|c| (obj::text(c, "/name"), obj::text(c, "/image"))).collect();
-    all.sort_unstable();
-    all
+    (histories::images(spec) == histories::images(&pod["spec"])).then(|| spec.to_string())
 }

@@ -279,3 +279,44 @@ fn an_object_that_people_wrote_is_completed() {
         web["metadata"]["uid"]
     );
 }
+
+#[test]
+fn a_deleted_pod_of_a_stateful_set_is_replaced_and_its_siblings_stay() {
+    let set = "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db, namespace: shop},
+      spec: {replicas: 3, serviceName: db, selector: {matchLabels: {app: db}},
+        template: {metadata: {labels: {app: db}}, spec: {containers: [{name: db, image: 'db:1'}]}}},
+      status: {replicas: 3, updateRevision: db-7f9c5d}}";
+    let member = |n: u32, label: &str| {
+        pod(&format!("db-{n}"), "db:1", true)
+            .replace("name: web,", "name: db,")
+            .replace("app: web", &format!("app: db{label}"))
+            .replace("kind: ReplicaSet, name: web-1", "kind: StatefulSet, name: db")
+    };
+    // One of them was written without the label of its revision.
+    let label = ", controller-revision-hash: db-7f9c5d";
+    let world = boot(
+        recording(&[set.to_owned(), member(0, label), member(1, ""), member(2, label)], &[], None),
+        json!([]),
+    );
+    let uids = || pods(&world).iter().map(|pod| obj::uid(pod).to_owned()).collect::<Vec<_>>();
+    let before = uids();
+    delete(&world, "db-2");
+    live(&world, 300);
+    let after = uids();
+    assert_eq!(ready(&world), 3);
+    assert_eq!(before[..2], after[..2]);
+    assert_ne!(before[2], after[2]);
+}
+
+#[test]
+fn an_abbreviated_replica_set_is_no_other_revision() {
+    let whole = deployment(1, "web:1").replace("image: 'web:1'", "image: 'web:1', env: [{name: A, value: b}]");
+    let world = boot(
+        recording(&[whole, set(1, "web:1"), pod("one", "web:1", true)], &[], None),
+        json!([]),
+    );
+    edit(&world, &Gvr::deployments(), "web", |object| object["spec"]["replicas"] = json!(2));
+    live(&world, 120);
+    assert_eq!(world.store.list(&Gvr::replica_sets(), NS).0.len(), 1);
+    assert_eq!((pods(&world).len(), ready(&world)), (2, 2));
+}
