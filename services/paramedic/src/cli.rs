@@ -7,12 +7,14 @@ use clap::{Args, Parser, Subcommand};
 mod maintenance;
 mod practice;
 mod regroup;
+mod report;
 mod rules;
 mod storm;
 
 pub use maintenance::{Add as AddWindow, Maintenance, Until};
 pub use practice::{Approve, Drill, Simulate};
 pub use regroup::{Regroup, Who as RegroupWho};
+pub use report::Report;
 pub use rules::{List as ListRules, Rules};
 pub use storm::{Convert, Eval, Generate, Storm};
 
@@ -174,31 +176,6 @@ pub struct Server {
     pub approval_server: Option<String>,
     /// Token that says who you are.
     #[arg(long, env = "PARAMEDIC_TOKEN", hide_env_values = true)]
-    pub token: Option<String>,
-}
-
-/// What a person reports.
-#[derive(Debug, Args)]
-pub struct Report {
-    /// What is wrong, in a sentence.
-    pub text: String,
-    /// Namespace it is in.
-    #[arg(long)]
-    pub namespace: Option<String>,
-    /// critical, warning or info.
-    #[arg(long, default_value = "warning")]
-    pub severity: String,
-    /// A label that says more, as in deployment=payment-service. May be given several times.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub label: Vec<String>,
-    /// Your name.
-    #[arg(long, env = "USER", default_value = "")]
-    pub by: String,
-    /// URL of the gateway's source for reports.
-    #[arg(long, env = "PARAMEDIC_REPORT_URL", default_value = "http://127.0.0.1:8080/api/v1/alerts/report")]
-    pub url: String,
-    /// Bearer token of that source.
-    #[arg(long, env = "PARAMEDIC_REPORT_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 }
 

@@ -24,7 +24,10 @@ const WORDS: &str = "error|fatal|panic|time(d )?out|deadlock|refused|fail|denied
 
 /// What the logs of the neighbourhood complain about, one question for each namespace.
 pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
-    let Some(loki) = &probes.loki else { return };
+    let Some(loki) = &probes.loki else {
+        facts.world.silent.insert(Source::Loki);
+        return;
+    };
     let from = Probes::before(facts.at, SignedDuration::from_mins(LOG_MINUTES));
     let mut namespaces: BTreeSet<String> = facts.world.snapshot.scope.clone();
     namespaces.extend(
@@ -40,6 +43,7 @@ pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
             Ok(lines) => lines,
             Err(problem) => {
                 facts.missing.push(format!("loki: {problem}"));
+                facts.world.silent.insert(Source::Loki);
                 // One source that does not answer is one missing source.
                 return;
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
+use paramedic_domain::evidence::Source;
 use serde_json::Value;
 
 use super::{
@@ -110,7 +111,10 @@ fn is_label(text: &str) -> bool {
 
 /// Asks Prometheus; what it does not have is no missing source.
 pub(super) async fn measures(probes: &Probes, facts: &mut Facts) {
-    let Some(prometheus) = &probes.prometheus else { return };
+    let Some(prometheus) = &probes.prometheus else {
+        facts.world.silent.insert(Source::Prometheus);
+        return;
+    };
     let mut namespaces: BTreeSet<&str> = facts.world.snapshot.scope.iter().map(String::as_str).collect();
     namespaces.extend(facts.world.listings.keys().map(String::as_str));
     let pattern = namespaces.into_iter().collect::<Vec<_>>().join("|");
@@ -126,6 +130,9 @@ pub(super) async fn measures(probes: &Probes, facts: &mut Facts) {
     let mut answers: Vec<_> = stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
     answers.sort_by_key(|(name, ..)| *name);
     let mut all = Vec::new();
+    if answers.iter().any(|(.., answer)| answer.is_err()) {
+        facts.world.silent.insert(Source::Prometheus);
+    }
     for (name, promql, answer) in answers {
         for one in answer.unwrap_or_default() {
             if let Some((_, value)) = one.points.last().filter(|(_, value)| value.is_finite()) {

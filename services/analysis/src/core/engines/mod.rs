@@ -8,7 +8,7 @@ mod memory_leak;
 mod oom_limit;
 pub mod roots;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use paramedic_domain::{
     diagnosis::{Category, Factor},
@@ -84,7 +84,13 @@ pub(super) fn findings(facts: &Facts, workload: &Workload) -> (Vec<(&'static str
 /// The sum of the weights, less 0.05 for every source that could not be asked, between 0 and 0.95. A missing source can only lower it:
 /// what it would have shown adds nothing.
 pub(super) fn confidence(facts: &Facts, weight: f64) -> f64 {
-    let missing = MISSING_SOURCE * facts.missing.len() as f64;
+    // A source that does not answer is one source, however often it was asked.
+    let sources: BTreeSet<&str> = facts
+        .missing
+        .iter()
+        .map(|missing| missing.split(':').next().unwrap_or_default())
+        .collect();
+    let missing = MISSING_SOURCE * sources.len() as f64;
     ((weight + missing).clamp(0.0, CEILING) * 1000.0).round() / 1000.0
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use paramedic_domain::{alert::Alert, object::ObjectRef};
+use paramedic_domain::{alert::Alert, evidence::Source, object::ObjectRef};
 
 use super::{
     expression::Scope,
@@ -61,7 +61,7 @@ pub fn candidates<'r>(set: &'r RuleSet, world: &World, alerts: &[Alert]) -> (Vec
         let rules = set.rules.iter().filter(|rule| rule.each == subject.of);
         let scope = set.functions.scope(&subject.variables);
         for rule in rules {
-            match apply(rule, &subject, &scope) {
+            match apply(rule, &subject, &scope, &world.silent) {
                 Ok(None) => {}
                 Ok(Some(candidate)) => merge(&mut found, candidate),
                 Err(problem) => {
@@ -113,7 +113,7 @@ impl Candidate<'_> {
 }
 
 /// The rule on one subject; `None` where it does not apply or nothing speaks for it.
-fn apply<'r>(rule: &'r Rule, subject: &Subject, scope: &Scope<'_>) -> Result<Option<Candidate<'r>>, String> {
+fn apply<'r>(rule: &'r Rule, subject: &Subject, scope: &Scope<'_>, silent: &BTreeSet<Source>) -> Result<Option<Candidate<'r>>, String> {
     // A subject may lack what a rule looks at: a pod without a workload.
     let complete = rule.names_of().iter().all(|name| subject.variable(name).is_some());
     if !complete || !rule.when.holds(scope)? {
@@ -136,6 +136,17 @@ fn apply<'r>(rule: &'r Rule, subject: &Subject, scope: &Scope<'_>) -> Result<Opt
     };
     let mut reasons = Vec::new();
     for reason in &rule.reasons {
+        if let Some(source) = reason.needs.filter(|source| reason.weight < 0.0 && silent.contains(source)) {
+            let quotes = subject
+                .variable(&reason.cites)
+                .map_or(&[][..], |variable| variable.quotes.as_slice());
+            reasons.push(Argument {
+                weight: reason.weight,
+                text: format!("{source:?} does not answer, so that what would speak against it is not known"),
+                quotes: quotes.iter().take(1).cloned().collect(),
+            });
+            continue;
+        }
         if let Some(condition) = &reason.condition
             && !condition.holds(scope)?
         {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use paramedic_domain::diagnosis::Category;
+use paramedic_domain::{diagnosis::Category, evidence::Source};
 use regex::Regex;
 
 use super::{
@@ -91,6 +91,7 @@ pub(super) struct Reason {
     pub(super) says: Text,
     pub(super) cites: String,
     pub(super) matching: Option<Regex>,
+    pub(super) needs: Option<Source>,
 }
 
 /// The rules that come with the product: file name and text.
@@ -196,6 +197,7 @@ fn compiled(rule: text::Rule, remedies: &BTreeMap<String, text::Remedy>) -> Resu
             condition: reason.condition.map(|source| Condition::new(&source, names)).transpose()?,
             says: Text::new(&reason.says, names)?,
             cites: reason.cites,
+            needs: reason.needs,
             matching: reason
                 .matching
                 .map(|pattern| Regex::new(&pattern).map_err(|error| format!("matching: {error}")))

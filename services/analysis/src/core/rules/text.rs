@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use paramedic_domain::{diagnosis::Category, plan::Approach, risk::RiskLevel};
+use paramedic_domain::{diagnosis::Category, evidence::Source, plan::Approach, risk::RiskLevel};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -85,6 +85,10 @@ pub struct Reason {
     /// Only evidence that this regular expression matches; without such evidence the reason does not hold.
     #[serde(default)]
     pub matching: Option<String>,
+    /// The source that a reason against it rests on: while that does not answer, the reason counts as holding, so that silence never
+    /// makes anything more certain.
+    #[serde(default)]
+    pub needs: Option<Source>,
 }
 
 /// A way out.

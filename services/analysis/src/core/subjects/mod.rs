@@ -11,7 +11,7 @@ mod scaling;
 mod services;
 mod workloads;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use paramedic_domain::{alert::Alert, evidence::Source, object::ObjectRef};
@@ -37,6 +37,8 @@ pub struct World {
     pub said: Vec<Said>,
     /// Numbers of Prometheus.
     pub measures: Measures,
+    /// Sources that did not answer.
+    pub silent: BTreeSet<Source>,
 }
 
 /// Log lines of one shape that a workload or Job wrote.
