@@ -20,7 +20,8 @@ pub struct Entry {
     pub verb: String,
     /// Path without the query.
     pub path: String,
-    /// Kind of the object, or empty for paths that name none. A subresource has the kind of its object.
+    /// Kind of the object, or empty for paths that name none. A subresource has the kind of its object, except that an eviction
+    /// is an `Eviction`.
     #[serde(default)]
     pub kind: String,
     /// Namespace of the object, or empty.

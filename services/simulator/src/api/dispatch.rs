@@ -86,7 +86,10 @@ impl Api {
             Err(_) => Value::from(String::from_utf8_lossy(&call.body).into_owned()),
         };
         let target = Target::parse(&Kinds::of(&self.store), &call.path).ok();
-        let kind = target.as_ref().map_or("", |target| target.resource.kind);
+        let kind = target.as_ref().map_or("", |target| match target.sub() {
+            "eviction" => "Eviction",
+            _ => target.resource.kind,
+        });
         let named = target.as_ref().and_then(|target| target.name.as_deref());
         let name = named.or_else(|| body["metadata"]["name"].as_str()).unwrap_or_default().to_owned();
         self.audit.record(Entry {

@@ -120,7 +120,7 @@ struct Sample {
     value: f64,
 }
 
-pub(super) fn parse(file: Value) -> anyhow::Result<Metrics> {
+pub(crate) fn parse(file: Value) -> anyhow::Result<Metrics> {
     let file: File = serde_path_to_error::deserialize(file).context("write {\"series\": [...], \"answers\": {query: number or list}}")?;
     let mut series = BTreeMap::<Labels, Option<Arc<Samples>>>::new();
     for (i, one) in file.series.into_iter().enumerate() {

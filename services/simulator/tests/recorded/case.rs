@@ -55,6 +55,12 @@ apiVersion: v1
 kind: Node
 metadata: {name: node-a}
 status:
+  conditions: [{type: Ready, status: 'True', lastHeartbeatTime: '2026-03-02T14:19:00Z'}]
+---
+apiVersion: v1
+kind: Node
+metadata: {name: node-lost}
+status:
   conditions: [{type: Ready, status: Unknown, reason: NodeStatusUnknown}]
 ";
 

@@ -79,7 +79,7 @@ impl Kubelet {
         next
     }
 
-    /// None => Recorded | Starting; Starting => Sick | Well | Working; Sick | Recorded => Starting; Working => Well; any => Stopping
+    /// Nothing happens on a node that is not heard of. Elsewhere: None => Recorded | Starting; Starting => Sick | Well | Working; Sick | Recorded => Starting; Working => Well; any => Stopping
     fn advance(
         &mut self,
         store: &Store,
@@ -89,6 +89,9 @@ impl Kubelet {
         before: Option<Stage>,
         now: Timestamp,
     ) -> Option<Stage> {
+        if silent(store, pod) {
+            return before;
+        }
         let fate = outlooks.fate(store, pod);
         if obj::deleting(pod) {
             return stop(store, pod, before, now);
@@ -137,6 +140,13 @@ impl Kubelet {
             Stage::Well
         }
     }
+}
+
+/// Whether the node of a pod has not been heard of: nothing starts and nothing stops there.
+fn silent(store: &Store, pod: &Value) -> bool {
+    let node = store.get_shared(&Gvr::nodes(), None, obj::text(pod, "/spec/nodeName"));
+    let ready = node.as_ref().and_then(|node| obj::condition(node, "Ready"));
+    ready.is_some_and(|ready| ready["status"] == "Unknown")
 }
 
 /// What was in the way is gone: the pod is bound if it was not, and starts again.

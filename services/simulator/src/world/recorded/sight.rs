@@ -298,3 +298,66 @@ impl RecordedWorld {
         Some(all.iter().map(one).sum())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::metrics;
+
+    fn part(series: &[Value], answers: &Value) -> Part {
+        Part {
+            metrics: metrics::parse(json!({"series": series, "answers": answers})).unwrap(),
+            ..Part::default()
+        }
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn read(sights: &Sights, name: &str, time: &str) -> Option<f64> {
+        value(&sights.series[&Labels::new(name, &[])], obj::secs(at(time)))
+    }
+
+    #[test]
+    fn series_change_when_the_world_does_and_counters_do_not_jump() {
+        let before = [
+            json!({"metric": {"__name__": "errors_total"}, "start": "2026-03-02T14:00:00Z", "step": "1m", "values": [0, 60]}),
+            json!({"metric": {"__name__": "ready"}, "values": [["2026-03-02T14:00:00Z", 2]]}),
+            json!({"metric": {"__name__": "old"}, "values": [["2026-03-02T14:00:00Z", 1]]}),
+        ];
+        let after = [
+            json!({"metric": {"__name__": "errors_total"}, "start": "2026-03-02T15:00:00Z", "step": "1m", "values": [9000, 9006]}),
+            json!({"metric": {"__name__": "ready"}, "values": [["2026-03-02T15:00:00Z", 3]]}),
+            json!({"metric": {"__name__": "old"}, "values": []}),
+        ];
+        let mut sights = Sights::of(&part(&before, &json!({"a": 1})));
+        sights.turn(&part(&after, &json!({"a": 2})), at("2026-03-02T14:10:00Z"));
+        for (name, time, expected) in [
+            ("errors_total", "2026-03-02T14:09:00Z", Some(540.0)),
+            ("errors_total", "2026-03-02T14:11:00Z", Some(606.0)),
+            ("errors_total", "2026-03-02T16:10:00Z", Some(600.0 + 2.0 * 360.0)),
+            ("ready", "2026-03-02T14:09:59Z", Some(2.0)),
+            ("ready", "2026-03-02T14:10:00Z", Some(3.0)),
+            ("old", "2026-03-02T14:09:59Z", Some(1.0)),
+            ("old", "2026-03-02T14:10:00Z", None),
+        ] {
+            assert_eq!(read(&sights, name, time), expected, "{name} {time}");
+        }
+        assert_eq!(sights.answers["a"], [(Labels::default(), 2.0)]);
+    }
+
+    #[test]
+    fn what_went_wrong_is_undone() {
+        let ready = |value: u32| json!({"metric": {"__name__": "ready"}, "values": [["2026-03-02T14:00:00Z", value]]});
+        let extra = json!({"metric": {"__name__": "extra"}, "values": [["2026-03-02T14:00:00Z", 1]]});
+        let wrong = part(&[ready(0), extra], &json!({"a": 0}));
+        let mut sights = Sights::of(&part(&[ready(2)], &json!({"a": 1})));
+        sights.turn(&wrong, at("2026-03-02T14:10:00Z"));
+        sights.undo(&wrong, at("2026-03-02T14:20:00Z"));
+        let times = ["2026-03-02T14:05:00Z", "2026-03-02T14:15:00Z", "2026-03-02T14:25:00Z"];
+        assert_eq!(times.map(|time| read(&sights, "ready", time)), [Some(2.0), Some(0.0), Some(2.0)]);
+        assert_eq!(times.map(|time| read(&sights, "extra", time)), [None, Some(1.0), None]);
+        assert_eq!(sights.answers["a"], [(Labels::default(), 1.0)]);
+    }
+}

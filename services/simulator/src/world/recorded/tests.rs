@@ -320,3 +320,27 @@ fn an_abbreviated_replica_set_is_no_other_revision() {
     assert_eq!(world.store.list(&Gvr::replica_sets(), NS).0.len(), 1);
     assert_eq!((pods(&world).len(), ready(&world)), (2, 2));
 }
+
+#[test]
+fn pods_of_a_node_that_is_not_heard_of_are_replaced_and_do_not_stop() {
+    let node = |name: &str, ready: &str| {
+        format!("{{apiVersion: v1, kind: Node, metadata: {{name: {name}}}, status: {{conditions: [{{type: Ready, status: {ready}}}]}}}}")
+    };
+    let first = [
+        deployment(1, "web:1"),
+        set(1, "web:1"),
+        pod("one", "web:1", false),
+        node("a", "Unknown"),
+        node("b", "'True'"),
+    ];
+    let world = boot(recording(&first, &[], None), json!([{"verb": "patch", "kind": "Node"}]));
+    world.answered(&request("patch", "Node", "a"));
+    delete(&world, "one");
+    live(&world, 600);
+    let all = pods(&world);
+    assert_eq!((all.len(), ready(&world)), (2, 1));
+    let old = all.iter().find(|pod| obj::name(pod) == "one").unwrap();
+    assert!(obj::deleting(old) && !obj::is_true(old, "Ready"));
+    let new = all.iter().find(|pod| obj::name(pod) != "one").unwrap();
+    assert_eq!(new["spec"]["nodeName"], "b");
+}
