@@ -50,6 +50,65 @@ pub(crate) fn crashing() -> TempDir {
     folder
 }
 
+/// A pod with a log, a trace and its use of memory and CPU.
+pub(crate) fn observed() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = r#"{"namespace": "shop", "pod": "web-1", "app": "web"}"#;
+    let line = |ts: &str, text: &str| format!("{{\"stream\": {stream}, \"ts\": \"{ts}\", \"line\": \"{text}\"}}\n");
+    let lines = [
+        line("2026-03-02T14:15:00Z", "timeout after 3 s"),
+        line("2026-03-02T14:10:00Z", "started"),
+    ]
+    .concat();
+    write(
+        &folder,
+        &[
+            ("cluster/all.yaml", OBSERVED),
+            ("loki.jsonl", &lines),
+            ("prom.json", USED),
+            ("jaeger.json", TRACES),
+        ],
+    );
+    folder
+}
+
+const OBSERVED: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: web-1, namespace: shop}
+spec: {nodeName: node-a, containers: [{name: web, image: web}]}
+status:
+  phase: Running
+  containerStatuses: [{name: web, ready: true, restartCount: 0, state: {running: {startedAt: '2026-03-01T00:00:00Z'}}}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: policy}
+webhooks: []
+";
+
+const USED: &str = r#"{
+  "series": [
+    {"metric": {"__name__": "container_memory_working_set_bytes", "namespace": "shop", "pod": "web-1", "container": "web"},
+     "values": [["2026-03-02T13:00:00Z", 2097152]]},
+    {"metric": {"__name__": "container_cpu_usage_seconds_total", "namespace": "shop", "pod": "web-1", "container": "web"},
+     "start": "2026-03-02T13:00:00Z", "end": "2026-03-02T14:00:00Z", "line": [0, 1800]}
+  ],
+  "answers": {"absent(up)": 1}
+}"#;
+
+const TRACES: &str = r#"{
+  "traces": [{"resourceSpans": [{
+    "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "web"}}]},
+    "scopeSpans": [{"scope": {}, "spans": [{
+      "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "GET /cart", "kind": 2,
+      "startTimeUnixNano": "1772460840000000000", "endTimeUnixNano": "1772460843000000000",
+      "status": {"code": 2, "message": "deadline exceeded"}
+    }]}]
+  }]}],
+  "dependencies": [{"parent": "web", "child": "db", "callCount": 7}]
+}"#;
+
 const NODE: &str = "
 apiVersion: v1
 kind: Node

@@ -62,11 +62,15 @@ async fn until<T, F: Future<Output = T>>(what: &str, mut look: impl FnMut() -> F
     }
 }
 
-async fn query(simulator: &Simulator, query: &str) -> Vec<(Value, f64)> {
+async fn query_with(simulator: &Simulator, kind: &str, query: &str, more: &str) -> Vec<Value> {
     let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
-    let url = format!("{}/api/v1/query?query={query}", simulator.prometheus_url());
+    let url = format!("{}/api/v1/{kind}?query={query}&{more}", simulator.prometheus_url());
     let answer: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
-    let all = answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{answer}"));
+    answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
+}
+
+async fn query(simulator: &Simulator, query: &str) -> Vec<(Value, f64)> {
+    let all = query_with(simulator, "query", query, "").await;
     all.iter()
         .map(|one| (one["metric"].clone(), one["value"][1].as_str().unwrap().parse().unwrap()))
         .collect()
@@ -219,5 +223,57 @@ async fn the_audit_log_can_be_judged_by_patterns() {
     let found: Vec<&AuditEntry> = audit.iter().filter(|entry| entry.is_mutation() && pattern.fits(entry)).collect();
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].namespace.as_str(), found[0].name.as_str()), ("shop", "web-new-1"));
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn logs_traces_and_current_use_come_from_the_recording() {
+    let case = case::observed();
+    let simulator = start(&case, Begin::at(NOW.parse().unwrap())).await;
+    let client = client(&simulator).await;
+    let read = |url: String| async move { reqwest::get(url).await.unwrap().json::<Value>().await.unwrap() };
+    let window = "start=2026-03-02T14:00:00Z&end=2026-03-02T14:20:00Z";
+    let query: String = url::form_urlencoded::byte_serialize(br#"{app="web"} |= "timeout""#).collect();
+    let lines = read(format!("{}/loki/api/v1/query_range?query={query}&{window}", simulator.loki_url())).await;
+    let found = &lines["data"]["result"];
+    assert_eq!(found[0]["stream"]["pod"], "web-1", "{lines}");
+    assert_eq!(found[0]["values"], json!([["1772460900000000000", "timeout after 3 s"]]));
+
+    let times = "query.startTimeMin=2026-03-02T14:00:00Z&query.startTimeMax=2026-03-02T14:20:00Z";
+    let slow = "query.serviceName=web&query.durationMin=1s";
+    let traces = read(format!("{}/api/v3/traces?{slow}&{times}", simulator.jaeger_url())).await;
+    let spans = &traces["result"]["resourceSpans"][0]["scopeSpans"][0]["spans"];
+    assert_eq!(
+        spans[0]["status"]["message"], "deadline exceeded",
+        "what was recorded is answered whole: {traces}"
+    );
+    assert_eq!(
+        read(format!("{}/api/v3/services", simulator.jaeger_url())).await["services"],
+        json!(["web"])
+    );
+    let calls = read(format!("{}/api/dependencies", simulator.jaeger_url())).await;
+    assert_eq!(calls["data"], json!([{"parent": "web", "child": "db", "callCount": 7}]));
+
+    let written = query_with(&simulator, "query_range", "absent(up)", &format!("{window}&step=600")).await;
+    assert_eq!(written[0]["values"].as_array().unwrap().len(), 3);
+    let request = http::Request::get("/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods/web-1")
+        .body(Vec::new())
+        .unwrap();
+    let usage: Value = client.request(request).await.unwrap();
+    assert_eq!(
+        usage["containers"][0],
+        json!({"name": "web", "usage": {"cpu": "500000000n", "memory": "2048Ki"}})
+    );
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "shop");
+    assert_eq!(
+        pods.logs("web-1", &LogParams::default()).await.unwrap(),
+        "started\ntimeout after 3 s\n"
+    );
+    let tables = http::Request::get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations")
+        .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+        .body(Vec::new())
+        .unwrap();
+    let table: Value = client.request(tables).await.unwrap();
+    assert_eq!(table["rows"][0]["cells"][0], "policy");
     simulator.shutdown().await;
 }
