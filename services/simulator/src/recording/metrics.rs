@@ -103,6 +103,9 @@ struct Written {
     line: Option<[f64; 2]>,
     #[serde(default)]
     ends: bool,
+    /// No counter, whatever its name ends in.
+    #[serde(default)]
+    gauge: bool,
 }
 
 #[derive(Deserialize)]
@@ -125,13 +128,11 @@ pub(crate) fn parse(file: Value) -> anyhow::Result<Metrics> {
     let mut series = BTreeMap::<Labels, Option<Arc<Samples>>>::new();
     for (i, one) in file.series.into_iter().enumerate() {
         let shown = one["metric"].to_string();
-        let (labels, points) = read(one).with_context(|| format!("series[{i}] {shown}"))?;
-        let name = labels.get("__name__").to_owned();
+        let (labels, Samples { points, counter }) = read(one).with_context(|| format!("series[{i}] {shown}"))?;
         // Entries with the same labels are pieces of one series.
         let whole = series.entry(labels).or_default();
         let mut points = [whole.take().map_or_else(Vec::new, |known| known.points.clone()), points].concat();
         points.sort_by(|a, b| a.at.total_cmp(&b.at));
-        let counter = counts(&name);
         *whole = (!points.is_empty()).then(|| Arc::new(Samples { points, counter }));
     }
     let answer = |answer| match answer {
@@ -145,11 +146,12 @@ pub(crate) fn parse(file: Value) -> anyhow::Result<Metrics> {
 }
 
 /// The labels of an entry and its samples, none if it takes a series away.
-fn read(series: Value) -> anyhow::Result<(Labels, Vec<Point>)> {
+fn read(series: Value) -> anyhow::Result<(Labels, Samples)> {
     let written: Written = serde_path_to_error::deserialize(series)?;
-    if !written.metric.contains_key("__name__") {
+    let Some(name) = written.metric.get("__name__") else {
         bail!("its metric has no __name__; add it");
-    }
+    };
+    let counter = counts(name) && !written.gauge;
     let straight = written.line.is_some();
     let mut values = values(&written)?;
     // Of two values for one time the later one stands: the series jumps.
@@ -166,10 +168,10 @@ fn read(series: Value) -> anyhow::Result<(Labels, Vec<Point>)> {
     };
     let points = values.into_iter().enumerate().map(point).collect();
     let labels = Labels(written.metric.into_iter().filter(|(_, value)| !value.is_empty()).collect());
-    Ok((labels, points))
+    Ok((labels, Samples { points, counter }))
 }
 
-/// Whether the series of a metric only rise.
+/// Whether the series of a metric of this name only rise, as a rule.
 fn counts(name: &str) -> bool {
     ["_total", "_count", "_sum", "_bucket"].iter().any(|end| name.ends_with(end))
 }
@@ -267,6 +269,10 @@ mod tests {
         let shown = ["2026-03-02T14:00:30Z", "2026-03-02T14:02:00Z", "2026-03-02T14:03:00Z"];
         assert_eq!(shown.map(|time| at(&counter, time)), [Some(30.0), Some(180.0), Some(300.0)]);
         assert_eq!(counter.since(secs("2026-03-02T13:59:00Z".parse().unwrap())), Some(-60.0));
+        let gauge = samples(&[
+            json!({"metric": {"__name__": "connections_count"}, "gauge": true, "start": "2026-03-02T14:00:00Z", "step": "1m", "values": [0, 60, 180]}),
+        ]);
+        assert_eq!(shown.map(|time| at(&gauge, time)), [Some(0.0), Some(180.0), Some(180.0)]);
     }
 
     #[test]
