@@ -1,5 +1,7 @@
 //! Commands inside containers: the few read-only ones that collecting diagnostics needs.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{
@@ -9,7 +11,16 @@ use super::{
 };
 use crate::api::backend::ExecResult;
 
-/// Runs a command. Unknown ones end as a shell would end them: exit code 127.
+/// A container from the inside.
+pub(crate) struct Inside {
+    pub(crate) hostname: String,
+    pub(crate) env: BTreeMap<String, String>,
+    /// By path.
+    pub(crate) files: Vec<Entry>,
+    pub(crate) now: Timestamp,
+}
+
+/// Runs a command as the scenario describes it, or as any container does.
 pub(crate) fn run(source: &Source<'_>, argv: &[String], now: Timestamp) -> ExecResult {
     let own = source.container.behaviour.map(|i| &source.world.scenario().workloads[i].commands);
     if let Some(command) = own.into_iter().flatten().find(|command| command.argv == argv) {
@@ -20,53 +31,64 @@ pub(crate) fn run(source: &Source<'_>, argv: &[String], now: Timestamp) -> ExecR
             ..ExecResult::default()
         };
     }
-    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
-    run_words(source, &words, now)
+    let inside = Inside {
+        hostname: source.pod.name.clone(),
+        env: source.container.env.clone(),
+        files: files::all(source, now),
+        now,
+    };
+    run_inside(&inside, argv)
 }
 
-fn run_words(source: &Source<'_>, words: &[&str], now: Timestamp) -> ExecResult {
-    let files = || files::all(source, now);
+/// Runs a command. Unknown ones end as a shell would end them: exit code 127.
+pub(crate) fn run_inside(inside: &Inside, argv: &[String]) -> ExecResult {
+    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    run_words(inside, &words)
+}
+
+fn run_words(inside: &Inside, words: &[&str]) -> ExecResult {
+    let (files, now) = (&inside.files, inside.now);
     match words {
-        ["sh" | "/bin/sh" | "bash" | "/bin/bash", "-c", script, ..] => script_line(source, script, now),
+        ["sh" | "/bin/sh" | "bash" | "/bin/bash", "-c", script, ..] => script_line(inside, script),
         ["true" | ":"] => ok(""),
         ["false"] => ExecResult {
             code: 1,
             ..ExecResult::default()
         },
         ["echo", rest @ ..] => ok(&format!("{}\n", rest.join(" "))),
-        ["hostname"] => ok(&format!("{}\n", source.pod.name)),
+        ["hostname"] => ok(&format!("{}\n", inside.hostname)),
         ["date", ..] => ok(&format!("{}\n", obj::rfc3339(now))),
         ["env" | "printenv"] => {
-            let own = source.container.env.iter().filter(|(_, value)| !value.is_empty());
+            let own = inside.env.iter().filter(|(_, value)| !value.is_empty());
             let lines: String = own.map(|(key, value)| format!("{key}={value}\n")).collect();
-            ok(&format!("PATH=/usr/local/bin:/usr/bin:/bin\nHOSTNAME={}\n{lines}", source.pod.name))
+            ok(&format!("PATH=/usr/local/bin:/usr/bin:/bin\nHOSTNAME={}\n{lines}", inside.hostname))
         }
-        ["cat", paths @ ..] => cat(&files(), paths),
-        ["ls", rest @ ..] => ls(&files(), rest, now),
+        ["cat", paths @ ..] => cat(files, paths),
+        ["ls", rest @ ..] => ls(files, rest, now),
         ["find", root, ..] => {
-            let found: String = under(&files(), root).iter().map(|file| format!("{}\n", file.path)).collect();
+            let found: String = under(files, root).iter().map(|file| format!("{}\n", file.path)).collect();
             if found.is_empty() {
                 fail(1, &format!("find: '{root}': No such file or directory\n"))
             } else {
                 ok(&found)
             }
         }
-        ["du", .., root] => du(&files(), root),
-        ["tar", rest @ ..] => run_tar(&files(), rest, now),
+        ["du", .., root] => du(files, root),
+        ["tar", rest @ ..] => run_tar(files, rest, now),
         [] => fail(126, "no command given\n"),
         [name, ..] => fail(127, &format!("exec: \"{name}\": executable file not found in $PATH\n")),
     }
 }
 
 /// One simple command; anything a shell would have to interpret is refused.
-fn script_line(source: &Source<'_>, script: &str, now: Timestamp) -> ExecResult {
+fn script_line(inside: &Inside, script: &str) -> ExecResult {
     let script = script.trim().strip_prefix("exec ").unwrap_or(script.trim());
     let script = script.strip_suffix("2>/dev/null").unwrap_or(script);
     if script.contains(['|', ';', '&', '>', '<', '$', '`', '*', '(']) {
         return fail(2, "sh: this image has no shell features beyond one simple command\n");
     }
     let words: Vec<&str> = script.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect();
-    run_words(source, &words, now)
+    run_words(inside, &words)
 }
 
 fn cat(files: &[Entry], paths: &[&str]) -> ExecResult {

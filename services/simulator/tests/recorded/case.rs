@@ -76,7 +76,7 @@ const OBSERVED: &str = "
 apiVersion: v1
 kind: Pod
 metadata: {name: web-1, namespace: shop}
-spec: {nodeName: node-a, containers: [{name: web, image: web}]}
+spec: {nodeName: node-a, containers: [{name: web, image: web, volumeMounts: [{name: logs, mountPath: /var/log/web}]}]}
 status:
   phase: Running
   containerStatuses: [{name: web, ready: true, restartCount: 0, state: {running: {startedAt: '2026-03-01T00:00:00Z'}}}]

@@ -17,6 +17,7 @@ use kube::{
 };
 use paramedic_simulator::{AuditEntry, Begin, Options, Recording, RequestPattern, Simulator, Source};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 const NOW: &str = "2026-03-02T14:20:00Z";
 
@@ -268,6 +269,16 @@ async fn logs_traces_and_current_use_come_from_the_recording() {
     assert_eq!(
         pods.logs("web-1", &LogParams::default()).await.unwrap(),
         "started\ntimeout after 3 s\n"
+    );
+    let mut archive = pods
+        .exec("web-1", ["tar", "cf", "-", "/var/log/web"], &kube::api::AttachParams::default())
+        .await
+        .unwrap();
+    let mut out = Vec::new();
+    archive.stdout().unwrap().read_to_end(&mut out).await.unwrap();
+    assert!(
+        String::from_utf8_lossy(&out).contains("timeout after 3 s"),
+        "its log is a file of the volume it mounts"
     );
     let tables = http::Request::get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations")
         .header("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")

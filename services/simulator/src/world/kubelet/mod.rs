@@ -10,7 +10,7 @@
 //! - [`seed`]: pods that existed before the simulation
 
 mod completion;
-mod environment;
+pub(crate) mod environment;
 mod probe;
 pub(crate) mod record;
 mod resize;

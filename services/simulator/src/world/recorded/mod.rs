@@ -4,8 +4,9 @@
 //! - `wake`: who looks after an object again, once it was touched
 //! - `outlook`: how the pods of a template fare; `kubelet`: they fare so, with `binding` and `status`
 //! - `course`: what the requests so far have made of the world, pure; `turn`: it becomes that
-//! - `sight`: its telemetry
+//! - `sight`: its telemetry; `backend`: what is asked of its kubelets
 
+mod backend;
 mod binding;
 mod boot;
 mod course;

@@ -11,12 +11,8 @@ use serde_json::{Value, json};
 
 use super::RecordedWorld;
 use crate::{
-    api::{
-        backend::{ExecResult, Kubelets, LogLine, LogQuery},
-        metrics::{Usage, UsageSource},
-    },
+    api::backend::LogLine,
     recording::{Part, logs::Line, metrics::Samples, traces::Calls},
-    store::{Gvr, Status},
     telemetry::{
         jaeger::Traces,
         loki::{self, Logs},
@@ -40,7 +36,7 @@ type Spell = (f64, Option<Arc<Samples>>);
 pub(super) struct Sights {
     series: BTreeMap<Labels, Vec<Spell>>,
     answers: BTreeMap<String, Vec<(Labels, f64)>>,
-    lines: Vec<Line>,
+    pub(super) lines: Vec<Line>,
     traces: Vec<Recorded>,
     calls: Vec<Calls>,
     /// The answers of the beginning, for a world that was worse for a while.
@@ -93,7 +89,7 @@ impl Sights {
     }
 
     /// Bytes and cores that a pod's containers use, by container.
-    fn usage(&self, namespace: &str, pod: &str, now: f64) -> BTreeMap<String, (f64, f64)> {
+    pub(super) fn usage(&self, namespace: &str, pod: &str, now: f64) -> BTreeMap<String, (f64, f64)> {
         let labels = [("namespace", namespace), ("pod", pod)];
         let mut out = BTreeMap::<String, (f64, f64)>::new();
         for (labels, now, _) in self.uses("container_memory_working_set_bytes", labels, now) {
@@ -184,7 +180,7 @@ impl Logs for RecordedWorld {
     }
 }
 
-fn written(line: &Line) -> LogLine {
+pub(super) fn written(line: &Line) -> LogLine {
     LogLine {
         at: line.ts,
         text: line.line.clone(),
@@ -223,79 +219,6 @@ impl Traces for RecordedWorld {
         let mut found: Vec<&Recorded> = sights.traces.iter().filter(began).filter(|trace| keep(trace)).collect();
         found.sort_by(|a, b| b.spans[0].start.total_cmp(&a.spans[0].start));
         found.into_iter().take(limit).cloned().collect()
-    }
-}
-
-impl Kubelets for RecordedWorld {
-    fn logs(&self, query: &LogQuery<'_>) -> Option<Vec<LogLine>> {
-        let now = self.clock.now();
-        let sights = read(&self.sights);
-        let of_it = |line: &&Line| {
-            let label = |key: &str| line.stream.get(key).map(String::as_str);
-            label("namespace") == Some(query.namespace)
-                && label("pod") == Some(query.pod)
-                && label("container").is_none_or(|container| container == query.container)
-                && (label("previous") == Some("true")) == query.previous
-        };
-        let mut lines: Vec<LogLine> = sights
-            .lines
-            .iter()
-            .filter(of_it)
-            .filter(|line| line.ts <= now)
-            .map(written)
-            .collect();
-        if query.previous && lines.is_empty() {
-            return None;
-        }
-        lines.retain(|line| query.since.is_none_or(|since| line.at > since));
-        if let Some(tail) = query.tail {
-            lines.drain(..lines.len().saturating_sub(tail));
-        }
-        Some(lines)
-    }
-
-    fn exec(&self, _namespace: &str, pod: &str, container: &str, _argv: &[String], _stdin: &[u8]) -> Result<ExecResult, Status> {
-        Err(Status::internal(format!(
-            "container {container} of pod {pod} was recorded and runs no commands; read its logs and metrics instead"
-        )))
-    }
-}
-
-impl UsageSource for RecordedWorld {
-    fn pod_usage(&self, namespace: &str, pod: &str) -> Option<Vec<Usage>> {
-        let object = self.store.get_shared(&Gvr::pods(), Some(namespace), pod)?;
-        let only = obj::text(&object, "/spec/containers/0/name");
-        let all: Vec<Usage> = read(&self.sights)
-            .usage(namespace, pod, obj::secs(self.clock.now()))
-            .into_iter()
-            // The pod's own and the pause container's cgroups count what the others count.
-            .filter(|(container, _)| container != "POD")
-            .map(|(container, (memory, cpu))| Usage {
-                name: if container.is_empty() { only.to_owned() } else { container },
-                cpu_cores: cpu,
-                memory_bytes: memory as u64,
-            })
-            .collect();
-        (!all.is_empty()).then_some(all)
-    }
-
-    fn node_usage(&self, _node: &str) -> Option<Usage> {
-        None
-    }
-}
-
-impl RecordedWorld {
-    /// What a pod (by uid) uses of a resource now, for autoscalers.
-    pub(super) fn pod_use(&self, pod: &Value, resource: &str) -> Option<f64> {
-        let all = self.pod_usage(obj::namespace(pod), obj::name(pod))?;
-        let one = |usage: &Usage| {
-            if resource == "cpu" {
-                usage.cpu_cores
-            } else {
-                usage.memory_bytes as f64
-            }
-        };
-        Some(all.iter().map(one).sum())
     }
 }
 
