@@ -150,7 +150,8 @@ fn conclude(facts: &Facts, knobs: &Knobs, best: Contender<'_>, alternatives: Vec
         }
         Found::ByRule(candidate) => {
             let factors = cited(facts, &mut evidence, &candidate);
-            let remedy = remedy(&candidate, &knobs.rules.functions, &facts.world.snapshot).unwrap_or_else(|_| Remedy::none());
+            let remedy = remedy(&candidate, &knobs.rules.functions, &facts.world.snapshot);
+            let remedy = remedy.unwrap_or_else(|problem| recommend::only_told(&candidate.summary, &candidate.rule.name, &problem));
             (factors, candidate.chain.clone(), remedy, candidate.rule.wrong_if.clone())
         }
     };

@@ -45,6 +45,31 @@ impl Remedy {
     }
 }
 
+/// What is done where a rule's remedy cannot be worked out: people are told, that included.
+pub(super) fn only_told(summary: &str, rule: &str, problem: &str) -> Remedy {
+    let parameters = json!({
+        "type": "jira",
+        "priority": "high",
+        "title": format!("no remedy could be worked out (rule {rule})"),
+        "message": format!("{summary}\n\nThe remedy of rule {rule} could not be worked out: {problem}"),
+    });
+    let step = Recommendation {
+        id: "rec-001".parse().expect("letters, a hyphen and digits are a valid id"),
+        action: "notify_only".into(),
+        description: "Tell people what was found".into(),
+        confidence: 1.0,
+        parameters: parameters.as_object().cloned().unwrap_or_default(),
+        dependencies: Vec::new(),
+        rationale: "what to do could not be worked out".into(),
+        risk: Some(RiskLevel::None),
+        requires_approval: None,
+    };
+    Remedy {
+        recommendations: vec![step],
+        ..Remedy::none()
+    }
+}
+
 /// The remedy for a finding.
 #[must_use]
 pub fn remedy(facts: &Facts, workload: &Workload, knobs: &Knobs, finding: &Finding) -> Remedy {

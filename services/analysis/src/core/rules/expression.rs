@@ -70,9 +70,7 @@ impl Functions {
     pub fn scope<'f>(&'f self, variables: &[Variable]) -> Scope<'f> {
         let mut context = self.0.new_inner_scope();
         for variable in variables {
-            if let Ok(value) = cel::to_value(&variable.fields) {
-                context.add_variable_from_value(variable.name, value);
-            }
+            context.add_variable_from_value(variable.name, of_json(&variable.fields));
         }
         Scope(context)
     }
@@ -86,10 +84,8 @@ impl Default for Functions {
 
 impl Scope<'_> {
     /// Adds one more name.
-    pub fn add(&mut self, name: &str, value: &impl serde::Serialize) {
-        if let Ok(value) = cel::to_value(value) {
-            self.0.add_variable_from_value(name.to_owned(), value);
-        }
+    pub fn add(&mut self, name: &str, value: &serde_json::Value) {
+        self.0.add_variable_from_value(name.to_owned(), of_json(value));
     }
 }
 
@@ -209,6 +205,23 @@ impl Text {
         };
         let value = program.execute(&scope.0).map_err(|error| error.to_string())?;
         Ok(json(&value))
+    }
+}
+
+/// JSON as CEL has it. Whole numbers are signed, as those in expressions are: CEL does not add signed and unsigned ones.
+fn of_json(value: &serde_json::Value) -> Value {
+    match value {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(truth) => Value::Bool(*truth),
+        serde_json::Value::Number(number) => number
+            .as_i64()
+            .map_or_else(|| Value::Float(number.as_f64().unwrap_or_default()), Value::Int),
+        serde_json::Value::String(text) => Value::String(Arc::new(text.clone())),
+        serde_json::Value::Array(items) => Value::List(Arc::new(items.iter().map(of_json).collect())),
+        serde_json::Value::Object(map) => {
+            let entries: HashMap<String, Value> = map.iter().map(|(key, value)| (key.clone(), of_json(value))).collect();
+            Value::Map(entries.into())
+        }
     }
 }
 
