@@ -55,8 +55,9 @@ struct QuotaView {
 /// Words for a connection that gets no answer, as clients write them.
 const TIMEOUTS: [&str; 5] = ["timed out", "timeout", "i/o timeout", "deadline exceeded", "etimedout"];
 /// Words for a name that cannot be looked up.
-pub(super) const LOOKUPS: [&str; 7] = [
+pub(super) const LOOKUPS: [&str; 8] = [
     "no such host",
+    "tcp: lookup ",
     "could not resolve",
     "name resolution",
     "getaddrinfo",
