@@ -10,6 +10,7 @@ mod change_requests;
 mod crash_points;
 mod drift;
 mod drill_command;
+mod eval_command;
 mod memory_limits;
 mod one_trace;
 mod role_kills;

@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod commands;
 mod drill;
+mod eval;
 mod process;
 mod range;
 mod reference;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::{
     cli::{Cli, Command},
-    commands, drill, reference, roles, simulate, text,
+    commands, drill, eval, reference, roles, simulate, text,
 };
 
 /// Workflows are many small values that live for a moment on several threads, where it takes half of the time of the system's.
@@ -40,6 +40,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Notifier(process) => roles::run(&["notifier"], &process).await,
         Command::Console(process) => roles::run(&["console"], &process).await,
         Command::Drill(arguments) => drill::run(arguments).await,
+        Command::Eval(arguments) => eval::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Storm { command } => commands::storm(command),
         Command::Rules { command } => commands::rules(command),

@@ -1,16 +1,19 @@
 //! A practice range: a simulated cluster, and every role of this process working on it.
 
+mod stories;
+
 use std::{collections::HashMap, net::SocketAddr, sync::Mutex, time::Duration};
 
 use anyhow::{Context, anyhow};
 use paramedic_bus::{Consumer, Settle, consume, topologies::Topologies};
 use paramedic_domain::{envelope::Recorded, id::ClusterId, incident::Incident, plan::Gate};
 use paramedic_proto::v1::{Answer, Channel, DecideRequest, approval_service_client::ApprovalServiceClient};
-use paramedic_runtime::{Clock, Kit, boot, grpc, serve};
+use paramedic_runtime::{Clock, Kit, boot, grpc, serve, telemetry};
 use paramedic_simulator::Simulator;
 use tokio::task::JoinHandle;
 
 use crate::{roles, settings::Settings};
+pub use stories::{Stories, Story};
 
 /// The token of everything on the range that asks for one: it listens on loopback and ends with the command.
 pub const TOKEN: &str = "drill-loopback-only";
@@ -212,6 +215,19 @@ impl Events {
         self.last = Some(delivery.settle);
         Ok(recorded)
     }
+}
+
+/// Installs what the process tells of itself; results go to standard output, so log lines are few unless they are asked for.
+///
+/// # Errors
+/// When the filter or the endpoint cannot be used.
+pub fn telemetry(log: &str, otlp: Option<&str>) -> anyhow::Result<telemetry::Guard> {
+    let mut settings = Settings::load(None, HashMap::new())?.process().telemetry;
+    log.clone_into(&mut settings.log);
+    if let Some(endpoint) = otlp {
+        endpoint.clone_into(&mut settings.otlp_endpoint);
+    }
+    telemetry::init("paramedic", &settings)
 }
 
 /// The range's roles end with it; their end is reported through the future itself.

@@ -1,4 +1,4 @@
-//! `paramedic drill` and `paramedic simulate`.
+//! `paramedic drill`, `paramedic eval` and `paramedic simulate`.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -43,6 +43,35 @@ pub struct Drill {
     pub otlp: Option<String>,
     /// Log filter; the story needs no log lines.
     #[arg(long, default_value = "error")]
+    pub log: String,
+}
+
+/// Which cases, and how.
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// Folders of cases, or folders of such folders.
+    #[arg(required = true)]
+    pub cases: Vec<PathBuf>,
+    /// Only the case of this name. May be given several times.
+    #[arg(long, value_name = "ID")]
+    pub only: Vec<String>,
+    /// Also five variants of each case: other names, another order, other times, other image tags, labels in another order.
+    #[arg(long)]
+    pub variants: bool,
+    /// Where the chance of the variants begins.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The exit code is 0 only if every case reaches so many points of 100.
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub at_least: u32,
+    /// How many times faster than the wall clock everything runs.
+    #[arg(long, default_value_t = 60.0)]
+    pub speed: f64,
+    /// Print everything as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Log filter; the results need no log lines.
+    #[arg(long, default_value = "off")]
     pub log: String,
 }
 

@@ -5,25 +5,21 @@ mod message;
 mod narrate;
 mod report;
 mod slack_stand_in;
-mod stories;
 mod world;
 
-use std::{collections::HashMap, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use paramedic_domain::{event::Event, incident::Incident, verification::Verdict};
-use paramedic_runtime::telemetry;
 use tokio::sync::mpsc;
 
 use crate::{
     cli::{Approve, Drill},
     commands,
-    range::Range,
-    settings::Settings,
+    range::{self, Range, Stories, Story},
     text,
 };
 use narrate::Narrator;
-pub use stories::{Stories, Story};
 
 /// Longest silence (of the drill's time) before the drill is given up: longer than an approval stands.
 const SILENCE: Duration = Duration::from_secs(45 * 60);
@@ -37,7 +33,7 @@ pub async fn run(arguments: Drill) -> anyhow::Result<ExitCode> {
     }
     let started = tokio::time::Instant::now();
     let (messages, inbox) = mpsc::unbounded_channel();
-    let guard = telemetry(&arguments)?;
+    let guard = range::telemetry(&arguments.log, arguments.otlp.as_deref())?;
     let range = world::start(&arguments, messages).await?;
     let narrator = Narrator::new(range.clock.now(), !arguments.json);
     narrator.world(&range, &arguments);
@@ -148,14 +144,4 @@ async fn answer(arguments: &Drill, range: &Range, narrator: &mut Narrator, incid
         std::env::var("USER").unwrap_or_else(|_| "operator".to_owned())
     };
     range.decide(incident, question, approve, &by).await
-}
-
-/// Installs telemetry for the drill.
-fn telemetry(arguments: &Drill) -> anyhow::Result<telemetry::Guard> {
-    let mut settings = Settings::load(None, HashMap::new())?.process().telemetry;
-    settings.log.clone_from(&arguments.log);
-    if let Some(endpoint) = &arguments.otlp {
-        settings.otlp_endpoint.clone_from(endpoint);
-    }
-    telemetry::init("paramedic", &settings)
 }

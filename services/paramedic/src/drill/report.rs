@@ -6,8 +6,7 @@ use paramedic_domain::{incident::Incident, phases::phases};
 use paramedic_simulator::AuditEntry;
 use serde_json::{Map, Value, json};
 
-use super::Story;
-use crate::{cli::Drill, text};
+use crate::{cli::Drill, range::Story, text};
 
 /// Whether the last messages that an ended incident owes were delivered or given up, on every channel it used.
 pub fn all_told(incident: &Incident) -> bool {

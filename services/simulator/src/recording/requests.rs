@@ -1,5 +1,7 @@
 //! Which requests are meant: patterns over the audit log.
 
+use std::fmt;
+
 use regex::Regex;
 use serde::Deserialize;
 
@@ -55,6 +57,13 @@ impl TryFrom<String> for Word {
         Regex::new(&format!("^(?:{text})$"))
             .map(Self)
             .map_err(|error| format!("{text:?} is not a regular expression: {error}"))
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.0.as_str();
+        f.write_str(whole.strip_prefix("^(?:").and_then(|text| text.strip_suffix(")$")).unwrap_or(whole))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Every incident of a drill as it was seen, and which of them the drill is about.
+//! Every incident of a practice range as it was seen, and which of them a drill is about.
 
 use std::collections::BTreeMap;
 
@@ -51,6 +51,11 @@ impl Stories {
     /// The story of an incident.
     pub fn of(&self, id: &IncidentId) -> Option<&Story> {
         self.all.get(id)
+    }
+
+    /// Each of them.
+    pub fn all(&self) -> impl Iterator<Item = &Story> {
+        self.all.values()
     }
 
     /// The drill's incident: the one with most alerts, until something is done about one.

@@ -1,0 +1,147 @@
+//! A case from its first alert to the end of its incident.
+
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
+
+use anyhow::{Context, ensure};
+use paramedic_domain::{event::Event, id::GateId, incident::Incident};
+use paramedic_runtime::http;
+use paramedic_simulator::{AuditEntry, Begin, Options, Recording, Simulator};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{case::Case, judge, truth::Truth};
+use crate::{
+    commands,
+    range::{Events, Range, Stories, TOKEN, Wish},
+};
+
+/// Longest silence (of the case's time) before it is given up: longer than a fix is measured for.
+const SILENCE: Duration = Duration::from_secs(45 * 60);
+/// Longest time (of the case's) until its incident has ended: three investigations with a plan each.
+const LIMIT: Duration = Duration::from_secs(3 * 3600);
+/// Longest time (of the wall's) for roles to start, and to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was seen.
+#[derive(Default)]
+pub struct Played {
+    /// Every incident.
+    pub stories: Stories,
+    /// Every request that the API server answered.
+    pub audit: Vec<AuditEntry>,
+    /// What the script was asked to approve.
+    pub asked: Vec<Asked>,
+    /// Why it was not followed to its end.
+    pub given_up: Option<String>,
+}
+
+/// A question of a gate, which the script approved.
+#[derive(Debug, Serialize)]
+pub struct Asked {
+    /// Which.
+    gate: GateId,
+    /// What an approval binds to.
+    digest: String,
+    /// Why it asks.
+    reason: String,
+    /// The exact changes, as a person sees them.
+    changes: Vec<String>,
+}
+
+/// Plays the case. What goes wrong on the way ends it, and is said in what was seen.
+pub async fn play(case: &Case, speed: f64) -> Played {
+    let mut played = Played::default();
+    let started = tokio::time::timeout(PATIENCE, start(case, speed)).await;
+    let range = match started.context("the roles did not start in time").flatten() {
+        Ok(range) => range,
+        Err(error) => {
+            played.given_up = Some(format!("it could not be started: {error:#}"));
+            return played;
+        }
+    };
+    if let Err(error) = follow(case, &range, &mut played).await {
+        played.given_up = Some(format!("{error:#}"));
+    }
+    played.audit = range.simulator.audit();
+    let stopped = tokio::time::timeout(PATIENCE, range.stop()).await;
+    if let Err(error) = stopped.context("the roles did not end in time").flatten() {
+        played.given_up.get_or_insert(format!("{error:#}"));
+    }
+    played
+}
+
+async fn start(case: &Case, speed: f64) -> anyhow::Result<Range> {
+    let begin = Begin {
+        fixed_by: case.truth.world.fixed_by.clone(),
+        harmless: case.truth.world.harmless.clone(),
+        down: case.truth.down.clone(),
+        ..Begin::at(case.now)
+    };
+    let simulator = Simulator::start(Options {
+        speed,
+        ..Options::new((Recording::load(&case.folder)?, begin))
+    })
+    .await?;
+    let wish = Wish {
+        cluster: "eval".to_owned(),
+        speed,
+        bus: None,
+        grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
+        settings: HashMap::new(),
+    };
+    Range::start(simulator, wish).await
+}
+
+/// Posts the alerts, and answers until the incident has ended.
+async fn follow(case: &Case, range: &Range, played: &mut Played) -> anyhow::Result<()> {
+    let mut events = range.events().await?;
+    for post in &case.posts {
+        tell(range, post).await?;
+    }
+    let all = tokio::time::timeout(range.clock.wall(LIMIT), until_ended(&case.truth, range, &mut events, played));
+    all.await
+        .with_context(|| format!("it did not end within {} hours of its time", LIMIT.as_secs() / 3600))?
+}
+
+async fn tell(range: &Range, post: &Value) -> anyhow::Result<()> {
+    let answer = http::client()?.post(range.webhook()).bearer_auth(TOKEN).json(post).send().await?;
+    let status = answer.status();
+    let body = answer.text().await.unwrap_or_default();
+    ensure!(status.is_success(), "the gateway refused the alerts: {status} {body}");
+    Ok(())
+}
+
+async fn until_ended(truth: &Truth, range: &Range, events: &mut Events, played: &mut Played) -> anyhow::Result<()> {
+    loop {
+        let recorded = tokio::select! {
+            recorded = events.next() => recorded?,
+            ended = range.ended() => return Err(ended.context("a role ended")),
+            () = range.clock.sleep(SILENCE) => anyhow::bail!("nothing happened for {} minutes of its time", SILENCE.as_secs() / 60),
+        };
+        let event = recorded.envelope.event.clone();
+        let Some(id) = played.stories.absorb(recorded)? else { continue };
+        if let (Event::ApprovalRequested { gate, .. }, Some(story)) = (&event, played.stories.of(&id)) {
+            let asked = approve(range, &story.incident, gate).await?;
+            played.asked.extend(asked);
+        }
+        if judge::main(truth, &played.stories).is_some_and(|story| story.incident.end.is_some()) {
+            return Ok(());
+        }
+    }
+}
+
+/// Approves what a gate asks, as often as it wants; what it was, unless the plan is no longer there.
+async fn approve(range: &Range, incident: &Incident, gate: &GateId) -> anyhow::Result<Option<Asked>> {
+    let Some((plan, gate)) = incident.plan.as_ref().and_then(|plan| Some((plan, plan.gate(gate)?))) else {
+        return Ok(None);
+    };
+    for person in 1..=gate.quorum {
+        range.decide(incident, gate, true, &format!("eval-{person}")).await?;
+    }
+    Ok(Some(Asked {
+        gate: gate.id.clone(),
+        digest: gate.digest.to_string(),
+        reason: gate.reason.clone(),
+        changes: commands::change_lines(plan, gate),
+    }))
+}
