@@ -54,17 +54,22 @@ pub(crate) fn pod_template(set: &Value, node: &str, hash: &str) -> Value {
         Some(terms) => terms.iter_mut().for_each(|term| term["matchFields"] = here["matchFields"].clone()),
         None => *required = json!({"nodeSelectorTerms": [here]}),
     }
+    tolerate(spec);
+    template
+}
+
+/// Adds what every pod of a DaemonSet tolerates, unless it is there.
+pub(crate) fn tolerate(spec: &mut Value) {
     if !spec["tolerations"].is_array() {
         spec["tolerations"] = json!([]);
     }
     if let Some(all) = spec["tolerations"].as_array_mut() {
-        all.extend(
-            TOLERATED
-                .iter()
-                .map(|(key, effect)| json!({"key": key, "operator": "Exists", "effect": effect})),
-        );
+        for (key, effect) in TOLERATED {
+            if !all.iter().any(|known| known["key"] == *key && known["effect"] == *effect) {
+                all.push(json!({"key": key, "operator": "Exists", "effect": effect}));
+            }
+        }
     }
-    template
 }
 
 /// True when the set wants a pod on the node.

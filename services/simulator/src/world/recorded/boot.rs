@@ -19,7 +19,7 @@ use crate::{
     recording,
     scenario::definitions,
     store::{Gvr, Store},
-    world::obj,
+    world::{control::daemon_set, obj},
 };
 
 /// Age of an object that does not say when it was created.
@@ -52,6 +52,11 @@ pub(super) fn complete(store: &Store, objects: &[Value], now: Timestamp) -> anyh
             object["metadata"]["namespace"] = json!("default");
         }
         let mut object = convert::to_stored(resource, object);
+        let owners = object["metadata"]["ownerReferences"].as_array();
+        if resource.kind == "Pod" && owners.is_some_and(|all| all.iter().any(|owner| owner["kind"] == "DaemonSet")) {
+            // Before the defaults, which would tolerate the same for five minutes only.
+            daemon_set::tolerate(&mut object["spec"]);
+        }
         defaults::fill(resource, &mut object);
         let gvr = stored(&resource.gvr());
         if resource.namespaced {
@@ -150,8 +155,12 @@ fn generations(gvr: &Gvr, object: &mut Value) {
 /// available.
 fn since_creation(pod: &mut Value) {
     let created = pod["metadata"]["creationTimestamp"].clone();
-    let conditions = pod["status"]["conditions"].as_array_mut().into_iter().flatten();
-    for condition in conditions.filter(|condition| condition["lastTransitionTime"].is_null()) {
+    let conditions = pod.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+    for condition in conditions
+        .into_iter()
+        .flatten()
+        .filter(|condition| condition["lastTransitionTime"].is_null())
+    {
         condition["lastTransitionTime"] = created.clone();
     }
 }
@@ -159,7 +168,8 @@ fn since_creation(pod: &mut Value) {
 /// Writes the uids of owners that are given by kind and name only.
 fn own(store: &Store, identities: &Identities, object: &mut Value) {
     let ns = obj::namespace(object).to_owned();
-    for reference in object["metadata"]["ownerReferences"].as_array_mut().into_iter().flatten() {
+    let references = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
+    for reference in references.into_iter().flatten() {
         if reference["uid"].as_str().is_some_and(|uid| !uid.is_empty()) {
             continue;
         }

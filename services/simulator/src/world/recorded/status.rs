@@ -127,8 +127,8 @@ pub(super) fn unready(store: &Store, pod: &Value, now: Timestamp) {
     write(store, pod, |pod| {
         for kind in ["Ready", "ContainersReady"] {
             let changed = condition(pod, kind, false, Some("ContainersNotReady"), now);
-            let all = pod["status"]["conditions"].as_array_mut().into_iter().flatten();
-            for one in all.filter(|one| one["type"] == kind) {
+            let all = pod.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+            for one in all.into_iter().flatten().filter(|one| one["type"] == kind) {
                 *one = changed.clone();
             }
         }
@@ -153,7 +153,8 @@ pub(super) fn like(store: &Store, pod: &Value, sample: &Value, now: Timestamp) {
     write(store, pod, |pod| {
         pod["status"] = status.clone();
         for key in ["containerStatuses", "initContainerStatuses"] {
-            for container in pod["status"][key].as_array_mut().into_iter().flatten() {
+            let containers = pod["status"].get_mut(key).and_then(Value::as_array_mut);
+            for container in containers.into_iter().flatten() {
                 let crashed = container["lastState"]["terminated"].is_object() || container["state"]["terminated"].is_object();
                 container["restartCount"] = json!(u8::from(crashed));
             }

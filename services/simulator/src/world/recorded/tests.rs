@@ -272,6 +272,7 @@ fn an_object_that_people_wrote_is_completed() {
     assert_eq!(owned["metadata"]["ownerReferences"][0]["uid"], web["metadata"]["uid"]);
     assert_eq!(web["metadata"]["creationTimestamp"], "2026-01-31T14:20:00Z");
     assert_eq!(web["status"]["observedGeneration"], web["metadata"]["generation"]);
+    assert!(web["metadata"].get("ownerReferences").is_none(), "what is not there stays away");
     assert!(world.store.get(&Gvr::namespaces(), None, "shop").is_some());
     let again = boot(recording(&[deployment(1, "web:1")], &[], None), json!([]));
     assert_eq!(
@@ -343,4 +344,31 @@ fn pods_of_a_node_that_is_not_heard_of_are_replaced_and_do_not_stop() {
     assert!(obj::deleting(old) && !obj::is_true(old, "Ready"));
     let new = all.iter().find(|pod| obj::name(pod) != "one").unwrap();
     assert_eq!(new["spec"]["nodeName"], "b");
+}
+
+#[test]
+fn a_cordon_leaves_alone_what_outlived_the_taints_of_the_node() {
+    let node = "{apiVersion: v1, kind: Node, metadata: {name: a},
+      spec: {taints: [{key: node.kubernetes.io/unreachable, effect: NoExecute}]},
+      status: {conditions: [{type: Ready, status: Unknown}]}}";
+    let set = "{apiVersion: apps/v1, kind: DaemonSet, metadata: {name: web-1, namespace: shop},
+      spec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: 'web:1'}]}}}}";
+    let agent = pod("agent", "web:1", false).replace("kind: ReplicaSet", "kind: DaemonSet");
+    let world = boot(recording(&[node.to_owned(), set.to_owned(), agent], &[], None), json!([]));
+    edit_node(&world, |node| node["spec"]["unschedulable"] = json!(true));
+    live(&world, 900);
+    assert!(pods(&world).iter().all(|pod| !obj::deleting(pod)));
+    let node = world.store.get(&Gvr::nodes(), None, "a").unwrap();
+    assert_eq!(node["status"]["conditions"][0]["status"], "Unknown");
+    assert!(
+        node["spec"]["taints"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|taint| taint["key"] == "node.kubernetes.io/unschedulable")
+    );
+}
+
+fn edit_node(world: &RecordedWorld, change: impl Fn(&mut Value)) {
+    obj::change(&world.store, &Gvr::nodes(), "", "a", change);
 }
