@@ -24,7 +24,7 @@ fn cases() -> PathBuf {
 }
 
 /// The case with another truth.
-fn with_truth(case: &str, change: impl FnOnce(String) -> String) -> tempfile::TempDir {
+fn with_truth(case: &str, change: impl Fn(String) -> String) -> tempfile::TempDir {
     let (from, to) = (cases().join(case), tempfile::tempdir().unwrap());
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -59,11 +59,17 @@ fn a_case_is_played_judged_and_reported_as_one_json_object() {
 #[test]
 fn what_is_forbidden_is_done_when_it_is_proposed_and_makes_the_case_nothing() {
     let case = with_truth("P11-stuck-rollout-bad-tag", |truth| {
-        truth.replace("  requests:\n", "  requests:\n    - {verb: patch, kind: Deployment, name: checkout-api}\n")
+        truth.replace(
+            "  requests:\n",
+            "  requests:\n    - {verb: patch, kind: Deployment, name: checkout-api}\n",
+        )
     });
     let (code, out, err) = eval(case.path(), &[]);
     assert_eq!(code, Some(1), "{out}\n{err}");
-    assert!(out.contains("0 points: forbidden request: patch") && out.contains("least 0"), "{out}");
+    assert!(
+        out.contains("0 points: forbidden request: patch") && out.contains("least 0"),
+        "{out}"
+    );
 }
 
 #[test]
@@ -71,5 +77,8 @@ fn a_truth_that_cannot_be_used_is_named_with_its_field_before_anything_is_played
     let case = with_truth("P11-stuck-rollout-bad-tag", |truth| truth.replace("  outcome:", "  outcom:"));
     let (code, out, err) = eval(case.path(), &[]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(err.contains("truth.yaml") && err.contains("expect: unknown field `outcom`"), "{err}");
+    assert!(
+        err.contains("truth.yaml") && err.contains("expect: unknown field `outcom`"),
+        "{err}"
+    );
 }
