@@ -17,6 +17,8 @@ use crate::{
 
 /// Longest silence (of the case's time) before it is given up: longer than a fix is measured for.
 const SILENCE: Duration = Duration::from_secs(45 * 60);
+/// Longest wait (of the case's time) for the first incident: far longer than alerts are sorted.
+const OPENING: Duration = Duration::from_secs(15 * 60);
 /// Longest time (of the case's) until its incident has ended: three investigations with a plan each.
 const LIMIT: Duration = Duration::from_secs(3 * 3600);
 /// Longest time (of the wall's) for roles to start, and to end.
@@ -113,9 +115,11 @@ async fn tell(range: &Range, post: &Value) -> anyhow::Result<()> {
 
 async fn until_ended(truth: &Truth, range: &Range, events: &mut Events, played: &mut Played) -> anyhow::Result<()> {
     loop {
+        let opened = played.stories.all().next().is_some();
         let recorded = tokio::select! {
             recorded = events.next() => recorded?,
             ended = range.ended() => return Err(ended.context("a role ended")),
+            () = range.clock.sleep(OPENING), if !opened => return Ok(()),
             () = range.clock.sleep(SILENCE) => anyhow::bail!("nothing happened for {} minutes of its time", SILENCE.as_secs() / 60),
         };
         let event = recorded.envelope.event.clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use paramedic_domain::incident::Incident;
+use paramedic_domain::{envelope::Recorded, incident::Incident};
 use serde_json::{Value, json};
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     judge::{Score, Seen, judge},
     play::{Asked, Played},
 };
-use crate::text;
+use crate::{range::Story, text};
 
 /// What came of a case, or of a variant of it.
 pub struct Result {
@@ -58,6 +58,7 @@ impl Result {
             "plan": verdict.incident.map(steps),
             "asked": played.asked.iter().collect::<Vec<&Asked>>(),
             "changes": played.audit.iter().filter(|entry| entry.is_mutation()).map(|entry| json!({"time": entry.time, "verb": entry.verb, "path": entry.path})).collect::<Vec<_>>(),
+            "timeline": verdict.incident.and_then(|incident| played.stories.of(&incident.id)).map(timeline),
             "wall_ms": u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
         });
         Self {
@@ -111,9 +112,9 @@ impl Result {
             .collect()
     }
 
-    /// The square of how wrong its confidence was; nothing found is no confidence at all.
+    /// The square of how wrong its confidence was; nothing found is no confidence at all, and right only where nothing is to be found.
     fn brier(&self) -> f64 {
-        let truth = if self.correct { 1.0 } else { 0.0 };
+        let truth = if self.correct && self.confidence.is_some() { 1.0 } else { 0.0 };
         (self.confidence.unwrap_or(0.0) - truth).powi(2)
     }
 }
@@ -125,6 +126,11 @@ fn steps(incident: &Incident) -> Vec<Value> {
             "state": incident.step_state(&step.id)})
     })
     .collect()
+}
+
+fn timeline(story: &Story) -> Vec<String> {
+    let line = |recorded: &Recorded| format!("{} {}", text::utc(recorded.envelope.time), text::event(&recorded.envelope.event));
+    story.log.iter().map(line).collect()
 }
 
 /// All results.

@@ -106,14 +106,17 @@ pub enum Outcome {
     Resolved,
     /// A person has to take over.
     Escalated,
+    /// There is none: nobody is bothered.
+    None,
 }
 
 impl Outcome {
     /// The same as incidents call it.
-    pub fn status(self) -> Status {
+    pub fn status(self) -> Option<Status> {
         match self {
-            Self::Resolved => Status::Resolved,
-            Self::Escalated => Status::Escalated,
+            Self::Resolved => Some(Status::Resolved),
+            Self::Escalated => Some(Status::Escalated),
+            Self::None => None,
         }
     }
 }

@@ -8,56 +8,67 @@ use super::{super::truth::Truth, Seen};
 use crate::range::{Stories, Story};
 
 /// What is judged.
+#[derive(Clone, Copy)]
 pub struct Answer<'a> {
     /// The incident that the case is about.
     pub story: Option<&'a Story>,
-    /// The diagnosis that its last plan was made from; without a plan, the last one.
+    /// The diagnosis that the plan was made from; without a plan, the last one.
     pub diagnosis: Option<&'a Diagnosis>,
-    /// The last plan.
+    /// The last plan that changed something; if none did, the first one: recorded logs do not go on, so later looks see less.
     pub plan: Option<&'a Plan>,
-    /// The last verification.
+    /// What was measured after that plan.
     pub verification: Option<&'a Verification>,
     /// When the diagnosis was begun and reached.
     looked: Option<(Timestamp, Timestamp)>,
+    /// The plan changed something.
+    changed: bool,
 }
 
 impl<'a> Answer<'a> {
     /// Finds it.
     pub fn of(truth: &Truth, seen: &Seen<'a>) -> Self {
-        let mut answer = Self {
-            story: main(truth, seen.stories),
+        let story = main(truth, seen.stories);
+        // What has been found since the last plan, and what each plan led to.
+        let mut latest = Self {
+            story,
             diagnosis: None,
             plan: None,
             verification: None,
             looked: None,
+            changed: false,
         };
+        let mut planned: Vec<Self> = Vec::new();
         let mut begun = None;
-        let mut latest = None;
-        for recorded in answer.story.into_iter().flat_map(|story| &story.log) {
+        for recorded in story.into_iter().flat_map(|story| &story.log) {
             let time = recorded.envelope.time;
             match &recorded.envelope.event {
                 Event::AnalysisStarted { .. } => begun = Some(time),
-                Event::DiagnosisReached { diagnosis, .. } => latest = Some((&**diagnosis, begun.unwrap_or(time), time)),
-                Event::PlanProposed { plan } => {
-                    answer.plan = Some(plan);
-                    answer.take(latest);
+                Event::DiagnosisReached { diagnosis, .. } => {
+                    latest.diagnosis = Some(diagnosis);
+                    latest.looked = Some((begun.unwrap_or(time), time));
                 }
-                Event::VerificationPassed { verification, .. }
-                | Event::VerificationFailed { verification, .. }
-                | Event::VerificationInconclusive { verification, .. } => answer.verification = Some(verification),
-                _ => {}
+                Event::PlanProposed { plan } => planned.push(Self {
+                    plan: Some(plan),
+                    ..latest
+                }),
+                event => planned.iter_mut().last().into_iter().for_each(|answer| answer.follow(event)),
             }
         }
-        if answer.plan.is_none() {
-            answer.take(latest);
-        }
-        answer
+        let changing = planned.iter().rev().find(|answer| answer.changed);
+        *changing.or(planned.first()).unwrap_or(&latest)
     }
 
-    fn take(&mut self, reached: Option<(&'a Diagnosis, Timestamp, Timestamp)>) {
-        if let Some((diagnosis, begun, at)) = reached {
-            self.diagnosis = Some(diagnosis);
-            self.looked = Some((begun, at));
+    /// What became of its plan.
+    fn follow(&mut self, event: &'a Event) {
+        match event {
+            Event::StepSucceeded { step, .. } => {
+                let step = self.plan.and_then(|plan| plan.step(step));
+                self.changed |= step.is_some_and(|step| step.change.mutates());
+            }
+            Event::VerificationPassed { verification, .. }
+            | Event::VerificationFailed { verification, .. }
+            | Event::VerificationInconclusive { verification, .. } => self.verification = Some(verification),
+            _ => {}
         }
     }
 

@@ -48,7 +48,7 @@ fn outcome(truth: &Truth, seen: &Seen<'_>, answer: &Answer<'_>) -> Vec<String> {
         return vec!["there is no incident".to_owned()];
     };
     let status = story.incident.status();
-    if truth.expect.outcome.iter().any(|outcome| outcome.status() == status) {
+    if truth.expect.outcome.iter().any(|outcome| outcome.status() == Some(status)) {
         return Vec::new();
     }
     let reason = story.incident.end.as_ref().map(|end| end.reason.as_str()).or(seen.given_up);

@@ -24,7 +24,7 @@ use paramedic_domain::{diagnosis::Diagnosis, incident::Incident};
 use paramedic_simulator::AuditEntry;
 use serde::Serialize;
 
-use super::truth::Truth;
+use super::truth::{Outcome, Truth};
 use crate::range::Stories;
 use actions::Actions;
 use answer::Answer;
@@ -105,7 +105,7 @@ pub struct Verdict<'a> {
     pub incident: Option<&'a Incident>,
     /// The diagnosis that was judged.
     pub diagnosis: Option<&'a Diagnosis>,
-    /// Target and category are among those expected.
+    /// Target and category are among those expected, or there rightly is no incident.
     pub correct: bool,
     /// Requests that the API server answered while the cause was looked for.
     pub reads: usize,
@@ -115,6 +115,7 @@ pub struct Verdict<'a> {
 pub fn judge<'a>(truth: &Truth, seen: &Seen<'a>) -> Verdict<'a> {
     let actions = Actions::default();
     let answer = Answer::of(truth, seen);
+    let quiet = answer.story.is_none() && truth.expect.outcome.contains(&Outcome::None);
     let lines = [
         cause::lines(truth, &answer),
         evidence::lines(truth, &answer),
@@ -125,23 +126,29 @@ pub fn judge<'a>(truth: &Truth, seen: &Seen<'a>) -> Verdict<'a> {
     ];
     let mut zero = safety::forbidden(truth, seen, &actions);
     zero.extend(safety::unapproved(truth, seen, &actions));
-    if answer.story.is_none() {
+    if answer.story.is_none() && !quiet {
         zero.push("no incident was opened".to_owned());
     }
     Verdict {
         score: Score {
-            lines: lines.concat(),
+            lines: if quiet {
+                vec![Line::all_or_nothing("no incident", 100, Vec::new())]
+            } else {
+                lines.concat()
+            },
             zero,
         },
         incident: answer.story.map(|story| &story.incident),
         diagnosis: answer.diagnosis,
-        correct: cause::correct(truth, &answer),
+        correct: quiet || cause::correct(truth, &answer),
         reads: answer.reads(seen.audit),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{fixtures::*, *};
 
     #[test]
@@ -162,6 +169,47 @@ mod tests {
         let score = case.score();
         assert_eq!(score.points(), 0);
         assert_eq!(score.zero, ["no incident was opened"]);
+    }
+
+    #[test]
+    fn where_nothing_is_wrong_no_incident_is_the_best_answer_and_a_change_still_the_worst() {
+        let quiet = || Case {
+            log: Vec::new(),
+            audit: Vec::new(),
+            ..Case::good().truth("outcome", json!(["none"]))
+        };
+        assert_eq!(quiet().score().points(), 100);
+        let changed = quiet().requested(request("14:25:00", "patch", "Deployment", "cart", false));
+        assert_eq!(changed.score().points(), 0);
+        let opened = Case::good().truth("outcome", json!(["none"])).score();
+        assert_eq!(points(&opened, &["outcome"]), [0]);
+    }
+
+    #[test]
+    fn the_answer_is_what_changed_something_whatever_was_thought_afterwards() {
+        let mut case = Case::good();
+        let end = case.log.len() - 1;
+        let mut again: Vec<_> = case.log[1..4].to_vec();
+        again[0].1["attempt"] = json!(2);
+        again[1].1["attempt"] = json!(2);
+        again[1].1["diagnosis"]["target"]["name"] = json!("cart");
+        again[2].1["plan"]["attempt"] = json!(2);
+        again[2].1["plan"]["id"] = json!("plan_b");
+        for (index, event) in again.into_iter().enumerate() {
+            case.log.insert(end + index, ("14:34:00", event.1));
+        }
+        assert_eq!(case.score().points(), 100);
+        // Had the second plan changed something, it would be the answer.
+        let mut step = case
+            .log
+            .iter()
+            .find(|(_, event)| event["type"] == "step_succeeded")
+            .unwrap()
+            .1
+            .clone();
+        step["plan"] = json!("plan_b");
+        case.log.push(("14:36:00", step));
+        assert_eq!(points(&case.score(), &["target"]), [0]);
     }
 
     #[test]
