@@ -13,8 +13,10 @@ use crate::core::{
     subjects::{Said, owners::Owners},
 };
 
-/// How far back complaints are read, minutes.
-const LOG_MINUTES: i64 = 15;
+/// How long before the first alert began complaints are read, minutes: an alert waits before it fires.
+const LEAD_MINUTES: i64 = 15;
+/// Longest time that is read, minutes.
+const MOST_MINUTES: i64 = 120;
 /// Most complaints of one member that become evidence at once.
 const MOST_COMPLAINTS: usize = 2;
 /// Most shapes of lines that rules see of one workload.
@@ -28,7 +30,15 @@ pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
         facts.world.silent.insert(Source::Loki);
         return;
     };
-    let from = Probes::before(facts.at, SignedDuration::from_mins(LOG_MINUTES));
+    let began = facts
+        .alerts
+        .iter()
+        .map(|alert| alert.starts_at)
+        .min()
+        .unwrap_or(facts.at)
+        .min(facts.at);
+    let from = Probes::before(began, SignedDuration::from_mins(LEAD_MINUTES));
+    let from = from.max(Probes::before(facts.at, SignedDuration::from_mins(MOST_MINUTES)));
     let mut namespaces: BTreeSet<String> = facts.world.snapshot.scope.clone();
     namespaces.extend(
         facts

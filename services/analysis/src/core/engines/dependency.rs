@@ -12,6 +12,7 @@ use super::{
 use crate::core::{
     estate::Member,
     facts::{Facts, Workload},
+    read::{each, text},
 };
 
 /// Fewer dependants are no storm: the workload's own engines know more.
@@ -25,7 +26,20 @@ pub(super) fn diagnose(facts: &Facts, _workload: &Workload) -> Result<Finding, S
         let others = facts.estate.alerted().filter(|other| !other.workload.object.same_object(object));
         others.filter(|other| facts.estate.depends(other, object)).collect()
     };
-    let broken = facts.estate.members.iter().filter(|member| !member.unready.is_empty());
+    // What crashes is restarted by the kubelet already, without help: its own rules know more.
+    let crashes = |member: &&Member| {
+        let namespace = member.workload.object.namespace.as_deref().unwrap_or_default();
+        let mut pods = member
+            .unready
+            .iter()
+            .filter_map(|(pod, _)| facts.world.snapshot.named("Pod", namespace, pod));
+        pods.any(|pod| each(pod, "/status/containerStatuses").any(|status| text(status, "/state/waiting/reason") == "CrashLoopBackOff"))
+    };
+    let broken = facts
+        .estate
+        .members
+        .iter()
+        .filter(|member| !member.unready.is_empty() && !crashes(member));
     let Some((member, clients)) = broken
         .map(|member| (member, clients(member)))
         .max_by_key(|(_, clients)| clients.len())

@@ -70,6 +70,9 @@ pub fn candidates<'r>(set: &'r RuleSet, world: &World, alerts: &[Alert]) -> (Vec
             }
         }
     }
+    for candidate in &mut found {
+        candidate.reasons.extend(named_in_logs(world, &candidate.target));
+    }
     let influence = Influence::of(world);
     let named: Vec<_> = alerts.iter().map(|alert| about(world, alert)).collect();
     for candidate in &mut found {
@@ -110,6 +113,32 @@ impl Candidate<'_> {
         let share = self.explains as f64 / alerts.max(1) as f64;
         reasons + EXPLAINS * share + if self.alerted { NAMED } else { 0.0 }
     }
+}
+
+/// What it adds when the logs of others name the object at fault.
+const NAMED_IN_LOGS: f64 = 0.05;
+/// Shorter names are words.
+const SHORTEST_NAME: usize = 4;
+
+/// The logs of others that complain and name the object at fault, as a word of its own.
+fn named_in_logs(world: &World, target: &ObjectRef) -> Option<Argument> {
+    let name = target.name.as_str();
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let names = |text: &str| {
+        text.match_indices(name).any(|(at, _)| {
+            let before = text[..at].chars().next_back().is_none_or(|c| !part(c) && c != '-');
+            let after = text[at + name.len()..].chars().next().is_none_or(|c| !part(c));
+            before && after
+        })
+    };
+    let others = world.said.iter().filter(|said| !said.by.same_object(target) && names(&said.text));
+    let lines: Vec<&subjects::Said> = others.filter(|_| name.len() >= SHORTEST_NAME).take(MOST_QUOTES).collect();
+    let by: BTreeSet<&str> = lines.iter().map(|said| said.by.name.as_str()).collect();
+    (!lines.is_empty()).then(|| Argument {
+        weight: NAMED_IN_LOGS,
+        text: format!("the logs of {} complain and name it", by.into_iter().collect::<Vec<_>>().join(", ")),
+        quotes: subjects::lines(&lines),
+    })
 }
 
 /// The rule on one subject; `None` where it does not apply or nothing speaks for it.

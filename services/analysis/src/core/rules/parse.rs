@@ -16,11 +16,11 @@ const SUBJECTS: [(&str, &[&str]); 17] = [
     ("container", &["container", "pod", "workload"]),
     ("pod", &["pod", "workload"]),
     ("workload", &["workload"]),
-    ("service", &["service", "workload"]),
-    ("ingress", &["ingress"]),
-    ("policy", &["policy"]),
+    ("service", &["service", "workload", "logs"]),
+    ("ingress", &["ingress", "logs"]),
+    ("policy", &["policy", "logs"]),
     ("quota", &["quota"]),
-    ("claim", &["claim"]),
+    ("claim", &["claim", "logs"]),
     ("node", &["node"]),
     ("zone", &["zone"]),
     ("autoscaler", &["autoscaler", "workload"]),
@@ -29,7 +29,7 @@ const SUBJECTS: [(&str, &[&str]); 17] = [
     ("cron_job", &["cron_job"]),
     ("api_service", &["api_service"]),
     ("webhook", &["webhook"]),
-    ("certificate", &["certificate"]),
+    ("certificate", &["certificate", "logs"]),
 ];
 /// The subject of rules about alerts themselves.
 const ALERT: (&str, &[&str]) = ("alert", &["alert"]);

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{EventView, Subject, Variable, World, events, quoted};
 use crate::core::{
     measures::Measure,
+    quantity,
     read::{amount, each, text},
     snapshot::{age, reference},
 };
@@ -51,13 +52,16 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
             .filter_map(of)
             .map(Measure::quote);
         let excerpt = format!(
-            "PersistentVolumeClaim {namespace}/{name} is {} of class {:?}{}{}, {} of {} bytes asked for{}",
+            "PersistentVolumeClaim {namespace}/{name} is {} of StorageClass {:?} ({}), {} of {} asked for{}",
             view.phase,
             view.class,
-            if view.class_exists { "" } else { " (which does not exist)" },
-            if view.grows { " (which lets volumes grow)" } else { "" },
-            view.capacity,
-            view.requested,
+            match (view.class_exists, view.grows) {
+                (false, _) => "which does not exist",
+                (true, true) => "allowVolumeExpansion: true",
+                (true, false) => "allowVolumeExpansion is not set: it cannot be made larger",
+            },
+            quantity::memory(view.capacity),
+            quantity::memory(view.requested),
             if view.problem.is_empty() {
                 String::new()
             } else {

@@ -52,6 +52,8 @@ struct CertificateView {
     reason: String,
     message: String,
     secret: String,
+    /// Who issues it.
+    issuer: String,
     /// Hours until it expires; negative: it has. 1e9: not known.
     hours_left: f64,
 }
@@ -170,6 +172,7 @@ fn certificate(world: &World, object: &Value) -> Subject {
         reason: field("reason"),
         message: field("message"),
         secret: text(object, "/spec/secretName").to_owned(),
+        issuer: text(object, "/spec/issuerRef/name").to_owned(),
         hours_left: left.or_else(|| measured.map(|measure| measure.value / 3600.0)).unwrap_or(1e9),
     };
     let excerpt = format!(

@@ -157,7 +157,24 @@ pub fn all(world: &World, alerts: &[Alert]) -> Vec<Subject> {
     scaling::subjects(world, &mut all);
     batch::subjects(world, &owners, &mut all);
     cluster::subjects(world, alerts, &mut all);
+    for subject in all.iter_mut().filter(|subject| WITH_LOGS.contains(&subject.of)) {
+        subject.variables.push(logs(world, &subject.object));
+    }
     all
+}
+
+/// Subjects that write no logs themselves: rules may cite those of their namespace.
+const WITH_LOGS: [&str; 5] = ["service", "ingress", "policy", "claim", "certificate"];
+
+/// `logs`: what is said in the namespace of an object.
+fn logs(world: &World, object: &ObjectRef) -> Variable {
+    let said: Vec<&Said> = world.said.iter().filter(|said| said.by.namespace == object.namespace).collect();
+    Variable {
+        name: "logs",
+        fields: serde_json::json!({"texts": said.iter().map(|said| &said.text).collect::<Vec<_>>()}),
+        object: object.clone(),
+        quotes: said.iter().flat_map(|said| lines(std::slice::from_ref(said))).collect(),
+    }
 }
 
 /// The path at which an object is read.
@@ -227,7 +244,7 @@ fn quoted(object: &ObjectRef, events: &[EventView]) -> Vec<Quote> {
 }
 
 /// What somebody's logs say, as evidence.
-fn lines(said: &[&Said]) -> Vec<Quote> {
+pub(super) fn lines(said: &[&Said]) -> Vec<Quote> {
     said.iter()
         .take(MOST_QUOTES)
         .map(|said| Quote {

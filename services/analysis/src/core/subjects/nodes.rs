@@ -35,6 +35,9 @@ struct NodeView {
     pods: i64,
     pod_capacity: i64,
     terminating: i64,
+    /// Pods that cannot end on it, and, while it is not ready, pods that find no node instead.
+    stuck: Vec<String>,
+    homeless: Vec<String>,
     evicted: i64,
     /// Its zone's nodes, and how many of them are not ready.
     zone_nodes: i64,
@@ -170,6 +173,18 @@ fn view(world: &World, object: &Value, siblings: &[&Value]) -> NodeView {
             .iter()
             .filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some())
             .count() as i64,
+        stuck: names(
+            &mut pods
+                .iter()
+                .copied()
+                .filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_some()),
+        ),
+        homeless: names(
+            &mut snapshot
+                .of("Pod")
+                .iter()
+                .filter(|pod| status != "True" && text(pod, "/status/phase") == "Pending" && text(pod, "/spec/nodeName").is_empty()),
+        ),
         evicted: pods.iter().filter(|pod| text(pod, "/status/reason") == "Evicted").count() as i64,
         pods: pods.len() as i64,
         zone_nodes: siblings.len() as i64,
@@ -180,4 +195,9 @@ fn view(world: &World, object: &Value, siblings: &[&Value]) -> NodeView {
             .map_or(-1.0, |measure| measure.value),
         events: events(snapshot, "Node", "", name),
     }
+}
+
+/// Names of pods.
+fn names(pods: &mut dyn Iterator<Item = &Value>) -> Vec<String> {
+    pods.map(|pod| text(pod, "/metadata/name").to_owned()).collect()
 }
