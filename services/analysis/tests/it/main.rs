@@ -6,4 +6,5 @@ mod cases;
 mod diagnoses;
 mod neighbourhoods;
 mod role;
+mod sources;
 mod world;

@@ -1,0 +1,99 @@
+//! Sources that hang, fail or talk nonsense: the diagnosis comes all the same, names them, and is less certain.
+
+use std::time::Duration;
+
+use paramedic_analysis::{
+    Config,
+    core::decide::Conclusion,
+    shell::{investigate::investigate, probes::Probes},
+};
+use paramedic_domain::diagnosis::Diagnosis;
+use paramedic_simulator::Simulator;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::world::{access, alert, clock, config, pod, rules, simulate};
+
+/// A server that takes every request and says `answer`, or nothing at all.
+#[allow(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+async fn source(answer: Option<&'static str>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let Some(answer) = answer else {
+                kept.push(stream);
+                continue;
+            };
+            let mut request = [0; 65_536];
+            stream.read(&mut request).await.ok();
+            stream.write_all(answer.as_bytes()).await.ok();
+        }
+    });
+    url
+}
+
+const FAILS: &str = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 4\r\nconnection: close\r\n\r\noops";
+const LIES: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>";
+
+fn hasty() -> Config {
+    Config {
+        probe_timeout_seconds: 1,
+        budget_seconds: 8,
+        ..config()
+    }
+}
+
+async fn diagnosis(simulator: &Simulator, pod: &str, telemetry: Option<&str>) -> Diagnosis {
+    let mut access = access(simulator).await;
+    if let Some(url) = telemetry {
+        access.prometheus = Some(url.to_owned());
+        access.loki = Some(url.to_owned());
+    }
+    let probes = Probes::new(&access, clock(simulator), hasty(), rules());
+    let labels = [
+        ("alertname", "KubePodCrashLooping"),
+        ("namespace", "shop"),
+        ("pod", pod),
+        ("container", "cart-api"),
+    ];
+    // The budget, and what the engines themselves need on a busy machine.
+    let patience = Duration::from_secs(hasty().budget_seconds) + paramedic_testkit::DEADLINE;
+    let alerts = vec![alert(simulator, &labels, "")];
+    let conclusion = tokio::time::timeout(patience, investigate(&probes, alerts, &mut |_, _| {})).await;
+    match conclusion.expect("no source holds an investigation up beyond its budget").unwrap() {
+        Conclusion::Found(found) => *found,
+        Conclusion::Inconclusive { reasons, .. } => panic!("{reasons:#?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_that_hang_fail_or_lie_are_named_and_leave_the_cause() {
+    let simulator = simulate("bad-release").await;
+    let pod = pod(&simulator, "shop", |pod| {
+        pod.pointer("/status/containerStatuses/0/state/waiting/reason") == Some(&json!("CrashLoopBackOff"))
+    })
+    .await;
+    let whole = diagnosis(&simulator, &pod, None).await;
+    assert!(whole.missing_sources.is_empty(), "{:?}", whole.missing_sources);
+    for answer in [None, Some(FAILS), Some(LIES)] {
+        let url = source(answer).await;
+        let less = diagnosis(&simulator, &pod, Some(&url)).await;
+        assert_eq!((less.category, &less.target), (whole.category, &whole.target), "{answer:?}");
+        assert!(
+            less.confidence < whole.confidence,
+            "{answer:?}: {} and {}",
+            less.confidence,
+            whole.confidence
+        );
+        for name in ["prometheus", "loki"] {
+            let named = less.missing_sources.iter().any(|missing| missing.starts_with(name));
+            assert!(named, "{answer:?}: {name} is not among {:?}", less.missing_sources);
+        }
+    }
+    simulator.shutdown().await;
+}
