@@ -1,17 +1,20 @@
 //! Settings of the analysis service.
 
+mod model;
+
 use std::{path::PathBuf, time::Duration};
 
 use paramedic_runtime::config::Invalid;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+pub use self::model::{Model, Provider};
 use crate::core::settle::Settle;
 
 /// Defaults of [`Config`].
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
 
 /// The `[analysis]` section; `defaults.toml` says what each key means and why.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "defaults.toml documents every key with its unit")]
 pub struct Config {
@@ -31,6 +34,7 @@ pub struct Config {
     pub debug_flags: Vec<String>,
     pub rules: PathBuf,
     pub concurrency: usize,
+    pub model: Model,
 }
 
 impl Config {
@@ -70,7 +74,7 @@ impl Config {
                 "is so small that lookback_hours needs more than 10000 samples",
             ));
         }
-        Ok(())
+        self.model.validate()
     }
 
     pub(crate) fn settle(&self) -> Settle {

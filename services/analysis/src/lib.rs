@@ -16,7 +16,8 @@ use paramedic_runtime::{Kit, Role};
 pub use config::{Config, DEFAULTS};
 use shell::{
     incidents::{INVESTIGATING_KINDS, Investigations, OPENING_KINDS, Openings},
-    investigate::Service,
+    investigate::{Investigator, Service},
+    model::ask::Advisor,
     outcomes::{KINDS, Outcomes},
     probes::Probes,
 };
@@ -31,10 +32,14 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let (settle, concurrency) = (config.settle(), config.concurrency);
     let rules = shell::rules::load(&config.rules)?;
     let probes = Arc::new(Probes::new(&kit.cluster, kit.clock.clone(), config, rules));
+    let investigator = Investigator {
+        advisor: Advisor::configured(&probes.config.model, kit.bus.clone(), kit.cluster.name.clone()),
+        probes: probes.clone(),
+    };
     let service = Service {
         cluster: kit.cluster.name.clone(),
         log: kit.log.clone(),
-        probes: probes.clone(),
+        investigator: investigator.clone(),
     };
     let openings = Arc::new(Openings {
         log: kit.log.clone(),
@@ -44,7 +49,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let investigations = Arc::new(Investigations {
         log: kit.log.clone(),
         clock: kit.clock.clone(),
-        probes: probes.clone(),
+        investigator,
     });
     let outcomes = Arc::new(Outcomes {
         log: kit.log.clone(),

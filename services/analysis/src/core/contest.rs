@@ -45,11 +45,34 @@ enum Found<'c> {
     ByRule(Box<Candidate<'c>>),
 }
 
+/// What the contest came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Weighed {
+    /// A cause that is certain enough to be told.
+    Sure(Box<Diagnosis>),
+    /// None is.
+    Unsure {
+        /// The most certain one, if anything applies at all.
+        best: Option<Box<Diagnosis>>,
+        /// What every engine looked at and why none of them is sure enough.
+        reasons: Vec<String>,
+    },
+}
+
 /// The most certain diagnosis.
 ///
 /// # Errors
 /// What every engine looked at and why none of them is sure enough.
 pub fn diagnose(facts: &Facts, knobs: &Knobs) -> Result<Diagnosis, Vec<String>> {
+    match weigh(facts, knobs) {
+        Weighed::Sure(diagnosis) => Ok(*diagnosis),
+        Weighed::Unsure { reasons, .. } => Err(reasons),
+    }
+}
+
+/// The most certain cause, whether or not it is certain enough.
+#[must_use]
+pub fn weigh(facts: &Facts, knobs: &Knobs) -> Weighed {
     let mut reasons = Vec::new();
     let mut all: Vec<Contender<'_>> = Vec::new();
     match &facts.workload {
@@ -93,7 +116,8 @@ pub fn diagnose(facts: &Facts, knobs: &Knobs) -> Result<Diagnosis, Vec<String>> 
             .then_with(|| a.engine.cmp(&b.engine))
             .then_with(|| a.target.cmp(&b.target))
     });
-    if all.first().is_none_or(|best| best.confidence < MIN_TELLABLE) {
+    let sure = all.first().is_some_and(|best| best.confidence >= MIN_TELLABLE);
+    if !sure {
         let unsure = all.iter().take(MOST_ALTERNATIVES + 3).map(|contender| {
             format!(
                 "{}: possible ({}), but only {:.0} % certain",
@@ -104,7 +128,9 @@ pub fn diagnose(facts: &Facts, knobs: &Knobs) -> Result<Diagnosis, Vec<String>> 
         });
         reasons.extend(unsure);
         reasons.extend(facts.missing.iter().map(|missing| format!("not available: {missing}")));
-        return Err(reasons);
+    }
+    if all.is_empty() {
+        return Weighed::Unsure { best: None, reasons };
     }
     let best = all.remove(0);
     let alternatives = all
@@ -119,7 +145,11 @@ pub fn diagnose(facts: &Facts, knobs: &Knobs) -> Result<Diagnosis, Vec<String>> 
             summary: other.summary.clone(),
         })
         .collect();
-    Ok(conclude(facts, knobs, best, alternatives))
+    let best = Box::new(conclude(facts, knobs, best, alternatives));
+    match sure {
+        true => Weighed::Sure(best),
+        false => Weighed::Unsure { best: Some(best), reasons },
+    }
 }
 
 /// Takes from each cause what a certain one further up explains of it.

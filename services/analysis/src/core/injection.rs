@@ -68,7 +68,7 @@ pub(super) fn factors(facts: &Facts, evidence: &mut Vec<Evidence>) -> Vec<Factor
 }
 
 /// The text around a phrase that gives orders, if there is one.
-fn order(text: &str) -> Option<String> {
+pub(super) fn order(text: &str) -> Option<String> {
     let small = text.to_lowercase();
     PHRASES
         .iter()

@@ -9,6 +9,7 @@ pub mod facts;
 mod injection;
 pub mod logs;
 pub mod measures;
+pub mod model;
 pub mod quantity;
 pub mod read;
 pub mod recommend;

@@ -1,6 +1,6 @@
 //! New incidents are investigated once they have settled.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use paramedic_bus::{
@@ -10,7 +10,7 @@ use paramedic_bus::{
 use paramedic_domain::{envelope::Envelope, incident::Incident};
 use paramedic_runtime::Clock;
 
-use super::{investigate::investigate, probes::Probes};
+use super::{investigate::Investigator, model::ask::Asked};
 use crate::{
     core::{
         decide::{Conclusion, Opening, conclude, investigating, joined, open, opening, outgrown},
@@ -68,8 +68,8 @@ pub struct Investigations {
     pub log: IncidentLog,
     /// Time.
     pub clock: Clock,
-    /// The probes.
-    pub probes: Arc<Probes>,
+    /// Who looks into them.
+    pub investigator: Investigator,
 }
 
 #[async_trait]
@@ -143,7 +143,8 @@ impl Investigations {
             });
         }
         let alerts = incident.alerts.values().cloned().collect();
-        investigate(&self.probes, alerts, &mut |_, note| tracing::debug!(note))
+        self.investigator
+            .investigate(alerts, Some(&incident.id), Asked::ByDoubt, &mut |_, note| tracing::debug!(note))
             .await
             .map_err(|unreachable| unreachable.to_string())
     }
@@ -151,7 +152,7 @@ impl Investigations {
     /// Whether there may be another try: while the event is younger than the configured patience.
     fn patient(&self, event: &Envelope, delivery: u32) -> bool {
         let age = Duration::try_from(self.clock.now().duration_since(event.time)).unwrap_or_default();
-        age < self.probes.config.patience() || delivery < 3
+        age < self.investigator.probes.config.patience() || delivery < 3
     }
 }
 

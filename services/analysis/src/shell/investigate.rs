@@ -10,7 +10,11 @@ use std::{
 
 use futures::Stream;
 use paramedic_bus::IncidentLog;
-use paramedic_domain::{alert::Alert, evidence::Evidence, id::ClusterId};
+use paramedic_domain::{
+    alert::Alert,
+    evidence::Evidence,
+    id::{ClusterId, IncidentId},
+};
 use paramedic_proto::v1::{
     self,
     analysis_service_server::AnalysisService,
@@ -23,27 +27,60 @@ use tonic::{Request, Response, Status};
 
 use super::{
     gather::{Watcher, gather},
+    model::ask::{Advisor, Asked, Case},
     probes::{Probes, Unreachable},
 };
-use crate::core::{contest::diagnose, decide::Conclusion, engines::Knobs};
+use crate::core::{contest::weigh, decide::Conclusion, engines::Knobs, model::reconcile::without};
 
 /// Gathers facts and lets the engines conclude.
 ///
 /// # Errors
 /// When the cluster cannot be reached.
 pub async fn investigate(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Result<Conclusion, Unreachable> {
+    Ok(look(probes, alerts, watch).await?.conclusion())
+}
+
+async fn look(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Result<Case, Unreachable> {
     let facts = gather(probes, alerts, watch).await?;
     let knobs = Knobs {
         rules: probes.rules.clone(),
         debug_flags: probes.config.debug_flags.clone(),
     };
-    Ok(match diagnose(&facts, &knobs) {
-        Ok(diagnosis) => Conclusion::Found(Box::new(diagnosis)),
-        Err(reasons) => Conclusion::Inconclusive {
-            reasons,
-            evidence: facts.evidence,
-        },
-    })
+    let weighed = weigh(&facts, &knobs);
+    Ok(Case { facts, weighed })
+}
+
+/// Who investigates: the engines first, then a model if there is one and it is due.
+#[derive(Clone)]
+pub struct Investigator {
+    /// The probes.
+    pub probes: Arc<Probes>,
+    /// The model, if one is configured.
+    pub advisor: Option<Arc<Advisor>>,
+}
+
+impl Investigator {
+    /// Looks into `alerts`.
+    ///
+    /// # Errors
+    /// When the cluster cannot be reached.
+    pub async fn investigate(
+        &self,
+        alerts: Vec<Alert>,
+        incident: Option<&IncidentId>,
+        asked: Asked,
+        watch: Watcher<'_>,
+    ) -> Result<Conclusion, Unreachable> {
+        let case = look(&self.probes, alerts, watch).await?;
+        match &self.advisor {
+            Some(advisor) if advisor.is_due(&case, asked) => {
+                watch(&case.facts, "a model is asked");
+                Ok(advisor.conclude(&self.probes, case, incident).await)
+            }
+            None if asked == Asked::ByPeople => Ok(without(&case.facts, case.weighed, "none is configured (analysis.model.url)")),
+            _ => Ok(case.conclusion()),
+        }
+    }
 }
 
 /// The gRPC service.
@@ -52,8 +89,8 @@ pub struct Service {
     pub cluster: ClusterId,
     /// Logs of known incidents.
     pub log: IncidentLog,
-    /// The probes.
-    pub probes: Arc<Probes>,
+    /// Who looks into them.
+    pub investigator: Investigator,
 }
 
 /// Findings that may wait for a slow reader.
@@ -73,9 +110,13 @@ impl AnalysisService for Service {
                 request.cluster, self.cluster
             )));
         }
-        let alerts = self.alerts(request).await?;
+        let asked = match request.ask_model {
+            true => Asked::ByPeople,
+            false => Asked::ByDoubt,
+        };
+        let (alerts, incident) = self.alerts(request).await?;
         let (sender, receiver) = mpsc::channel(BACKLOG);
-        let probes = self.probes.clone();
+        let investigator = self.investigator.clone();
         // The investigation is driven by the reader: when the caller goes away, it ends with the stream.
         let work = async move {
             let told = AtomicUsize::new(0);
@@ -90,7 +131,7 @@ impl AnalysisService for Service {
                 tell(&facts.evidence);
                 sender.try_send(finding(Finding::Note(note.to_owned()))).ok();
             };
-            let last = match investigate(&probes, alerts, &mut watch).await {
+            let last = match investigator.investigate(alerts, incident.as_ref(), asked, &mut watch).await {
                 Ok(Conclusion::Found(diagnosis)) => {
                     tell(&diagnosis.evidence);
                     finding(Finding::Diagnosis(diagnosis.to_proto()))
@@ -112,15 +153,16 @@ fn driven<T: Send + 'static>(work: impl Future<Output = ()> + Send + 'static, it
 }
 
 impl Service {
-    async fn alerts(&self, request: v1::InvestigateRequest) -> Result<Vec<Alert>, Status> {
+    async fn alerts(&self, request: v1::InvestigateRequest) -> Result<(Vec<Alert>, Option<IncidentId>), Status> {
         if request.incident.is_empty() {
             if request.alerts.is_empty() {
                 return Err(Status::invalid_argument("neither an incident nor alerts are given"));
             }
             let read = |alert| Alert::from_proto(alert).map_err(|invalid| Status::invalid_argument(format!("alerts: {invalid}")));
-            return request.alerts.into_iter().map(read).collect();
+            let alerts: Result<Vec<Alert>, Status> = request.alerts.into_iter().map(read).collect();
+            return Ok((alerts?, None));
         }
-        let id = request
+        let id: IncidentId = request
             .incident
             .parse()
             .map_err(|error: paramedic_domain::id::InvalidId| Status::invalid_argument(error.to_string()))?;
@@ -132,6 +174,6 @@ impl Service {
         if incident.version == 0 {
             return Err(Status::not_found(format!("there is no incident {id}")));
         }
-        Ok(incident.alerts.into_values().collect())
+        Ok((incident.alerts.into_values().collect(), Some(id)))
     }
 }

@@ -8,6 +8,7 @@ pub mod investigate;
 pub mod kubernetes;
 pub mod loki;
 pub mod measure;
+pub mod model;
 pub mod outcomes;
 pub mod probes;
 pub mod prometheus;

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
-use paramedic_analysis::shell::{investigate::Service, probes::Probes};
+use paramedic_analysis::shell::{
+    investigate::{Investigator, Service},
+    probes::Probes,
+};
 use paramedic_domain::{
     event::{Event, WorkflowOutcome},
     id::PlanId,
@@ -88,13 +91,17 @@ async fn an_investigation_on_request_streams_evidence_and_ends_with_its_conclusi
     let service = Service {
         cluster: cluster(),
         log: running.log.clone(),
-        probes: Arc::new(Probes::new(&access, running.clock.clone(), config(), rules())),
+        investigator: Investigator {
+            probes: Arc::new(Probes::new(&access, running.clock.clone(), config(), rules())),
+            advisor: None,
+        },
     };
     let ask = async |labels: &[(&str, &str)]| {
         let request = v1::InvestigateRequest {
             cluster: "simulated".into(),
             incident: String::new(),
             alerts: vec![alert(&simulator, labels, "").to_proto()],
+            ask_model: false,
         };
         let stream = service.investigate(Request::new(request)).await.unwrap().into_inner();
         let found: Vec<_> = stream.map(|response| response.unwrap().finding.unwrap()).collect().await;

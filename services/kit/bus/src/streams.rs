@@ -27,6 +27,8 @@ pub const WARNINGS: &str = "warnings";
 pub const APPROVALS: &str = "approvals";
 /// Success statistics by alert kind and action.
 pub const OUTCOMES: &str = "outcomes";
+/// What models were paid, by incident and by day.
+pub const SPENDING: &str = "spending";
 /// Blobs: logs, dumps, plan files.
 pub const ARTIFACTS: &str = "artifacts";
 
