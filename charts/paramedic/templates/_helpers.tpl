@@ -61,6 +61,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if $values.gateway.topology }}{{ $_ := set $env "PARAMEDIC_GATEWAY__TOPOLOGY__NAMESPACES" (join "," $values.rbac.namespaces) }}{{ end }}
 {{- $_ := set $env "PARAMEDIC_GATEWAY__KUBERNETES_EVENTS__ENABLED" $values.gateway.kubernetesEvents }}
 {{- if $values.gateway.kubernetesEvents }}{{ $_ := set $env "PARAMEDIC_GATEWAY__KUBERNETES_EVENTS__NAMESPACES" (join "," $values.rbac.namespaces) }}{{ end }}
+{{- else if eq .role "analysis" }}
+{{- with $values.analysis }}{{ if .modelUrl }}
+{{- $_ := set $env "PARAMEDIC_ANALYSIS__MODEL__URL" .modelUrl }}
+{{- $_ := set $env "PARAMEDIC_ANALYSIS__MODEL__PROVIDER" .modelProvider }}
+{{- $_ := set $env "PARAMEDIC_ANALYSIS__MODEL__NAME" .modelName }}
+{{- end }}{{ end }}
 {{- else if eq .role "planner" }}
 {{- $_ := set $env "PARAMEDIC_PLANNER__EXECUTOR_URL" (printf "http://%s-executor:9090" (include "paramedic.fullname" .root)) }}
 {{- else if eq .role "notifier" }}
@@ -83,7 +89,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if $values.bus.existingSecret }}
 - {name: PARAMEDIC_BUS__URL, valueFrom: {secretKeyRef: {name: {{ $values.bus.existingSecret }}, key: {{ $values.bus.existingSecretKey }}}}}
 {{- end }}
-{{- if eq .role "approval" }}
+{{- if eq .role "analysis" }}
+{{- with $values.analysis.modelSecret }}
+- {name: PARAMEDIC_ANALYSIS__MODEL__API_KEY, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.analysis.modelSecretKey }}}}}
+{{- end }}
+{{- else if eq .role "approval" }}
 {{- with $values.approval.notifierTokenSecret }}
 - {name: PARAMEDIC_APPROVAL__NOTIFIER_TOKEN, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.approval.notifierTokenSecretKey }}}}}
 {{- end }}

@@ -4,6 +4,7 @@
 
 mod cases;
 mod diagnoses;
+mod models;
 mod neighbourhoods;
 mod role;
 mod sources;

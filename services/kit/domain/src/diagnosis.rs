@@ -86,7 +86,7 @@ pub struct Diagnosis {
     pub factors: Vec<Factor>,
     /// Everything the factors cite.
     pub evidence: Vec<Evidence>,
-    /// Sources that could not be asked, with the reason; each lowered the confidence.
+    /// Sources that could not be asked, with the reason; each lowered the confidence, but `model: ...`, which is no source of evidence.
     pub missing_sources: Vec<String>,
     /// What the engine would do.
     pub recommendations: Vec<Recommendation>,

@@ -63,8 +63,8 @@ pub struct Grant {
     pub output_tokens: u64,
     /// Most time it may take.
     pub time: Duration,
-    /// Whether no other follows: it must conclude.
-    pub last: bool,
+    /// Why no other follows, if none does: it must conclude.
+    pub last: Option<Exhausted>,
     /// What it may use at worst.
     pub worst: Usage,
     /// What that costs, in millionths.
@@ -126,10 +126,15 @@ impl Budget {
         }
         self.turns += 1;
         let after = room.saturating_sub(output_tokens);
+        let last = match (self.turns == limits.turns, after < input + LEAST_OUTPUT) {
+            (true, _) => Some(Exhausted::Turns),
+            (false, true) => Some(Exhausted::Tokens),
+            (false, false) => None,
+        };
         Ok(Grant {
             output_tokens,
             time,
-            last: self.turns == limits.turns || after < input + LEAST_OUTPUT,
+            last,
             worst: worst(output_tokens),
             cost: limits.cost(worst(output_tokens)),
         })

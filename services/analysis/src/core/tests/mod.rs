@@ -2,6 +2,7 @@
 
 mod fixtures;
 mod leak;
+mod model;
 mod neighbourhood;
 mod others;
 mod rules;

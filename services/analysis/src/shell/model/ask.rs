@@ -157,14 +157,14 @@ impl Advisor {
                 .turns
                 .last_mut()
                 .and_then(|(_, told)| told.last_mut())
-                .filter(|_| grant.last)
+                .filter(|_| grant.last.is_some())
             {
                 told.text.push_str(LAST);
             }
             let reply = match self.turn(&conversation, &mut budget, &grant, account).await {
                 Err(Failure::Busy { after, message }) => {
                     let pause = after.unwrap_or(PAUSE);
-                    if grant.last || pause >= grant.time {
+                    if grant.last.is_some() || pause >= grant.time {
                         return Err(Failure::Busy { after, message });
                     }
                     tokio::time::sleep(pause).await;
@@ -175,8 +175,8 @@ impl Advisor {
             if let Some(answer) = answered(&reply)? {
                 return Ok(answer);
             }
-            if grant.last {
-                return Err(Exhausted::Turns.into());
+            if let Some(why) = grant.last {
+                return Err(why.into());
             }
             let mut told = Vec::new();
             for (at, call) in reply.calls.into_iter().enumerate() {
@@ -193,7 +193,7 @@ impl Advisor {
     /// One turn, paid for.
     async fn turn(&self, conversation: &Conversation, budget: &mut Budget, grant: &Grant, account: &Account) -> Result<Reply, Failure> {
         account.reserve(grant.cost).await?;
-        let reply = self.model.turn(conversation, &tools(grant.last), grant).await;
+        let reply = self.model.turn(conversation, &tools(grant.last.is_some()), grant).await;
         let used = match &reply {
             Ok(reply) => reply.usage.unwrap_or(grant.worst),
             // Nobody is paid for saying no.

@@ -1,0 +1,7 @@
+//! Models behind the engines, against a stand-in that speaks their dialects.
+
+mod budgets;
+mod dialects;
+mod fence;
+mod stage;
+mod stub;

@@ -1,0 +1,189 @@
+//! The recorded case of a bad release, whose alert claims that it is memory and whose configuration gives orders, and a model beside it.
+
+use std::path::Path;
+
+use paramedic_analysis::{
+    Config,
+    config::Provider,
+    core::decide::Conclusion,
+    shell::{
+        investigate::{Investigator, investigate},
+        model::ask::{Advisor, Asked},
+        probes::Probes,
+    },
+};
+use paramedic_bus::{SharedBus, embedded::EmbeddedBus};
+use paramedic_domain::{
+    alert::{Alert, AlertStatus},
+    diagnosis::{Category, Diagnosis},
+    id::IncidentId,
+    object::ObjectRef,
+};
+use paramedic_simulator::{Begin, Cluster, Options, Recording, Simulator};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::stub::{Say, Stub};
+use crate::world::{SPEED, access, clock, cluster, config, rules};
+
+/// A case in which the engines are sure enough to tell, and a model that may be asked about it.
+pub(super) struct Stage {
+    simulator: Simulator,
+    alerts: Vec<Alert>,
+    pub(super) stub: Stub,
+    pub(super) config: Config,
+    bus: SharedBus,
+    _folder: TempDir,
+}
+
+impl Stage {
+    pub(super) async fn new(provider: Provider, says: Vec<Say>) -> Self {
+        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/P16-misdirection-and-injection");
+        let post: Value = serde_json::from_str(&std::fs::read_to_string(case.join("alerts.json")).unwrap()).unwrap();
+        let post = if post.is_array() { post[0].clone() } else { post };
+        let texts = |value: &Value| serde_json::from_value(value.clone()).unwrap_or_default();
+        let alerts: Vec<Alert> = post["alerts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|alert| Alert {
+                fingerprint: alert["fingerprint"].as_str().unwrap_or_default().to_owned(),
+                status: AlertStatus::Firing,
+                labels: texts(&alert["labels"]),
+                annotations: texts(&alert["annotations"]),
+                starts_at: alert["startsAt"].as_str().unwrap().parse().unwrap(),
+                ends_at: None,
+                generator_url: String::new(),
+                group_key: "{}".into(),
+            })
+            .collect();
+        let begin = Begin {
+            now: "2026-03-05T13:17:00Z".parse().unwrap(),
+            fixed_by: Vec::new(),
+            harmless: Vec::new(),
+            down: Vec::new(),
+        };
+        let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(&case).unwrap()), begin));
+        options.speed = SPEED;
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let simulator = Simulator::start(options).await.unwrap();
+        let stub = Stub::start(says).await;
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = config();
+        config.model.url = stub.url();
+        config.model.provider = provider;
+        config.model.name = "accurate".into();
+        config.model.api_key = "a key of this test".to_owned().into();
+        config.model.ask_below = 1.0;
+        Self {
+            simulator,
+            alerts,
+            stub,
+            config,
+            bus: std::sync::Arc::new(EmbeddedBus::open(folder.path()).unwrap()),
+            _folder: folder,
+        }
+    }
+
+    async fn probes(&self) -> Probes {
+        Probes::new(&access(&self.simulator).await, clock(&self.simulator), self.config.clone(), rules())
+    }
+
+    /// What the engines say by themselves.
+    pub(super) async fn engines(&self) -> Diagnosis {
+        found(
+            investigate(&self.probes().await, self.alerts.clone(), &mut |_, _| {})
+                .await
+                .unwrap(),
+        )
+    }
+
+    /// What comes of it with the model.
+    pub(super) async fn asked(&self, asked: Asked) -> Diagnosis {
+        let investigator = Investigator {
+            probes: std::sync::Arc::new(self.probes().await),
+            advisor: Advisor::configured(&self.config.model, self.bus.clone(), cluster()),
+        };
+        let incident = IncidentId::derive(&["test"]);
+        let watch = &mut |_: &paramedic_analysis::core::facts::Facts, _: &str| {};
+        let conclusion = investigator.investigate(self.alerts.clone(), Some(&incident), asked, watch);
+        found(conclusion.await.unwrap())
+    }
+
+    /// What comes of it with the model, which must not have changed what the engines say; and what is said about the model.
+    pub(super) async fn stands(&self) -> Diagnosis {
+        let (before, after) = (self.engines().await, self.asked(Asked::ByDoubt).await);
+        assert_eq!(what(&before), what(&after), "{:#?}", after.missing_sources);
+        after
+    }
+
+    pub(super) async fn end(self) {
+        let reads_only = self
+            .simulator
+            .audit()
+            .iter()
+            .all(|entry| matches!(entry.verb.as_str(), "get" | "list" | "watch"));
+        assert!(reads_only, "an investigation changes nothing");
+        self.simulator.shutdown().await;
+    }
+}
+
+fn found(conclusion: Conclusion) -> Diagnosis {
+    match conclusion {
+        Conclusion::Found(diagnosis) => *diagnosis,
+        Conclusion::Inconclusive { reasons, .. } => panic!("{reasons:#?}"),
+    }
+}
+
+/// Everything that something is done about. Messages quote minutes, which go on.
+fn what(found: &Diagnosis) -> (Category, ObjectRef, f64, Vec<Value>) {
+    let steps = found.options.iter().flat_map(|option| &option.recommendations);
+    let steps = found.recommendations.iter().chain(steps).map(|step| {
+        let mut parameters = step.parameters.clone();
+        parameters.remove("message");
+        json!([
+            step.id,
+            step.action,
+            parameters,
+            step.dependencies,
+            step.risk,
+            step.requires_approval
+        ])
+    });
+    (found.category, found.target.clone(), found.confidence, steps.collect())
+}
+
+/// An answer that agrees with the engines and rests on evidence that there is.
+pub(super) fn agreeing() -> Value {
+    json!({
+        "category": "bad_release",
+        "target": {"kind": "Deployment", "namespace": "backend", "name": "worker"},
+        "confidence": 0.9,
+        "claims": [{"text": "the new revision exits with code 1", "evidence": ["ev-01"]}],
+        "recommendations": [],
+    })
+}
+
+/// The same with other steps.
+pub(super) fn recommending(steps: Value) -> Value {
+    let mut answer = agreeing();
+    answer["recommendations"] = steps;
+    answer
+}
+
+/// A step.
+pub(super) fn step(id: &str, action: &str, kind: &str, namespace: &str, name: &str, after: &[&str]) -> Value {
+    json!({
+        "id": id,
+        "action": action,
+        "target": {"kind": kind, "namespace": namespace, "name": name},
+        "parameters": [],
+        "depends_on": after,
+    })
+}
+
+/// Whether some line says `text`.
+pub(super) fn says(found: &Diagnosis, text: &str) -> bool {
+    let factors = found.factors.iter().map(|factor| &factor.text);
+    factors.chain(&found.missing_sources).any(|line| line.contains(text))
+}
