@@ -30,7 +30,10 @@ async fn source(answer: Option<&'static str>) -> String {
                 continue;
             };
             let mut request = [0; 65_536];
-            stream.read(&mut request).await.ok();
+            let read = stream.read(&mut request).await;
+            if !matches!(read, Ok(1..)) {
+                continue;
+            }
             stream.write_all(answer.as_bytes()).await.ok();
         }
     });
