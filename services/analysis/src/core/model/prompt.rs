@@ -3,8 +3,8 @@
 use paramedic_domain::{diagnosis::Diagnosis, evidence::Evidence, plan::Recommendation};
 use serde_json::{Value, json};
 
-use super::{answer, scope::Scope};
-use crate::core::{contest::Weighed, facts::Facts, redact::redact};
+use super::{answer, scope::Scope, shown::cleaned};
+use crate::core::{contest::Weighed, facts::Facts};
 
 /// Most pieces of evidence that are shown, those that reasons cite first.
 const MOST_EVIDENCE: usize = 60;
@@ -44,7 +44,7 @@ pub fn question(facts: &Facts, weighed: &Weighed) -> String {
     };
     let alerts = facts.alerts.iter().take(MOST_ALERTS).map(|alert| {
         let clean = |texts: &std::collections::BTreeMap<String, String>| -> Value {
-            let texts = texts.iter().map(|(key, value)| (key.clone(), json!(cut(&redact(value)))));
+            let texts = texts.iter().map(|(key, value)| (key.clone(), json!(cut(value))));
             Value::Object(texts.collect())
         };
         json!({
@@ -65,8 +65,8 @@ pub fn question(facts: &Facts, weighed: &Weighed) -> String {
         "steps": best.map(steps),
         "missing": facts.missing,
     });
-    // `<` as JSON may write it: the block ends where it ends.
-    let block = incident.to_string().replace('<', "\\u003c");
+    // Everything that is sent has passed here. `<` as JSON may write it: the block ends where it ends.
+    let block = cleaned(incident).to_string().replace('<', "\\u003c");
     let words: Vec<String> = answer::CATEGORIES.into_iter().map(answer::word).collect();
     format!(
         "<incident>\n{block}\n</incident>\n\nWhat is the cause? Categories: {}, {}. Answer with a JSON object of the schema of conclude.",

@@ -31,32 +31,34 @@ pub fn shown(value: &Value) -> String {
     text.chars().take(MOST_SHOWN).collect()
 }
 
-fn cleaned(value: Value) -> Value {
+/// With secrets masked, and without noise.
+#[must_use]
+pub(super) fn cleaned(value: Value) -> Value {
     match value {
         Value::Object(map) => {
             let named = map.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
             let entries = map.into_iter().filter(|(key, _)| !NOISE.contains(&key.as_str()));
-            let cleaned = entries.map(|(key, value)| {
+            let entries = entries.map(|(key, value)| {
                 let value = match (&value, &named) {
                     // An environment variable has its name beside its value.
                     (Value::String(_), Some(name)) if key == "value" && secret(name) => Value::String(MASK.into()),
                     (Value::String(_), _) if secret(&key) => Value::String(MASK.into()),
-                    _ => self::cleaned(value),
+                    _ => cleaned(value),
                 };
                 (key, value)
             });
-            Value::Object(cleaned.collect::<Map<_, _>>())
+            Value::Object(entries.collect::<Map<_, _>>())
         }
         Value::Array(items) => {
             let mut before = String::new();
-            let cleaned = items.into_iter().map(|item| {
+            let items = items.into_iter().map(|item| {
                 let text = item.as_str().unwrap_or_default().to_owned();
                 // `--password x` as two arguments.
                 let hidden = before.starts_with('-') && !before.contains('=') && secret(&before) && !text.is_empty();
                 before = text;
-                if hidden { Value::String(MASK.into()) } else { self::cleaned(item) }
+                if hidden { Value::String(MASK.into()) } else { cleaned(item) }
             });
-            Value::Array(cleaned.collect())
+            Value::Array(items.collect())
         }
         Value::String(text) => Value::String(redact(&text)),
         other => other,

@@ -43,9 +43,8 @@ enum Block {
     Other,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct Used {
     input_tokens: u64,
     output_tokens: u64,
@@ -102,7 +101,7 @@ fn reply(answer: Value) -> Result<Reply, Failure> {
     let body: Body = serde_json::from_value(answer).map_err(unread)?;
     match body.stop_reason.as_deref() {
         Some("max_tokens" | "model_context_window_exceeded") => return Err(Failure::Cut),
-        Some("refusal") => return Err(Failure::Refused("it refuses to answer".into())),
+        Some("refusal") => return Err(Failure::Declined),
         _ => {}
     }
     let (mut calls, mut text) = (Vec::new(), String::new());
@@ -122,7 +121,10 @@ fn reply(answer: Value) -> Result<Reply, Failure> {
         calls,
         text,
         usage: body.usage.map(|used| Usage {
-            input: used.input_tokens + used.cache_creation_input_tokens.unwrap_or(0) + used.cache_read_input_tokens.unwrap_or(0),
+            input: used
+                .input_tokens
+                .saturating_add(used.cache_creation_input_tokens.unwrap_or(0))
+                .saturating_add(used.cache_read_input_tokens.unwrap_or(0)),
             output: used.output_tokens,
         }),
     })

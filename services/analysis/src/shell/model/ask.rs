@@ -101,8 +101,11 @@ impl Advisor {
         match (asked, &case.weighed) {
             (Asked::ByPeople, _) => true,
             (Asked::ByDoubt, Weighed::Sure(best)) => best.confidence < self.config.ask_below,
-            // Without any evidence there is nothing that an answer could rest on.
-            (Asked::ByDoubt, Weighed::Unsure { .. }) => self.config.ask_below > 0.0 && !case.evidence().is_empty(),
+            // Without any evidence, and nowhere to look for some, there is nothing that an answer could rest on.
+            (Asked::ByDoubt, Weighed::Unsure { .. }) => {
+                let somewhere = !case.evidence().is_empty() || !case.facts.world.snapshot.scope.is_empty();
+                self.config.ask_below > 0.0 && somewhere
+            }
         }
     }
 

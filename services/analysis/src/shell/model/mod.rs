@@ -33,8 +33,7 @@ trait Model: Send + Sync {
 
     /// Tokens that one turn may read at worst, when the question has `question` of them and an asking may use `all`: a model that calls
     /// tools of its own reads more than it is sent.
-    fn reads(&self, question: u64, all: u64) -> u64 {
-        let _ = all;
+    fn reads(&self, question: u64, _all: u64) -> u64 {
         question
     }
 
@@ -95,9 +94,12 @@ enum Failure {
         after: Option<Duration>,
         message: String,
     },
-    /// It refuses: a wrong key, a wrong name, a request that it does not take, or a topic.
+    /// Its server refuses: a wrong key, a request that it does not take.
     #[error("{0}")]
     Refused(String),
+    /// The model, or a filter before it, does not want to. That is an answer, and paid for.
+    #[error("it refuses to answer")]
+    Declined,
     /// There is no such path or model.
     #[error("{0}")]
     Absent(String),
@@ -122,6 +124,7 @@ impl Failure {
             Self::Unreachable(_) => "unreachable",
             Self::Busy { .. } => "busy",
             Self::Refused(_) | Self::Absent(_) => "refused",
+            Self::Declined => "declined",
             Self::Malformed(_) => "malformed",
             Self::Cut => "cut",
             Self::Exhausted(Exhausted::Turns) => "turns",

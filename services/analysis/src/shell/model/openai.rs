@@ -112,12 +112,12 @@ fn reply(answer: Value) -> Result<Reply, Failure> {
     let choice = body.choices.into_iter().next().ok_or_else(nothing)?;
     match choice.finish_reason.as_deref() {
         Some("length") => return Err(Failure::Cut),
-        Some("content_filter") => return Err(Failure::Refused("its provider's filter refuses to answer".into())),
+        Some("content_filter") => return Err(Failure::Declined),
         _ => {}
     }
     let message: Message = serde_json::from_value(choice.message.clone()).map_err(unread)?;
     if message.refusal.is_some_and(|refusal| !refusal.is_empty()) {
-        return Err(Failure::Refused("it refuses to answer".into()));
+        return Err(Failure::Declined);
     }
     let calls = message.tool_calls.unwrap_or_default().into_iter().map(|call| Call {
         id: call.id,

@@ -112,3 +112,28 @@ async fn a_refusal_costs_nothing_and_silence_costs_the_worst_case() {
     assert!(stage.stub.asked().len() < 5, "{}", stage.stub.asked().len());
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_ask_at_the_same_time_stay_within_the_day_together() {
+    let mut stage = Stage::new(Provider::Openai, vec![Say::Half]).await;
+    stage.config.model.day_money = 0.5;
+    futures::future::join_all((0..8).map(|_| stage.asked(Asked::ByDoubt))).await;
+    let bucket = stage.bus.kv("spending", None).await.unwrap();
+    let day = bucket.get("simulated/day/2026-03-05").await.unwrap().unwrap().value.unwrap();
+    let spent: u64 = std::str::from_utf8(&day).unwrap().parse().unwrap();
+    assert!((1..=500_000).contains(&spent), "{spent} millionths");
+    let asked = stage.stub.asked().len();
+    assert!((1..8).contains(&asked), "{asked}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purse_that_cannot_be_read_is_empty() {
+    let stage = Stage::new(Provider::Openai, vec![Say::Conclude(agreeing())]).await;
+    let bucket = stage.bus.kv("spending", None).await.unwrap();
+    bucket.put("simulated/day/2026-03-05", "lots".into()).await.unwrap();
+    let after = stage.stands().await;
+    assert!(says(&after, "what was spent cannot be counted"), "{:?}", after.missing_sources);
+    assert_eq!(stage.stub.asked().len(), 0);
+    stage.end().await;
+}

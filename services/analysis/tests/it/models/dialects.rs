@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     stage::{Stage, agreeing, says},
-    stub::Say,
+    stub::{Say, Stub},
 };
 
 const PROVIDERS: [Provider; 3] = [Provider::Openai, Provider::Anthropic, Provider::Holmes];
@@ -203,4 +203,16 @@ async fn holmes_without_the_configured_model_is_told_before_it_is_sent_anything(
     assert!(says(&after, "HolmesGPT has no model \"another\"; it has fast, accurate"));
     assert_eq!(stage.stub.asked().len(), 0);
     stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = Stub::start(vec![Say::Conclude(agreeing())]).await;
+    for provider in PROVIDERS {
+        let stage = Stage::new(provider, vec![Say::Redirect(elsewhere.url())]).await;
+        let after = stage.stands().await;
+        assert!(says(&after, "answers 307"), "{:?}", after.missing_sources);
+        stage.end().await;
+    }
+    assert_eq!(elsewhere.requests().len(), 0, "the key stays where it belongs");
 }

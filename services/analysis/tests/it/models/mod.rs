@@ -3,5 +3,6 @@
 mod budgets;
 mod dialects;
 mod fence;
+mod role;
 mod stage;
 mod stub;

@@ -1,6 +1,6 @@
 //! The recorded case of a bad release, whose alert claims that it is memory and whose configuration gives orders, and a model beside it.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use paramedic_analysis::{
     Config,
@@ -28,11 +28,11 @@ use crate::world::{SPEED, access, clock, cluster, config, rules};
 
 /// A case in which the engines are sure enough to tell, and a model that may be asked about it.
 pub(super) struct Stage {
-    simulator: Simulator,
-    alerts: Vec<Alert>,
+    pub(super) simulator: Simulator,
+    pub(super) alerts: Vec<Alert>,
     pub(super) stub: Stub,
     pub(super) config: Config,
-    bus: SharedBus,
+    pub(super) bus: SharedBus,
     _folder: TempDir,
 }
 
@@ -80,7 +80,7 @@ impl Stage {
             alerts,
             stub,
             config,
-            bus: std::sync::Arc::new(EmbeddedBus::open(folder.path()).unwrap()),
+            bus: Arc::new(EmbeddedBus::open(folder.path()).unwrap()),
             _folder: folder,
         }
     }
@@ -91,23 +91,36 @@ impl Stage {
 
     /// What the engines say by themselves.
     pub(super) async fn engines(&self) -> Diagnosis {
-        found(
-            investigate(&self.probes().await, self.alerts.clone(), &mut |_, _| {})
-                .await
-                .unwrap(),
-        )
+        found(self.engines_conclude().await)
+    }
+
+    /// The same, whatever it is.
+    pub(super) async fn engines_conclude(&self) -> Conclusion {
+        let probes = self.probes().await;
+        investigate(&probes, self.alerts.clone(), &mut |_, _| {}).await.unwrap()
+    }
+
+    /// Engines and model.
+    pub(super) async fn investigator(&self) -> Investigator {
+        Investigator {
+            probes: Arc::new(self.probes().await),
+            advisor: Advisor::configured(&self.config.model, self.bus.clone(), cluster()),
+        }
     }
 
     /// What comes of it with the model.
     pub(super) async fn asked(&self, asked: Asked) -> Diagnosis {
-        let investigator = Investigator {
-            probes: std::sync::Arc::new(self.probes().await),
-            advisor: Advisor::configured(&self.config.model, self.bus.clone(), cluster()),
-        };
-        let incident = IncidentId::derive(&["test"]);
-        let watch = &mut |_: &paramedic_analysis::core::facts::Facts, _: &str| {};
-        let conclusion = investigator.investigate(self.alerts.clone(), Some(&incident), asked, watch);
-        found(conclusion.await.unwrap())
+        found(self.concluded(asked).await)
+    }
+
+    /// The same, whatever it is.
+    pub(super) async fn concluded(&self, asked: Asked) -> Conclusion {
+        let (investigator, incident) = (self.investigator().await, IncidentId::derive(&["test"]));
+        let alerts = self.alerts.clone();
+        investigator
+            .investigate(alerts, Some(&incident), asked, &mut |_, _| {})
+            .await
+            .unwrap()
     }
 
     /// What comes of it with the model, which must not have changed what the engines say; and what is said about the model.

@@ -32,6 +32,8 @@ pub(super) enum Say {
     Decline,
     /// A status with a message and, perhaps, seconds to wait.
     Status(u16, Option<u64>),
+    /// A redirect to another server.
+    Redirect(String),
     /// A body that is none of the dialect.
     Nonsense(&'static str),
     /// Nothing, for ever.
@@ -143,6 +145,7 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
                 false => (status, [("retry-after", after)], text).into_response(),
             }
         }
+        Say::Redirect(url) => (StatusCode::TEMPORARY_REDIRECT, [("location", format!("{url}{path}"))]).into_response(),
         Say::Nonsense(text) => ([(CONTENT_TYPE, "application/json")], text).into_response(),
         say => match body_of(&path, &say, usage) {
             Some(body) => json_of(&body),
