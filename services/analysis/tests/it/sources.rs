@@ -53,11 +53,13 @@ fn hasty() -> Config {
 
 async fn diagnosis(simulator: &Simulator, pod: &str, telemetry: Option<&str>) -> Diagnosis {
     let mut access = access(simulator).await;
+    let mut settings = config();
     if let Some(url) = telemetry {
         access.prometheus = Some(url.to_owned());
         access.loki = Some(url.to_owned());
+        settings = hasty();
     }
-    let probes = Probes::new(&access, clock(simulator), hasty(), rules());
+    let probes = Probes::new(&access, clock(simulator), settings, rules());
     let labels = [
         ("alertname", "KubePodCrashLooping"),
         ("namespace", "shop"),
