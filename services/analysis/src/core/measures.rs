@@ -32,7 +32,7 @@ pub struct Query {
 }
 
 /// Every question, with the metric names of cAdvisor, kubelet, kube-state-metrics and the usual client libraries.
-pub const QUERIES: [Query; 17] = [
+pub const QUERIES: [Query; 22] = [
     Query {
         name: "throttled",
         promql: "sum by (namespace, pod, container) (increase(container_cpu_cfs_throttled_periods_total{namespace=~\"{namespaces}\"}[5m])) / sum by (namespace, pod, container) (increase(container_cpu_cfs_periods_total{namespace=~\"{namespaces}\"}[5m]))",
@@ -100,6 +100,26 @@ pub const QUERIES: [Query; 17] = [
     Query {
         name: "etcd_fragmented",
         promql: "1 - etcd_mvcc_db_total_size_in_use_in_bytes / etcd_mvcc_db_total_size_in_bytes",
+    },
+    Query {
+        name: "cpu_requested",
+        promql: "sum(kube_pod_container_resource_requests{resource=\"cpu\"}) / sum(kube_node_status_allocatable{resource=\"cpu\"})",
+    },
+    Query {
+        name: "memory_requested",
+        promql: "sum(kube_pod_container_resource_requests{resource=\"memory\"}) / sum(kube_node_status_allocatable{resource=\"memory\"})",
+    },
+    Query {
+        name: "cpu_promised",
+        promql: "sum(kube_resourcequota{type=\"hard\",resource=~\"(requests.)?cpu\"}) / sum(kube_node_status_allocatable{resource=\"cpu\"})",
+    },
+    Query {
+        name: "memory_promised",
+        promql: "sum(kube_resourcequota{type=\"hard\",resource=~\"(requests.)?memory\"}) / sum(kube_node_status_allocatable{resource=\"memory\"})",
+    },
+    Query {
+        name: "api_failed",
+        promql: "sum(rate(apiserver_request_total{code=~\"5..\"}[5m])) / sum(rate(apiserver_request_total[5m]))",
     },
 ];
 

@@ -2,9 +2,12 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::Context;
 use paramedic_analysis::{
-    core::rules::{parse, trial},
+    core::{
+        engines::Knobs,
+        rules::{parse, shipped},
+        trial::{self, Named},
+    },
     shell,
 };
 use serde_json::json;
@@ -41,30 +44,29 @@ fn list(arguments: &ListRules) -> anyhow::Result<ExitCode> {
 }
 
 fn test(folder: Option<&Path>) -> anyhow::Result<ExitCode> {
-    let set = shell::rules::load(folder.unwrap_or(Path::new("")))?;
-    let mut files: Vec<(String, String)> = parse::SHIPPED_TESTS
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
-        .collect();
-    if let Some(folder) = folder {
-        files.extend(shell::rules::tests(folder)?);
-    }
+    let knobs = Knobs {
+        rules: shell::rules::load(folder.unwrap_or(Path::new("")))?,
+        debug_flags: Vec::new(),
+    };
+    let own = folder.map(shell::rules::tests).transpose()?.unwrap_or_default();
+    let own = own.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let tests = trial::read(shipped::TESTS.iter().copied().chain(own)).map_err(anyhow::Error::msg)?;
     let (mut passed, mut failed) = (0_usize, 0_usize);
-    for (name, source) in files {
-        let file: trial::File = parse::read(&source).map_err(anyhow::Error::msg).with_context(|| name.clone())?;
-        for test in &file.tests {
-            match trial::run(&set, test) {
-                Ok(()) => {
-                    passed += 1;
-                    text::say(&format!("ok      {name}: {}", test.name));
-                }
-                Err(found) => {
-                    failed += 1;
-                    text::say(&format!("FAILED  {name}: {}\n        {found}", test.name));
-                }
+    for Named { file, test } in tests {
+        match trial::run(&knobs, &test) {
+            Ok(()) => {
+                passed += 1;
+                text::say(&format!("ok      {file}: {}", test.name));
+            }
+            Err(found) => {
+                failed += 1;
+                text::say(&format!("FAILED  {file}: {}\n        {found}", test.name));
             }
         }
     }
-    text::say(&format!("{} rules; {passed} tests passed, {failed} failed", set.rules.len()));
+    text::say(&format!(
+        "{} rules; {passed} tests passed, {failed} failed",
+        knobs.rules.rules.len()
+    ));
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use paramedic_domain::{alert::Alert, evidence::Source, object::ObjectRef};
 
 use super::{
+    about::about,
     expression::Scope,
-    influence::{Influence, about, key},
+    influence::{Influence, key},
     parse::{Rule, RuleSet, Target},
 };
 use crate::core::{
@@ -144,7 +145,7 @@ fn named_in_logs(world: &World, target: &ObjectRef) -> Option<Argument> {
 /// The rule on one subject; `None` where it does not apply or nothing speaks for it.
 fn apply<'r>(rule: &'r Rule, subject: &Subject, scope: &Scope<'_>, silent: &BTreeSet<Source>) -> Result<Option<Candidate<'r>>, String> {
     // A subject may lack what a rule looks at: a pod without a workload.
-    let complete = rule.names_of().iter().all(|name| subject.variable(name).is_some());
+    let complete = rule.names.iter().all(|name| subject.variable(name).is_some());
     if !complete || !rule.when.holds(scope)? {
         return Ok(None);
     }

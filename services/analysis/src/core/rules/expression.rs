@@ -3,18 +3,25 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use cel::{Context, ExecutionError, Program, Value, extractors::This};
 use regex::Regex;
 
-use crate::core::{quantity, subjects::Variable};
+use super::fields;
+use crate::core::{
+    quantity,
+    subjects::{self, Variable, view::Shape},
+};
 
 /// Longest expression, bytes: the longest that anybody could read.
 const MAX_LENGTH: usize = 4096;
 /// Longest text that an expression puts into a sentence, characters: what objects say may be long.
 const MAX_INSERTED: usize = 300;
+
+/// What is found at every name.
+static SHAPES: LazyLock<Vec<(&str, Shape)>> = LazyLock::new(subjects::shapes);
 
 /// What every expression shares: the functions.
 pub struct Functions(Context<'static, 'static>);
@@ -102,7 +109,15 @@ fn compile(source: &str, names: &[&str]) -> Result<Program, String> {
         return Err(format!("{source:?} names {name}, which is none of {}", names.join(", ")));
     }
     drop(references);
+    let known = SHAPES.iter().filter(|(name, _)| names.contains(name));
+    fields::check(program.expression(), known.map(|(name, shape)| (*name, shape))).map_err(|problem| format!("{source:?}: {problem}"))?;
     Ok(program)
+}
+
+fn asked(program: &Program, names: &[&'static str]) -> Vec<&'static str> {
+    let references = program.references();
+    let asked = references.variables();
+    names.iter().copied().filter(|name| asked.contains(name)).collect()
 }
 
 impl Condition {
@@ -125,6 +140,11 @@ impl Condition {
             Err(ExecutionError::NoSuchKey(_)) => Ok(false),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// The names among `names` that it asks for.
+    pub fn names(&self, names: &[&'static str]) -> Vec<&'static str> {
+        asked(&self.0, names)
     }
 
     /// Its value, where it is a number.
@@ -175,6 +195,15 @@ impl Text {
     /// The expression that cannot be used.
     pub fn new(source: &str, names: &[&str]) -> Result<Self, String> {
         Self::between(source, ("{", "}"), names)
+    }
+
+    /// The names among `names` that its expressions ask for.
+    pub fn names(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let programs = self.0.iter().filter_map(|part| match part {
+            Part::Inserted(program) => Some(program),
+            Part::Plain(_) => None,
+        });
+        programs.flat_map(|program| asked(program, names)).collect()
     }
 
     /// The text with the values of its expressions.

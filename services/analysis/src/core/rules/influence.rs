@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use paramedic_domain::{alert::Alert, object::ObjectRef};
+use paramedic_domain::object::ObjectRef;
 use serde_json::Value;
 
 use crate::core::{
@@ -16,7 +16,7 @@ use crate::core::{
 };
 
 /// An object, whatever is known of its API version and UID.
-type Key = (String, String, String);
+pub(super) type Key = (String, String, String);
 
 /// Who suffers when something is at fault.
 #[derive(Debug, Default)]
@@ -37,8 +37,27 @@ pub fn key(object: &ObjectRef) -> Key {
     )
 }
 
-fn at(kind: &str, namespace: &str, name: &str) -> Key {
+pub(super) fn at(kind: &str, namespace: &str, name: &str) -> Key {
     (kind.to_owned(), namespace.to_owned(), name.to_owned())
+}
+
+/// What alerts about the API server are about; it is no object of its own.
+pub(super) fn api_server() -> Key {
+    at("APIServer", "", "kube-apiserver")
+}
+
+/// What the API server said when it refused the pods of a ReplicaSet, or what an event says of that.
+fn refusal(object: &Value) -> &str {
+    if object.get("involvedObject").is_some() {
+        return if text(object, "/reason") == "FailedCreate" {
+            text(object, "/message")
+        } else {
+            ""
+        };
+    }
+    let mut conditions = each(object, "/status/conditions");
+    let failure = conditions.find(|condition| text(condition, "/type") == "ReplicaFailure");
+    failure.map_or("", |condition| text(condition, "/message"))
 }
 
 impl Influence {
@@ -51,6 +70,7 @@ impl Influence {
         all.workloads(world);
         all.policies(world, &owners);
         all.others(world);
+        all.control_plane(world);
         all
     }
 
@@ -98,6 +118,8 @@ impl Influence {
                         self.add(key(&workload), at("Service", namespace, text(service, "/metadata/name")));
                     }
                 }
+                // The Service that names the pods of a StatefulSet, whether it exists or not.
+                self.add(at("Service", namespace, text(object, "/spec/serviceName")), key(&workload));
                 self.references(namespace, template, &key(&workload));
                 if let Some((kind, name)) = controller(object) {
                     self.add(at(&kind, namespace, &name), key(&workload));
@@ -197,6 +219,14 @@ impl Influence {
             self.add(at("StorageClass", "", text(claim, "/spec/storageClassName")), own.clone());
             self.add(at("PersistentVolume", "", text(claim, "/spec/volumeName")), own);
         }
+        for volume in world.snapshot.of("PersistentVolume") {
+            // Kept for a claim, bound to it or not.
+            let (namespace, claim) = (text(volume, "/spec/claimRef/namespace"), text(volume, "/spec/claimRef/name"));
+            self.add(
+                at("PersistentVolume", "", text(volume, "/metadata/name")),
+                at("PersistentVolumeClaim", namespace, claim),
+            );
+        }
         for ingress in world.snapshot.of("Ingress") {
             let namespace = text(ingress, "/metadata/namespace");
             let own = at("Ingress", namespace, text(ingress, "/metadata/name"));
@@ -229,6 +259,44 @@ impl Influence {
         }
     }
 
+    /// What the API server asks before it answers, and whose pods it refuses because of that.
+    fn control_plane(&mut self, world: &World) {
+        for api in world.snapshot.of("APIService") {
+            let own = at("APIService", "", text(api, "/metadata/name"));
+            self.add(own.clone(), api_server());
+            if text(api, "/spec/group").ends_with("metrics.k8s.io") {
+                for scaler in world.snapshot.of("HorizontalPodAutoscaler") {
+                    let (namespace, name) = (text(scaler, "/metadata/namespace"), text(scaler, "/metadata/name"));
+                    self.add(own.clone(), at("HorizontalPodAutoscaler", namespace, name));
+                }
+            }
+        }
+        for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
+            for configuration in world.snapshot.of(kind) {
+                let own = at(kind, "", text(configuration, "/metadata/name"));
+                self.add(own.clone(), api_server());
+                for hook in each(configuration, "/webhooks") {
+                    let words = format!("webhook \"{}\"", text(hook, "/name"));
+                    let refused = world.snapshot.of("ReplicaSet").iter().chain(world.snapshot.of("Event"));
+                    for object in refused.filter(|object| refusal(object).contains(&words)) {
+                        let sufferer = match object.get("involvedObject") {
+                            Some(about) => at(text(about, "/kind"), text(about, "/namespace"), text(about, "/name")),
+                            None => at("ReplicaSet", text(object, "/metadata/namespace"), text(object, "/metadata/name")),
+                        };
+                        self.add(own.clone(), sufferer);
+                    }
+                }
+            }
+        }
+        for request in world.snapshot.of("CertificateSigningRequest") {
+            let node = text(request, "/spec/username").strip_prefix("system:node:").unwrap_or_default();
+            self.add(
+                at("CertificateSigningRequest", "", text(request, "/metadata/name")),
+                at("Node", "", node),
+            );
+        }
+    }
+
     /// Everything that a fault of `cause` reaches, itself included, with its distance.
     #[must_use]
     pub fn reach(&self, cause: &ObjectRef) -> BTreeMap<Key, usize> {
@@ -249,66 +317,4 @@ impl Influence {
         }
         reached
     }
-}
-
-/// The objects that an alert's labels name; empty where they name none that is known.
-#[must_use]
-pub fn about(world: &World, alert: &Alert) -> Vec<Key> {
-    const LABELS: [(&str, &str); 14] = [
-        ("pod", "Pod"),
-        ("deployment", "Deployment"),
-        ("statefulset", "StatefulSet"),
-        ("daemonset", "DaemonSet"),
-        ("job_name", "Job"),
-        ("cronjob", "CronJob"),
-        ("persistentvolumeclaim", "PersistentVolumeClaim"),
-        ("horizontalpodautoscaler", "HorizontalPodAutoscaler"),
-        ("poddisruptionbudget", "PodDisruptionBudget"),
-        ("resourcequota", "ResourceQuota"),
-        ("service", "Service"),
-        ("ingress", "Ingress"),
-        ("replicaset", "ReplicaSet"),
-        ("name", "Certificate"),
-    ];
-    let namespace = match alert.label("exported_namespace") {
-        "" => alert.label("namespace"),
-        exported => exported,
-    };
-    let mut found = Vec::new();
-    for (label, kind) in LABELS {
-        let name = alert.label(label);
-        if !name.is_empty() && world.snapshot.named(kind, namespace, name).is_some() {
-            found.push(at(kind, namespace, name));
-        }
-    }
-    for (label, kind) in [
-        ("node", "Node"),
-        ("persistentvolume", "PersistentVolume"),
-        ("storageclass", "StorageClass"),
-    ] {
-        let name = alert.label(label);
-        if !name.is_empty() && world.snapshot.named(kind, "", name).is_some() {
-            found.push(at(kind, "", name));
-        }
-    }
-    // What is called a service, an application or a job is often a workload.
-    for label in ["service", "app", "workload", "container", "job"] {
-        let name = alert.label(label);
-        let workload = WORKLOADS
-            .into_iter()
-            .find(|kind| !name.is_empty() && world.snapshot.named(kind, namespace, name).is_some());
-        if let Some(kind) = workload.filter(|_| found.is_empty() || label == "service") {
-            found.push(at(kind, namespace, name));
-        }
-    }
-    // A pod that is gone: its name still says whose it was.
-    if found.is_empty() {
-        let mut parts = alert.label("pod").rsplitn(3, '-');
-        if let (Some(_), Some(_), Some(name)) = (parts.next(), parts.next(), parts.next())
-            && world.snapshot.named("Deployment", namespace, name).is_some()
-        {
-            found.push(at("Deployment", namespace, name));
-        }
-    }
-    found
 }

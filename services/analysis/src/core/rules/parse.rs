@@ -1,6 +1,9 @@
 //! From YAML to rules that can be evaluated: every expression is compiled, every name is checked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use paramedic_domain::{diagnosis::Category, evidence::Source};
 use regex::Regex;
@@ -8,11 +11,11 @@ use regex::Regex;
 use super::{
     expression::{Condition, Functions, Text},
     remedy::Remedy,
-    text,
+    shipped, text,
 };
 
-/// What a subject of each kind has besides itself.
-const SUBJECTS: [(&str, &[&str]); 17] = [
+/// What rules may look at one by one, and the names that their expressions may use.
+pub const SUBJECTS: [(&str, &[&str]); 20] = [
     ("container", &["container", "pod", "workload"]),
     ("pod", &["pod", "workload"]),
     ("workload", &["workload"]),
@@ -21,6 +24,7 @@ const SUBJECTS: [(&str, &[&str]); 17] = [
     ("policy", &["policy", "logs"]),
     ("quota", &["quota"]),
     ("claim", &["claim", "logs"]),
+    ("volume", &["volume"]),
     ("node", &["node"]),
     ("zone", &["zone"]),
     ("autoscaler", &["autoscaler", "workload"]),
@@ -30,9 +34,9 @@ const SUBJECTS: [(&str, &[&str]); 17] = [
     ("api_service", &["api_service"]),
     ("webhook", &["webhook"]),
     ("certificate", &["certificate", "logs"]),
+    ("signing_request", &["signing_request"]),
+    ("alert", &["alert", "cluster"]),
 ];
-/// The subject of rules about alerts themselves.
-const ALERT: (&str, &[&str]) = ("alert", &["alert"]);
 
 /// Every rule and remedy.
 #[derive(Debug, Default)]
@@ -61,16 +65,10 @@ pub struct Rule {
     pub(super) reasons: Vec<Reason>,
     /// See [`text::Rule::wrong_if`].
     pub wrong_if: String,
-    pub(super) remedies: Vec<Remedy>,
+    pub(super) remedies: Vec<Arc<Remedy>>,
     pub(super) of_alert: bool,
-    names: &'static [&'static str],
-}
-
-impl Rule {
-    /// The variables that its expressions may name.
-    pub(super) fn names_of(&self) -> &'static [&'static str] {
-        self.names
-    }
+    /// The names that it asks for: a subject that lacks one, such as a pod without a workload, is none for it.
+    pub(super) names: BTreeSet<&'static str>,
 }
 
 #[derive(Debug)]
@@ -94,19 +92,22 @@ pub(super) struct Reason {
     pub(super) needs: Option<Source>,
 }
 
-/// The rules that come with the product: file name and text.
-pub const SHIPPED: [(&str, &str); 7] = [
-    ("remedies.yaml", include_str!("../../../rules/remedies.yaml")),
-    ("containers.yaml", include_str!("../../../rules/containers.yaml")),
-    ("workloads.yaml", include_str!("../../../rules/workloads.yaml")),
-    ("networks.yaml", include_str!("../../../rules/networks.yaml")),
-    ("storage.yaml", include_str!("../../../rules/storage.yaml")),
-    ("nodes.yaml", include_str!("../../../rules/nodes.yaml")),
-    ("control-plane.yaml", include_str!("../../../rules/control-plane.yaml")),
-];
+impl Target {
+    fn names(&self, names: &[&'static str]) -> Vec<&'static str> {
+        match self {
+            Self::Variable(own) => names.iter().copied().filter(|name| name == own).collect(),
+            Self::Named { namespace, name, .. } => [namespace, name].into_iter().flat_map(|text| text.names(names)).collect(),
+        }
+    }
+}
 
-/// Tests of the shipped rules: file name and text.
-pub const SHIPPED_TESTS: [(&str, &str); 1] = [("containers.test.yaml", include_str!("../../../rules/tests/containers.test.yaml"))];
+impl Reason {
+    fn names(&self, names: &[&'static str]) -> Vec<&'static str> {
+        let cited = names.iter().copied().filter(|name| *name == self.cites);
+        let condition = self.condition.iter().flat_map(|condition| condition.names(names));
+        cited.chain(condition).chain(self.says.names(names)).collect()
+    }
+}
 
 impl RuleSet {
     /// The rules that come with the product, and `more` files of the operator: name and text. A rule or remedy of the operator takes the
@@ -117,7 +118,7 @@ impl RuleSet {
     pub fn load(more: &[(String, String)]) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let (mut rules, mut remedies): (BTreeMap<String, (String, text::Rule)>, BTreeMap<String, text::Remedy>) = Default::default();
-        let shipped = SHIPPED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let shipped = shipped::RULES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         for (file, source) in shipped.chain(more.iter().cloned()) {
             let parsed: text::File = match read(&source) {
                 Ok(parsed) => parsed,
@@ -139,9 +140,10 @@ impl RuleSet {
             remedies,
             ..Self::default()
         };
+        let mut ready = Remedies::new();
         for (file, rule) in rules.into_values() {
             let name = rule.name.clone();
-            match compiled(rule, &set.remedies) {
+            match compiled(rule, &set.remedies, &mut ready) {
                 Ok(rule) => set.rules.push(rule),
                 Err(problem) => problems.push(format!("{file}: rule {name}: {problem}")),
             }
@@ -159,14 +161,16 @@ pub fn read<T: serde::de::DeserializeOwned>(source: &str) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| error.to_string())
 }
 
-fn compiled(rule: text::Rule, remedies: &BTreeMap<String, text::Remedy>) -> Result<Rule, String> {
+/// Compiled remedies by name and by what the rules look at that name them.
+type Remedies = BTreeMap<(String, String), Arc<Remedy>>;
+
+fn compiled(rule: text::Rule, remedies: &BTreeMap<String, text::Remedy>, ready: &mut Remedies) -> Result<Rule, String> {
     let names = SUBJECTS
         .iter()
-        .chain([&ALERT])
         .find(|(name, _)| *name == rule.each)
         .map(|(_, names)| *names)
         .ok_or_else(|| {
-            let known: Vec<&str> = SUBJECTS.iter().chain([&ALERT]).map(|(name, _)| *name).collect();
+            let known: Vec<&str> = SUBJECTS.iter().map(|(name, _)| *name).collect();
             format!("each: {:?} is none of {}", rule.each, known.join(", "))
         })?;
     let known = |what: &str, name: &str| match names.contains(&name) {
@@ -207,20 +211,33 @@ fn compiled(rule: text::Rule, remedies: &BTreeMap<String, text::Remedy>) -> Resu
     let mut chosen = Vec::new();
     for name in rule.remedies {
         let remedy = remedies.get(&name).ok_or_else(|| format!("remedies: there is none named {name}"))?;
-        chosen.push(Remedy::new(&name, remedy, names).map_err(|problem| format!("remedy {name}: {problem}"))?);
+        let place = (name, rule.each.clone());
+        if !ready.contains_key(&place) {
+            let compiled = Remedy::new(&place.0, remedy, names).map_err(|problem| format!("remedy {}: {problem}", place.0))?;
+            ready.insert(place.clone(), Arc::new(compiled));
+        }
+        chosen.push(Arc::clone(&ready[&place]));
     }
+    let when = Condition::new(&rule.when, names).map_err(|problem| format!("when: {problem}"))?;
+    let summary = Text::new(&rule.summary, names)?;
+    let chain: Vec<Text> = rule.chain.iter().map(|text| Text::new(text, names)).collect::<Result<_, _>>()?;
+    let reasons: Vec<Reason> = rule.reasons.into_iter().map(reason).collect::<Result<_, _>>()?;
+    let mut asked: BTreeSet<&'static str> = when.names(names).into_iter().chain(summary.names(names)).collect();
+    asked.extend(chain.iter().flat_map(|text| text.names(names)));
+    asked.extend(target.names(names));
+    asked.extend(reasons.iter().flat_map(|reason| reason.names(names)));
     Ok(Rule {
-        when: Condition::new(&rule.when, names).map_err(|problem| format!("when: {problem}"))?,
+        when,
         target,
-        summary: Text::new(&rule.summary, names)?,
-        chain: rule.chain.iter().map(|text| Text::new(text, names)).collect::<Result<_, _>>()?,
-        reasons: rule.reasons.into_iter().map(reason).collect::<Result<_, _>>()?,
+        summary,
+        chain,
+        reasons,
         remedies: chosen,
         wrong_if: rule.wrong_if,
         name: rule.name,
         category: rule.category,
         each: rule.each,
         of_alert: rule.of_alert,
-        names,
+        names: asked,
     })
 }

@@ -7,8 +7,10 @@ mod nodes;
 pub mod owners;
 mod pods;
 mod policies;
+mod releases;
 mod scaling;
 mod services;
+pub mod view;
 mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +20,10 @@ use paramedic_domain::{alert::Alert, evidence::Source, object::ObjectRef};
 use serde::Serialize;
 use serde_json::Value;
 
-use self::owners::Owners;
+use self::{
+    owners::Owners,
+    view::{Field, Shape, Shaped, View, view},
+};
 use super::{
     estate::Listings,
     measures::Measures,
@@ -95,19 +100,34 @@ pub struct Quote {
     pub value: Option<(f64, String)>,
 }
 
-/// An event about an object.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EventView {
-    /// `FailedScheduling`.
-    pub reason: String,
-    /// Its words.
-    pub message: String,
-    /// `Normal` or `Warning`.
-    pub r#type: String,
-    /// How often it was seen.
-    pub count: i64,
-    /// Minutes since it was last seen.
-    pub minutes_ago: f64,
+view! {
+    /// An event about an object.
+    pub struct EventView {
+        /// `FailedScheduling`.
+        pub reason: String,
+        /// Its words.
+        pub message: String,
+        /// `Normal` or `Warning`.
+        pub r#type: String,
+        /// How often it was seen.
+        pub count: i64,
+        /// Minutes since it was last seen.
+        pub minutes_ago: f64,
+    }
+}
+
+impl Shaped for Said {
+    fn shape() -> Shape {
+        let field = |name, meaning, shape| Field { name, meaning, shape };
+        Shape::Fields(View {
+            about: "Log lines of one shape.",
+            fields: vec![
+                field("text", "The newest of them.", Shape::Text),
+                field("count", "How many were read.", Shape::Whole),
+                field("alarming", "They report an error.", Shape::Truth),
+            ],
+        })
+    }
 }
 
 impl Subject {
@@ -140,6 +160,35 @@ impl Variable {
     }
 }
 
+/// Every name that expressions may use, with what is found there.
+#[must_use]
+pub fn shapes() -> Vec<(&'static str, Shape)> {
+    vec![
+        ("container", pods::ContainerView::shape()),
+        ("pod", pods::PodView::shape()),
+        ("workload", workloads::WorkloadView::shape()),
+        ("service", services::ServiceView::shape()),
+        ("ingress", services::IngressView::shape()),
+        ("policy", policies::PolicyView::shape()),
+        ("quota", policies::QuotaView::shape()),
+        ("claim", claims::ClaimView::shape()),
+        ("volume", claims::VolumeView::shape()),
+        ("node", nodes::NodeView::shape()),
+        ("zone", nodes::ZoneView::shape()),
+        ("autoscaler", scaling::AutoscalerView::shape()),
+        ("budget", scaling::BudgetView::shape()),
+        ("job", batch::JobView::shape()),
+        ("cron_job", batch::CronJobView::shape()),
+        ("api_service", cluster::ApiServiceView::shape()),
+        ("webhook", cluster::WebhookView::shape()),
+        ("certificate", cluster::CertificateView::shape()),
+        ("signing_request", cluster::SigningRequestView::shape()),
+        ("alert", cluster::AlertView::shape()),
+        ("cluster", cluster::ClusterView::shape()),
+        ("logs", LogsView::shape()),
+    ]
+}
+
 /// Most quotes of what one object's logs and events say.
 const MOST_QUOTES: usize = 4;
 
@@ -166,12 +215,23 @@ pub fn all(world: &World, alerts: &[Alert]) -> Vec<Subject> {
 /// Subjects that write no logs themselves: rules may cite those of their namespace.
 const WITH_LOGS: [&str; 5] = ["service", "ingress", "policy", "claim", "certificate"];
 
+view! {
+    /// What is said in the namespace of an object that writes no logs itself.
+    struct LogsView {
+        /// The newest line of each shape.
+        texts: Vec<String>,
+    }
+}
+
 /// `logs`: what is said in the namespace of an object.
 fn logs(world: &World, object: &ObjectRef) -> Variable {
     let said: Vec<&Said> = world.said.iter().filter(|said| said.by.namespace == object.namespace).collect();
     Variable {
         name: "logs",
-        fields: serde_json::json!({"texts": said.iter().map(|said| &said.text).collect::<Vec<_>>()}),
+        fields: serde_json::to_value(&LogsView {
+            texts: said.iter().map(|said| said.text.clone()).collect(),
+        })
+        .unwrap_or_default(),
         object: object.clone(),
         quotes: said.iter().flat_map(|said| lines(std::slice::from_ref(said))).collect(),
     }

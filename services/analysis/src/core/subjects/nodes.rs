@@ -3,56 +3,78 @@
 use std::collections::BTreeMap;
 
 use paramedic_domain::object::ObjectRef;
-use serde::Serialize;
 use serde_json::Value;
 
-use super::{EventView, Subject, Variable, World, conditions, events, quoted};
+use super::{EventView, Subject, Variable, World, conditions, events, quoted, view::view};
 use crate::core::{
     read::{each, text},
     snapshot::{age, reference},
 };
 
-/// `node`.
-#[derive(Debug, Clone, Default, Serialize)]
-struct NodeView {
-    name: String,
-    zone: String,
-    /// `True`, `False` or `Unknown`.
-    ready: String,
-    reason: String,
-    message: String,
-    not_ready_minutes: f64,
-    /// Seconds since its lease was renewed; -1: it has none.
-    lease_age: f64,
-    /// `key=value:effect`.
-    taints: Vec<String>,
-    unschedulable: bool,
-    /// `MemoryPressure`, `DiskPressure`, `PIDPressure`, `NetworkUnavailable` that hold.
-    pressures: Vec<String>,
-    /// Other conditions that hold, as node problem detectors set them.
-    problems: Vec<String>,
-    kubelet_version: String,
-    pods: i64,
-    pod_capacity: i64,
-    terminating: i64,
-    /// Pods that cannot end on it, and, while it is not ready, pods that find no node instead.
-    stuck: Vec<String>,
-    homeless: Vec<String>,
-    evicted: i64,
-    /// Its zone's nodes, and how many of them are not ready.
-    zone_nodes: i64,
-    zone_not_ready: i64,
-    disk_used: f64,
-    events: Vec<EventView>,
+view! {
+    /// A node.
+    pub(super) struct NodeView {
+        /// Its name.
+        name: String,
+        /// Its zone.
+        zone: String,
+        /// `True`, `False` or `Unknown`.
+        ready: String,
+        /// Why, in one word.
+        reason: String,
+        /// Why, as a sentence.
+        message: String,
+        /// Minutes since it was ready; 0: it is.
+        not_ready_minutes: f64,
+        /// How often events say that it became not ready.
+        times_not_ready: i64,
+        /// Seconds since its lease was renewed; -1: it has none.
+        lease_age: f64,
+        /// `key=value:effect`.
+        taints: Vec<String>,
+        /// It is cordoned.
+        unschedulable: bool,
+        /// `MemoryPressure`, `DiskPressure`, `PIDPressure`, `NetworkUnavailable` that hold.
+        pressures: Vec<String>,
+        /// Other conditions that hold, as node problem detectors set them.
+        problems: Vec<String>,
+        /// `v1.33.1`.
+        kubelet_version: String,
+        /// Pods on it.
+        pods: i64,
+        /// Most pods that it takes.
+        pod_capacity: i64,
+        /// Pods on it that were deleted and are still there.
+        terminating: i64,
+        /// Names of those.
+        stuck: Vec<String>,
+        /// While it is not ready: names of pods that find no node instead.
+        homeless: Vec<String>,
+        /// Pods that were evicted from it.
+        evicted: i64,
+        /// Nodes of its zone.
+        zone_nodes: i64,
+        /// How many of them are not ready.
+        zone_not_ready: i64,
+        /// Used share of its root file system; -1: not measured.
+        disk_used: f64,
+        /// Events about it, newest first.
+        events: Vec<EventView>,
+    }
 }
 
-/// `zone`: nodes with the same label `topology.kubernetes.io/zone`.
-#[derive(Debug, Clone, Default, Serialize)]
-struct ZoneView {
-    name: String,
-    nodes: i64,
-    not_ready: i64,
-    names: Vec<String>,
+view! {
+    /// Nodes with the same label `topology.kubernetes.io/zone`.
+    pub(super) struct ZoneView {
+        /// The label.
+        name: String,
+        /// How many nodes it has.
+        nodes: i64,
+        /// How many of them are not ready.
+        not_ready: i64,
+        /// Their names.
+        names: Vec<String>,
+    }
 }
 
 pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
@@ -65,7 +87,7 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
         let node = reference("Node", object);
         let view = view(world, object, zones.get(zone(object)).map_or(&[], Vec::as_slice));
         let excerpt = format!(
-            "node {}: Ready={} ({}) since {:.0} min{}, taints [{}]{}; {} pods, {} of them terminating",
+            "node {}: Ready={} ({}) since {:.0} min{}, taints [{}]{}{}; {} pods, {} of them terminating",
             view.name,
             view.ready,
             view.reason,
@@ -80,6 +102,11 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
                 String::new()
             } else {
                 format!(", {}", view.pressures.join(", "))
+            },
+            if view.problems.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", view.problems.join(", "))
             },
             view.pods,
             view.terminating
@@ -126,6 +153,16 @@ fn ready(node: &Value) -> (&str, &Value) {
     (ready["status"].as_str().unwrap_or("Unknown"), ready)
 }
 
+/// The node controller and the kubelet may both say it: the more talkative counts.
+fn times_not_ready(events: &[EventView]) -> i64 {
+    let lately = events.iter().filter(|event| event.minutes_ago <= 60.0);
+    lately
+        .filter(|event| event.reason == "NodeNotReady")
+        .map(|event| event.count)
+        .max()
+        .unwrap_or(0)
+}
+
 fn view(world: &World, object: &Value, siblings: &[&Value]) -> NodeView {
     let snapshot = &world.snapshot;
     let name = text(object, "/metadata/name");
@@ -145,6 +182,7 @@ fn view(world: &World, object: &Value, siblings: &[&Value]) -> NodeView {
         let value = if value.is_empty() { String::new() } else { format!("={value}") };
         format!("{}{value}:{}", text(taint, "/key"), text(taint, "/effect"))
     };
+    let events = events(snapshot, "Node", "", name);
     NodeView {
         name: name.to_owned(),
         zone: zone(object).to_owned(),
@@ -189,11 +227,12 @@ fn view(world: &World, object: &Value, siblings: &[&Value]) -> NodeView {
         pods: pods.len() as i64,
         zone_nodes: siblings.len() as i64,
         zone_not_ready: siblings.iter().filter(|node| ready(node).0 != "True").count() as i64,
+        times_not_ready: times_not_ready(&events),
         disk_used: world
             .measures
             .find("node_disk_used", &[("instance", name)])
             .map_or(-1.0, |measure| measure.value),
-        events: events(snapshot, "Node", "", name),
+        events,
     }
 }
 

@@ -1,97 +1,137 @@
 //! Containers and pods.
 
 use paramedic_domain::object::ObjectRef;
-use serde::Serialize;
 use serde_json::Value;
 
-use super::{EventView, Quote, Subject, Variable, World, events, lines, minutes, owners::Owners, quoted, workloads};
+use super::{EventView, Quote, Subject, Variable, World, events, lines, minutes, owners::Owners, quoted, view::view, workloads};
 use crate::core::{
     quantity,
     read::{each, text, time},
     snapshot::{Snapshot, reference},
 };
 
-/// `container`: one container of a pod, init containers included.
-#[derive(Debug, Clone, Default, Serialize)]
-struct ContainerView {
-    name: String,
-    image: String,
-    init: bool,
-    ready: bool,
-    running: bool,
-    restarts: i64,
-    /// Why it waits; empty texts where it does not.
-    waiting: Reason,
-    /// How its last run ended; empty where none has.
-    ended: Ended,
-    /// The kernel killed it for its memory: reason `OOMKilled` and exit code 137.
-    oom_killed: bool,
-    /// Numbers of the ports that it declares.
-    ports: Vec<i64>,
-    liveness: ProbeView,
-    readiness: ProbeView,
-    startup: ProbeView,
-    /// Bytes; 0: no limit.
-    memory_limit: f64,
-    /// Cores; 0: no limit.
-    cpu_limit: f64,
-    requests_cpu: bool,
-    requests_memory: bool,
-    /// Share of CFS periods in which it was throttled; -1: not measured.
-    throttled: f64,
-    /// Working set as a share of the limit; -1: not measured.
-    memory_share: f64,
+view! {
+    /// One container of a pod, init containers included.
+    pub(super) struct ContainerView {
+        /// Its name.
+        name: String,
+        /// Its image.
+        image: String,
+        /// It is an init container.
+        init: bool,
+        /// It is ready.
+        ready: bool,
+        /// It runs.
+        running: bool,
+        /// How often it was restarted.
+        restarts: i64,
+        /// Why it waits; empty texts where it does not.
+        waiting: Reason,
+        /// How its last run ended; empty where none has.
+        ended: Ended,
+        /// The kernel killed it for its memory: reason `OOMKilled` and exit code 137.
+        oom_killed: bool,
+        /// Numbers of the ports that it declares.
+        ports: Vec<i64>,
+        /// Its liveness probe.
+        liveness: ProbeView,
+        /// Its readiness probe.
+        readiness: ProbeView,
+        /// Its startup probe.
+        startup: ProbeView,
+        /// Bytes; 0: no limit.
+        memory_limit: f64,
+        /// Cores; 0: no limit.
+        cpu_limit: f64,
+        /// It asks for CPU.
+        requests_cpu: bool,
+        /// It asks for memory.
+        requests_memory: bool,
+        /// Share of CFS periods in which it was throttled; -1: not measured.
+        throttled: f64,
+        /// Working set as a share of the limit; -1: not measured.
+        memory_share: f64,
+    }
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
-struct Reason {
-    reason: String,
-    message: String,
+view! {
+    /// Why something waits.
+    pub(super) struct Reason {
+        /// One word: `ImagePullBackOff`.
+        pub(super) reason: String,
+        /// A sentence.
+        pub(super) message: String,
+    }
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
-struct Ended {
-    reason: String,
-    message: String,
-    exit_code: i64,
-    minutes_ago: f64,
+view! {
+    /// How a run ended.
+    struct Ended {
+        /// One word: `Error`, `OOMKilled`, `Completed`.
+        reason: String,
+        /// What the container or the kubelet left as its last words.
+        message: String,
+        /// Exit code; 0 where no run has ended.
+        exit_code: i64,
+        /// Minutes since then.
+        minutes_ago: f64,
+    }
 }
 
-/// A probe; `kind` is empty where there is none.
-#[derive(Debug, Clone, Default, Serialize)]
-struct ProbeView {
-    /// `http`, `tcp`, `grpc`, `exec`.
-    kind: &'static str,
-    port: i64,
-    path: String,
-    /// The container declares ports, and this is none of them.
-    undeclared: bool,
-    failure_threshold: i64,
-    initial_delay: i64,
+view! {
+    /// A probe.
+    struct ProbeView {
+        /// `http`, `tcp`, `grpc`, `exec`; empty: there is none.
+        kind: &'static str,
+        /// Number of the port that it asks.
+        port: i64,
+        /// Path that it asks.
+        path: String,
+        /// The container declares ports, and this is none of them.
+        undeclared: bool,
+        /// How often it may fail.
+        failure_threshold: i64,
+        /// Seconds before it is first asked.
+        initial_delay: i64,
+    }
 }
 
-/// `pod`.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct PodView {
-    name: String,
-    namespace: String,
-    phase: String,
-    reason: String,
-    message: String,
-    node: String,
-    ready: bool,
-    scheduled: bool,
-    /// Why the scheduler finds no node; empty where it found one.
-    unschedulable: String,
-    gated: bool,
-    /// Minutes since it was deleted and is still there; 0: it was not.
-    terminating_minutes: f64,
-    age_minutes: f64,
-    claims: Vec<String>,
-    service_account: String,
-    /// Restarts of all its containers.
-    restarts: i64,
-    events: Vec<EventView>,
+view! {
+    /// A pod.
+    pub(super) struct PodView {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// `Pending`, `Running`, `Failed`, ...
+        phase: String,
+        /// Why it is in that phase: `Evicted`.
+        reason: String,
+        /// The same as a sentence.
+        message: String,
+        /// Its node; empty: none yet.
+        node: String,
+        /// It is ready.
+        ready: bool,
+        /// The scheduler found a node.
+        scheduled: bool,
+        /// Why the scheduler finds no node; empty where it found one.
+        unschedulable: String,
+        /// A scheduling gate holds it.
+        gated: bool,
+        /// Minutes since it was deleted and is still there; 0: it was not.
+        terminating_minutes: f64,
+        /// Minutes since it was made.
+        age_minutes: f64,
+        /// Names of the claims that it mounts.
+        claims: Vec<String>,
+        /// Its ServiceAccount.
+        service_account: String,
+        /// Restarts of all its containers.
+        restarts: i64,
+        /// Events about it, newest first.
+        events: Vec<EventView>,
+    }
 }
 
 pub(super) fn subjects(world: &World, owners: &Owners<'_>, all: &mut Vec<Subject>) {

@@ -2,54 +2,70 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use serde_json::Value;
 
-use super::{Subject, Variable, World, owners::Owners};
+use super::{
+    Subject, Variable, World,
+    owners::{Owners, WORKLOADS},
+    view::view,
+};
 use crate::core::{
+    estate::calls,
     quantity,
     read::{each, text},
     snapshot::{age, reference, selects},
 };
 
-/// `policy`: a NetworkPolicy.
-#[derive(Debug, Clone, Default, Serialize)]
-struct PolicyView {
-    name: String,
-    namespace: String,
-    /// Nothing may come in.
-    denies_ingress: bool,
-    /// Nothing may go out.
-    denies_egress: bool,
-    /// Something may go out, but not to port 53.
-    denies_dns: bool,
-    selects_all: bool,
-    /// Workloads whose pods it selects.
-    workloads: Vec<String>,
-    /// Of those, the ones with pods that are not ready.
-    unready: Vec<String>,
-    age_minutes: f64,
-    changed_by: String,
-    changed_minutes: f64,
-    /// Messages of events in its namespace, and log lines of its workloads, that speak of connections that time out.
-    timeouts: i64,
-    /// The same of names that cannot be looked up.
-    lookups: i64,
+view! {
+    /// A NetworkPolicy.
+    pub(super) struct PolicyView {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// Nothing may come in.
+        denies_ingress: bool,
+        /// Nothing may go out.
+        denies_egress: bool,
+        /// Something may go out, but not to port 53.
+        denies_dns: bool,
+        /// It selects every pod of its namespace.
+        selects_all: bool,
+        /// Workloads whose pods it selects.
+        workloads: Vec<String>,
+        /// Of those, the ones with pods that are not ready.
+        unready: Vec<String>,
+        /// Workloads of its namespace that call those and that it lets in under no rule, though it has some.
+        shuts_out: Vec<String>,
+        /// Minutes since it was made.
+        age_minutes: f64,
+        /// Manager that wrote it last.
+        changed_by: String,
+        /// Minutes since then.
+        changed_minutes: f64,
+        /// Messages of events in its namespace, and log lines of its workloads, that speak of connections that time out.
+        timeouts: i64,
+        /// The same of names that cannot be looked up.
+        lookups: i64,
+    }
 }
 
-/// `quota`: a ResourceQuota.
-#[derive(Debug, Clone, Default, Serialize)]
-struct QuotaView {
-    name: String,
-    namespace: String,
-    /// Used share of each resource, at most 1 unless more is used than is allowed.
-    shares: BTreeMap<String, f64>,
-    /// Resources whose quota is used up, or nearly: more than 90 %.
-    full: Vec<String>,
-    /// Workloads that cannot create pods because of it.
-    blocks: Vec<String>,
-    /// What the server said when it refused.
-    refusal: String,
+view! {
+    /// A ResourceQuota.
+    pub(super) struct QuotaView {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// Used share of each resource, at most 1 unless more is used than is allowed.
+        shares: BTreeMap<String, f64>,
+        /// Resources whose quota is used up, or nearly: more than 90 %.
+        full: Vec<String>,
+        /// Workloads that cannot create pods because of it.
+        blocks: Vec<String>,
+        /// What the server said when it refused.
+        refusal: String,
+    }
 }
 
 /// Words for a connection that gets no answer, as clients write them.
@@ -102,6 +118,7 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         names.sort();
         names.dedup();
     }
+    let shuts_out = shuts_out(world, object, &workloads);
     let texts: Vec<(String, i64)> = heard(world, namespace);
     let speak = |words: &[&str]| -> i64 {
         let fits = |(text, _): &&(String, i64)| words.iter().any(|word| text.contains(word));
@@ -118,6 +135,7 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         selects_all: selector.as_object().is_none_or(serde_json::Map::is_empty),
         workloads,
         unready,
+        shuts_out,
         age_minutes: age(world.snapshot.at, object, "/metadata/creationTimestamp").unwrap_or(f64::MAX) / 60.0,
         changed_by,
         changed_minutes,
@@ -125,7 +143,7 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         lookups: speak(&LOOKUPS),
     };
     let excerpt = format!(
-        "NetworkPolicy {namespace}/{}: {}{}{}it selects {} ({} workloads), made {:.0} min ago by {}",
+        "NetworkPolicy {namespace}/{}: {}{}{}{}it selects {} ({} workloads), made {:.0} min ago by {}",
         view.name,
         if view.denies_ingress { "nothing may come in, " } else { "" },
         if view.denies_egress { "nothing may go out, " } else { "" },
@@ -133,6 +151,11 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
             "no name may be looked up, "
         } else {
             ""
+        },
+        if view.shuts_out.is_empty() {
+            String::new()
+        } else {
+            format!("{} may not come in, ", view.shuts_out.join(", "))
         },
         if view.selects_all { "every pod" } else { "some pods" },
         view.workloads.len(),
@@ -158,6 +181,39 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         ],
         object,
     }
+}
+
+/// Workloads of its namespace that call what it selects and that no rule of it lets in.
+fn shuts_out(world: &World, policy: &Value, selected: &[String]) -> Vec<String> {
+    let namespace = text(policy, "/metadata/namespace");
+    let rules: Vec<&Value> = each(policy, "/spec/ingress").collect();
+    let lets_in = |labels: &Value| {
+        rules.iter().any(|rule| {
+            let mut from = each(rule, "/from").peekable();
+            // A rule for everybody, and peers that are addresses or other namespaces, whose labels are not known here.
+            from.peek().is_none()
+                || from.any(|peer| {
+                    let elsewhere = peer.get("ipBlock").is_some() || peer.get("namespaceSelector").is_some();
+                    elsewhere || peer.get("podSelector").is_some_and(|selector| selects(selector, labels))
+                })
+        })
+    };
+    if rules.is_empty() {
+        return Vec::new();
+    }
+    let others = WORKLOADS.into_iter().flat_map(|kind| {
+        let all = world.snapshot.within(kind, namespace);
+        all.map(move |object| (reference(kind, object), &object["spec"]["template"]))
+    });
+    others
+        .filter(|(_, template)| !lets_in(&template["metadata"]["labels"]))
+        .filter(|(own, template)| {
+            calls(&world.listings, template, own)
+                .iter()
+                .any(|called| selected.contains(&called.name))
+        })
+        .map(|(own, _)| own.name)
+        .collect()
 }
 
 /// What events and logs of a namespace say, in small letters, with counts.

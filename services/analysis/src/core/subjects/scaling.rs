@@ -3,40 +3,58 @@
 use std::collections::BTreeMap;
 
 use paramedic_domain::object::ObjectRef;
-use serde::Serialize;
 use serde_json::Value;
 
-use super::{Subject, Variable, World, conditions, owners::Owners, workloads};
+use super::{Subject, Variable, World, conditions, events, owners::Owners, quoted, view::view, workloads};
 use crate::core::{
     read::{each, text},
-    snapshot::reference,
+    snapshot::{kinds, reference},
 };
 
-/// `autoscaler`: a HorizontalPodAutoscaler.
-#[derive(Debug, Clone, Default, Serialize)]
-struct AutoscalerView {
-    name: String,
-    namespace: String,
-    current: i64,
-    desired: i64,
-    least: i64,
-    most: i64,
-    target: String,
-    target_exists: bool,
-    conditions: BTreeMap<String, BTreeMap<&'static str, String>>,
-    /// Greatest ratio of a measured utilisation to the one it aims at; -1: not known.
-    pressure: f64,
+view! {
+    /// A HorizontalPodAutoscaler.
+    pub(super) struct AutoscalerView {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// Replicas that there are.
+        current: i64,
+        /// Replicas that it wants.
+        desired: i64,
+        /// Fewest that it may want.
+        least: i64,
+        /// Most that it may want.
+        most: i64,
+        /// What it scales.
+        target: String,
+        /// That exists; true where its kind is not listed.
+        target_exists: bool,
+        /// Containers of the target that do not ask for a resource whose use it scales by.
+        without_requests: Vec<String>,
+        /// Conditions of its status by type, each with `status`, `reason` and `message`.
+        conditions: BTreeMap<String, BTreeMap<&'static str, String>>,
+        /// Greatest ratio of a measured utilisation to the one it aims at; -1: not known.
+        pressure: f64,
+    }
 }
 
-/// `budget`: a PodDisruptionBudget.
-#[derive(Debug, Clone, Default, Serialize)]
-struct BudgetView {
-    name: String,
-    namespace: String,
-    allowed: i64,
-    healthy: i64,
-    wanted: i64,
-    expected: i64,
+view! {
+    /// A PodDisruptionBudget.
+    pub(super) struct BudgetView {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// Pods that may be evicted now.
+        allowed: i64,
+        /// Pods that are healthy.
+        healthy: i64,
+        /// Pods that have to be healthy.
+        wanted: i64,
+        /// Pods that it is about.
+        expected: i64,
+    }
 }
 
 pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
@@ -50,7 +68,7 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
             .map(|(name, condition)| format!("{name}={} ({}): {}", condition["status"], condition["reason"], condition["message"]))
             .collect();
         let excerpt = format!(
-            "HorizontalPodAutoscaler {}/{}: {} of {} wanted replicas, between {} and {}, use is {:.2} of the aim; {}",
+            "HorizontalPodAutoscaler {}/{}: {} of {} wanted replicas, between {} and {}, use is {:.2} of the aim; {}{}",
             view.namespace,
             view.name,
             view.current,
@@ -58,7 +76,12 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
             view.least,
             view.most,
             view.pressure,
-            unmet.join("; ")
+            unmet.join("; "),
+            if view.without_requests.is_empty() {
+                String::new()
+            } else {
+                format!("; containers without requests: {}", view.without_requests.join(", "))
+            }
         );
         let autoscaler = reference("HorizontalPodAutoscaler", object);
         let target = ObjectRef::new(
@@ -71,7 +94,11 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
             .snapshot
             .named(&target.kind, &view.namespace, &view.target)
             .and_then(|found| workloads::variable(world, &owners, &reference(&target.kind, found)));
-        let mut variables = vec![Variable::new("autoscaler", &view, autoscaler.clone(), excerpt)];
+        let said = quoted(
+            &autoscaler,
+            &events(&world.snapshot, "HorizontalPodAutoscaler", &view.namespace, &view.name),
+        );
+        let mut variables = vec![Variable::new("autoscaler", &view, autoscaler.clone(), excerpt).quoting(said)];
         variables.extend(workload);
         all.push(Subject {
             of: "autoscaler",
@@ -90,8 +117,8 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
             expected: number("/status/expectedPods"),
         };
         let excerpt = format!(
-            "PodDisruptionBudget {}/{}: {} of {} wanted pods are healthy, {} may go",
-            view.namespace, view.name, view.healthy, view.wanted, view.allowed
+            "PodDisruptionBudget {}/{}: {} of {} pods are healthy, {} have to be, {} may go",
+            view.namespace, view.name, view.healthy, view.expected, view.wanted, view.allowed
         );
         let budget = reference("PodDisruptionBudget", object);
         all.push(Subject {
@@ -115,6 +142,7 @@ fn autoscaler(world: &World, object: &Value) -> AutoscalerView {
         let current = current.find(|metric| text(metric, "/resource/name") == name)?;
         Some(current.pointer("/resource/current/averageUtilization")?.as_f64()? / aim)
     });
+    let scaled = world.snapshot.named(kind, namespace, target);
     AutoscalerView {
         name: text(object, "/metadata/name").to_owned(),
         namespace: namespace.to_owned(),
@@ -123,8 +151,26 @@ fn autoscaler(world: &World, object: &Value) -> AutoscalerView {
         least: number("/spec/minReplicas").unwrap_or(1),
         most: number("/spec/maxReplicas").unwrap_or(0),
         target: target.to_owned(),
-        target_exists: world.snapshot.named(kind, namespace, target).is_some(),
+        target_exists: kinds::named(kind).is_none() || scaled.is_some(),
+        without_requests: scaled.map(|scaled| without_requests(object, scaled)).unwrap_or_default(),
         conditions: conditions(object),
         pressure: aims.max_by(f64::total_cmp).unwrap_or(-1.0),
     }
+}
+
+/// Containers of what it scales that do not ask for a resource whose utilisation it scales by: there is nothing to be a share of.
+fn without_requests(scaler: &Value, scaled: &Value) -> Vec<String> {
+    let by_use = |metric: &&Value| metric.pointer("/resource/target/averageUtilization").is_some();
+    let resources: Vec<&str> = each(scaler, "/spec/metrics")
+        .filter(by_use)
+        .map(|metric| text(metric, "/resource/name"))
+        .collect();
+    let asks = |container: &Value, resource: &str| {
+        let asked = |what: &str| container["resources"][what].get(resource).is_some();
+        asked("requests") || asked("limits")
+    };
+    each(scaled, "/spec/template/spec/containers")
+        .filter(|container| resources.iter().any(|resource| !asks(container, resource)))
+        .map(|container| text(container, "/name").to_owned())
+        .collect()
 }

@@ -1,48 +1,62 @@
 //! Services and Ingresses: whether they lead anywhere.
 
 use paramedic_domain::object::ObjectRef;
-use serde::Serialize;
 use serde_json::Value;
 
-use super::{Subject, Variable, World, owners::Owners, workloads};
+use super::{Subject, Variable, World, owners::Owners, view::view, workloads};
 use crate::core::{
     read::{each, text, texts},
     snapshot::{reference, selects},
 };
 
-/// `service`.
-#[derive(Debug, Clone, Default, Serialize)]
-struct ServiceView {
-    name: String,
-    namespace: String,
-    /// It selects pods by labels at all.
-    selects: bool,
-    selector: std::collections::BTreeMap<String, String>,
-    /// Pods that its selector matches.
-    pods: i64,
-    ready_endpoints: i64,
-    unready_endpoints: i64,
-    /// Target ports that no container of the selected pods declares, though they declare some.
-    wrong_ports: Vec<String>,
-    /// Ports that those containers declare.
-    declared_ports: Vec<i64>,
-    /// Workloads in its namespace whose name is the Service's or begins or ends with it, or shares its label `app`.
-    namesakes: Vec<String>,
-    changed_by: String,
-    changed_minutes: f64,
+view! {
+    /// A Service.
+    pub(super) struct ServiceView {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// It selects pods by labels at all.
+        selects: bool,
+        /// The labels.
+        selector: std::collections::BTreeMap<String, String>,
+        /// Pods that its selector matches.
+        pods: i64,
+        /// Endpoints that are ready.
+        ready_endpoints: i64,
+        /// Endpoints that are not.
+        unready_endpoints: i64,
+        /// Target ports that no container of the selected pods declares, though they declare some.
+        wrong_ports: Vec<String>,
+        /// Ports that those containers declare.
+        declared_ports: Vec<i64>,
+        /// Workloads in its namespace with its name, or with its label `app`.
+        namesakes: Vec<String>,
+        /// Manager that wrote it last.
+        changed_by: String,
+        /// Minutes since then.
+        changed_minutes: f64,
+    }
 }
 
-/// `ingress`.
-#[derive(Debug, Clone, Default, Serialize)]
-struct IngressView {
-    name: String,
-    namespace: String,
-    class: String,
-    class_exists: bool,
-    /// Services that it names and that do not exist.
-    missing_services: Vec<String>,
-    /// Services that it names and that have no ready endpoint.
-    dead_services: Vec<String>,
+view! {
+    /// An Ingress.
+    pub(super) struct IngressView {
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// The class that it names.
+        class: String,
+        /// That class exists; true where none is named.
+        class_exists: bool,
+        /// No class is named, and none is the default: nothing serves it.
+        unclaimed: bool,
+        /// Services that it names and that do not exist.
+        missing_services: Vec<String>,
+        /// Services that it names and that have no ready endpoint.
+        dead_services: Vec<String>,
+    }
 }
 
 pub(super) fn subjects(world: &World, owners: &Owners<'_>, all: &mut Vec<Subject>) {
@@ -140,7 +154,7 @@ fn view(world: &World, owners: &Owners<'_>, object: &Value) -> (ServiceView, Opt
 }
 
 /// Ready and other endpoints of a Service.
-fn endpoints(world: &World, namespace: &str, service: &str) -> (i64, i64) {
+pub(super) fn endpoints(world: &World, namespace: &str, service: &str) -> (i64, i64) {
     let slices = world.snapshot.within("EndpointSlice", namespace);
     let own = slices.filter(|slice| text(slice, "/metadata/labels/kubernetes.io~1service-name") == service);
     let (mut ready, mut unready) = (0, 0);
@@ -151,6 +165,10 @@ fn endpoints(world: &World, namespace: &str, service: &str) -> (i64, i64) {
         }
     }
     (ready, unready)
+}
+
+fn is_default(class: &Value) -> bool {
+    text(class, "/metadata/annotations/ingressclass.kubernetes.io~1is-default-class") == "true"
 }
 
 fn ingress(world: &World, object: &Value) -> Subject {
@@ -170,6 +188,10 @@ fn ingress(world: &World, object: &Value) -> Subject {
         name: text(object, "/metadata/name").to_owned(),
         namespace: namespace.to_owned(),
         class: class.to_owned(),
+        unclaimed: class.is_empty()
+            && text(object, "/metadata/annotations/kubernetes.io~1ingress.class").is_empty()
+            && world.snapshot.listed("IngressClass")
+            && !world.snapshot.of("IngressClass").iter().any(is_default),
         class_exists: class.is_empty() || world.snapshot.named("IngressClass", "", class).is_some(),
         missing_services: missing.into_iter().map(ToOwned::to_owned).collect(),
         dead_services: dead.map(ToOwned::to_owned).collect(),
@@ -177,7 +199,13 @@ fn ingress(world: &World, object: &Value) -> Subject {
     let excerpt = format!(
         "Ingress {namespace}/{} of class {class:?}{}; missing services: {}; without ready endpoints: {}",
         view.name,
-        if view.class_exists { "" } else { ", which does not exist" },
+        if view.unclaimed {
+            " (none, and none is the default)"
+        } else if view.class_exists {
+            ""
+        } else {
+            ", which does not exist"
+        },
         view.missing_services.join(", "),
         view.dead_services.join(", ")
     );

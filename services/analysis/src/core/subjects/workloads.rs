@@ -3,87 +3,98 @@
 use std::collections::BTreeMap;
 
 use paramedic_domain::object::ObjectRef;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    EventView, Quote, Said, Subject, Variable, World, conditions, events, lines, managed_by,
+    EventView, Said, Subject, Variable, World, conditions, events, lines, managed_by,
     owners::{Owners, WORKLOADS},
     quoted,
+    releases::{self, ReleaseView, revision_number},
+    view::view,
 };
 use crate::core::{
     estate::calls,
     measures::Measure,
     read::{self, count, each, text},
-    snapshot::{age, reference},
+    snapshot::reference,
 };
 
-/// A rollout longer ago, minutes, is not the cause of something that begins now.
-const RECENT: f64 = 24.0 * 60.0;
-
-/// `workload`: a Deployment, StatefulSet or DaemonSet.
-#[derive(Debug, Clone, Default, Serialize)]
-struct WorkloadView {
-    kind: String,
-    name: String,
-    namespace: String,
-    desired: i64,
-    ready: i64,
-    available: i64,
-    updated: i64,
-    paused: bool,
-    /// The controller has not seen the newest specification.
-    lagging: bool,
-    conditions: BTreeMap<String, BTreeMap<&'static str, String>>,
-    /// Why no pods can be created; empty where they can.
-    blocked: String,
-    release: ReleaseView,
-    /// `helm`, `argo`, `flux` or nothing.
-    managed_by: &'static str,
-    helm_release: String,
-    /// Manager that wrote it last, and minutes since then.
-    changed_by: String,
-    changed_minutes: f64,
-    service_account: String,
-    node_selector: BTreeMap<String, String>,
-    events: Vec<EventView>,
-    said: Vec<Said>,
-    /// Names of the workloads behind the Services in its environment.
-    calls: Vec<String>,
-    /// Of those, the ones that have pods which are not ready.
-    calls_unwell: Vec<String>,
-    /// Hosts that its environment names and that no Service has, of names within the cluster.
-    calls_nobody: Vec<String>,
-    /// Requests per second now and three hours before; -1: not measured.
-    requests: f64,
-    requests_before: f64,
-    /// Share of requests that fail, now and three hours before; -1: not measured.
-    failed: f64,
-    failed_before: f64,
-    /// Seconds, now and three hours before; -1: not measured.
-    p99: f64,
-    p99_before: f64,
-    /// Nodes of its pods that are not ready.
-    unready_nodes: Vec<String>,
-    owned_by_operator: bool,
-}
-
-/// The newest rollout against the one before.
-#[derive(Debug, Clone, Default, Serialize)]
-struct ReleaseView {
-    number: i64,
-    minutes_ago: f64,
-    /// Within a day, and there is one before.
-    recent: bool,
-    changes: Vec<String>,
-    changes_image: bool,
-    cause: String,
-    /// Number of the revision before; 0: there is none.
-    previous: i64,
-    /// Ready replicas of the revision before.
-    previous_ready: i64,
-    /// Every pod that is not ready is of the newest revision, and there is one.
-    only_new_fail: bool,
+view! {
+    /// A Deployment, StatefulSet or DaemonSet.
+    pub(super) struct WorkloadView {
+        /// `Deployment`, `StatefulSet`, `DaemonSet`.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// Replicas that it is to have; of a DaemonSet, nodes that it is to be on.
+        desired: i64,
+        /// Replicas that there are, ready or not; of a DaemonSet, nodes that it is on as wanted.
+        replicas: i64,
+        /// Replicas that are ready.
+        ready: i64,
+        /// Replicas that have been ready for long enough.
+        available: i64,
+        /// Replicas of the newest template.
+        updated: i64,
+        /// Of a DaemonSet: nodes that it runs on and should not.
+        misscheduled: i64,
+        /// Its rollout is paused.
+        paused: bool,
+        /// Of a StatefulSet: pods with a lower ordinal are not updated; 0: all are.
+        partition: i64,
+        /// Of a StatefulSet: its newest revision is not on all pods.
+        updating: bool,
+        /// The controller has not seen the newest specification.
+        lagging: bool,
+        /// Conditions of its status by type, each with `status`, `reason` and `message`.
+        conditions: BTreeMap<String, BTreeMap<&'static str, String>>,
+        /// Why no pods can be created; empty where they can.
+        blocked: String,
+        /// Its newest rollout.
+        release: ReleaseView,
+        /// `helm`, `argo`, `flux` or nothing.
+        managed_by: &'static str,
+        /// Name of its Helm release.
+        helm_release: String,
+        /// Manager that wrote it last.
+        changed_by: String,
+        /// Minutes since then.
+        changed_minutes: f64,
+        /// The ServiceAccount of its pods.
+        service_account: String,
+        /// Of a StatefulSet: the Service that it names and that does not exist; empty: it exists, or none is named.
+        missing_service: String,
+        /// Labels that its pods' nodes must have.
+        node_selector: BTreeMap<String, String>,
+        /// Events about it, newest first.
+        events: Vec<EventView>,
+        /// What the event says that took away a pod of it for one of higher priority; empty: none was.
+        preempted: String,
+        /// What its logs complain about.
+        said: Vec<Said>,
+        /// Names of the workloads behind the Services in its environment.
+        calls: Vec<String>,
+        /// Of those, the ones that have pods which are not ready.
+        calls_unwell: Vec<String>,
+        /// Requests per second; -1: not measured.
+        requests: f64,
+        /// Three hours before; -1: not measured.
+        requests_before: f64,
+        /// Share of requests that fail; -1: not measured.
+        failed: f64,
+        /// Three hours before; -1: not measured.
+        failed_before: f64,
+        /// Seconds within which 99 % of the requests are answered; -1: not measured.
+        p99: f64,
+        /// Three hours before; -1: not measured.
+        p99_before: f64,
+        /// Nodes of its pods that are not ready.
+        unready_nodes: Vec<String>,
+        /// Another object owns it: what is changed in it may be changed back.
+        owned_by_operator: bool,
+    }
 }
 
 pub(super) fn subjects(world: &World, owners: &Owners<'_>, all: &mut Vec<Subject>) {
@@ -112,7 +123,7 @@ pub(super) fn variable(world: &World, owners: &Owners<'_>, workload: &ObjectRef)
     let said: Vec<&Said> = world.said.iter().filter(|said| said.by.same_object(workload)).collect();
     let mut quotes = Vec::new();
     if view.release.number > 0 {
-        quotes.push(release_quote(workload, &view.release));
+        quotes.push(releases::quote(workload, &view.release));
     }
     let numbers = [("failed", view.failed), ("p99", view.p99), ("requests", view.requests)];
     let measured = numbers.into_iter().filter(|(_, value)| *value >= 0.0);
@@ -195,11 +206,22 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
             "/status/updatedReplicas"
         })
         .unwrap_or(0),
+        replicas: number(if daemon {
+            "/status/currentNumberScheduled"
+        } else {
+            "/status/replicas"
+        })
+        .unwrap_or(0),
+        misscheduled: number("/status/numberMisscheduled").unwrap_or(0),
+        partition: number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0),
+        updating: text(object, "/status/currentRevision") != text(object, "/status/updateRevision"),
+        missing_service: missing_service(world, namespace, object),
+        preempted: preempted(world, namespace, &workload.name),
         paused: object.pointer("/spec/paused") == Some(&Value::Bool(true)),
         lagging: number("/status/observedGeneration") < number("/metadata/generation"),
         conditions: conditions(object),
         blocked: blocked(world, workload),
-        release: release(world, workload, object, pods),
+        release: releases::of(world, workload, object, pods),
         managed_by: managed_by(object),
         helm_release: own("/metadata/annotations/meta.helm.sh~1release-name"),
         changed_by,
@@ -209,7 +231,6 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         events: events(snapshot, &workload.kind, namespace, &workload.name),
         said: world.said.iter().filter(|said| said.by.same_object(workload)).cloned().collect(),
         calls_unwell: called.iter().filter(unwell).map(|one| one.name.clone()).collect(),
-        calls_nobody: Vec::new(),
         calls: called.iter().map(|one| one.name.clone()).collect(),
         requests: sum("requests").unwrap_or(-1.0),
         requests_before: sum("requests_before").unwrap_or(-1.0),
@@ -220,6 +241,25 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         unready_nodes: unready_nodes(world, pods),
         owned_by_operator: each(object, "/metadata/ownerReferences").next().is_some(),
     }
+}
+
+/// The governing Service of a StatefulSet, where it does not exist.
+fn missing_service(world: &World, namespace: &str, object: &Value) -> String {
+    let service = text(object, "/spec/serviceName");
+    let known = service.is_empty() || !world.snapshot.listed("Service") || world.snapshot.named("Service", namespace, service).is_some();
+    if known { String::new() } else { service.to_owned() }
+}
+
+/// Why a pod of it had to go: the pod is gone, and only its name says whose it was.
+fn preempted(world: &World, namespace: &str, workload: &str) -> String {
+    let own = |event: &&Value| {
+        let pod = text(event, "/involvedObject/name").strip_prefix(workload);
+        text(event, "/reason") == "Preempted" && pod.is_some_and(|rest| rest.starts_with('-'))
+    };
+    let mut events = world.snapshot.within("Event", namespace);
+    events
+        .find(own)
+        .map_or_else(String::new, |event| text(event, "/message").to_owned())
 }
 
 fn unready_nodes(world: &World, pods: &[&Value]) -> Vec<String> {
@@ -273,98 +313,6 @@ fn blocked(world: &World, workload: &ObjectRef) -> String {
     of_sets.or_else(own).or_else(of_events).unwrap_or_default()
 }
 
-fn revision_number(set: &Value) -> i64 {
-    text(set, "/metadata/annotations/deployment.kubernetes.io~1revision")
-        .parse()
-        .unwrap_or(0)
-}
-
-fn release(world: &World, workload: &ObjectRef, object: &Value, pods: &[&Value]) -> ReleaseView {
-    let namespace = workload.namespace.as_deref().unwrap_or_default();
-    if workload.kind != "Deployment" {
-        return of_set(world, object, pods);
-    }
-    let sets: Vec<&Value> = world
-        .snapshot
-        .within("ReplicaSet", namespace)
-        .filter(|set| read::controller(set).is_some_and(|(kind, name)| kind == "Deployment" && name == workload.name))
-        .collect();
-    let nobody = "none".parse().expect("letters are a valid id");
-    let revisions = read::revisions(&sets, &nobody);
-    let Some(newest) = revisions.first() else {
-        return ReleaseView::default();
-    };
-    let previous = revisions.get(1);
-    let minutes_ago = super::minutes(world.snapshot.at, newest.created);
-    let failing: Vec<&str> = pods
-        .iter()
-        .filter(|pod| !each(pod, "/status/conditions").any(|c| text(c, "/type") == "Ready" && text(c, "/status") == "True"))
-        .filter_map(|pod| each(pod, "/metadata/ownerReferences").next())
-        .map(|owner| text(owner, "/name"))
-        .collect();
-    let set = sets.iter().find(|set| text(set, "/metadata/name") == newest.name);
-    ReleaseView {
-        number: i64::try_from(newest.number).unwrap_or(0),
-        minutes_ago,
-        recent: previous.is_some() && minutes_ago <= RECENT,
-        changes_image: newest.changes.iter().any(|change| change.contains(".image:")),
-        changes: newest.changes.clone(),
-        cause: set.map_or_else(String::new, |set| {
-            text(set, "/metadata/annotations/kubernetes.io~1change-cause").to_owned()
-        }),
-        previous: previous.map_or(0, |previous| i64::try_from(previous.number).unwrap_or(0)),
-        previous_ready: previous.map_or(0, |previous| i64::from(previous.ready)),
-        only_new_fail: !failing.is_empty() && failing.iter().all(|owner| *owner == newest.name),
-    }
-}
-
-/// What is known of the rollouts of a StatefulSet or DaemonSet without its ControllerRevisions.
-fn of_set(world: &World, object: &Value, pods: &[&Value]) -> ReleaseView {
-    let (current, update) = (text(object, "/status/currentRevision"), text(object, "/status/updateRevision"));
-    if update.is_empty() || current == update {
-        return ReleaseView::default();
-    }
-    let hash = |pod: &&&Value| text(pod, "/metadata/labels/controller-revision-hash") == update;
-    let newest = pods
-        .iter()
-        .filter(hash)
-        .filter_map(|pod| age(world.snapshot.at, pod, "/metadata/creationTimestamp"));
-    let minutes_ago = newest.fold(f64::MAX, f64::min) / 60.0;
-    ReleaseView {
-        number: 2,
-        minutes_ago,
-        recent: minutes_ago <= RECENT,
-        previous: 1,
-        changes: vec![format!("revision: {current} -> {update}")],
-        ..ReleaseView::default()
-    }
-}
-
-fn release_quote(workload: &ObjectRef, release: &ReleaseView) -> Quote {
-    let cause = if release.cause.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", release.cause)
-    };
-    Quote {
-        source: paramedic_domain::evidence::Source::Kubernetes,
-        query: format!(
-            "/apis/apps/v1/namespaces/{}/replicasets owned by {}",
-            workload.namespace.as_deref().unwrap_or_default(),
-            workload.name
-        ),
-        excerpt: format!(
-            "revision {}{cause} since {:.0} min; changed {}; revision {} before it has {} ready replicas",
-            release.number,
-            release.minutes_ago,
-            release.changes.iter().take(4).cloned().collect::<Vec<_>>().join(", "),
-            release.previous,
-            release.previous_ready
-        ),
-        value: Some((release.minutes_ago, "min".into())),
-    }
-}
-
 fn describe(view: &WorkloadView) -> String {
     let mut text = format!(
         "{} {}/{}: {} of {} replicas ready, {} updated",
@@ -378,6 +326,18 @@ fn describe(view: &WorkloadView) -> String {
                 condition["status"], condition["reason"], condition["message"]
             ));
         }
+    }
+    if view.misscheduled > 0 {
+        text.push_str(&format!("; {} run where they should not", view.misscheduled));
+    }
+    if !view.missing_service.is_empty() {
+        text.push_str(&format!("; its Service {} does not exist", view.missing_service));
+    }
+    if view.updating && view.partition > 0 {
+        text.push_str(&format!("; pods below ordinal {} are held back", view.partition));
+    }
+    if !view.preempted.is_empty() {
+        text.push_str(&format!("; Preempted: {}", view.preempted));
     }
     if !view.blocked.is_empty() {
         text.push_str(&format!("; FailedCreate: {}", view.blocked));

@@ -1,16 +1,111 @@
 //! The shipped rules pass the tests that come with them, and what cannot be a rule is refused with its reason.
 
-use crate::core::rules::{RuleSet, parse, trial};
+use std::collections::BTreeSet;
+
+use super::fixtures::knobs;
+use crate::core::{
+    rules::{RuleSet, shipped},
+    trial::{self, Named},
+};
+
+/// The alerts of the kubernetes-mixin, by group.
+const KUBERNETES_MIXIN: [&str; 57] = [
+    "KubePodCrashLooping",
+    "KubePodNotReady",
+    "KubeContainerWaiting",
+    "KubeDeploymentGenerationMismatch",
+    "KubeDeploymentReplicasMismatch",
+    "KubeDeploymentRolloutStuck",
+    "KubeStatefulSetReplicasMismatch",
+    "KubeStatefulSetGenerationMismatch",
+    "KubeStatefulSetUpdateNotRolledOut",
+    "KubeDaemonSetRolloutStuck",
+    "KubeDaemonSetNotScheduled",
+    "KubeDaemonSetMisScheduled",
+    "KubeJobNotCompleted",
+    "KubeJobFailed",
+    "KubeHpaReplicasMismatch",
+    "KubeHpaMaxedOut",
+    "KubePdbNotEnoughHealthyPods",
+    "KubeCPUOvercommit",
+    "KubeMemoryOvercommit",
+    "KubeCPUQuotaOvercommit",
+    "KubeMemoryQuotaOvercommit",
+    "KubeQuotaAlmostFull",
+    "KubeQuotaFullyUsed",
+    "KubeQuotaExceeded",
+    "CPUThrottlingHigh",
+    "KubePersistentVolumeFillingUp",
+    "KubePersistentVolumeInodesFillingUp",
+    "KubePersistentVolumeErrors",
+    "KubeNodeNotReady",
+    "KubeNodePressure",
+    "KubeNodeUnreachable",
+    "KubeNodeReadinessFlapping",
+    "KubeNodeEviction",
+    "KubeletTooManyPods",
+    "KubeletPlegDurationHigh",
+    "KubeletPodStartUpLatencyHigh",
+    "KubeletClientCertificateExpiration",
+    "KubeletServerCertificateExpiration",
+    "KubeletClientCertificateRenewalErrors",
+    "KubeletServerCertificateRenewalErrors",
+    "KubeletInstanceUnreachable",
+    "KubeletDown",
+    "KubeAPIErrorBudgetBurn",
+    "KubeAPITerminatedRequests",
+    "KubeClientCertificateExpiration",
+    "KubeAggregatedAPIErrors",
+    "KubeAggregatedAPIDown",
+    "KubeAPIDown",
+    "KubeControllerManagerDown",
+    "KubeSchedulerDown",
+    "KubeProxyDown",
+    "KubeAPIInstanceUnreachable",
+    "KubeControllerManagerInstanceUnreachable",
+    "KubeSchedulerInstanceUnreachable",
+    "KubeProxyInstanceUnreachable",
+    "KubeVersionMismatch",
+    "KubeClientErrors",
+];
+
+fn shipped() -> Vec<trial::Named> {
+    trial::read(shipped::TESTS.iter().copied()).unwrap()
+}
 
 #[test]
 fn the_shipped_rules_pass_their_tests() {
-    let set = RuleSet::load(&[]).unwrap();
-    for (name, source) in parse::SHIPPED_TESTS {
-        let file: trial::File = parse::read(source).unwrap();
-        for test in &file.tests {
-            assert_eq!(trial::run(&set, test), Ok(()), "{name}: {}", test.name);
-        }
-    }
+    let knobs = knobs();
+    let failed: Vec<String> = shipped()
+        .iter()
+        .filter_map(|Named { file, test }| Some(format!("{file}: {}: {}", test.name, trial::run(&knobs, test).err()?)))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn every_alert_of_the_kubernetes_mixin_has_a_test() {
+    let tests = shipped();
+    let tested: BTreeSet<&str> = tests
+        .iter()
+        .flat_map(|named| &named.test.alerts)
+        .filter_map(|labels| labels.get("alertname").map(String::as_str))
+        .collect();
+    let missing: Vec<&str> = KUBERNETES_MIXIN.into_iter().filter(|name| !tested.contains(name)).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
+#[test]
+fn every_shipped_rule_is_what_some_test_expects() {
+    let tests = shipped();
+    let expected: BTreeSet<&str> = tests.iter().filter_map(|named| named.test.expect.rule.as_deref()).collect();
+    let rules = RuleSet::load(&[]).unwrap().rules;
+    let dead: Vec<&str> = rules
+        .iter()
+        .map(|rule| rule.name.as_str())
+        .filter(|name| !expected.contains(name))
+        .collect();
+    assert_eq!(dead, Vec::<&str>::new());
 }
 
 fn problem(rule: &str) -> String {
