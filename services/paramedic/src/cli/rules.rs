@@ -14,6 +14,8 @@ pub enum Rules {
         /// Folder with rules (*.yaml) and tests (*.test.yaml) of your own.
         folder: Option<PathBuf>,
     },
+    /// Everything that expressions of rules may name, as Markdown.
+    Fields,
 }
 
 /// How to list.

@@ -5,7 +5,7 @@ use std::{path::Path, process::ExitCode};
 use paramedic_analysis::{
     core::{
         engines::Knobs,
-        rules::{parse, shipped},
+        rules::{parse, reference, shipped},
         trial::{self, Named},
     },
     shell,
@@ -17,11 +17,15 @@ use crate::{
     text,
 };
 
-/// Lists or tests rules.
+/// Lists rules, tests them, or says what they may name.
 pub fn rules(command: Rules) -> anyhow::Result<ExitCode> {
     match command {
         Rules::List(arguments) => list(&arguments),
         Rules::Test { folder } => test(folder.as_deref()),
+        Rules::Fields => {
+            text::say(reference::markdown().trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

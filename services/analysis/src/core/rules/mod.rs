@@ -4,6 +4,7 @@
 //! - [`expression`]: CEL conditions and texts with `{expressions}` in them; `fields`: whether what they name is there
 //! - [`candidates`]: what applies to a world; [`influence`]: what a fault of one object reaches; [`about`]: what alerts are about
 //! - [`remedy`]: the steps and criteria of a candidate
+//! - [`reference`]: what rules may name, as a page
 
 pub mod about;
 pub mod candidates;
@@ -11,6 +12,7 @@ pub mod expression;
 mod fields;
 pub mod influence;
 pub mod parse;
+pub mod reference;
 pub mod remedy;
 pub mod shipped;
 pub mod text;

@@ -1,10 +1,11 @@
 //! The shipped rules pass the tests that come with them, and what cannot be a rule is refused with its reason.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::fixtures::knobs;
 use crate::core::{
-    rules::{RuleSet, shipped},
+    engines::Knobs,
+    rules::{RuleSet, reference, shipped},
     trial::{self, Named},
 };
 
@@ -108,6 +109,53 @@ fn every_shipped_rule_is_what_some_test_expects() {
     assert_eq!(dead, Vec::<&str>::new());
 }
 
+#[test]
+fn the_page_of_fields_in_docs_is_the_one_that_the_code_writes() {
+    assert!(
+        include_str!("../../../../../docs/rules-fields.md") == reference::markdown(),
+        "write it again: cargo run -- rules fields > docs/rules-fields.md"
+    );
+}
+
+/// The files in blocks of a page that begin with a file's name as a comment.
+fn examples(page: &str) -> Vec<(String, String)> {
+    let blocks = page.split("```yaml\n# ").skip(1);
+    let file = |block: &str| {
+        let (name, rest) = block.split_once('\n')?;
+        Some((name.to_owned(), rest.split("```").next()?.to_owned()))
+    };
+    blocks.filter_map(file).collect()
+}
+
+#[test]
+fn the_example_in_docs_can_be_used_as_it_stands() {
+    let (tests, rules): (Vec<_>, Vec<_>) = examples(include_str!("../../../../../docs/rules.md"))
+        .into_iter()
+        .partition(|(name, _)| name.contains(".test."));
+    assert!(!rules.is_empty() && !tests.is_empty(), "there is no example");
+    let knobs = Knobs {
+        rules: Arc::new(RuleSet::load(&rules).unwrap()),
+        debug_flags: Vec::new(),
+    };
+    let own = tests.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    for Named { test, .. } in trial::read(own).unwrap() {
+        assert_eq!(trial::run(&knobs, &test), Ok(()), "{}", test.name);
+    }
+}
+
+#[test]
+fn a_test_whose_world_is_not_there_says_so() {
+    let test = |fields: &str| format!("tests: [{{name: a, {fields}, alerts: [], expect: {{}}}}]");
+    for (fields, problem) in [
+        ("world: moon", "there is no world moon"),
+        ("world: shop, without: [Pod shop/nobody]", "world shop has no Pod shop/nobody"),
+    ] {
+        let own = test(fields);
+        let found = trial::read(shipped::TESTS.iter().copied().chain([("own.test.yaml", own.as_str())])).unwrap_err();
+        assert!(found.starts_with("own.test.yaml: a: ") && found.contains(problem), "{found}");
+    }
+}
+
 fn problem(rule: &str) -> String {
     let file = format!("rules:\n  - {{{rule}}}");
     RuleSet::load(&[("own.yaml".into(), file)]).unwrap_err().join("\n")
@@ -128,6 +176,14 @@ fn what_cannot_be_a_rule_is_refused_with_file_rule_and_reason() {
         (
             format!("name: a, each: pod, when: 'node.name == \"x\"', {rest}"),
             "names node, which is none of pod, workload",
+        ),
+        (
+            format!("name: a, each: pod, when: 'pod.reddy', {rest}"),
+            "there is no field \"reddy\"; there are name, namespace, phase",
+        ),
+        (
+            format!("name: a, each: pod, when: 'pod.events.exists(e, e.text == \"x\")', {rest}"),
+            "there is no field \"text\"; there are reason, message",
         ),
         (
             format!("name: a, each: pod, when: 'true', {rest}, remedies: [magic]"),
