@@ -14,7 +14,7 @@ pub struct Answer<'a> {
     pub story: Option<&'a Story>,
     /// The diagnosis that the plan was made from; without a plan, the last one.
     pub diagnosis: Option<&'a Diagnosis>,
-    /// The last plan that changed something; if none did, the first one: recorded logs do not go on, so later looks see less.
+    /// The last plan that changed something; if none did, the first one: recorded logs end, so later looks see less.
     pub plan: Option<&'a Plan>,
     /// What was measured after that plan.
     pub verification: Option<&'a Verification>,
