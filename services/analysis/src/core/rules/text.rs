@@ -95,7 +95,7 @@ pub struct Reason {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remedy {
-    /// Whether it removes the cause, helps for now, or is another way.
+    /// Whether it removes the cause (`fix`, or another way: `alternative`) or only eases the symptom (`mitigation`).
     pub approach: Approach,
     /// What it is called where people choose.
     pub title: String,
