@@ -4,7 +4,7 @@
 //! - [`expression`]: CEL conditions and texts with `{expressions}` in them; `fields`: whether what they name is there
 //! - [`candidates`]: what applies to a world; [`influence`]: what a fault of one object reaches; [`about`]: what alerts are about
 //! - [`remedy`]: the steps and criteria of a candidate
-//! - [`reference`]: what rules may name, as a page
+//! - [`mod@reference`]: what rules may name, as a page
 
 pub mod about;
 pub mod candidates;
