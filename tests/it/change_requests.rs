@@ -58,6 +58,7 @@ async fn requested_for(plan: &str, workload: (&str, &str)) -> Request {
         severity: Severity::Info,
         alerts: Vec::new(),
         traceparent: None,
+        request: None,
     };
     let reached = Event::DiagnosisReached {
         attempt: 1,

@@ -76,6 +76,7 @@ mod tests {
             severity: alert("f", severity).severity(),
             alerts: vec![alert("f", severity)],
             traceparent: None,
+            request: None,
         };
         let mut incident = empty.foresee(&[opened], at(0), None);
         for second in joined {

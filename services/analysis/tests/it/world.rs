@@ -140,6 +140,7 @@ impl Running {
                 severity: Severity::Warning,
                 alerts: alerts.clone(),
                 traceparent: None,
+                request: None,
             }]
         };
         self.log.decide(&cluster(), &id, None, &self.clock, opened).await.unwrap();

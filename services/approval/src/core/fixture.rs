@@ -65,6 +65,7 @@ impl Log {
             severity: Severity::Critical,
             alerts: Vec::new(),
             traceparent: None,
+            request: None,
         };
         log.push(opened, at(-60));
         log.push(Event::AnalysisStarted { attempt: 1 }, at(-50));

@@ -80,6 +80,7 @@ mod tests {
             severity: Severity::Warning,
             alerts: Vec::new(),
             traceparent: None,
+            request: None,
         }
     }
 

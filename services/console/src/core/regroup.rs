@@ -89,6 +89,7 @@ mod tests {
             severity: paramedic_domain::alert::Severity::Warning,
             alerts: fingerprints.iter().map(alert).collect(),
             traceparent: None,
+            request: None,
         };
         Incident::new("prod".parse().unwrap(), id.parse().unwrap()).foresee(&[opened], jiff::Timestamp::UNIX_EPOCH, None)
     }

@@ -96,6 +96,7 @@ pub(crate) fn opened(title: &str) -> Event {
         severity: Severity::Critical,
         alerts: Vec::new(),
         traceparent: None,
+        request: None,
     }
 }
 

@@ -31,6 +31,7 @@ fn with_alerts(fingerprints: &[&str]) -> Event {
         severity: Severity::Critical,
         alerts: fingerprints.iter().map(alert).collect(),
         traceparent: None,
+        request: None,
     }
 }
 

@@ -91,6 +91,7 @@ pub(crate) async fn run(stage: &Stage, in_flight: usize, seconds: u64, workflows
                 severity: Severity::Warning,
                 alerts: Vec::new(),
                 traceparent: None,
+                request: None,
             };
             let proposed = Event::PlanProposed { plan: Box::new(plan(&id)) };
             let cluster = kit.cluster.name.clone();

@@ -270,6 +270,7 @@ impl Writer<'_> {
                 title: title(first),
                 severity: severity.unwrap_or_else(|| first.severity()),
                 traceparent: self.traceparent.map(str::to_owned),
+                request: None,
                 alerts,
             }
         } else {

@@ -15,6 +15,7 @@ use crate::{
     fault::{Effect, FailureKind},
     id::{GateId, IncidentId, PlanId, StepId, WorkerId},
     plan::{Plan, Refusal, StepEdit},
+    request::ChangeRequest,
     verification::Verification,
 };
 
@@ -112,6 +113,9 @@ pub enum Event {
         severity: Severity,
         alerts: Vec<Alert>,
         traceparent: Option<String>,
+        /// `None` where alerts opened it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<ChangeRequest>,
     },
     /// More alerts joined, or known ones changed.
     AlertsCorrelated {

@@ -104,6 +104,8 @@ id!(/// One approval gate of one plan: `gate_…`.
     GateId, "gate id", prefix "gate_");
 id!(/// One maintenance window: `mw_…`.
     WindowId, "maintenance window id", prefix "mw_");
+id!(/// One request for a change, as who asks for it named it.
+    RequestId, "request id", token);
 id!(/// One event of an incident's log: `evt_…`.
     EventId, "event id", prefix "evt_");
 id!(/// One cluster, as the operator named it in the configuration.

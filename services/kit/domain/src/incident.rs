@@ -24,6 +24,7 @@ use crate::{
     event::{Event, Receipt, WorkflowOutcome},
     id::{ClusterId, EventId, GateId, IncidentId, PlanId},
     plan::{Plan, PlanOption, Recommendation, Refusal},
+    request::ChangeRequest,
     verification::{Verdict, Verification},
     workflow::{Run, StepState},
 };
@@ -73,6 +74,9 @@ pub struct Incident {
     pub team: String,
     /// W3C trace context of the request that opened it.
     pub traceparent: Option<String>,
+    /// The change that was asked for, where no alert opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<ChangeRequest>,
     /// When it was opened.
     pub opened_at: Option<Timestamp>,
     /// Time of the last event.
@@ -186,6 +190,7 @@ impl Incident {
             environment: String::new(),
             team: String::new(),
             traceparent: None,
+            request: None,
             opened_at: None,
             updated_at: None,
             alerts: BTreeMap::new(),

@@ -22,6 +22,7 @@ pub mod object;
 pub mod phases;
 pub mod plan;
 pub mod policy;
+pub mod request;
 pub mod risk;
 pub mod silence;
 pub mod subject;

@@ -43,6 +43,7 @@ impl Log {
                 severity: Severity::Warning,
                 alerts: Vec::new(),
                 traceparent: None,
+                request: None,
             },
         );
         log

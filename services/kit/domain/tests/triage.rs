@@ -33,6 +33,7 @@ fn opened(severity: Severity) -> Event {
         severity,
         alerts: vec![alert("a", "warning")],
         traceparent: None,
+        request: None,
     }
 }
 
@@ -106,6 +107,7 @@ fn an_incident_opens_as_severe_as_it_is_said_to_be() {
         severity: Severity::Info,
         alerts: vec![alert("a", "page")],
         traceparent: None,
+        request: None,
     }]);
     assert_eq!(incident.severity, Severity::Info);
 }

@@ -80,7 +80,7 @@ macro_rules! events {
 }
 
 events! {
-    IncidentOpened => IncidentOpened { title, severity, alerts, traceparent }
+    IncidentOpened => IncidentOpened { title, severity, alerts, traceparent, request }
     AlertsCorrelated => AlertsCorrelated { alerts, reason, reasons, position }
     AlertsResolved => AlertsResolved { fingerprints, at }
     StormDeclared => StormDeclared { alerts, reason }

@@ -19,6 +19,7 @@ mod invalid;
 mod object;
 mod plan;
 mod quiet;
+mod request;
 mod risk;
 mod scalar;
 mod topology;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use json_patch::Patch;
 use paramedic_domain::{
     digest::Digest,
-    id::{ClusterId, EventId, EvidenceId, GateId, IncidentId, PlanId, StepId, WindowId, WorkerId},
+    id::{ClusterId, EventId, EvidenceId, GateId, IncidentId, PlanId, RequestId, StepId, WindowId, WorkerId},
 };
 use serde_json::{Map, Value};
 
@@ -38,7 +38,7 @@ macro_rules! ids {
     )* };
 }
 ids!(
-    ClusterId, EventId, EvidenceId, GateId, IncidentId, PlanId, StepId, WindowId, WorkerId
+    ClusterId, EventId, EvidenceId, GateId, IncidentId, PlanId, RequestId, StepId, WindowId, WorkerId
 );
 
 impl Wire for Digest {

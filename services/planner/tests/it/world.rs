@@ -159,6 +159,7 @@ impl Running {
             severity: Severity::Warning,
             alerts: alerts.iter().map(alert).collect(),
             traceparent: None,
+            request: None,
         };
         self.append(&id, vec![opened]).await;
         id

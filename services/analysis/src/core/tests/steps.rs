@@ -48,6 +48,7 @@ impl Story {
             severity: Severity::Warning,
             alerts: vec![alert("OOMKilled", "killed")],
             traceparent: None,
+            request: None,
         }]);
         story
     }

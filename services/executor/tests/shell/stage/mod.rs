@@ -145,6 +145,7 @@ impl Stage {
             severity: Severity::Warning,
             alerts: self.alerts.clone(),
             traceparent: None,
+            request: None,
         };
         self.append(vec![opened]).await;
     }

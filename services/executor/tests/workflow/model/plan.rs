@@ -32,6 +32,7 @@ pub(crate) fn prologue(story: &Story, _now: Timestamp) -> Vec<Event> {
             severity: Severity::Warning,
             alerts: Vec::new(),
             traceparent: None,
+            request: None,
         },
         Event::AnalysisStarted { attempt: 1 },
         Event::DiagnosisReached {

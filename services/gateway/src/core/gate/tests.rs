@@ -174,6 +174,7 @@ fn incident(alerts: &[Alert]) -> Incident {
             severity: Severity::Warning,
             alerts: alerts.to_vec(),
             traceparent: None,
+            request: None,
         }],
     )
 }

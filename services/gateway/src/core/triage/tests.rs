@@ -159,6 +159,7 @@ fn fold(batches: &[Vec<Assessment>]) -> Incident {
         severity: Severity::Info,
         alerts: Vec::new(),
         traceparent: None,
+        request: None,
     };
     let decisions = batches.iter().map(Some);
     for batch in std::iter::once(None).chain(decisions) {

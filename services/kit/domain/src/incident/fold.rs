@@ -128,12 +128,14 @@ impl Incident {
                 severity,
                 alerts,
                 traceparent,
+                request,
             } => {
                 let first = self.opened_at.is_none();
                 if first {
                     self.opened_at = Some(time);
                     self.title.clone_from(title);
                     self.traceparent.clone_from(traceparent);
+                    self.request.clone_from(request);
                     self.absorb_alerts(alerts, |_| "it opened the incident", time);
                     self.severity = *severity;
                 }

@@ -15,7 +15,7 @@ use paramedic_wire::{
 };
 use serde::Serialize;
 
-use crate::samples::{envelopes, notification, quiet, topology, windows};
+use crate::samples::{envelopes, notification, quiet, requested, topology, windows};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/wire/v1")
@@ -85,6 +85,12 @@ fn the_golden_notification_still_decodes_and_encodes_to_the_same_bytes() {
     check("notification", &notification(), decode_notification, |read| {
         encode_notification(read.clone())
     });
+}
+
+#[test]
+fn the_golden_request_for_a_change_still_decodes_and_encodes_to_the_same_bytes() {
+    let read = |bytes: &[u8]| decode(bytes).map(|recorded| recorded.envelope);
+    check("incident_opened_by_request", &requested(), read, encode);
 }
 
 #[test]

@@ -15,7 +15,9 @@ use paramedic_domain::{
     evidence::Source,
     fault::{Effect, FailureKind},
     id::{EventId, IncidentId},
+    object::ObjectRef,
     plan::{Refusal, StepEdit},
+    request::{ChangeRequest, What},
     verification::Verdict,
 };
 
@@ -43,6 +45,7 @@ fn events() -> Vec<Event> {
             severity: Severity::Critical,
             alerts: vec![alert()],
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+            request: None,
         },
         Event::AlertsCorrelated {
             alerts: vec![alert(), resolved()],
@@ -293,6 +296,30 @@ fn control() -> Vec<Event> {
             position: Some(paramedic_domain::correlation::Position { sequence: 17, index: 2 }),
         },
     ]
+}
+
+/// What a person or a pipeline asks for opens an incident, too.
+pub(crate) fn requested() -> Envelope {
+    let opened = Event::IncidentOpened {
+        title: "run Deployment payments/payments-service from registry.example/payments:2.3.1".into(),
+        severity: Severity::Info,
+        alerts: Vec::new(),
+        traceparent: None,
+        request: Some(ChangeRequest {
+            id: "release-2-3-1".parse().unwrap(),
+            by: "pipeline".into(),
+            on_behalf_of: "ana".into(),
+            what: What::SetImage {
+                target: ObjectRef::new("apps/v1", "Deployment", Some("payments"), "payments-service"),
+                container: Some("payments".into()),
+                image: "registry.example/payments:2.3.1".into(),
+            },
+        }),
+    };
+    Envelope {
+        event: opened,
+        ..envelopes().remove(0)
+    }
 }
 
 /// The same events as a chained log would hold them.

@@ -13,7 +13,7 @@ use super::{
     base::{digest, id, object, span, text, texts, time},
     correlation::{position, ranking},
     plan::plan,
-    words::{alert, diagnosis, evidence, priority, severity, verification},
+    words::{alert, diagnosis, evidence, priority, request, severity, verification},
 };
 
 fn direction() -> impl Strategy<Value = Direction> {
@@ -46,14 +46,15 @@ fn decision() -> impl Strategy<Value = Decision> {
 
 fn intake() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (text(), severity(), vec(alert(), 0..3), option::of(text())).prop_map(|(title, severity, alerts, traceparent)| {
-            Event::IncidentOpened {
+        (text(), severity(), vec(alert(), 0..3), option::of(text()), option::of(request())).prop_map(
+            |(title, severity, alerts, traceparent, request)| Event::IncidentOpened {
                 title,
                 severity,
                 alerts,
                 traceparent,
+                request,
             }
-        }),
+        ),
         (vec(alert(), 0..3), text(), vec(text(), 0..3), option::of(position())).prop_map(|(alerts, reason, reasons, position)| {
             Event::AlertsCorrelated {
                 alerts,

@@ -6,6 +6,7 @@ use paramedic_domain::{
     evidence::{Evidence, Source},
     object::ObjectRef,
     plan::Recommendation,
+    request::{ChangeRequest, What},
     risk::RiskLevel,
     topology::TopologyTaken,
     verification::{Comparison, Criterion, Measurement, Probe, Verdict, Verification, WorkloadMetric},
@@ -22,6 +23,19 @@ pub(super) fn object_ref() -> impl Strategy<Value = ObjectRef> {
             namespace,
             name,
             uid,
+        })
+        .boxed()
+}
+
+pub(super) fn request() -> impl Strategy<Value = ChangeRequest> {
+    let what =
+        (object_ref(), option::of(text()), text()).prop_map(|(target, container, image)| What::SetImage { target, container, image });
+    (id(""), text(), text(), what)
+        .prop_map(|(id, by, on_behalf_of, what)| ChangeRequest {
+            id,
+            by,
+            on_behalf_of,
+            what,
         })
         .boxed()
 }
