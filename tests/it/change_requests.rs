@@ -109,6 +109,8 @@ fn wish(recommendations: Vec<Recommendation>, (namespace, name): (&str, &str)) -
         engine: "request".into(),
         alternatives: Vec::new(),
         wrong_if: String::new(),
+        timeline: Vec::new(),
+        timeline_left_out: 0,
     }
 }
 

@@ -100,6 +100,8 @@ impl Tale {
             engine: "campaign".into(),
             alternatives: Vec::new(),
             wrong_if: String::new(),
+            timeline: Vec::new(),
+            timeline_left_out: 0,
         }
     }
 

@@ -17,6 +17,7 @@ use super::{
         influence::{Influence, key},
         remedy::remedy,
     },
+    timeline::timeline,
 };
 
 /// A cause further up explains what is below it, if it is at least this certain.
@@ -187,6 +188,8 @@ fn conclude(facts: &Facts, knobs: &Knobs, best: Contender<'_>, alternatives: Vec
     };
     factors.extend(engines::misleading_alert(facts));
     factors.extend(injection::factors(facts, &mut evidence));
+    let (moments, timeline_left_out) = timeline(facts, &best.target);
+    let timeline = moments.into_iter().map(|moment| moment.told(facts.at, &mut evidence)).collect();
     Diagnosis {
         category: best.category,
         target: best.target,
@@ -200,6 +203,8 @@ fn conclude(facts: &Facts, knobs: &Knobs, best: Contender<'_>, alternatives: Vec
         options: remedy.options,
         alternatives,
         wrong_if,
+        timeline,
+        timeline_left_out,
         criteria: remedy.criteria,
         engine: best.engine,
     }
@@ -209,18 +214,7 @@ fn conclude(facts: &Facts, knobs: &Knobs, best: Contender<'_>, alternatives: Vec
 fn cited(facts: &Facts, evidence: &mut Vec<Evidence>, candidate: &Candidate<'_>) -> Vec<Factor> {
     let mut factors = Vec::new();
     for reason in &candidate.reasons {
-        let ids = reason.quotes.iter().map(|quote| {
-            let known = evidence
-                .iter()
-                .find(|known| known.query == quote.query && known.excerpt == super::redact::redact(&quote.excerpt));
-            match known {
-                Some(known) => known.id.clone(),
-                None => {
-                    let value = quote.value.as_ref().map(|(value, unit)| (*value, unit.as_str()));
-                    file(evidence, facts.at, quote.source, quote.query.clone(), &quote.excerpt, value)
-                }
-            }
-        });
+        let ids = reason.quotes.iter().map(|quote| quote.file(facts.at, evidence));
         factors.push(Factor {
             weight: reason.weight,
             text: super::redact::redact(&reason.text),

@@ -10,7 +10,7 @@ use paramedic_domain::{
     object::ObjectRef,
 };
 
-use super::{estate::Estate, logs::Pattern, subjects::World};
+use super::{estate::Estate, logs::Pattern, subjects::World, timeline::Moment};
 
 /// Everything an engine may look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,8 @@ pub struct Facts {
     pub world: World,
     /// Clustered log lines of its pods.
     pub logs: Vec<Pattern>,
+    /// What telemetry knows to have happened, for the time line; objects tell the rest themselves.
+    pub moments: Vec<Moment>,
     /// Evidence for all of it.
     pub evidence: Vec<Evidence>,
     /// Sources that could not be asked, with the reason.
@@ -226,6 +228,7 @@ impl Facts {
             estate: Estate::default(),
             world: World::default(),
             logs: Vec::new(),
+            moments: Vec::new(),
             evidence: Vec::new(),
             missing: Vec::new(),
         }

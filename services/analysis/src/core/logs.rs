@@ -43,6 +43,8 @@ pub struct Cluster {
     pub count: usize,
     /// See [`Pattern::pods`].
     pub pods: Vec<String>,
+    /// Unix seconds of the first line.
+    pub began: f64,
     /// See [`Pattern::latest`].
     pub latest: String,
     /// See [`Pattern::growing`].
@@ -80,6 +82,7 @@ fn group(shape: String, mut lines: Vec<(&Line, Vec<f64>)>) -> Cluster {
         shape,
         count: lines.len(),
         pods: by_pod.keys().map(ToString::to_string).collect(),
+        began: lines.first().map_or(0.0, |(line, _)| line.at),
         latest: newest.map_or_else(String::new, |line| line.text.clone()),
     }
 }

@@ -21,6 +21,7 @@ pub mod sizing;
 pub mod snapshot;
 pub mod stats;
 pub mod subjects;
+pub mod timeline;
 pub mod trial;
 pub mod verify;
 

@@ -1,8 +1,11 @@
 //! What the logs of the neighbourhood complain about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{evidence::Source, id::EvidenceId, object::ObjectRef};
 
 use super::probes::Probes;
@@ -10,13 +13,16 @@ use crate::core::{
     estate::Complaint,
     facts::Facts,
     logs::{Line, cluster},
-    subjects::{Said, owners::Owners},
+    subjects::{Quote, Said, owners::Owners},
+    timeline::{Moment, Telling},
 };
 
 /// How long before the first alert began complaints are read, minutes: an alert waits before it fires.
 const LEAD_MINUTES: i64 = 15;
 /// Longest time that is read, minutes.
 const MOST_MINUTES: i64 = 120;
+/// What is complained about from the beginning of the time that is read may be older.
+const ALWAYS: SignedDuration = SignedDuration::from_mins(1);
 /// Most complaints of one member that become evidence at once.
 const MOST_COMPLAINTS: usize = 2;
 /// Most shapes of lines that rules see of one workload.
@@ -68,6 +74,15 @@ pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
         }
         let said = said(facts, &namespace, &query, &lines);
         facts.world.said.extend(said);
+        // A full answer has the newest lines only: when each shape began, the oldest ones tell.
+        let mut lines = lines;
+        if lines.len() >= probes.config.log_lines as usize
+            && let Ok(first) = loki.first_lines(&query, from, facts.at, probes.config.log_lines).await
+        {
+            lines.extend(first);
+        }
+        let first = first_errors(facts, (&namespace, &query), &lines, from);
+        facts.moments.extend(first);
     }
 }
 
@@ -91,6 +106,43 @@ fn said(facts: &Facts, namespace: &str, query: &str, lines: &[Line]) -> Vec<Said
         })
     });
     shapes.collect()
+}
+
+/// When the lines that each workload writes most began.
+fn first_errors(facts: &Facts, (namespace, query): (&str, &str), lines: &[Line], from: Timestamp) -> Vec<Moment> {
+    let owners = Owners::of(&facts.world.snapshot);
+    let mut by: BTreeMap<&ObjectRef, Vec<Line>> = BTreeMap::new();
+    for line in lines {
+        if let Some(owner) = owners.of_pod(namespace, &line.pod) {
+            by.entry(owner).or_default().push(line.clone());
+        }
+    }
+    let firsts = by.into_iter().flat_map(|(owner, lines)| {
+        let mut shapes = cluster(&lines);
+        shapes.sort_by_key(|found| (!found.alarming, Reverse(found.count)));
+        shapes.into_iter().take(MOST_COMPLAINTS).filter_map(|found| {
+            let at = Timestamp::from_millisecond((found.began * 1000.0) as i64).ok()?;
+            let always = at.duration_since(from) < ALWAYS;
+            Some(Moment {
+                at,
+                telling: if always { Telling::Detail } else { Telling::Symptom },
+                object: owner.to_string(),
+                what: format!(
+                    "first of {} lines{} like: {}",
+                    found.count,
+                    if always { ", or earlier" } else { "" },
+                    found.latest
+                ),
+                quote: Quote {
+                    source: Source::Loki,
+                    query: query.to_owned(),
+                    excerpt: format!("{} lines since {at} like: {}", found.count, found.latest),
+                    value: Some((found.count as f64, "lines".into())),
+                },
+            })
+        })
+    });
+    firsts.collect()
 }
 
 fn is_of(pod: &str, workload: &ObjectRef) -> bool {

@@ -55,19 +55,31 @@ impl Loki {
     /// # Errors
     /// A sentence that says what was asked and what went wrong.
     pub async fn lines(&self, query: &str, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Line>, String> {
+        self.ask(query, (from, to), limit, "backward").await
+    }
+
+    /// The oldest lines that match, secrets redacted.
+    ///
+    /// # Errors
+    /// A sentence that says what was asked and what went wrong.
+    pub async fn first_lines(&self, query: &str, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Line>, String> {
+        self.ask(query, (from, to), limit, "forward").await
+    }
+
+    async fn ask(&self, query: &str, span: (Timestamp, Timestamp), limit: u32, direction: &str) -> Result<Vec<Line>, String> {
         let started = tokio::time::Instant::now();
-        let answer = self.request(query, from, to, limit).await;
+        let answer = self.request(query, span, limit, direction).await;
         metrics::probed("loki", answer.is_ok(), started.elapsed().as_secs_f64());
         answer.map_err(|problem| format!("{}/loki/api/v1/query_range: {problem}", self.base))
     }
 
-    async fn request(&self, query: &str, from: Timestamp, to: Timestamp, limit: u32) -> Result<Vec<Line>, String> {
+    async fn request(&self, query: &str, (from, to): (Timestamp, Timestamp), limit: u32, direction: &str) -> Result<Vec<Line>, String> {
         let parameters = [
             ("query", query.to_owned()),
             ("start", from.as_nanosecond().to_string()),
             ("end", to.as_nanosecond().to_string()),
             ("limit", limit.to_string()),
-            ("direction", "backward".to_owned()),
+            ("direction", direction.to_owned()),
         ];
         let request = self
             .http

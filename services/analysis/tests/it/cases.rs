@@ -45,11 +45,11 @@ impl Target {
     }
 }
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases")
 }
 
-fn alerts(case: &Path) -> Vec<Alert> {
+pub(crate) fn alerts(case: &Path) -> Vec<Alert> {
     let posts: Value = serde_json::from_str(&std::fs::read_to_string(case.join("alerts.json")).unwrap()).unwrap();
     let posts = if posts.is_array() {
         posts.as_array().unwrap().clone()
@@ -74,7 +74,7 @@ fn alerts(case: &Path) -> Vec<Alert> {
 }
 
 /// What is concluded about a case while some sources are down.
-async fn concluded(case: &Path, alerts: Vec<Alert>, down: Vec<Source>) -> Conclusion {
+pub(crate) async fn concluded(case: &Path, alerts: Vec<Alert>, down: Vec<Source>) -> Conclusion {
     let truth = truth(case);
     let newest = alerts.iter().map(|alert| alert.starts_at).max().unwrap();
     let begin = Begin {

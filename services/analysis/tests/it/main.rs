@@ -8,4 +8,5 @@ mod models;
 mod neighbourhoods;
 mod role;
 mod sources;
+mod timelines;
 mod world;

@@ -1,9 +1,10 @@
 //! A diagnosis: what is wrong, with what, how sure, and why.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    evidence::Evidence,
+    evidence::{Evidence, Source},
     id::EvidenceId,
     object::ObjectRef,
     plan::{PlanOption, Recommendation},
@@ -69,6 +70,21 @@ pub struct Alternative {
     pub summary: String,
 }
 
+/// Something that happened, as one source tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happening {
+    /// When.
+    pub at: Timestamp,
+    /// Who tells it.
+    pub source: Source,
+    /// What it happened to: an object of the cluster or, in traces, a service.
+    pub object: String,
+    /// What happened, in one line.
+    pub what: String,
+    /// The evidence.
+    pub evidence: EvidenceId,
+}
+
 /// What an engine concluded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
@@ -99,8 +115,19 @@ pub struct Diagnosis {
     /// What would show that it is wrong; empty: the engine does not say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub wrong_if: String,
+    /// What happened, from all sources, by time and then source; the most telling of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<Happening>,
+    /// How many less telling happenings were left out of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub timeline_left_out: u32,
     /// How to tell that it worked.
     pub criteria: Vec<Criterion>,
     /// Which engine said so.
     pub engine: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -19,6 +19,10 @@ pub enum Source {
     Jaeger,
     /// Alertmanager.
     Alertmanager,
+    /// Tempo.
+    Tempo,
+    /// A Git repository of manifests.
+    Git,
 }
 
 /// One fact with its origin. The excerpt is untrusted text, with secrets already redacted by the probe.

@@ -1,6 +1,6 @@
 //! Diagnoses.
 
-use paramedic_domain::diagnosis::{Alternative, Category, Diagnosis, Factor};
+use paramedic_domain::diagnosis::{Alternative, Category, Diagnosis, Factor, Happening};
 
 use crate::codec::{message, words};
 
@@ -12,7 +12,8 @@ words!(Category => Category {
 });
 message!(Factor => Factor { text, weight, evidence });
 message!(Alternative => Alternative { category, target, confidence, summary });
+message!(Happening => Happening { at, source, object, what, evidence });
 message!(Diagnosis => Diagnosis {
     category, target, confidence, summary, causal_chain, factors, evidence, missing_sources, recommendations, criteria, engine, options, alternatives,
-    wrong_if
+    wrong_if, timeline, timeline_left_out
 });

@@ -174,6 +174,8 @@ pub fn source(source: Source) -> &'static str {
         Source::Loki => "Loki",
         Source::Jaeger => "Jaeger",
         Source::Alertmanager => "Alertmanager",
+        Source::Tempo => "Tempo",
+        Source::Git => "Git",
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use paramedic_domain::{
     alert::Alert,
     approval::GateState,
+    diagnosis::Happening,
     incident::Incident,
     plan::{Gate, Plan},
 };
@@ -14,6 +15,9 @@ use crate::{
     client::{self, Client},
     text,
 };
+
+/// Widest column of objects, characters: a longer name shifts its own row only.
+const MOST_OBJECT: usize = 44;
 
 /// Prints an incident, for people or as JSON.
 pub async fn show(server: &Server, id: &str, json: bool) -> anyhow::Result<ExitCode> {
@@ -63,6 +67,7 @@ fn page(incident: &Incident) -> String {
                 .iter()
                 .map(|source| format!("            missing: {source}")),
         );
+        lines.extend(timeline_lines(&diagnosis.timeline, diagnosis.timeline_left_out));
     }
     if let Some(plan) = &incident.plan {
         lines.push(format!("plan        {} ({})", plan.summary, plan.id));
@@ -107,6 +112,30 @@ fn page(incident: &Incident) -> String {
         }));
     }
     lines.join("\n")
+}
+
+/// What happened, by time, a source per row.
+fn timeline_lines(timeline: &[Happening], left_out: u32) -> Vec<String> {
+    if timeline.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["happened".to_owned()];
+    let widest = timeline.iter().map(|row| row.object.chars().count()).max().unwrap_or(0);
+    lines.extend(timeline.iter().map(|row| {
+        format!(
+            "  {}  {:<12}  {:<width$}  {} [{}]",
+            text::utc(row.at),
+            text::word(&row.source),
+            row.object,
+            row.what,
+            row.evidence,
+            width = widest.min(MOST_OBJECT)
+        )
+    }));
+    if left_out > 0 {
+        lines.push(format!("  and {left_out} less telling left out"));
+    }
+    lines
 }
 
 /// Every alert, with why it is here: people who see that one is not can say so by its fingerprint.
@@ -230,4 +259,32 @@ pub fn change_lines(plan: &Plan, gate: &Gate) -> Vec<String> {
         lines.extend(told.undo.iter().map(|undo| format!("    undo: {undo}")));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_time_line_is_a_table_with_a_source_per_row_and_says_what_it_leaves_out() {
+        let row = |at: &str, source: &str, object: &str, what: &str| -> Happening {
+            serde_json::from_value(json!({"at": at, "source": source, "object": object, "what": what, "evidence": "ev-01"})).unwrap()
+        };
+        let rows = [
+            row("2026-03-19T14:31:04Z", "loki", "Deployment shop/checkout", "first of 48 lines"),
+            row("2026-03-19T14:38:00Z", "alertmanager", "Service shop/a", "alert began to fire"),
+        ];
+        assert_eq!(
+            timeline_lines(&rows, 3),
+            [
+                "happened",
+                "  2026-03-19 14:31:04Z  loki          Deployment shop/checkout  first of 48 lines [ev-01]",
+                "  2026-03-19 14:38:00Z  alertmanager  Service shop/a            alert began to fire [ev-01]",
+                "  and 3 less telling left out",
+            ]
+        );
+        assert!(timeline_lines(&[], 0).is_empty());
+    }
 }

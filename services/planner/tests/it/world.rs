@@ -76,6 +76,8 @@ pub(crate) fn diagnosis(recommendations: Value) -> Diagnosis {
         engine: "test".into(),
         alternatives: Vec::new(),
         wrong_if: String::new(),
+        timeline: Vec::new(),
+        timeline_left_out: 0,
     }
 }
 

@@ -16,7 +16,12 @@ mod workloads;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use paramedic_domain::{alert::Alert, evidence::Source, object::ObjectRef};
+use paramedic_domain::{
+    alert::Alert,
+    evidence::{Evidence, Source},
+    id::EvidenceId,
+    object::ObjectRef,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -26,8 +31,10 @@ use self::{
 };
 use super::{
     estate::Listings,
+    facts::file,
     measures::Measures,
     read::{text, time},
+    redact::redact,
     snapshot::{Snapshot, kinds},
 };
 
@@ -98,6 +105,20 @@ pub struct Quote {
     pub excerpt: String,
     /// The number in it.
     pub value: Option<(f64, String)>,
+}
+
+impl Quote {
+    /// The id of the evidence that says this; filed if nothing does yet.
+    pub fn file(&self, at: Timestamp, evidence: &mut Vec<Evidence>) -> EvidenceId {
+        let excerpt = redact(&self.excerpt);
+        match evidence.iter().find(|known| known.query == self.query && known.excerpt == excerpt) {
+            Some(known) => known.id.clone(),
+            None => {
+                let value = self.value.as_ref().map(|(value, unit)| (*value, unit.as_str()));
+                file(evidence, at, self.source, self.query.clone(), &self.excerpt, value)
+            }
+        }
+    }
 }
 
 view! {

@@ -8,4 +8,5 @@ mod others;
 mod rules;
 mod small;
 mod steps;
+mod timeline;
 mod verification;

@@ -188,6 +188,8 @@ fn diagnosis() -> Diagnosis {
         engine: "test".into(),
         alternatives: Vec::new(),
         wrong_if: String::new(),
+        timeline: Vec::new(),
+        timeline_left_out: 0,
         options: Vec::new(),
     }
 }

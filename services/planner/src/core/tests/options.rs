@@ -30,6 +30,8 @@ pub(super) fn diagnosis() -> Diagnosis {
         engine: "test".into(),
         alternatives: Vec::new(),
         wrong_if: String::new(),
+        timeline: Vec::new(),
+        timeline_left_out: 0,
     }
 }
 

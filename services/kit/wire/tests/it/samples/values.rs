@@ -145,6 +145,8 @@ pub(super) fn diagnosis() -> Diagnosis {
         engine: "rules".into(),
         alternatives: Vec::new(),
         wrong_if: String::new(),
+        timeline: Vec::new(),
+        timeline_left_out: 0,
         options: Vec::new(),
     }
 }

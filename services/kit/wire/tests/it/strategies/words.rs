@@ -2,7 +2,7 @@
 
 use paramedic_domain::{
     alert::{Alert, AlertStatus, Notification, Priority, Severity},
-    diagnosis::{Alternative, Category, Diagnosis, Factor},
+    diagnosis::{Alternative, Category, Diagnosis, Factor, Happening},
     evidence::{Evidence, Source},
     object::ObjectRef,
     plan::Recommendation,
@@ -108,15 +108,20 @@ pub(super) fn alert() -> impl Strategy<Value = Alert> {
         .boxed()
 }
 
-pub(super) fn evidence() -> impl Strategy<Value = Evidence> {
-    let source = select(vec![
+fn source() -> impl Strategy<Value = Source> {
+    select(vec![
         Source::Kubernetes,
         Source::Prometheus,
         Source::Loki,
         Source::Jaeger,
         Source::Alertmanager,
-    ]);
-    (id(""), source, text(), time(), text(), option::of(number()), text())
+        Source::Tempo,
+        Source::Git,
+    ])
+}
+
+pub(super) fn evidence() -> impl Strategy<Value = Evidence> {
+    (id(""), source(), text(), time(), text(), option::of(number()), text())
         .prop_map(|(id, source, query, observed_at, excerpt, value, unit)| Evidence {
             id,
             source,
@@ -219,6 +224,13 @@ pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
             summary,
         },
     );
+    let happening = (time(), source(), text(), text(), id("")).prop_map(|(at, source, object, what, evidence)| Happening {
+        at,
+        source,
+        object,
+        what,
+        evidence,
+    });
     (
         (category, object_ref(), number(), text(), texts(), vec(factor, 0..3)),
         (
@@ -228,13 +240,21 @@ pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
             vec(criterion(), 0..2),
             text(),
             vec(super::plan::plan_option(), 0..2),
-            (vec(alternative, 0..2), text()),
+            (vec(alternative, 0..2), text(), vec(happening, 0..3), any::<u32>()),
         ),
     )
         .prop_map(
             |(
                 (category, target, confidence, summary, causal_chain, factors),
-                (evidence, missing_sources, recommendations, criteria, engine, options, (alternatives, wrong_if)),
+                (
+                    evidence,
+                    missing_sources,
+                    recommendations,
+                    criteria,
+                    engine,
+                    options,
+                    (alternatives, wrong_if, timeline, timeline_left_out),
+                ),
             )| {
                 Diagnosis {
                     category,
@@ -251,6 +271,8 @@ pub(super) fn diagnosis() -> impl Strategy<Value = Diagnosis> {
                     options,
                     alternatives,
                     wrong_if,
+                    timeline,
+                    timeline_left_out,
                 }
             },
         )
