@@ -8,7 +8,7 @@ use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
 
 pub use self::model::{Model, Provider};
-use crate::core::settle::Settle;
+use crate::core::{settle::Settle, window::Bounds};
 
 /// Defaults of [`Config`].
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -22,6 +22,7 @@ pub struct Config {
     pub quiet_seconds: u64,
     pub critical_seconds: u64,
     pub verification_window_seconds: u64,
+    pub verification_most_seconds: u64,
     pub verification_tries: u32,
     pub max_attempts: u32,
     pub lookback_hours: u64,
@@ -48,6 +49,7 @@ impl Config {
             ("quiet_seconds", self.quiet_seconds, 0, 3_600),
             ("critical_seconds", self.critical_seconds, 0, 3_600),
             ("verification_window_seconds", self.verification_window_seconds, 1, 86_400),
+            ("verification_most_seconds", self.verification_most_seconds, 1, 7 * 86_400),
             ("verification_tries", u64::from(self.verification_tries), 1, 100),
             ("max_attempts", u64::from(self.max_attempts), 1, 10),
             ("lookback_hours", self.lookback_hours, 1, 24 * 30),
@@ -67,6 +69,12 @@ impl Config {
                 ));
             }
         }
+        if self.verification_most_seconds < self.verification_window_seconds {
+            return Err(Invalid::new(
+                "analysis.verification_most_seconds",
+                "must not be less than verification_window_seconds",
+            ));
+        }
         // Prometheus refuses more than 11,000 points of one series.
         if self.lookback_hours * 3_600 / self.step_seconds > 10_000 {
             return Err(Invalid::new(
@@ -85,8 +93,11 @@ impl Config {
         }
     }
 
-    pub(crate) fn window(&self) -> Duration {
-        Duration::from_secs(self.verification_window_seconds)
+    pub(crate) fn window(&self) -> Bounds {
+        Bounds {
+            least: Duration::from_secs(self.verification_window_seconds),
+            most: Duration::from_secs(self.verification_most_seconds),
+        }
     }
 
     pub(crate) fn patience(&self) -> Duration {

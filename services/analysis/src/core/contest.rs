@@ -7,6 +7,7 @@ use paramedic_domain::{
 };
 
 use super::{
+    afterwards::afterwards,
     engines::{self, Finding, Knobs, MIN_TELLABLE, confidence, roots::Root},
     facts::{Facts, file},
     injection,
@@ -110,7 +111,8 @@ pub fn weigh(facts: &Facts, knobs: &Knobs) -> Weighed {
             found: Found::ByRule(Box::new(candidate)),
         }
     }));
-    causes_before_symptoms(facts, &mut all);
+    let influence = Influence::of(&facts.world);
+    causes_before_symptoms(&influence, &mut all);
     all.sort_by(|a, b| {
         b.score
             .total_cmp(&a.score)
@@ -146,7 +148,7 @@ pub fn weigh(facts: &Facts, knobs: &Knobs) -> Weighed {
             summary: other.summary.clone(),
         })
         .collect();
-    let best = Box::new(conclude(facts, knobs, best, alternatives));
+    let best = Box::new(conclude(facts, knobs, &influence, best, alternatives));
     match sure {
         true => Weighed::Sure(best),
         false => Weighed::Unsure { best: Some(best), reasons },
@@ -154,8 +156,7 @@ pub fn weigh(facts: &Facts, knobs: &Knobs) -> Weighed {
 }
 
 /// Takes from each cause what a certain one further up explains of it.
-fn causes_before_symptoms(facts: &Facts, all: &mut [Contender<'_>]) {
-    let influence = Influence::of(&facts.world);
+fn causes_before_symptoms(influence: &Influence, all: &mut [Contender<'_>]) {
     let reach: Vec<_> = all.iter().map(|contender| influence.reach(&contender.target)).collect();
     let below = |upper: usize, lower: usize| {
         let (up, low) = (key(&all[upper].target), key(&all[lower].target));
@@ -171,9 +172,9 @@ fn causes_before_symptoms(facts: &Facts, all: &mut [Contender<'_>]) {
     }
 }
 
-fn conclude(facts: &Facts, knobs: &Knobs, best: Contender<'_>, alternatives: Vec<Alternative>) -> Diagnosis {
+fn conclude(facts: &Facts, knobs: &Knobs, influence: &Influence, best: Contender<'_>, alternatives: Vec<Alternative>) -> Diagnosis {
     let mut evidence = facts.evidence.clone();
-    let (mut factors, chain, remedy, wrong_if) = match best.found {
+    let (mut factors, chain, mut remedy, wrong_if) = match best.found {
         Found::ByEngine(finding) => {
             let workload = facts.workload.as_ref();
             let remedy = workload.map_or_else(Remedy::none, |workload| recommend::remedy(facts, workload, knobs, &finding));
@@ -186,6 +187,8 @@ fn conclude(facts: &Facts, knobs: &Knobs, best: Contender<'_>, alternatives: Vec
             (factors, candidate.chain.clone(), remedy, candidate.rule.wrong_if.clone())
         }
     };
+    let more = afterwards(facts, influence, &best.target, &remedy.criteria);
+    remedy.criteria.extend(more);
     factors.extend(engines::misleading_alert(facts));
     factors.extend(injection::factors(facts, &mut evidence));
     let (moments, timeline_left_out) = timeline(facts, &best.target);

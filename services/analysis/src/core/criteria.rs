@@ -14,7 +14,7 @@ pub const LIMIT_SHARE: f64 = 0.90;
 /// From this multiple of the usual value a figure counts as risen: the day's course of a service stays below.
 pub const ROSE: f64 = 2.0;
 /// Up to this multiple of the usual value it counts as back.
-const BACK: f64 = 1.5;
+pub const BACK: f64 = 1.5;
 /// Share of failing requests that nobody calls an outage.
 pub const FEW_ERRORS: f64 = 0.01;
 /// Growth that counts as none, bytes per hour: what garbage collectors and caches do anyway.
@@ -191,8 +191,14 @@ pub fn working_set(workload: &Workload) -> String {
 /// A regular expression for the names of the workload's pods, now and later.
 #[must_use]
 pub fn pods_of(workload: &Workload) -> String {
-    let name = workload.object.name.replace('.', "\\\\.");
-    match workload.object.kind.as_str() {
+    pods_like(&workload.object.kind, &workload.object.name)
+}
+
+/// The same for the workload of this kind and name.
+#[must_use]
+pub fn pods_like(kind: &str, name: &str) -> String {
+    let name = name.replace('.', "\\\\.");
+    match kind {
         "Deployment" => format!("{name}-[a-z0-9]+-[a-z0-9]{{5}}"),
         "StatefulSet" => format!("{name}-[0-9]+"),
         _ => format!("{name}-[a-z0-9]{{5}}"),

@@ -10,12 +10,15 @@ use paramedic_domain::{
     evidence::Evidence,
     fault::FailureKind,
     id::{PlanId, StepId},
-    incident::Incident,
+    incident::{Incident, Status},
     verification::{Verdict, Verification},
     workflow::StepState,
 };
 
-use super::{settle::Settle, verify::closing};
+use super::{
+    settle::Settle,
+    verify::{Done, closing},
+};
 
 /// What a new incident needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,12 +31,20 @@ pub enum Opening {
     Start,
     /// An end: its alerts resolved while it settled.
     ResolvedByItself,
+    /// An end: its alerts resolved after people had been told, and nothing of ours is in the cluster.
+    ResolvedByPeople,
 }
 
 // Open => Analysing | Resolved
-/// What an incident needs before its first investigation.
+// Escalated => Resolved
+/// What an incident needs before its first investigation, and when its alerts resolve while people have it.
 #[must_use]
 pub fn opening(incident: &Incident, now: Timestamp, settle: Settle) -> Opening {
+    let resolved = !incident.alerts.is_empty() && incident.alerts.values().all(|alert| alert.status == AlertStatus::Resolved);
+    // another attempt follows only what changed something
+    if resolved && incident.status() == Status::Escalated && incident.attempt <= 1 && !changed(incident) {
+        return Opening::ResolvedByPeople;
+    }
     if incident.opened_at.is_none() || incident.end.is_some() || incident.attempt > 0 {
         return Opening::Nothing;
     }
@@ -41,7 +52,6 @@ pub fn opening(incident: &Incident, now: Timestamp, settle: Settle) -> Opening {
     if left > Duration::ZERO {
         return Opening::Wait(left);
     }
-    let resolved = !incident.alerts.is_empty() && incident.alerts.values().all(|alert| alert.status == AlertStatus::Resolved);
     if resolved { Opening::ResolvedByItself } else { Opening::Start }
 }
 
@@ -53,6 +63,9 @@ pub fn open(incident: &Incident, now: Timestamp, settle: Settle) -> Vec<Event> {
         Opening::Start => vec![Event::AnalysisStarted { attempt: 1 }],
         Opening::ResolvedByItself => vec![Event::IncidentResolved {
             reason: "every alert resolved by itself before the investigation began".into(),
+        }],
+        Opening::ResolvedByPeople => vec![Event::IncidentResolved {
+            reason: "every alert resolved after people were told; Paramedic had changed nothing".into(),
         }],
     }
 }
@@ -130,10 +143,8 @@ pub enum Next {
         plan: PlanId,
         /// When its first change was done: restarts since then count against it.
         since: Timestamp,
-        /// When its last change was done: the window begins there.
-        changed_at: Timestamp,
-        /// When it ended.
-        ended_at: Timestamp,
+        /// When its last change was done, and when it ended.
+        done: Done,
     },
     /// The verdict is stored; what follows from it is missing.
     Close,
@@ -171,8 +182,10 @@ pub fn next(incident: &Incident) -> Next {
         WorkflowOutcome::Succeeded => Next::Verify {
             plan: plan.id.clone(),
             since: changes().min().unwrap_or(ended_at),
-            changed_at: changes().max().unwrap_or(ended_at),
-            ended_at,
+            done: Done {
+                changed_at: changes().max(),
+                ended_at,
+            },
         },
         // the planner makes the plan that a person asked for; a closed incident needs nothing (asked above)
         WorkflowOutcome::Cancelled if incident.revision.is_some() => Next::Nothing,
@@ -234,11 +247,11 @@ pub fn verified(incident: &Incident, plan: &PlanId, measured: Option<&Verificati
         Next::Close => incident
             .verification
             .iter()
-            .map(|stored| follow_up(stored, attempt, max_attempts))
+            .map(|stored| follow_up(incident, stored, max_attempts))
             .collect(),
         Next::Verify { .. } => measured
             .into_iter()
-            .flat_map(|verification| [record(verification, attempt), follow_up(verification, attempt, max_attempts)])
+            .flat_map(|verification| [record(verification, attempt), follow_up(incident, verification, max_attempts)])
             .collect(),
     }
 }
@@ -252,16 +265,41 @@ fn record(verification: &Verification, attempt: u32) -> Event {
     }
 }
 
-fn follow_up(verification: &Verification, attempt: u32, max_attempts: u32) -> Event {
+fn follow_up(incident: &Incident, verification: &Verification, max_attempts: u32) -> Event {
+    let attempt = incident.attempt;
     match verification.verdict {
         Verdict::Passed => Event::IncidentResolved {
             reason: closing(verification),
+        },
+        // looking again at what nobody has changed shows the same: it waits for people
+        Verdict::Failed | Verdict::Inconclusive if !changed(incident) => Event::IncidentEscalated {
+            reason: asked_of_people(incident, verification),
         },
         Verdict::Failed | Verdict::Inconclusive if attempt < max_attempts => Event::AnalysisStarted { attempt: attempt + 1 },
         Verdict::Failed | Verdict::Inconclusive => Event::IncidentEscalated {
             reason: format!("after {attempt} attempts: {}", closing(verification)),
         },
     }
+}
+
+/// Whether something of the current plan is in the cluster.
+fn changed(incident: &Incident) -> bool {
+    incident.run.as_ref().is_some_and(|run| !run.effects.is_empty())
+}
+
+/// What people must do after a plan that could do nothing itself.
+fn asked_of_people(incident: &Incident, verification: &Verification) -> String {
+    let found = incident.diagnosis.as_ref().map_or("", |diagnosis| diagnosis.summary.as_str());
+    let told = incident.plan.iter().flat_map(|plan| &plan.steps);
+    let told: Vec<&str> = told
+        .filter(|step| step.change.tells())
+        .map(|step| step.description.as_str())
+        .collect();
+    let told = match told.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", told.join("; ")),
+    };
+    format!("people must act{told}: {found}; {}", verification.summary)
 }
 
 /// The escalation that an incident needs, if it needs one.

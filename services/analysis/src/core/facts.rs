@@ -1,6 +1,6 @@
 //! What the probes found out, typed. Every fact names the evidence it was read from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use paramedic_domain::{
@@ -19,6 +19,8 @@ pub struct Facts {
     pub at: Timestamp,
     /// The incident's alerts: what somebody claims, never proof.
     pub alerts: Vec<Alert>,
+    /// Fingerprints of those that Prometheus itself shows as firing.
+    pub firing: BTreeSet<String>,
     /// The workload that the alerts lead to.
     pub workload: Option<Workload>,
     /// Its pods.
@@ -214,6 +216,7 @@ impl Facts {
         Self {
             at,
             alerts,
+            firing: BTreeSet::new(),
             workload: None,
             pods: Vec::new(),
             revisions: Vec::new(),

@@ -1,5 +1,6 @@
 //! Pure analysis: facts in, a diagnosis or the list of what was looked at out; measurements in, a verdict out.
 
+pub mod afterwards;
 pub mod contest;
 pub mod criteria;
 pub mod decide;
@@ -24,6 +25,7 @@ pub mod subjects;
 pub mod timeline;
 pub mod trial;
 pub mod verify;
+pub mod window;
 
 #[cfg(test)]
 mod tests;

@@ -284,7 +284,7 @@ fn word(category: Category) -> String {
         .unwrap_or_default()
 }
 
-fn facts(test: &Test) -> Result<Facts, String> {
+pub(super) fn facts(test: &Test) -> Result<Facts, String> {
     let now = test.now.ok_or("now: is needed where there is no world to begin with")?;
     let scope: BTreeSet<String> = test
         .objects

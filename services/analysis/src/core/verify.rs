@@ -10,7 +10,11 @@ use paramedic_domain::{
     verification::{self, Criterion, Measurement, Probe, Verdict, Verification},
 };
 
-use super::quantity::{human, parse};
+use super::{
+    afterwards::is_signal,
+    criteria::LIMIT_SHARE,
+    quantity::{human, parse},
+};
 
 /// A measured slope counts when the window after the change is at least this long; before, noise is greater than growth.
 const SLOPE_WINDOW: Duration = Duration::from_secs(3600);
@@ -26,9 +30,25 @@ pub struct Reading {
     pub evidence: Evidence,
 }
 
-/// The verification of a finished plan.
+/// What a plan did before its effect is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// When its last change was done; `None`: it changed nothing.
+    pub changed_at: Option<Timestamp>,
+    /// When its workflow ended.
+    pub ended_at: Timestamp,
+}
+
+/// The verification of a finished plan. `unresolved`: alerts that nobody has called over yet.
 #[must_use]
-pub fn conclude(diagnosis: &Diagnosis, plan: &Plan, readings: Vec<Reading>, changed_at: Timestamp, now: Timestamp) -> Verification {
+pub fn conclude(
+    diagnosis: &Diagnosis,
+    plan: &Plan,
+    readings: Vec<Reading>,
+    done: Done,
+    unresolved: &[&str],
+    now: Timestamp,
+) -> Verification {
     let measurements: Vec<Measurement> = readings
         .into_iter()
         .map(|reading| Measurement {
@@ -38,7 +58,8 @@ pub fn conclude(diagnosis: &Diagnosis, plan: &Plan, readings: Vec<Reading>, chan
             evidence: reading.evidence,
         })
         .collect();
-    let window = Duration::try_from(now.duration_since(changed_at)).unwrap_or_default();
+    let since = done.changed_at.unwrap_or(done.ended_at);
+    let window = Duration::try_from(now.duration_since(since)).unwrap_or_default();
     let verdict = verification::verdict(&measurements);
     let mut caveats: Vec<String> = measurements
         .iter()
@@ -51,8 +72,14 @@ pub fn conclude(diagnosis: &Diagnosis, plan: &Plan, readings: Vec<Reading>, chan
     if let Some((_, caveat)) = &recurrence {
         caveats.push(caveat.clone());
     }
+    if !unresolved.is_empty() {
+        caveats.push(format!("not resolved yet: {}", unresolved.join(", ")));
+    }
     Verification {
-        summary: summary(verdict, &measurements, recurrence.is_some()),
+        summary: match done.changed_at {
+            Some(_) => summary(verdict, &measurements, recurrence.is_some()),
+            None => untouched(verdict, &measurements),
+        },
         verdict,
         measurements,
         caveats,
@@ -74,19 +101,10 @@ fn leak_goes_on(
     if measured.is_some_and(|m| m.holds == Some(true)) && fresh.is_some() {
         return None;
     }
-    let before = || {
-        let stored = measured.and_then(|m| m.criterion.before);
-        stored.or_else(|| {
-            diagnosis
-                .evidence
-                .iter()
-                .filter(|e| e.unit == "bytes/h")
-                .filter_map(|e| e.value)
-                .max_by(f64::total_cmp)
-        })
-    };
-    let slope = fresh.or_else(before).filter(|slope| *slope > 0.0)?;
-    let limit = limit_after(plan, measurements)?;
+    let slope = fresh
+        .or_else(|| slope_before(diagnosis, measured.map(|m| &m.criterion)))
+        .filter(|slope| *slope > 0.0)?;
+    let limit = limit_after(plan, measurements.iter().map(|m| &m.criterion))?;
     let used = measurements.iter().find(|m| m.criterion.unit == "bytes").and_then(|m| m.after)?;
     let hours = ((limit - used) / slope).max(0.0);
     let at = now.checked_add(SignedDuration::try_from_secs_f64(hours * 3600.0).ok()?).ok()?;
@@ -108,8 +126,17 @@ fn leak_goes_on(
     Some((at, text))
 }
 
-/// The limit that holds now: what the plan set, else what the working set was compared with.
-fn limit_after(plan: &Plan, measurements: &[Measurement]) -> Option<f64> {
+/// The growth when the diagnosis was made, bytes per hour.
+pub(super) fn slope_before<'c>(diagnosis: &Diagnosis, criteria: impl IntoIterator<Item = &'c Criterion>) -> Option<f64> {
+    let stored = criteria.into_iter().filter(|c| c.unit == "bytes/h").find_map(|c| c.before);
+    stored.or_else(|| {
+        let measured = diagnosis.evidence.iter().filter(|e| e.unit == "bytes/h");
+        measured.filter_map(|e| e.value).max_by(f64::total_cmp)
+    })
+}
+
+/// The limit that holds now: what the plan set, else what the working set is compared with.
+pub(super) fn limit_after<'c>(plan: &Plan, criteria: impl IntoIterator<Item = &'c Criterion>) -> Option<f64> {
     let set = plan
         .steps
         .iter()
@@ -117,31 +144,50 @@ fn limit_after(plan: &Plan, measurements: &[Measurement]) -> Option<f64> {
         .filter_map(|step| step.parameters.get("memory")?.as_str())
         .find_map(parse);
     let compared = || {
-        let criterion = measurements
-            .iter()
-            .find(|m| m.criterion.unit == "bytes" && matches!(m.criterion.probe, Probe::Promql { .. }))?;
-        Some(criterion.criterion.threshold / 0.9)
+        let mut criteria = criteria.into_iter();
+        let criterion = criteria.find(|c| c.unit == "bytes" && matches!(c.probe, Probe::Promql { .. }))?;
+        Some(criterion.threshold / LIMIT_SHARE)
     };
     set.or_else(compared)
+}
+
+/// Whether it failed for no other reason than that alerts still fire: their rules may look back further than the change.
+#[must_use]
+pub fn only_alerts_fire(verification: &Verification) -> bool {
+    let mut broken = verification
+        .measurements
+        .iter()
+        .filter(|m| m.criterion.decisive && m.holds == Some(false))
+        .peekable();
+    broken.peek().is_some() && broken.all(|m| is_signal(&m.criterion))
+}
+
+fn untouched(verdict: Verdict, measurements: &[Measurement]) -> String {
+    match verdict {
+        Verdict::Passed => format!("nothing was changed, and it is well: {} measurements pass", measurements.len()),
+        Verdict::Failed => format!("nothing was changed, and it is not well: {}", not_true(measurements)),
+        Verdict::Inconclusive => "nothing was changed, and whether it is well could not be measured".into(),
+    }
 }
 
 fn summary(verdict: Verdict, measurements: &[Measurement], leaks: bool) -> String {
     let decisive: Vec<&Measurement> = measurements.iter().filter(|m| m.criterion.decisive).collect();
     let held = decisive.iter().filter(|m| m.holds == Some(true)).count();
-    let broken: Vec<String> = decisive
-        .iter()
-        .filter(|m| m.holds == Some(false))
-        .map(|m| format!("{} (measured {})", m.criterion.description, number(m)))
-        .collect();
     match verdict {
         Verdict::Passed if leaks => format!(
             "the mitigation holds: {held} of {} measurements pass; it does not cure the leak",
             decisive.len()
         ),
         Verdict::Passed => format!("the fix holds: {held} of {} measurements pass", decisive.len()),
-        Verdict::Failed => format!("the fix does not hold; not true: {}", broken.join("; ")),
+        Verdict::Failed => format!("the fix does not hold; not true: {}", not_true(measurements)),
         Verdict::Inconclusive => format!("{held} of {} measurements pass, the others could not be made", decisive.len()),
     }
+}
+
+fn not_true(measurements: &[Measurement]) -> String {
+    let broken = measurements.iter().filter(|m| m.criterion.decisive && m.holds == Some(false));
+    let each = broken.map(|m| format!("{} (measured {})", m.criterion.description, number(m)));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn number(measurement: &Measurement) -> String {

@@ -10,6 +10,7 @@ use super::{
     probes::{Probes, Unreachable},
     reader::Reader,
     resolve::{ask, resolve},
+    signals::signals,
     snapshot::{measures, snapshot},
     telemetry::{logs, metrics},
 };
@@ -68,7 +69,11 @@ pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> 
     if tokio::time::timeout_at(deadline, complaints(probes, &mut facts)).await.is_err() {
         facts.missing.push(late("loki"));
     }
-    if tokio::time::timeout_at(deadline, measures(probes, &mut facts)).await.is_err() {
+    let numbers = async {
+        measures(probes, &mut facts).await;
+        signals(probes, &mut facts).await;
+    };
+    if tokio::time::timeout_at(deadline, numbers).await.is_err() {
         facts.missing.push(late("prometheus"));
     }
     watch(&facts, "logs and numbers of the neighbourhood were read");

@@ -56,7 +56,7 @@ impl Handler for Openings {
                     after,
                     reason: "settling".into(),
                 },
-                Opening::Nothing | Opening::Start | Opening::ResolvedByItself => Verdict::Done,
+                Opening::Nothing | Opening::Start | Opening::ResolvedByItself | Opening::ResolvedByPeople => Verdict::Done,
             },
         }
     }

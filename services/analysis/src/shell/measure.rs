@@ -1,8 +1,11 @@
 //! Measures the criteria of a finished plan.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use paramedic_domain::{
     evidence::{Evidence, Source},
+    object::ObjectRef,
     verification::{Criterion, Probe, WorkloadMetric},
 };
 use serde_json::Value;
@@ -53,6 +56,36 @@ pub async fn measure(probes: &Probes, criteria: &[Criterion], since: Timestamp) 
     readings
 }
 
+/// The pod templates, as they are now, of the workloads that the criteria are about; those that cannot be read are left out.
+pub async fn templates(probes: &Probes, criteria: &[Criterion]) -> Vec<Value> {
+    let Some(kubernetes) = &probes.kubernetes else {
+        return Vec::new();
+    };
+    let paths: BTreeSet<String> = criteria
+        .iter()
+        .filter_map(|criterion| match &criterion.probe {
+            Probe::Workload { target, .. } => Some(path_of(target)),
+            Probe::Promql { .. } | Probe::Field { .. } => None,
+        })
+        .collect();
+    let mut templates = Vec::new();
+    for path in paths {
+        if let Ok(object) = kubernetes.get(&path).await {
+            templates.push(object["spec"]["template"].clone());
+        }
+    }
+    templates
+}
+
+fn path_of(workload: &ObjectRef) -> String {
+    let namespace = workload.namespace.as_deref().unwrap_or_default();
+    format!(
+        "/apis/apps/v1/namespaces/{namespace}/{}s/{}",
+        workload.kind.to_lowercase(),
+        workload.name
+    )
+}
+
 type Outcome = Result<(f64, String), String>;
 
 async fn promql(probes: &Probes, query: &str, now: Timestamp) -> Outcome {
@@ -73,18 +106,9 @@ async fn field(probes: &Probes, path: &str, pointer: &str) -> Outcome {
     Ok((value, format!("{value}")))
 }
 
-async fn workload(
-    probes: &Probes,
-    target: &paramedic_domain::object::ObjectRef,
-    metric: WorkloadMetric,
-    since: Timestamp,
-) -> (String, Outcome) {
+async fn workload(probes: &Probes, target: &ObjectRef, metric: WorkloadMetric, since: Timestamp) -> (String, Outcome) {
     let namespace = target.namespace.as_deref().unwrap_or_default();
-    let path = format!(
-        "/apis/apps/v1/namespaces/{namespace}/{}s/{}",
-        target.kind.to_lowercase(),
-        target.name
-    );
+    let path = path_of(target);
     let Some(kubernetes) = &probes.kubernetes else {
         return (path, Err("this process was given no kubeconfig".into()));
     };

@@ -15,5 +15,6 @@ pub mod prometheus;
 mod reader;
 mod resolve;
 pub mod rules;
+mod signals;
 mod snapshot;
 mod telemetry;

@@ -1,6 +1,6 @@
 //! The end of workflows: verification, the next attempt, or a person.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use paramedic_bus::{
     consume::{Handler, Verdict},
 };
 use paramedic_domain::{
+    alert::Alert,
     envelope::Envelope,
     id::PlanId,
     incident::Incident,
@@ -16,11 +17,15 @@ use paramedic_domain::{
 };
 use paramedic_runtime::Clock;
 
-use super::{measure::measure, probes::Probes};
+use super::{
+    measure::{measure, templates},
+    probes::Probes,
+};
 use crate::{
     core::{
         decide::{Next, escalate, next, verified},
-        verify,
+        verify::{self, Done, only_alerts_fire},
+        window::window,
     },
     metrics,
 };
@@ -55,28 +60,16 @@ impl Handler for Outcomes {
                 Some(plan) => self.close(event, &plan.id, None).await,
                 None => Verdict::Done,
             },
-            Next::Verify {
-                plan,
-                since,
-                changed_at,
-                ended_at,
-            } => {
-                let times = Times {
-                    since,
-                    changed_at,
-                    ended_at,
-                };
-                self.verify(event, &incident, &plan, times).await
-            }
+            Next::Verify { plan, since, done } => self.verify(event, &incident, &plan, Times { since, done }).await,
         }
     }
 }
 
 /// See [`Next::Verify`].
+#[derive(Clone, Copy)]
 struct Times {
     since: Timestamp,
-    changed_at: Timestamp,
-    ended_at: Timestamp,
+    done: Done,
 }
 
 impl Outcomes {
@@ -93,32 +86,41 @@ impl Outcomes {
     }
 
     async fn verify(&self, event: &Envelope, incident: &Incident, plan: &PlanId, times: Times) -> Verdict {
-        let window = self.probes.config.window();
-        let waited = Duration::try_from(self.clock.now().duration_since(times.ended_at)).unwrap_or_default();
-        if waited < window {
-            return Verdict::Retry {
-                after: window - waited,
-                reason: "the verification window has not passed".into(),
-            };
-        }
-        let Some(verification) = self.measured(incident, &times).await else {
+        let (Some(planned), Some(diagnosis)) = (incident.plan.as_ref(), incident.diagnosis.as_ref()) else {
             return Verdict::Done;
         };
-        let tries = self.probes.config.verification_tries;
-        let patience = window + AGAIN * tries.saturating_sub(1);
-        if verification.verdict == verification::Verdict::Inconclusive && waited < patience {
+        let bounds = self.probes.config.window();
+        let templates = templates(&self.probes, &planned.criteria).await;
+        let window = window(diagnosis, planned, &templates, bounds);
+        let waited = Duration::try_from(self.clock.now().duration_since(times.done.ended_at)).unwrap_or_default();
+        let early = waited < window.length;
+        let wait = || Verdict::Retry {
+            after: window.length - waited,
+            reason: format!("the verification window has not passed: {}", window.reason),
+        };
+        if early && times.done.changed_at.is_some() {
+            return wait();
+        }
+        let readings = measure(&self.probes, &planned.criteria, times.since).await;
+        let firing: Vec<&str> = incident.firing().map(Alert::name).collect::<BTreeSet<_>>().into_iter().collect();
+        let verification = verify::conclude(diagnosis, planned, readings, times.done, &firing, self.clock.now());
+        let further = AGAIN * self.probes.config.verification_tries.saturating_sub(1);
+        let patience = match verification.verdict {
+            // Nothing was changed and it is well: it must stay so. Where it is not, people need not wait for that to be said.
+            verification::Verdict::Passed if early => return wait(),
+            verification::Verdict::Passed => Duration::ZERO,
+            verification::Verdict::Failed if times.done.changed_at.is_some() && only_alerts_fire(&verification) => bounds.most,
+            verification::Verdict::Failed => Duration::ZERO,
+            verification::Verdict::Inconclusive if early => further,
+            verification::Verdict::Inconclusive => window.length + further,
+        };
+        if waited < patience {
             return Verdict::Retry {
                 after: AGAIN,
                 reason: verification.summary,
             };
         }
         self.close(event, plan, Some(verification)).await
-    }
-
-    async fn measured(&self, incident: &Incident, times: &Times) -> Option<Verification> {
-        let (plan, diagnosis) = (incident.plan.as_ref()?, incident.diagnosis.as_ref()?);
-        let readings = measure(&self.probes, &plan.criteria, times.since).await;
-        Some(verify::conclude(diagnosis, plan, readings, times.changed_at, self.clock.now()))
     }
 
     async fn close(&self, event: &Envelope, plan: &PlanId, verification: Option<Verification>) -> Verdict {

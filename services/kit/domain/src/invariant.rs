@@ -4,7 +4,7 @@ use crate::{
     approval::GateState,
     envelope::Recorded,
     event::{Direction, Event, WorkflowOutcome},
-    incident::Incident,
+    incident::{Incident, Status},
     plan::gate_digest,
     verification::Verdict,
     workflow::StepState,
@@ -93,7 +93,7 @@ fn check_event(before: &Incident, recorded: &Recorded, violations: &mut Vec<Viol
         Event::ApprovalDenied { decision, .. } if decided(before, &decision.gate) => {
             broken("INV-10", format!("{} was denied after it was decided", decision.gate));
         }
-        Event::IncidentResolved { .. } if before.run.is_some() && !verified_with_newer_evidence(before) => {
+        Event::IncidentResolved { .. } if before.run.is_some() && !over_to_people(before) && !verified_with_newer_evidence(before) => {
             broken(
                 "INV-12",
                 "resolved after a change without a PASSED verification newer than it".into(),
@@ -171,6 +171,12 @@ fn decided(before: &Incident, gate: &crate::id::GateId) -> bool {
         before.gates.get(gate),
         Some(GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. })
     )
+}
+
+/// People have it, and no change of ours is in the cluster: no remediation is called successful when it ends. (Another attempt follows
+/// only what changed something.)
+fn over_to_people(before: &Incident) -> bool {
+    before.status() == Status::Escalated && before.attempt <= 1 && before.run.as_ref().is_none_or(|run| run.effects.is_empty())
 }
 
 /// INV-12.

@@ -305,6 +305,27 @@ fn a_resolution_without_a_measurement_is_a_violation() {
 }
 
 #[test]
+fn what_people_took_over_may_resolve_as_long_as_nothing_of_ours_is_in_the_cluster() {
+    let mut log = asked();
+    log.push(
+        3,
+        Event::IncidentEscalated {
+            reason: "take over".into(),
+        },
+    )
+    .push(
+        4,
+        Event::IncidentResolved {
+            reason: "its alerts resolved".into(),
+        },
+    );
+    assert_eq!(check_log(&log.recorded), []);
+    assert_eq!((log.incident.status(), log.incident.misfits), (Status::Resolved, 0));
+    log.push(5, Event::IncidentEscalated { reason: "again".into() });
+    assert_eq!((log.incident.status(), log.incident.misfits), (Status::Resolved, 1));
+}
+
+#[test]
 fn phases_that_overlap_are_measured_each_from_its_own_beginning_and_others_are_missing() {
     let mut log = asked();
     let digest = log.incident.plan.as_ref().unwrap().gates[0].digest;

@@ -16,7 +16,7 @@ use crate::core::{
 };
 
 /// An object, whatever is known of its API version and UID.
-pub(super) type Key = (String, String, String);
+pub type Key = (String, String, String);
 
 /// Who suffers when something is at fault.
 #[derive(Debug, Default)]

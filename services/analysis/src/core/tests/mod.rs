@@ -1,5 +1,6 @@
 //! Tables of facts and what the engines say about them.
 
+mod afterwards;
 mod fixtures;
 mod leak;
 mod model;
@@ -10,3 +11,4 @@ mod small;
 mod steps;
 mod timeline;
 mod verification;
+mod window;

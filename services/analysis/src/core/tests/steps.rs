@@ -5,11 +5,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     alert::{Alert, Severity},
+    change::{Call, Change, Silence},
     digest::Digest,
     envelope::Recorded,
-    event::{Event, FailureCause, WorkflowOutcome},
+    event::{Direction, Event, FailureCause, WorkflowOutcome},
     fault::FailureKind,
-    id::IncidentId,
+    id::{IncidentId, PlanId},
     incident::{Incident, Status},
     plan::Refusal,
     verification::{Verdict, Verification},
@@ -86,6 +87,58 @@ impl Story {
         ]);
         story
     }
+}
+
+impl Story {
+    /// A plan whose only step did this, and succeeded.
+    fn done(change: Change) -> Self {
+        let mut story = Self::diagnosed();
+        let mut plan = plan(story.incident.diagnosis.as_ref().unwrap());
+        plan.steps[0].change = change;
+        plan.steps[0].description = "Tell the owners of the quota".into();
+        let (id, step) = (plan.id.clone(), plan.steps[0].id.clone());
+        story.log(vec![
+            Event::PlanProposed { plan: Box::new(plan) },
+            Event::StepStarted {
+                plan: id.clone(),
+                step: step.clone(),
+                direction: Direction::Forward,
+                attempt: 1,
+                worker: "w1".parse().unwrap(),
+            },
+            Event::StepSucceeded {
+                plan: id.clone(),
+                step,
+                attempt: 1,
+                summary: String::new(),
+                artifacts: Vec::new(),
+            },
+            Event::WorkflowFinished {
+                plan: id,
+                outcome: WorkflowOutcome::Succeeded,
+                cause: None,
+            },
+        ]);
+        story
+    }
+
+    fn plan(&self) -> PlanId {
+        self.incident.plan.as_ref().unwrap().id.clone()
+    }
+}
+
+/// Something that is done, and stays.
+fn silence() -> Change {
+    Change::Call(Call::Silence(Silence {
+        matchers: Vec::new(),
+        lasts: Duration::from_secs(60),
+        comment: String::new(),
+    }))
+}
+
+/// Something that only tells people.
+fn notice() -> Change {
+    serde_json::from_value(serde_json::json!({"type": "notify", "channel": "", "title": "t", "body": "b", "attachments": []})).unwrap()
 }
 
 fn measured(verdict: Verdict) -> Verification {
@@ -173,10 +226,11 @@ fn it_is_not_said_that_nothing_was_found_while_alerts_that_joined_meanwhile_were
 
 #[test]
 fn a_passed_verification_resolves_and_a_failed_one_tries_again_until_a_person_must() {
-    let mut story = Story::finished(WorkflowOutcome::Succeeded, None);
-    let Next::Verify { plan, .. } = next(&story.incident) else {
+    let mut story = Story::done(silence());
+    let Next::Verify { plan, done, .. } = next(&story.incident) else {
         panic!("{:?}", next(&story.incident))
     };
+    assert_eq!(done.changed_at, Some(story.now));
     for (verdict, max_attempts, kind) in [
         (Verdict::Passed, 3, "incident_resolved"),
         (Verdict::Failed, 3, "analysis_started"),
@@ -197,6 +251,64 @@ fn a_passed_verification_resolves_and_a_failed_one_tries_again_until_a_person_mu
     assert_eq!(story.incident.attempt, 2);
     assert_eq!(next(&story.incident), Next::Nothing);
     assert!(verified(&story.incident, &plan, Some(&measured(Verdict::Passed)), 3).is_empty());
+}
+
+#[test]
+fn a_plan_that_only_told_people_waits_for_them_and_is_not_tried_again() {
+    for verdict in [Verdict::Failed, Verdict::Inconclusive] {
+        let mut story = Story::done(notice());
+        let Next::Verify { done, .. } = next(&story.incident) else {
+            panic!("{:?}", next(&story.incident))
+        };
+        assert_eq!(done.changed_at, None);
+        let events = verified(&story.incident, &story.plan(), Some(&measured(verdict)), 3);
+        let [_, Event::IncidentEscalated { reason }] = events.as_slice() else {
+            panic!("{events:?}")
+        };
+        assert!(
+            reason.starts_with("people must act (Tell the owners of the quota): Deployment production/payment-service"),
+            "{reason}"
+        );
+        story.log(events);
+        assert_eq!(next(&story.incident), Next::Nothing);
+        // one of two alerts, then the other
+        let (first, second) = ("f1".to_owned(), "f2".to_owned());
+        let more = Alert {
+            fingerprint: second.clone(),
+            ..alert("Another", "")
+        };
+        story.log(vec![Event::AlertsCorrelated {
+            alerts: vec![more],
+            reason: "r".into(),
+            reasons: Vec::new(),
+            position: None,
+        }]);
+        for (fingerprint, expected) in [(first, Opening::Nothing), (second, Opening::ResolvedByPeople)] {
+            story.log(vec![Event::AlertsResolved {
+                fingerprints: vec![fingerprint],
+                at: story.now,
+            }]);
+            assert_eq!(opening(&story.incident, story.now, SETTLE), expected);
+        }
+        story.log(open(&story.incident, story.now, SETTLE));
+        assert_eq!(story.incident.status(), Status::Resolved);
+        assert!(open(&story.incident, story.now, SETTLE).is_empty());
+    }
+    let well = Story::done(notice());
+    let events = verified(&well.incident, &well.plan(), Some(&measured(Verdict::Passed)), 3);
+    assert_eq!(events[1].kind(), "incident_resolved");
+}
+
+#[test]
+fn what_was_changed_and_did_not_help_is_not_over_because_alerts_resolve() {
+    let mut story = Story::done(silence());
+    story.log(verified(&story.incident, &story.plan(), Some(&measured(Verdict::Failed)), 1));
+    assert_eq!(story.incident.status(), Status::Escalated);
+    story.log(vec![Event::AlertsResolved {
+        fingerprints: vec!["f1".into()],
+        at: story.now,
+    }]);
+    assert_eq!(opening(&story.incident, story.now, SETTLE), Opening::Nothing);
 }
 
 #[test]

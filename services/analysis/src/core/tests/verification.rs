@@ -15,7 +15,7 @@ use paramedic_domain::{
 use super::fixtures::{MIB, at, knobs, leaking};
 use crate::core::{
     contest::diagnose,
-    verify::{Reading, closing, conclude},
+    verify::{Done, Reading, closing, conclude},
 };
 
 pub(super) fn plan(diagnosis: &Diagnosis) -> Plan {
@@ -63,7 +63,11 @@ fn verified(window: SignedDuration, value: impl Fn(&str) -> Option<f64>) -> Veri
             },
         }
     });
-    conclude(&diagnosis, &plan, readings.collect(), at(), now)
+    let done = Done {
+        changed_at: Some(at()),
+        ended_at: at(),
+    };
+    conclude(&diagnosis, &plan, readings.collect(), done, &[], now)
 }
 
 /// Everything is well; 600 MiB are used.

@@ -100,6 +100,16 @@ impl Change {
         }
     }
 
+    /// Whether it tells people something, and does nothing else.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        match self {
+            Self::Notify(_) | Self::Call(Call::Ticket(_)) => true,
+            Self::Call(Call::Silence(_) | Call::Commit(_) | Call::Request(_)) => false,
+            Self::Patch(_) | Self::Delete(_) | Self::Sequence { .. } | Self::Read { .. } | Self::Exec(_) | Self::Carried { .. } => false,
+        }
+    }
+
     /// Whether it may run in `observe` mode. An exec runs code in a container, so it may not.
     #[must_use]
     pub fn read_only(&self) -> bool {

@@ -381,8 +381,12 @@ impl Incident {
         }
     }
 
+    // Open => any end; Escalated => Resolved, when its alerts resolve while people have it
     fn close(&mut self, status: Status, reason: &str, at: Timestamp) -> bool {
-        let fits = self.end.is_none();
+        let fits = match &self.end {
+            None => true,
+            Some(end) => (end.status, status) == (Status::Escalated, Status::Resolved),
+        };
         if fits {
             self.end = Some(End {
                 status,
