@@ -55,6 +55,17 @@ pub struct Cooldown {
     pub window: Duration,
 }
 
+/// How often actions helped on one target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// They helped, and the trouble has not come back.
+    pub held: u32,
+    /// They helped, and the trouble came back.
+    pub brief: u32,
+    /// They did not help.
+    pub failed: u32,
+}
+
 /// The plan that is about to be made.
 pub struct Intent<'a> {
     /// For which incident.
@@ -97,23 +108,30 @@ impl Cooldown {
         })
     }
 
-    fn again_in_vain(&self, intent: &Intent<'_>, past: &[Remediation]) -> Option<String> {
+    /// How the same actions fared on the same target against the same cause, as far back as failures count.
+    #[must_use]
+    pub fn tally(&self, intent: &Intent<'_>, past: &[Remediation]) -> Tally {
         let same = past
             .iter()
             .filter(|one| one.category == intent.category && one.actions == *intent.actions && since(one.at, intent.now) < self.window);
-        let (mut failed, mut brief) = (0_u32, 0_u32);
+        let mut tally = Tally::default();
         for one in same {
             match one.result {
-                Outcome::Failed => failed += 1,
-                Outcome::Verified { verdict: Verdict::Failed } => failed += 1,
+                Outcome::Failed | Outcome::Verified { verdict: Verdict::Failed } => tally.failed += 1,
                 // it had helped, and another incident says that the trouble is back
-                Outcome::Verified { verdict: Verdict::Passed } if one.incident != *intent.incident => brief += 1,
+                Outcome::Verified { verdict: Verdict::Passed } if one.incident != *intent.incident => tally.brief += 1,
+                Outcome::Verified { verdict: Verdict::Passed } => tally.held += 1,
                 Outcome::Verified {
-                    verdict: Verdict::Passed | Verdict::Inconclusive,
+                    verdict: Verdict::Inconclusive,
                 }
                 | Outcome::Applied => {}
             }
         }
+        tally
+    }
+
+    fn again_in_vain(&self, intent: &Intent<'_>, past: &[Remediation]) -> Option<String> {
+        let Tally { failed, brief, .. } = self.tally(intent, past);
         (failed + brief >= self.limit).then(|| {
             format!(
                 "{} of {} did not help: within {} it failed {failed} times and did not last {brief} times; {} such cases are enough, take \

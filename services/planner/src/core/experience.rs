@@ -43,19 +43,6 @@ impl Experience {
             .copied()
             .or_else(|| prepared.typical.map(|typical| Estimate { typical, samples: 0 }))
     }
-
-    /// What the record says about the actions that change something.
-    #[must_use]
-    pub fn notes(&self, category: &str, actions: &BTreeSet<String>) -> Vec<String> {
-        let measured = actions.iter().filter_map(|action| {
-            let success = self.successes.get(action).filter(|success| success.tried > 0)?;
-            Some(format!(
-                "measured here: {action} against {category} was followed by a passed verification in {} of {} attempts",
-                success.verified, success.tried
-            ))
-        });
-        measured.collect()
-    }
 }
 
 /// The kind of thing that a change is about: how long an action takes depends on it.

@@ -15,6 +15,7 @@ pub mod history;
 pub mod merge;
 pub mod options;
 pub mod outline;
+pub mod ranking;
 pub mod request;
 pub mod revise;
 pub mod rules;

@@ -131,10 +131,6 @@ impl Maker<'_> {
         let mut full = brief.clone();
         self.look_afterwards(&mut full, &mut outline, &mut batch, &catalogue).await?;
         notes.append(&mut batch.notes);
-        if let Some(cause) = &brief.cause {
-            let actions = experience::changing(&full.recommendations, &batch.prepared, &catalogue);
-            notes.extend(experience.notes(&super::records::word(&cause.category), &actions));
-        }
         let parts = Parts {
             outline: &outline,
             prepared: &batch.prepared,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use paramedic_bus::{Error, MAX_MESSAGE_BYTES};
 use paramedic_domain::{
+    diagnosis::Diagnosis,
     event::Event,
     incident::Incident,
     plan::{Plan, Refusal},
@@ -12,13 +13,19 @@ use paramedic_domain::{
 };
 use paramedic_runtime::{Clock, Kit};
 
-use super::{executor::Preparer, make::Maker, records::Records};
+use super::{
+    executor::Preparer,
+    make::Maker,
+    records::{Records, word},
+};
 use crate::{
     Config,
     core::{
         assemble::{Brief, Cause},
+        cooldown::Intent,
         decide::plan_id,
         options::{Wanted, choose, wanted},
+        ranking::{Track, changing, ranked},
     },
 };
 
@@ -79,7 +86,7 @@ impl Proposer {
             records: &self.records,
             cluster: &incident.cluster,
         };
-        let mut outcomes = Vec::with_capacity(wanted.options.len());
+        let (mut outcomes, mut tracks) = (Vec::with_capacity(wanted.options.len()), Vec::new());
         for option in &wanted.options {
             let brief = Brief {
                 plan: plan_id(incident, attempt),
@@ -98,9 +105,39 @@ impl Proposer {
                 }),
                 now: self.clock.now(),
             };
-            outcomes.push(maker.make(&brief).await?);
+            let outcome = maker.make(&brief).await?;
+            tracks.push(match &outcome {
+                Ok(plan) => self.track(incident, diagnosis, plan).await.map_err(|error| error.to_string())?,
+                Err(_) => Track::default(),
+            });
+            outcomes.push(outcome);
         }
+        let (wanted, outcomes) = ranked(wanted, outcomes, tracks, &word(&diagnosis.category));
         Ok(choose(wanted, outcomes).and_then(|plan| fits(incident, plan, self.clock.now())))
+    }
+}
+
+impl Proposer {
+    /// What is on record about the actions of a plan.
+    async fn track(&self, incident: &Incident, diagnosis: &Diagnosis, plan: &Plan) -> Result<Track, Error> {
+        let actions = changing(plan);
+        if actions.is_empty() {
+            return Ok(Track::default());
+        }
+        let cause = Some((diagnosis.category, &diagnosis.target));
+        let pairs = actions.iter().map(|action| (action.clone(), String::new())).collect();
+        let experience = self.records.experience(&incident.cluster, pairs, cause).await?;
+        let intent = Intent {
+            incident: &incident.id,
+            category: diagnosis.category,
+            target: &diagnosis.target,
+            actions: &actions,
+            now: self.clock.now(),
+        };
+        Ok(Track {
+            here: self.config.rules().cooldown.tally(&intent, &experience.remediations),
+            elsewhere: experience.successes.into_iter().collect(),
+        })
     }
 }
 

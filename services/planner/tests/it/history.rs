@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use paramedic_bus::{Start, streams};
 use paramedic_domain::{
+    diagnosis::Diagnosis,
     event::{Event, WorkflowOutcome},
     id::IncidentId,
     subject,
@@ -100,10 +101,38 @@ async fn durations_and_success_are_measured_and_shown_with_their_numbers() {
     assert!(
         plan.notes
             .iter()
-            .any(|note| note.contains("increase_resources against memory_leak was followed by a passed verification in 1 of 1 attempts")),
+            .any(|note| note.contains("increase_resources worked 1 of 1 times against memory_leak in this cluster")),
         "{:?}",
         plan.notes
     );
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_here_comes_behind_another_way_out_and_the_plan_says_why() {
+    let served = Served::start(Pretend::default()).await;
+    let running = run(quick(&served.url)).await;
+    remediated(&running, "one", raise(), Verdict::Failed).await;
+    eventually!(on_record(&running).await == 1);
+    let option = |title: &str, recommendations: Value| {
+        let option = json!({"approach": "fix", "title": title, "tradeoff": "", "recommendations": diagnosis(recommendations).recommendations,
+            "refusals": [], "rollback": null});
+        serde_json::from_value(option).unwrap()
+    };
+    let id = running.opened("two", &[]).await;
+    let two_ways = Diagnosis {
+        options: vec![option("raise", raise()), option("restart", restart())],
+        ..diagnosis(raise())
+    };
+    running.reached("two", two_ways).await;
+    let incident = running.until(&id, |incident| incident.plan.is_some()).await;
+    let plan = incident.plan.unwrap();
+    let titles: Vec<&str> = plan.options.iter().map(|option| option.title.as_str()).collect();
+    assert_eq!((titles, plan.chosen), (vec!["restart", "raise"], 0), "{:?}", plan.notes);
+    let said = "option 2 (raise): on this target it worked 0 of 1 times, and did not last 0 times; increase_resources worked 0 of 1 times \
+                against memory_leak in this cluster; proposed as option 1, and put behind others for that";
+    assert!(plan.notes.iter().any(|note| note.ends_with(said)), "{:?}", plan.notes);
     running.stop().await;
     served.stop().await;
 }

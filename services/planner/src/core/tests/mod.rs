@@ -9,5 +9,6 @@ mod options;
 mod p01;
 mod past;
 mod properties;
+mod ranking;
 mod recommended;
 mod refusals;
