@@ -82,6 +82,7 @@ impl Range {
                 ("PARAMEDIC_CLUSTER__KUBECONFIG", kubeconfig.display().to_string()),
                 ("PARAMEDIC_CLUSTER__PROMETHEUS_URL", simulator.prometheus_url()),
                 ("PARAMEDIC_CLUSTER__LOKI_URL", simulator.loki_url()),
+                ("PARAMEDIC_CLUSTER__JAEGER_URL", simulator.jaeger_url()),
                 ("PARAMEDIC_EXECUTOR__ALERTMANAGER__URL", simulator.alertmanager_url()),
                 ("PARAMEDIC_GATEWAY__SPOOL__PATH", folder.path().join("spool").display().to_string()),
                 ("PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS", TOKEN.to_owned()),

@@ -38,11 +38,12 @@ pub async fn run(arguments: cli::Simulate) -> anyhow::Result<ExitCode> {
     })
     .await?;
     text::say(&format!(
-        "kubernetes  {}\nprometheus  {}\nloki        {}\njaeger      {}",
+        "kubernetes  {}\nprometheus  {}\nloki        {}\njaeger      {}\ntempo       {}",
         simulator.url(),
         simulator.prometheus_url(),
         simulator.loki_url(),
-        simulator.jaeger_url()
+        simulator.jaeger_url(),
+        simulator.tempo_url()
     ));
     if let Some(path) = arguments.kubeconfig {
         std::fs::write(&path, simulator.kubeconfig()).with_context(|| format!("cannot write {}", path.display()))?;

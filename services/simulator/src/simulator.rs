@@ -153,6 +153,11 @@ impl Simulator {
         format!("{}/jaeger", self.url())
     }
 
+    /// Address of the Tempo API, over the same traces.
+    pub fn tempo_url(&self) -> String {
+        format!("{}/tempo", self.url())
+    }
+
     /// The bearer token that the API server lets in.
     pub fn token(&self) -> &str {
         &self.token

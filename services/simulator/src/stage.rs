@@ -51,6 +51,7 @@ impl Stage {
             .nest("/prometheus", telemetry::prometheus_router(world.clone()))
             .nest("/loki", telemetry::loki_router(world.clone()))
             .nest("/jaeger", telemetry::jaeger_router(world.clone()))
+            .nest("/tempo", telemetry::tempo_router(world.clone()))
             .nest("/alertmanager", silences.router(clock.clone()))
             .merge(kubernetes(api));
         let play = move |webhook, cancel: CancellationToken| {
@@ -100,6 +101,7 @@ impl Stage {
             )
             .nest("/loki", unless_down(Source::Loki, telemetry::loki_router(world.clone())))
             .nest("/jaeger", unless_down(Source::Jaeger, telemetry::jaeger_router(world.clone())))
+            .nest("/tempo", unless_down(Source::Jaeger, telemetry::tempo_router(world.clone())))
             .nest("/alertmanager", Silences::default().router(clock.clone()))
             .merge(unless_down(Source::Kubernetes, kubernetes(api)));
         Ok(Self {

@@ -25,6 +25,8 @@ use super::{
 const CERTAIN_CAUSE: f64 = 0.60;
 /// What a cause loses against one further up that explains it.
 const SYMPTOM: f64 = 0.20;
+/// What a cause gains if the span that takes the time, or fails, is its own.
+const TRACED: f64 = 0.10;
 /// What is less certain than this is not worth mentioning beside the diagnosis.
 const MIN_ALTERNATIVE: f64 = 0.25;
 /// Most other causes that are mentioned.
@@ -83,12 +85,13 @@ pub fn weigh(facts: &Facts, knobs: &Knobs) -> Weighed {
             let (found, why_not) = engines::findings(facts, workload);
             reasons.extend(why_not);
             all.extend(found.into_iter().map(|(name, finding)| {
-                let weight = finding.factors.iter().map(|factor| factor.weight).sum();
-                let confidence = confidence(facts, weight);
+                let target = finding.root.as_ref().map_or(&workload.object, Root::target).clone();
+                let weight: f64 = finding.factors.iter().map(|factor| factor.weight).sum();
+                let confidence = confidence(facts, weight + traced(facts, &target));
                 Contender {
                     engine: format!("rules/{name}"),
                     category: finding.category,
-                    target: finding.root.as_ref().map_or(&workload.object, Root::target).clone(),
+                    target,
                     summary: finding.summary.clone(),
                     confidence,
                     score: confidence,
@@ -100,7 +103,7 @@ pub fn weigh(facts: &Facts, knobs: &Knobs) -> Weighed {
     let (found, problems) = candidates(&knobs.rules, &facts.world, &facts.alerts);
     reasons.extend(problems);
     all.extend(found.into_iter().map(|candidate| {
-        let confidence = confidence(facts, candidate.weight(facts.alerts.len()));
+        let confidence = confidence(facts, candidate.weight(facts.alerts.len()) + traced(facts, &candidate.target));
         Contender {
             engine: format!("rules/{}", candidate.rule.name),
             category: candidate.rule.category,
@@ -155,6 +158,10 @@ pub fn weigh(facts: &Facts, knobs: &Knobs) -> Weighed {
     }
 }
 
+fn traced(facts: &Facts, target: &ObjectRef) -> f64 {
+    facts.traced.within(target).map_or(0.0, |_| TRACED)
+}
+
 /// Takes from each cause what a certain one further up explains of it.
 fn causes_before_symptoms(influence: &Influence, all: &mut [Contender<'_>]) {
     let reach: Vec<_> = all.iter().map(|contender| influence.reach(&contender.target)).collect();
@@ -189,6 +196,11 @@ fn conclude(facts: &Facts, knobs: &Knobs, influence: &Influence, best: Contender
     };
     let more = afterwards(facts, influence, &best.target, &remedy.criteria);
     remedy.criteria.extend(more);
+    factors.extend(facts.traced.within(&best.target).map(|found| Factor {
+        text: format!("in traces, {} of {}", found.what, found.service),
+        weight: TRACED,
+        evidence: vec![found.quote.file(facts.at, &mut evidence)],
+    }));
     factors.extend(engines::misleading_alert(facts));
     factors.extend(injection::factors(facts, &mut evidence));
     let (moments, timeline_left_out) = timeline(facts, &best.target);

@@ -23,7 +23,9 @@ pub mod snapshot;
 pub mod stats;
 pub mod subjects;
 pub mod timeline;
+pub mod traces;
 pub mod trial;
+pub mod unnoticed;
 pub mod verify;
 pub mod window;
 

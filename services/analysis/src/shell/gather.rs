@@ -4,6 +4,7 @@ use paramedic_domain::{alert::Alert, evidence::Source};
 use serde_json::Value;
 
 use super::{
+    alertmanager::unnoticed,
     complaints::complaints,
     estate::estate,
     kubernetes::encode,
@@ -13,6 +14,7 @@ use super::{
     signals::signals,
     snapshot::{measures, snapshot},
     telemetry::{logs, metrics},
+    traces::traces,
 };
 use crate::core::{
     facts::{Budget, Facts, Hpa, Nodes, Pod, Quota, Workload},
@@ -66,6 +68,12 @@ pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> 
         Err(_) => facts.missing.push(late("neighbourhood")),
     }
     watch(&facts, "what the alerted workloads depend on was read");
+    if tokio::time::timeout_at(deadline, traces(probes, &mut facts)).await.is_err() {
+        facts.missing.extend(probes.tracing.iter().map(|tracing| late(tracing.name())));
+    }
+    if tokio::time::timeout_at(deadline, unnoticed(probes, &mut facts)).await.is_err() {
+        facts.missing.push(late("alertmanager"));
+    }
     if tokio::time::timeout_at(deadline, complaints(probes, &mut facts)).await.is_err() {
         facts.missing.push(late("loki"));
     }

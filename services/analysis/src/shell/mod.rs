@@ -1,5 +1,6 @@
 //! Probes, the bus and callers.
 
+pub mod alertmanager;
 mod complaints;
 mod estate;
 pub mod gather;
@@ -18,3 +19,5 @@ pub mod rules;
 mod signals;
 mod snapshot;
 mod telemetry;
+mod traces;
+pub mod tracing;

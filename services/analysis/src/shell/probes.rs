@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use paramedic_runtime::{Clock, ClusterAccess};
 
-use super::{kubernetes::Kubernetes, loki::Loki, prometheus::Prometheus};
+use super::{alertmanager::Alertmanager, kubernetes::Kubernetes, loki::Loki, prometheus::Prometheus, tracing::Tracing};
 use crate::{Config, core::rules::RuleSet};
 
 /// Everything that can be asked, and how much of it.
@@ -17,6 +17,10 @@ pub struct Probes {
     pub prometheus: Option<Prometheus>,
     /// Loki; `None` if it is not configured.
     pub loki: Option<Loki>,
+    /// Where traces are kept; empty if that is not configured.
+    pub tracing: Vec<Tracing>,
+    /// Alertmanager; `None` if it is not configured.
+    pub alertmanager: Option<Alertmanager>,
     /// Diagnoses as data.
     pub rules: Arc<RuleSet>,
     /// Time.
@@ -42,6 +46,8 @@ impl Probes {
                 .as_ref()
                 .map(|url| Prometheus::new(cluster.http.clone(), url, timeout)),
             loki: cluster.loki.as_ref().map(|url| Loki::new(cluster.http.clone(), url, timeout)),
+            tracing: Tracing::of(cluster, timeout),
+            alertmanager: Alertmanager::of(cluster, timeout),
             rules,
             clock,
             config,

@@ -13,6 +13,7 @@ use paramedic_domain::{
     object::ObjectRef,
     plan::Recommendation,
 };
+use paramedic_runtime::ClusterAccess;
 use paramedic_simulator::{Begin, Cluster, Options, Recording, Simulator, Source};
 use serde::Deserialize;
 use serde_json::Value;
@@ -75,10 +76,30 @@ pub(crate) fn alerts(case: &Path) -> Vec<Alert> {
 
 /// What is concluded about a case while some sources are down.
 pub(crate) async fn concluded(case: &Path, alerts: Vec<Alert>, down: Vec<Source>) -> Conclusion {
-    let truth = truth(case);
+    investigated(case, alerts, down, |_, _| {}).await
+}
+
+/// The same, with other ways to the sources.
+pub(crate) async fn investigated(
+    case: &Path,
+    alerts: Vec<Alert>,
+    down: Vec<Source>,
+    ways: impl FnOnce(&mut ClusterAccess, &Simulator),
+) -> Conclusion {
     let newest = alerts.iter().map(|alert| alert.starts_at).max().unwrap();
+    let now = truth(case).now.unwrap_or(newest);
+    investigated_at(case, (alerts, now), down, ways).await
+}
+
+/// The same, at another time.
+pub(crate) async fn investigated_at(
+    case: &Path,
+    (alerts, now): (Vec<Alert>, Timestamp),
+    down: Vec<Source>,
+    ways: impl FnOnce(&mut ClusterAccess, &Simulator),
+) -> Conclusion {
     let begin = Begin {
-        now: truth.now.unwrap_or(newest),
+        now,
         fixed_by: Vec::new(),
         harmless: Vec::new(),
         down,
@@ -87,7 +108,9 @@ pub(crate) async fn concluded(case: &Path, alerts: Vec<Alert>, down: Vec<Source>
     options.speed = SPEED;
     rustls::crypto::ring::default_provider().install_default().ok();
     let simulator = Simulator::start(options).await.unwrap();
-    let probes = Probes::new(&access(&simulator).await, clock(&simulator), config(), rules());
+    let mut access = access(&simulator).await;
+    ways(&mut access, &simulator);
+    let probes = Probes::new(&access, clock(&simulator), config(), rules());
     let conclusion = investigate(&probes, alerts, &mut |_, _| {}).await.unwrap();
     simulator.shutdown().await;
     conclusion

@@ -139,6 +139,9 @@ async fn an_unreachable_cluster_is_tried_again_and_then_said() {
         client: Some(kube::Client::try_from(config_of_client).unwrap()),
         prometheus: None,
         loki: None,
+        jaeger: None,
+        tempo: None,
+        alertmanager: None,
         mode: Mode::Standard,
         http: paramedic_runtime::http::client().unwrap(),
     };

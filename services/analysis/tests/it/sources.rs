@@ -46,7 +46,7 @@ const LIES: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length
 fn hasty() -> Config {
     Config {
         probe_timeout_seconds: 1,
-        budget_seconds: 8,
+        budget_seconds: 12,
         ..config()
     }
 }
@@ -57,6 +57,9 @@ async fn diagnosis(simulator: &Simulator, pod: &str, telemetry: Option<&str>) ->
     if let Some(url) = telemetry {
         access.prometheus = Some(url.to_owned());
         access.loki = Some(url.to_owned());
+        access.jaeger = Some(url.to_owned());
+        access.tempo = Some(url.to_owned());
+        access.alertmanager = Some(url.to_owned());
         settings = hasty();
     }
     let probes = Probes::new(&access, clock(simulator), settings, rules());
@@ -95,7 +98,7 @@ async fn sources_that_hang_fail_or_lie_are_named_and_leave_the_cause() {
             less.confidence,
             whole.confidence
         );
-        for name in ["prometheus", "loki"] {
+        for name in ["prometheus", "loki", "jaeger", "tempo", "alertmanager"] {
             let named = less.missing_sources.iter().any(|missing| missing.starts_with(name));
             assert!(named, "{answer:?}: {name} is not among {:?}", less.missing_sources);
         }

@@ -5,8 +5,14 @@ use paramedic_domain::{
     diagnosis::{Diagnosis, Happening},
     evidence::Source,
 };
+use paramedic_runtime::Clock;
 
-use crate::cases::{alerts, concluded, folder};
+use paramedic_testkit::{
+    Backoff,
+    servers::{Alertmanager, Labels, Webhook},
+};
+
+use crate::cases::{alerts, concluded, folder, investigated, investigated_at};
 
 async fn diagnosis(case: &str) -> Diagnosis {
     let case = folder().join(case);
@@ -44,7 +50,7 @@ fn has(diagnosis: &Diagnosis, source: Source, object: &str, what: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkout_that_waits_for_a_database_is_told_by_alerts_and_logs() {
+async fn a_checkout_that_waits_for_a_database_is_told_by_alerts_logs_and_the_slow_span() {
     let found = diagnosis("P07-checkout-latency-inventory-db").await;
     checked(&found);
     has(&found, Source::Alertmanager, "Service shop/checkout", "HighLatencyP99");
@@ -54,6 +60,79 @@ async fn a_checkout_that_waits_for_a_database_is_told_by_alerts_and_logs() {
         "Deployment shop/checkout",
         "connection timeout: inventory-db:5432",
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_traces_the_diagnosis_is_the_same_less_certain_and_says_what_is_missing() {
+    let case = folder().join("P07-checkout-latency-inventory-db");
+    let whole = diagnosis("P07-checkout-latency-inventory-db").await;
+    let Conclusion::Found(less) = concluded(&case, alerts(&case), vec![paramedic_simulator::Source::Jaeger]).await else {
+        panic!("no diagnosis without traces");
+    };
+    assert_eq!((less.category, &less.target), (whole.category, &whole.target));
+    assert!(less.confidence < whole.confidence, "{} and {}", less.confidence, whole.confidence);
+    assert!(
+        less.missing_sources.iter().any(|missing| missing.starts_with("jaeger")),
+        "{:?}",
+        less.missing_sources
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tempo_tells_the_same_of_the_same_traces() {
+    let case = folder().join("P07-checkout-latency-inventory-db");
+    let found = investigated(&case, alerts(&case), Vec::new(), |access, simulator| {
+        access.jaeger = None;
+        access.tempo = Some(simulator.tempo_url());
+    })
+    .await;
+    let Conclusion::Found(found) = found else { panic!("no diagnosis") };
+    has(
+        &found,
+        Source::Tempo,
+        "inventory-db",
+        "span \"SELECT stock\" takes 4.1 s of its own, usually 15 ms",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_that_a_silence_keeps_from_the_incident_are_told_with_who_silenced_them() {
+    let case = folder().join("P07-checkout-latency-inventory-db");
+    let nobody = Webhook {
+        url: "http://127.0.0.1:9/".into(),
+        bearer_token: "none".into(),
+        group_by: vec!["alertname".into()],
+        max_alerts: 0,
+    };
+    let alertmanager = Alertmanager::start(&nobody).await.unwrap();
+    let labels = [("alertname", "DatabaseFull"), ("namespace", "shop"), ("pod", "inventory-db-0")];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    alertmanager.fire(&labels, &Labels::new()).await.unwrap();
+    alertmanager.silence("alertname", "DatabaseFull", "ada", "too noisy").await.unwrap();
+    // Alertmanager lives in the time of this machine, and so does this incident.
+    let mut alerts = alerts(&case);
+    alerts[0].starts_at = Clock::system().now();
+    let mut backoff = Backoff::new(paramedic_testkit::DEADLINE);
+    loop {
+        let url = alertmanager.url();
+        let found = investigated_at(&case, (alerts.clone(), Clock::system().now()), Vec::new(), move |access, _| {
+            access.alertmanager = Some(url);
+        })
+        .await;
+        let (moments, told) = match &found {
+            Conclusion::Found(found) => (found.timeline.clone(), told(found)),
+            Conclusion::Inconclusive { reasons, .. } => panic!("{reasons:#?}"),
+        };
+        let says = |text: &str| {
+            moments
+                .iter()
+                .any(|row| row.source == Source::Alertmanager && row.what.contains(text))
+        };
+        if says("DatabaseFull fires too, silenced") && says("silence of ada hides DatabaseFull: too noisy") {
+            return;
+        }
+        assert!(backoff.pause().await, "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

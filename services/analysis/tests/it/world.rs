@@ -59,6 +59,9 @@ pub(crate) async fn access(simulator: &Simulator) -> ClusterAccess {
         client: Some(kube::Client::try_from(config).unwrap()),
         prometheus: Some(simulator.prometheus_url()),
         loki: Some(simulator.loki_url()),
+        jaeger: Some(simulator.jaeger_url()),
+        tempo: None,
+        alertmanager: None,
         mode: Mode::Standard,
         http: paramedic_runtime::http::client().unwrap(),
     }

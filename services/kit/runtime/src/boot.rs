@@ -59,6 +59,9 @@ pub async fn cluster(settings: &Cluster, reach: bool) -> anyhow::Result<ClusterA
         client: if reach { Some(kubernetes::client(settings).await?) } else { None },
         prometheus: url(&settings.prometheus_url),
         loki: url(&settings.loki_url),
+        jaeger: url(&settings.jaeger_url),
+        tempo: url(&settings.tempo_url),
+        alertmanager: url(&settings.alertmanager_url),
         mode: settings.mode()?,
         http: http::client()?,
     })

@@ -141,6 +141,12 @@ pub struct Cluster {
     pub prometheus_url: String,
     /// Base URL of Loki; empty: there is none.
     pub loki_url: String,
+    /// Base URL of Jaeger's query service; empty: there is none.
+    pub jaeger_url: String,
+    /// Base URL of Tempo; empty: there is none.
+    pub tempo_url: String,
+    /// Base URL of the Alertmanager that investigations ask; empty: they ask none.
+    pub alertmanager_url: String,
     /// What may be done here: `observe`, `standard`, `autonomous`.
     pub mode: String,
 }
@@ -278,6 +284,9 @@ impl Process {
         for (key, url) in [
             ("cluster.prometheus_url", &self.cluster.prometheus_url),
             ("cluster.loki_url", &self.cluster.loki_url),
+            ("cluster.jaeger_url", &self.cluster.jaeger_url),
+            ("cluster.tempo_url", &self.cluster.tempo_url),
+            ("cluster.alertmanager_url", &self.cluster.alertmanager_url),
         ] {
             if !(url.is_empty() || url.starts_with("http://") || url.starts_with("https://")) {
                 return Err(Invalid::new(key, format!("{url:?} is not an http(s) URL")));

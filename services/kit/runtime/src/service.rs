@@ -35,9 +35,15 @@ pub struct ClusterAccess {
     pub prometheus: Option<String>,
     /// Base URL of Loki.
     pub loki: Option<String>,
+    /// Base URL of Jaeger's query service.
+    pub jaeger: Option<String>,
+    /// Base URL of Tempo.
+    pub tempo: Option<String>,
+    /// Base URL of Alertmanager.
+    pub alertmanager: Option<String>,
     /// What may be done.
     pub mode: Mode,
-    /// Client for Prometheus and Loki.
+    /// Client for telemetry.
     pub http: reqwest::Client,
 }
 

@@ -312,7 +312,7 @@ async fn trace_v3(State(traces): State<Shared>, Path(id): Path<String>) -> Answe
 }
 
 /// The spans of a trace as OTLP JSON, one resource a service.
-fn render_v3(trace: &Recorded) -> Vec<Value> {
+pub(super) fn render_v3(trace: &Recorded) -> Vec<Value> {
     if let Some(otlp) = &trace.otlp {
         return otlp.clone();
     }

@@ -1,9 +1,9 @@
-//! Metrics, logs and traces of the simulated workloads behind the query APIs of Prometheus, Loki and Jaeger.
+//! Metrics, logs and traces of the simulated workloads behind the query APIs of Prometheus, Loki, Jaeger and Tempo.
 //!
 //! - `series`: labels and samples, `source`: all of them in one place
 //! - `containers`, `requests`, `volumes`, `state`: where series come from
 //! - `promql`: evaluation, `traces`: request traces
-//! - `prometheus`, `loki` with `logql`, `jaeger`: HTTP, over whatever kind of cluster
+//! - `prometheus`, `loki` with `logql`, `jaeger`, `tempo`: HTTP, over whatever kind of cluster
 //! - `streams`: where log lines come from
 
 pub(crate) mod containers;
@@ -20,9 +20,12 @@ pub(crate) mod source;
 mod spreading;
 pub(crate) mod state;
 mod streams;
+pub(crate) mod tempo;
 #[cfg(test)]
 mod tests;
 pub(crate) mod traces;
 pub(crate) mod volumes;
 
-pub(crate) use self::{jaeger::router as jaeger_router, loki::router as loki_router, prometheus::router as prometheus_router};
+pub(crate) use self::{
+    jaeger::router as jaeger_router, loki::router as loki_router, prometheus::router as prometheus_router, tempo::router as tempo_router,
+};

@@ -252,6 +252,16 @@ async fn logs_traces_and_current_use_come_from_the_recording() {
         read(format!("{}/api/v3/services", simulator.jaeger_url())).await["services"],
         json!(["web"])
     );
+    let traceql: String = url::form_urlencoded::byte_serialize(br#"{ resource.service.name = "web" }"#).collect();
+    let window = "start=1772460000&end=1772461200";
+    let searched = read(format!("{}/api/search?q={traceql}&{window}", simulator.tempo_url())).await;
+    let id = searched["traces"][0]["traceID"].as_str().unwrap();
+    let trace = read(format!("{}/api/traces/{id}", simulator.tempo_url())).await;
+    assert_eq!(trace["batches"], traces["result"]["resourceSpans"], "Tempo has what Jaeger has");
+    let unknown = reqwest::get(format!("{}/api/search?q=nonsense", simulator.tempo_url()))
+        .await
+        .unwrap();
+    assert_eq!(unknown.status(), 400);
     let calls = read(format!("{}/api/dependencies", simulator.jaeger_url())).await;
     assert_eq!(calls["data"], json!([{"parent": "web", "child": "db", "callCount": 7}]));
 

@@ -103,6 +103,9 @@ impl Influence {
     }
 
     fn workloads(&mut self, world: &World) {
+        for (caller, called) in &world.traced {
+            self.add(key(called), key(caller));
+        }
         for kind in WORKLOADS.into_iter().chain(["Job"]) {
             for object in world.snapshot.of(kind) {
                 let workload = reference(kind, object);

@@ -45,6 +45,8 @@ pub struct World {
     pub snapshot: Snapshot,
     /// Workloads, services and settings by namespace, for who calls whom.
     pub listings: Listings,
+    /// Who calls whom, as traces have it.
+    pub traced: Vec<(ObjectRef, ObjectRef)>,
     /// What logs complain about.
     pub said: Vec<Said>,
     /// Numbers of Prometheus.

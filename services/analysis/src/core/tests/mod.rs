@@ -10,5 +10,7 @@ mod rules;
 mod small;
 mod steps;
 mod timeline;
+mod traces;
+mod unnoticed;
 mod verification;
 mod window;

@@ -98,7 +98,8 @@ fn order(moment: &Moment) -> (Timestamp, Source, &str, &str) {
 }
 
 /// When the first alert began.
-pub(super) fn first_felt(facts: &Facts) -> Timestamp {
+#[must_use]
+pub fn first_felt(facts: &Facts) -> Timestamp {
     let began = facts.alerts.iter().map(|alert| alert.starts_at).min();
     began.unwrap_or(facts.at).min(facts.at)
 }
@@ -144,7 +145,8 @@ fn alerts(alerts: &[Alert]) -> Vec<Moment> {
 }
 
 /// What an alert says that it is about.
-pub(super) fn about(alert: &Alert) -> String {
+#[must_use]
+pub fn about(alert: &Alert) -> String {
     let labels = [
         ("Pod", "pod"),
         ("Deployment", "deployment"),
