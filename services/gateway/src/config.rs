@@ -16,7 +16,12 @@ use serde::Deserialize;
 
 pub(crate) use self::source::{is_pair, is_token};
 pub use self::{
-    kubernetes_events::KubernetesEvents, maintenance::Maintenance, scope::Scope, silences::Silences, source::Source, topology::Topology,
+    kubernetes_events::KubernetesEvents,
+    maintenance::Maintenance,
+    scope::Scope,
+    silences::Silences,
+    source::{Sends, Source},
+    topology::Topology,
     triage::Triage,
 };
 

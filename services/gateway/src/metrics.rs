@@ -4,6 +4,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 const ALERTS: &str = "paramedic_gateway_alerts_total";
 const REPEATED: &str = "paramedic_gateway_repeated_total";
+const REQUESTED: &str = "paramedic_gateway_requests_total";
 const REJECTED: &str = "paramedic_gateway_rejected_total";
 const TRUNCATED: &str = "paramedic_gateway_truncated_total";
 const IN_FLIGHT: &str = "paramedic_gateway_in_flight_bytes";
@@ -38,6 +39,10 @@ pub fn describe() {
     describe_counter!(
         REPEATED,
         "notifications that were already in the stream (retries, highly available pairs)"
+    );
+    describe_counter!(
+        REQUESTED,
+        "requests for changes that are durable, by source and whether they were so before (repeated)"
     );
     describe_counter!(REJECTED, "webhooks answered with 4xx or 503, by source and reason");
     describe_counter!(TRUNCATED, "alerts that Alertmanager left out of webhooks because of its max_alerts");
@@ -95,6 +100,11 @@ pub(crate) fn accepted(source: &str, status: &'static str, alerts: u64) {
 
 pub(crate) fn repeated(source: &str) {
     counter!(REPEATED, "source" => source.to_owned()).increment(1);
+}
+
+pub(crate) fn requested(source: &str, repeated: bool) {
+    let repeated = if repeated { "true" } else { "false" };
+    counter!(REQUESTED, "source" => source.to_owned(), "repeated" => repeated).increment(1);
 }
 
 pub(crate) fn rejected(source: &str, reason: &'static str) {

@@ -9,6 +9,7 @@ mod plan;
 mod practice;
 mod regroup;
 mod report;
+mod request;
 mod rules;
 mod storm;
 
@@ -17,6 +18,7 @@ pub use plan::{Choice, Plan, Preview};
 pub use practice::{Approve, Drill, Evaluate, Simulate};
 pub use regroup::{Regroup, Who as RegroupWho};
 pub use report::Report;
+pub use request::{Asker, Deploy, Request};
 pub use rules::{List as ListRules, Rules};
 pub use storm::{Convert, Eval, Generate, Storm};
 
@@ -70,6 +72,12 @@ pub enum Command {
     Configuration,
     /// Say that something is wrong: it becomes an alert like any other.
     Report(Report),
+    /// Ask for a change: it is planned, tried, asked about, carried out, checked, and taken back if it fails.
+    Request {
+        /// What to ask for.
+        #[command(subcommand)]
+        command: Request,
+    },
     /// List incidents.
     Incidents {
         #[command(flatten)]

@@ -50,6 +50,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Topology(arguments) => commands::topology(&arguments).await,
         Command::Report(report) => commands::report(&report).await,
+        Command::Request { command } => commands::request(&command).await,
         Command::Incidents { server, open, json } => commands::incidents(&server, open, json).await,
         Command::Show { server, id, json } => commands::show(&server, &id, json).await,
         Command::Timeline { server, id } => commands::timeline(&server, &id).await,

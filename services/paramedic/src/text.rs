@@ -122,6 +122,9 @@ fn priority_word(priority: Priority) -> String {
 pub fn event(event: &Event) -> String {
     let text = match event {
         Event::IncidentOpened {
+            request: Some(request), ..
+        } => format!("{} asks: {}", request.by, request.what),
+        Event::IncidentOpened {
             title, severity, alerts, ..
         } => format!("incident opened: {title} ({}, {})", word(severity), plural(alerts.len(), "alert")),
         Event::AlertsCorrelated { alerts, reason, .. } => format!("{} correlated: {reason}", plural(alerts.len(), "alert")),

@@ -45,6 +45,15 @@ pub struct Source {
     pub anonymous: bool,
 }
 
+/// What a source sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sends {
+    /// Alerts in a form.
+    Alerts(Format),
+    /// Requests for changes.
+    Requests,
+}
+
 impl Source {
     /// Checks everything and gives the path.
     ///
@@ -59,7 +68,7 @@ impl Source {
                 "is no name: use 1 to 40 of a-z, 0-9, '-' and '_'",
             ));
         }
-        let format = self.format(name)?;
+        let sends = self.sends(name)?;
         let open = self.anonymous
             || !(self.tokens.is_empty()
                 && self.basic.is_empty()
@@ -99,14 +108,14 @@ impl Source {
         if let Some(account) = self.service_accounts.iter().find(|account| !is_account(account)) {
             return Err(Invalid::new(key("service_accounts"), format!("{account:?} is not namespace/name")));
         }
-        self.checked_path(name, &format)
+        self.checked_path(name, &sends)
     }
 
     /// What it sends.
     ///
     /// # Errors
     /// When neither its kind nor its name is the word of a form, or the mapping is not what it should be.
-    pub fn format(&self, name: &str) -> Result<Format, Invalid> {
+    pub fn sends(&self, name: &str) -> Result<Sends, Invalid> {
         let key = |field: &str| format!("gateway.sources.{name}.{field}");
         let word = if self.kind.is_empty() { name } else { &self.kind };
         let format = match word {
@@ -116,8 +125,9 @@ impl Source {
             "pagerduty" => Format::PagerDuty,
             "json" => Format::Json(Arc::new(self.mapping.clone())),
             "report" => Format::Report,
+            "request" => return self.requests(name),
             other => {
-                let problem = format!("{other:?} is none of alertmanager, prometheus, grafana, pagerduty, json, report");
+                let problem = format!("{other:?} is none of alertmanager, prometheus, grafana, pagerduty, json, report, request");
                 return Err(Invalid::new(key("kind"), problem));
             }
         };
@@ -144,14 +154,40 @@ impl Source {
         if format != Format::Alertmanager && !self.alertmanager_url.is_empty() {
             return Err(Invalid::new(key("alertmanager_url"), "is for sources of the kind alertmanager"));
         }
-        Ok(format)
+        Ok(Sends::Alerts(format))
     }
 
-    fn checked_path(&self, name: &str, format: &Format) -> Result<String, Invalid> {
+    /// Checks a source of requests: what is asked for must be somebody's wish.
+    fn requests(&self, name: &str) -> Result<Sends, Invalid> {
+        let key = |field: &str| format!("gateway.sources.{name}.{field}");
+        if self.anonymous {
+            return Err(Invalid::new(
+                key("anonymous"),
+                "cannot be true: nobody asks for a change without saying who it is",
+            ));
+        }
+        let signs = !self.signing_secrets.is_empty() || !self.signing_secrets_file.as_os_str().is_empty();
+        for (field, set, of) in [
+            ("mapping", self.mapping != Mapping::default(), "json"),
+            ("signing_secrets", signs, "pagerduty"),
+            ("alertmanager_url", !self.alertmanager_url.is_empty(), "alertmanager"),
+        ] {
+            if set {
+                return Err(Invalid::new(key(field), format!("is for sources of the kind {of}")));
+            }
+        }
+        Ok(Sends::Requests)
+    }
+
+    fn checked_path(&self, name: &str, sends: &Sends) -> Result<String, Invalid> {
         if self.path.is_empty() {
-            // Prometheus adds its part to the path_prefix that it is given.
-            let added = if *format == Format::Prometheus { "/api/v2/alerts" } else { "" };
-            return Ok(format!("/api/v1/alerts/{name}{added}"));
+            return Ok(match sends {
+                // Prometheus adds its part to the path_prefix that it is given.
+                Sends::Alerts(Format::Prometheus) => format!("/api/v1/alerts/{name}/api/v2/alerts"),
+                Sends::Alerts(_) => format!("/api/v1/alerts/{name}"),
+                Sends::Requests if name == "request" => "/api/v1/requests".to_owned(),
+                Sends::Requests => format!("/api/v1/requests/{name}"),
+            });
         }
         let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
         if self.path.starts_with("/api/") && self.path.chars().all(plain) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::core::format::Format;
+use crate::{config::source::Sends, core::format::Format};
 
 #[derive(Deserialize)]
 struct File {
@@ -49,7 +49,7 @@ fn one_variable_is_enough() {
     config.validate().unwrap();
     let alertmanager = &config.sources["alertmanager"];
     assert_eq!(alertmanager.tokens.len(), 2);
-    assert_eq!(alertmanager.format("alertmanager"), Ok(Format::Alertmanager));
+    assert_eq!(alertmanager.sends("alertmanager"), Ok(Sends::Alerts(Format::Alertmanager)));
     assert_eq!(alertmanager.validate("alertmanager").unwrap(), "/api/v1/alerts/alertmanager");
 }
 

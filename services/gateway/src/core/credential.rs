@@ -31,6 +31,13 @@ pub fn read(authorization: &str) -> Option<Credential> {
     }
 }
 
+/// The user of a `user:password` pair.
+#[must_use]
+pub fn user(pair: &SecretString) -> &str {
+    let pair = pair.expose_secret();
+    pair.split_once(':').map_or(pair, |(user, _)| user)
+}
+
 /// Whether `secret` is one of `allowed`. Takes the same time whichever it is and wherever it differs: digests of equal
 /// length are compared, all of them.
 #[must_use]

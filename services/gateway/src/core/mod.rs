@@ -20,6 +20,7 @@ pub mod prometheus;
 pub mod reading;
 pub mod record;
 pub mod report;
+pub mod request;
 pub mod scope;
 pub mod share;
 pub mod silences;

@@ -16,10 +16,10 @@ pub struct Scope {
     excluded: Vec<Glob>,
 }
 
-/// Why an alert is not looked after.
+/// Why something is not looked after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutOfScope {
-    /// It names a cluster that is not looked after.
+    /// The alert names a cluster that is not looked after.
     Cluster,
     /// Its namespace is excluded by configuration.
     Excluded,
@@ -68,25 +68,35 @@ impl Scope {
     /// Why `alert` is not looked after; `None` when it is. What has no namespace belongs to the cluster, and is.
     #[must_use]
     pub fn excludes(&self, alert: &Alert, facts: &Facts) -> Option<OutOfScope> {
-        let any = |globs: &[Glob], text: &str| globs.iter().any(|glob| glob.matches(text));
         let cluster = alert.label(&self.cluster_label);
-        if !cluster.is_empty() && !any(&self.clusters, cluster) {
+        if !cluster.is_empty() && !matches(&self.clusters, cluster) {
             return Some(OutOfScope::Cluster);
         }
         let namespace = locate::namespace(alert);
         if namespace.is_empty() {
-            return None;
+            None
+        } else {
+            self.excludes_namespace(namespace, facts)
         }
-        if any(&self.excluded, namespace) {
+    }
+
+    /// Why what is in `namespace` is not looked after; `None` when it is.
+    #[must_use]
+    pub fn excludes_namespace(&self, namespace: &str, facts: &Facts) -> Option<OutOfScope> {
+        if matches(&self.excluded, namespace) {
             return Some(OutOfScope::Excluded);
         }
         match facts.namespaces.get(namespace).and_then(|facts| facts.enabled) {
             Some(true) => None,
             Some(false) => Some(OutOfScope::OptedOut),
-            None if any(&self.namespaces, namespace) => None,
+            None if matches(&self.namespaces, namespace) => None,
             None => Some(OutOfScope::NotOptedIn),
         }
     }
+}
+
+fn matches(globs: &[Glob], text: &str) -> bool {
+    globs.iter().any(|glob| glob.matches(text))
 }
 
 #[cfg(test)]

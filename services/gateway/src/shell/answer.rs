@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 
 use super::spool::Refused;
-use crate::core::body::Rejection;
+use crate::core::{body::Rejection, scope::OutOfScope};
 
 /// When a sender should try again after a 503, seconds: long enough for an election of the bus.
 const RETRY_AFTER_SECONDS: &str = "5";
@@ -26,7 +26,16 @@ pub(crate) struct Accepted {
     pub(crate) spooled: bool,
 }
 
-/// Why a webhook was not accepted.
+/// A request for a change is durable: its incident is open.
+#[derive(Debug, Serialize)]
+pub(crate) struct Requested {
+    /// What becomes of it.
+    pub(crate) incident: String,
+    /// It was open before.
+    pub(crate) repeated: bool,
+}
+
+/// Why a webhook or a request was not accepted.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     Method,
@@ -52,6 +61,16 @@ pub(crate) enum Refusal {
     Alerts {
         problems: Vec<String>,
     },
+    /// A change is asked for in a namespace that is not looked after.
+    OutOfScope {
+        namespace: String,
+        out: OutOfScope,
+    },
+    /// Another request came with this id.
+    OtherRequest {
+        id: String,
+        incident: String,
+    },
     Bus(String),
     /// Neither the bus nor the spool takes it.
     Spool(Refused),
@@ -73,6 +92,8 @@ impl Refusal {
             Self::Rejected(Rejection::Version(_)) => "version",
             Self::Rejected(Rejection::Shape(_)) => "payload",
             Self::Alerts { .. } => "alerts",
+            Self::OutOfScope { .. } => "out_of_scope",
+            Self::OtherRequest { .. } => "other_request",
             Self::Bus(_) => "bus_unavailable",
             Self::Spool(Refused::Full) => "spool_full",
             Self::Spool(Refused::Broken(_)) => "spool_broken",
@@ -85,6 +106,8 @@ impl Refusal {
             Self::Unauthorized { .. } => StatusCode::UNAUTHORIZED,
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::OutOfScope { .. } => StatusCode::FORBIDDEN,
+            Self::OtherRequest { .. } => StatusCode::CONFLICT,
             Self::Interrupted(_) | Self::Rejected(Rejection::Malformed(_) | Rejection::Version(_)) => StatusCode::BAD_REQUEST,
             Self::Rejected(Rejection::Shape(_)) | Self::Alerts { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Review(_) | Self::Slow { .. } | Self::Busy | Self::Bus(_) | Self::Spool(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -105,10 +128,23 @@ impl Refusal {
             Self::Interrupted(problem) => format!("the body could not be read to its end: {problem}"),
             Self::Rejected(Rejection::Malformed(text) | Rejection::Version(text) | Rejection::Shape(text)) => text.clone(),
             Self::Alerts { problems } => format!("{}; nothing of the webhook was stored", problems.join("; ")),
+            Self::OutOfScope { namespace, out } => format!("nothing is changed in namespace {namespace}: {}", why_out(*out)),
+            Self::OtherRequest { id, incident } => {
+                format!("another request came with the id {id}, its incident is {incident}: give this one an id of its own")
+            }
             Self::Spool(Refused::Full) => "the bus is away and the spool is full, send the alerts again".into(),
             Self::Spool(Refused::Broken(problem)) => format!("the bus is away and the spool cannot be written, send the alerts again: {problem}"),
-            Self::Bus(problem) => format!("the alerts could not be stored, send them again: {problem}"),
+            Self::Bus(problem) => format!("it could not be stored, send it again: {problem}"),
         }
+    }
+}
+
+fn why_out(out: OutOfScope) -> &'static str {
+    match out {
+        OutOfScope::Cluster => "its cluster is not one of gateway.scope.clusters",
+        OutOfScope::Excluded => "it is one of gateway.scope.excluded_namespaces",
+        OutOfScope::OptedOut => "its people opted out with a label",
+        OutOfScope::NotOptedIn => "it is none of gateway.scope.namespaces, and its people did not opt in with a label",
     }
 }
 
@@ -131,7 +167,13 @@ impl IntoResponse for Refusal {
             Self::Review(_) | Self::Slow { .. } | Self::Busy | Self::Bus(_) | Self::Spool(_) => {
                 Some((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
             }
-            Self::ContentType(_) | Self::TooLarge { .. } | Self::Interrupted(_) | Self::Rejected(_) | Self::Alerts { .. } => None,
+            Self::ContentType(_)
+            | Self::TooLarge { .. }
+            | Self::Interrupted(_)
+            | Self::Rejected(_)
+            | Self::Alerts { .. }
+            | Self::OutOfScope { .. }
+            | Self::OtherRequest { .. } => None,
         };
         if let Some((name, value)) = extra {
             response.headers_mut().insert(name, HeaderValue::from_static(value));

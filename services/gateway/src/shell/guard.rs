@@ -91,29 +91,33 @@ impl Guard {
         })
     }
 
-    /// Lets the sender of these headers, on a connection with this peer, in.
+    /// Lets the sender of these headers, on a connection with this peer, in, and says who it is: as exactly as its credentials do. What
+    /// several share is the source's name.
     ///
     /// # Errors
     /// Why not.
-    pub(crate) async fn check(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<(), Refusal> {
-        if !self.client_names.is_empty() && peer.is_some_and(|peer| peer.is_one_of(&self.client_names)) {
-            return Ok(());
+    pub(crate) async fn check(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Result<String, Refusal> {
+        if let Some(name) = peer.and_then(|peer| peer.name_among(&self.client_names)) {
+            return Ok(name.to_owned());
         }
         if self.anonymous || (self.signing.any() && headers.contains_key(SIGNATURE)) {
-            return Ok(());
+            return Ok(self.source.clone());
         }
         let presented = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
             .and_then(credential::read);
         match presented {
-            Some(Credential::Bearer(token)) if self.tokens.hold(&token) => Ok(()),
+            Some(Credential::Bearer(token)) if self.tokens.hold(&token) => Ok(self.source.clone()),
             Some(Credential::Bearer(token)) => match &self.reviewer {
-                Some(reviewer) if reviewer.admits(&token).await.map_err(Refusal::Review)? => Ok(()),
-                Some(_) => Err(self.refuse("is neither one of its tokens nor that of one of its service accounts")),
+                Some(reviewer) => reviewer
+                    .admits(&token)
+                    .await
+                    .map_err(Refusal::Review)?
+                    .ok_or_else(|| self.refuse("is neither one of its tokens nor that of one of its service accounts")),
                 None => Err(self.refuse("is none of its tokens")),
             },
-            Some(Credential::Basic(pair)) if self.basic.hold(&pair) => Ok(()),
+            Some(Credential::Basic(pair)) if self.basic.hold(&pair) => Ok(credential::user(&pair).to_owned()),
             Some(Credential::Basic(_)) => Err(self.refuse("holds another user and password")),
             None if self.signing.any() => Err(self.refuse(&format!("is missing, and so is {SIGNATURE}"))),
             None if !self.client_names.is_empty() => {

@@ -21,10 +21,12 @@ use super::{
     budget::Budget,
     completion::{self, Alertmanager},
     guard::{Guard, SIGNATURE},
+    requests::Desk,
     spool::Spool,
 };
 use crate::{
     Config,
+    config::Sends,
     core::{
         body::Chunks,
         format::Format,
@@ -40,14 +42,14 @@ const APPENDS_IN_FLIGHT: usize = 8;
 const LARGE: usize = 256 << 10;
 
 /// What the sources share.
-struct Intake {
+pub(super) struct Intake {
     max_body_bytes: usize,
-    budget: Budget,
-    append_timeout: Duration,
-    bus: SharedBus,
+    pub(super) budget: Budget,
+    pub(super) append_timeout: Duration,
+    pub(super) bus: SharedBus,
     spool: Option<Arc<Spool>>,
-    clock: Clock,
-    cluster: ClusterId,
+    pub(super) clock: Clock,
+    pub(super) cluster: ClusterId,
 }
 
 /// One source.
@@ -79,11 +81,27 @@ pub(crate) fn routes(config: &Config, kit: &Kit, spool: Option<Arc<Spool>>) -> R
     let mut routes = Router::new();
     for (number, (name, source)) in config.sources.iter().enumerate() {
         let path = source.validate(name)?;
+        let guard = Guard::new(name, source, kit)?;
+        let format = match source.sends(name)? {
+            Sends::Alerts(format) => format,
+            Sends::Requests => {
+                let desk = Desk {
+                    name: name.clone(),
+                    number,
+                    guard,
+                    scope: config.scope.compiled()?,
+                    log: kit.log.clone(),
+                    intake: intake.clone(),
+                };
+                routes = routes.merge(desk.route(&path));
+                continue;
+            }
+        };
         let endpoint = Endpoint {
             name: name.clone(),
             number,
-            format: source.format(name)?,
-            guard: Guard::new(name, source, kit)?,
+            format,
+            guard,
             alertmanager: (!source.alertmanager_url.is_empty())
                 .then(|| {
                     let key = format!("gateway.sources.{name}.alertmanager_url");
@@ -300,7 +318,7 @@ impl Counts {
     }
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
         && encoding != "identity"
     {

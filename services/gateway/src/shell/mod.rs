@@ -9,6 +9,7 @@ pub(crate) mod guard;
 pub(crate) mod intake;
 pub(crate) mod kubernetes_events;
 pub(crate) mod replica;
+mod requests;
 pub(crate) mod review;
 pub(crate) mod secret_file;
 pub(crate) mod silences;

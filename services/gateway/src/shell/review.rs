@@ -27,7 +27,7 @@ pub(crate) struct Reviewer {
     /// `system:serviceaccount:namespace:name` of those that are let in.
     users: Vec<String>,
     audiences: Vec<String>,
-    known: Mutex<HashMap<[u8; 32], (bool, Timestamp)>>,
+    known: Mutex<HashMap<[u8; 32], (Option<String>, Timestamp)>>,
 }
 
 impl Reviewer {
@@ -44,11 +44,11 @@ impl Reviewer {
         }
     }
 
-    /// Whether the token is that of one of the accounts.
+    /// The account whose token it is, if it is one of those that are let in.
     ///
     /// # Errors
     /// When the API server cannot say.
-    pub(crate) async fn admits(&self, token: &SecretString) -> Result<bool, String> {
+    pub(crate) async fn admits(&self, token: &SecretString) -> Result<Option<String>, String> {
         let digest: [u8; 32] = Sha256::digest(token.expose_secret().as_bytes()).into();
         let now = self.clock.now();
         if let Some(admitted) = self.remembered(&digest, now) {
@@ -74,17 +74,20 @@ impl Reviewer {
                 .audiences
                 .is_some_and(|named| named.iter().any(|one| self.audiences.contains(one)));
         let user = status.user.and_then(|user| user.username);
-        let admitted = status.authenticated == Some(true) && meant && user.is_some_and(|user| self.users.contains(&user));
-        self.remember(digest, admitted, now);
+        let admitted = user.filter(|user| status.authenticated == Some(true) && meant && self.users.contains(user));
+        self.remember(digest, admitted.clone(), now);
         Ok(admitted)
     }
 
-    fn remembered(&self, digest: &[u8; 32], now: Timestamp) -> Option<bool> {
+    fn remembered(&self, digest: &[u8; 32], now: Timestamp) -> Option<Option<String>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(digest).filter(|(_, until)| *until > now).map(|(admitted, _)| *admitted)
+        known
+            .get(digest)
+            .filter(|(_, until)| *until > now)
+            .map(|(admitted, _)| admitted.clone())
     }
 
-    fn remember(&self, digest: [u8; 32], admitted: bool, now: Timestamp) {
+    fn remember(&self, digest: [u8; 32], admitted: Option<String>, now: Timestamp) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_REMEMBERED {
             known.retain(|_, (_, until)| *until > now);

@@ -41,7 +41,7 @@ async fn without_a_bus_and_a_spool_the_answer_is_503_and_the_retry_is_accepted()
         (answer.status, answer.header("retry-after"), answer.body["reason"].as_str()),
         (503, Some("5"), Some("bus_unavailable"))
     );
-    assert!(answer.error().contains("send them again"), "{answer:?}");
+    assert!(answer.error().contains("send it again"), "{answer:?}");
     faults.down.store(false, Ordering::SeqCst);
     assert_eq!(gateway.post(FIRING).await.status, 200);
     eventually!(gateway.incidents().await.iter().any(|incident| incident.alerts.len() == 2));

@@ -15,6 +15,7 @@ mod kubernetes_events;
 mod load;
 mod mtls;
 mod quiet;
+mod requests;
 mod sources;
 mod spool;
 mod takeover;

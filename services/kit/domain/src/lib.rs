@@ -14,6 +14,7 @@ pub mod event;
 pub mod evidence;
 pub mod fault;
 pub mod id;
+pub mod image;
 pub mod incident;
 pub mod invariant;
 pub mod maintenance;

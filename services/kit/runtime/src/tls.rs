@@ -178,16 +178,18 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Whether its certificate was issued for one of these DNS names.
+    /// The first of these DNS names that its certificate was issued for.
     #[must_use]
-    pub fn is_one_of(&self, names: &[String]) -> bool {
-        let Some(certificate) = self.certificate.as_ref().and_then(|der| webpki::EndEntityCert::try_from(der).ok()) else {
-            return false;
+    pub fn name_among<'a>(&self, names: &'a [String]) -> Option<&'a str> {
+        let certificate = self
+            .certificate
+            .as_ref()
+            .and_then(|der| webpki::EndEntityCert::try_from(der).ok())?;
+        let fits = |name: &str| {
+            let name = ServerName::try_from(name).ok();
+            name.is_some_and(|name| certificate.verify_is_valid_for_subject_name(&name).is_ok())
         };
-        names
-            .iter()
-            .filter_map(|name| ServerName::try_from(name.as_str()).ok())
-            .any(|name| certificate.verify_is_valid_for_subject_name(&name).is_ok())
+        names.iter().map(String::as_str).find(|name| fits(name))
     }
 }
 

@@ -18,6 +18,9 @@ pub fn lines(log: &[Recorded]) -> Vec<(Timestamp, String)> {
 
 fn sentence(event: &Event) -> Option<String> {
     Some(match event {
+        Event::IncidentOpened {
+            request: Some(request), ..
+        } => format!("{} asked: {}", request.by, request.what),
         Event::IncidentOpened { alerts, .. } => format!("opened by {}", words::count(alerts.len(), "alert")),
         Event::AlertsCorrelated { alerts, reason, .. } => format!("{} joined: {reason}", words::count(alerts.len(), "alert")),
         Event::AlertsResolved { fingerprints, .. } => format!("{} resolved", words::count(fingerprints.len(), "alert")),

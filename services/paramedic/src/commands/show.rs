@@ -8,6 +8,7 @@ use paramedic_domain::{
     diagnosis::Happening,
     incident::Incident,
     plan::{Gate, Plan},
+    request::ChangeRequest,
 };
 
 use crate::{
@@ -44,6 +45,7 @@ fn page(incident: &Incident) -> String {
         format!("cluster     {}", incident.cluster),
         format!("opened      {}", incident.opened_at.map(text::utc).unwrap_or_default()),
     ];
+    lines.extend(incident.request.iter().map(request_line));
     lines.extend(alert_lines(incident));
     lines.extend(ranking_lines(incident));
     if let Some(diagnosis) = &incident.diagnosis {
@@ -136,6 +138,15 @@ fn timeline_lines(timeline: &[Happening], left_out: u32) -> Vec<String> {
         lines.push(format!("  and {left_out} less telling left out"));
     }
     lines
+}
+
+/// What was asked for, and by whom: the name in quotes is only what the asker says.
+fn request_line(request: &ChangeRequest) -> String {
+    let claimed = match request.on_behalf_of.as_str() {
+        "" => String::new(),
+        name => format!(" for {name:?}"),
+    };
+    format!("request     {} of {}{claimed}: {}", request.id, request.by, request.what)
 }
 
 /// Every alert, with why it is here: people who see that one is not can say so by its fingerprint.

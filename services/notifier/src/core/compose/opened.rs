@@ -33,7 +33,16 @@ pub(super) fn opened(incident: &Incident, alerts: &[Alert]) -> Draft {
     };
     let rows = alerts.iter().take(SHOWN).map(row).collect();
     let left = alerts.len().saturating_sub(SHOWN);
-    Draft::new(tone, format!("Incident: {}", incident.title))
+    let title = match &incident.request {
+        Some(_) => format!("Request: {}", incident.title),
+        None => format!("Incident: {}", incident.title),
+    };
+    let table = (!alerts.is_empty()).then(|| Block::Table {
+        title: words::count(alerts.len(), "alert"),
+        header: ["Alert", "Severity", "Where", "Says"].map(str::to_owned).into(),
+        rows,
+    });
+    Draft::new(tone, title)
         .with(facts([
             ("Severity", words::severity(incident.severity).to_owned()),
             (
@@ -58,11 +67,7 @@ pub(super) fn opened(incident: &Incident, alerts: &[Alert]) -> Draft {
                 "evidence is being collected; nothing is changed without the approval that policy asks for".into(),
             ),
         ]))
-        .with(Block::Table {
-            title: words::count(alerts.len(), "alert"),
-            header: ["Alert", "Severity", "Where", "Says"].map(str::to_owned).into(),
-            rows,
-        })
+        .with(table)
         .with((left > 0).then(|| crate::core::message::paragraph(format!("{left} more alerts are in the incident"))))
 }
 
