@@ -83,6 +83,7 @@ impl Product {
                 range.folder().join(format!("spool-{http}")).display().to_string(),
             ),
             ("PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS".to_owned(), TOKEN.to_owned()),
+            ("PARAMEDIC_GATEWAY__SOURCES__REQUEST__TOKENS".to_owned(), TOKEN.to_owned()),
             ("PARAMEDIC_APPROVAL__PUBLIC_URL".to_owned(), format!("http://127.0.0.1:{http}")),
             ("PARAMEDIC_TELEMETRY__LOG_FORMAT".to_owned(), "json".to_owned()),
         ]);
@@ -229,6 +230,8 @@ impl Product {
         command
             .args(arguments)
             .env("PARAMEDIC_SERVER", self.grpc())
+            .env("PARAMEDIC_REQUEST_URL", format!("{}/api/v1/requests", self.http()))
+            .env("PARAMEDIC_REQUEST_TOKEN", TOKEN)
             .env("USER", "ann")
             .stdin(Stdio::null());
         Ok(command.output().await?)

@@ -20,7 +20,7 @@ use paramedic_domain::{
     verification::{Comparison, Criterion, Probe, Verdict, WorkloadMetric},
 };
 use paramedic_runtime::Clock;
-use paramedic_testkit::servers::NatsServer;
+use paramedic_testkit::{eventually, servers::NatsServer};
 use paramedic_tests::{Product, ProductOptions, Range, wait_for_end, wait_for_event};
 
 use crate::cast;
@@ -36,9 +36,44 @@ struct Request {
     _nats: NatsServer,
 }
 
-/// A release of the payments service that somebody wishes.
-async fn requested(plan: &str) -> Request {
-    requested_for(plan, ("payments", "payments-service")).await
+/// A release of the payments service that somebody asks for, by the command line.
+async fn released(tag: &str) -> Request {
+    let nats = NatsServer::start().await.unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
+    let range = Range::start(folder.join("small-faults.yaml").to_str().unwrap(), SPEED)
+        .await
+        .unwrap();
+    let product = Product::start("up", &range, &nats.url(), &ProductOptions::default()).await.unwrap();
+    let image = format!("registry.example.com/payments/payments-service:{tag}");
+    let ask = [
+        "request",
+        "deploy",
+        "payments/payments-service",
+        "--image",
+        &image,
+        "--id",
+        "release",
+    ];
+    let mut incidents = Vec::new();
+    for _ in 0..2 {
+        let output = product.command(&ask).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        incidents.push(String::from_utf8(output.stdout).unwrap().trim().to_owned());
+    }
+    assert_eq!(incidents[0], incidents[1], "asked twice with the same id, it is one request");
+    let id = incidents.remove(0);
+    eventually!(product.command(&["show", &id]).await.is_ok_and(|shown| shown.status.success()));
+    let shown = product.command(&["show", &id]).await.unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(
+        shown.contains("request     release of request for \"ann\": run Deployment payments/payments-service from"),
+        "{shown}"
+    );
+    Request {
+        range,
+        product,
+        _nats: nats,
+    }
 }
 
 /// A person's wish in the log, as an engine would write it, before the product starts to work on it.
@@ -126,7 +161,7 @@ async fn state(range: &Range) -> (String, i32, i32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_tried_then_asked_about_then_rolled_out_and_tells_the_way_back() {
-    let Request { range, product, _nats } = requested("release.accepted.json").await;
+    let Request { range, product, _nats } = released("2.3.1").await;
     let (asked, _) = wait_for_event(&product.grpc(), |incident, _| cast::asked(incident)).await.unwrap();
     let step = &asked.plan.as_ref().unwrap().steps[0];
     assert!(step.gate.is_some() && step.change.rejected().is_none(), "{step:?}");
@@ -152,7 +187,7 @@ async fn a_release_is_tried_then_asked_about_then_rolled_out_and_tells_the_way_b
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_that_the_cluster_does_not_let_in_ends_after_the_dry_run_with_the_policys_words() {
-    let Request { range, product, _nats } = requested("release-candidate.refused.json").await;
+    let Request { range, product, _nats } = released("2.4.0-rc1").await;
     let (ended, log) = wait_for_end(&product.grpc()).await.unwrap();
     assert_eq!(ended.status(), Status::Escalated);
     let reason = ended.end.unwrap().reason;
@@ -167,7 +202,7 @@ async fn a_release_that_the_cluster_does_not_let_in_ends_after_the_dry_run_with_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_whose_pods_never_become_ready_is_taken_back_and_three_of_three_serve_again() {
-    let Request { range, product, _nats } = requested("release-never-ready.accepted.json").await;
+    let Request { range, product, _nats } = released("2.3.2").await;
     let (asked, _) = wait_for_event(&product.grpc(), |incident, _| cast::asked(incident)).await.unwrap();
     cast::approve(&product, &asked).await;
     let (ended, log) = wait_for_end(&product.grpc()).await.unwrap();

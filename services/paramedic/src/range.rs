@@ -86,6 +86,7 @@ impl Range {
                 ("PARAMEDIC_EXECUTOR__ALERTMANAGER__URL", simulator.alertmanager_url()),
                 ("PARAMEDIC_GATEWAY__SPOOL__PATH", folder.path().join("spool").display().to_string()),
                 ("PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS", TOKEN.to_owned()),
+                ("PARAMEDIC_GATEWAY__SOURCES__REQUEST__TOKENS", TOKEN.to_owned()),
                 ("PARAMEDIC_APPROVAL__PUBLIC_URL", http.clone()),
             ]
             .map(|(key, value)| (key.to_owned(), value)),
@@ -132,6 +133,11 @@ impl Range {
     /// Where its gateway takes what Alertmanager posts.
     pub fn webhook(&self) -> String {
         format!("{}/api/v1/alerts/alertmanager", self.http)
+    }
+
+    /// Where its gateway takes what people ask for.
+    pub fn desk(&self) -> String {
+        format!("{}/api/v1/requests", self.http)
     }
 
     /// Every event of its incidents, from the first on.

@@ -73,7 +73,7 @@ impl Stage {
     pub(crate) fn of_recording(recording: Recording, begin: Begin, audit: Audit, token: &str) -> anyhow::Result<Self> {
         let clock = SimClock::manual(begin.now);
         let store = store(&clock);
-        let down = begin.down.clone();
+        let (down, admission) = (begin.down.clone(), begin.admission.clone());
         let world = RecordedWorld::boot(recording, begin, clock.clone(), store.clone())?;
         let audit = audit.seen_by({
             let world = world.clone();
@@ -85,7 +85,7 @@ impl Stage {
             usage: world.clone(),
             audit: audit.clone(),
             token: token.to_owned(),
-            admission: Vec::new(),
+            admission,
         };
         let unless_down = |source: Source, router: Router| {
             if down.contains(&source) {

@@ -4,9 +4,10 @@ use paramedic_domain::verification::{Comparison, Criterion, Probe, WorkloadMetri
 
 use super::{
     estate::Figure,
-    facts::{Facts, Workload},
+    facts::{Facts, Series, Workload},
     quantity::human,
     shift,
+    stats::median,
 };
 
 /// Share of the limit that the working set must stay below after the change.
@@ -149,6 +150,57 @@ pub fn failures(facts: &Facts, workload: &Workload) -> Option<Criterion> {
         before: Some(rise.now),
         decisive: true,
     })
+}
+
+/// Failing requests about as many as they were, where they are counted.
+#[must_use]
+pub fn failures_as_before(facts: &Facts, workload: &Workload) -> Option<Criterion> {
+    let usual = usual(facts.errors.as_ref()?)?;
+    let threshold = (usual * BACK).max(FEW_ERRORS);
+    Some(Criterion {
+        description: format!(
+            "at most {:.1} % of requests fail, as before ({:.2} %)",
+            threshold * 100.0,
+            usual * 100.0
+        ),
+        probe: Probe::Promql {
+            query: errors_of(workload.object.namespace.as_deref().unwrap_or_default(), std::iter::once(workload)),
+        },
+        comparison: Comparison::AtMost,
+        threshold,
+        unit: "share".into(),
+        before: Some(usual),
+        decisive: true,
+    })
+}
+
+/// Response times about as they were, where they are measured.
+#[must_use]
+pub fn latency_as_before(facts: &Facts, workload: &Workload) -> Option<Criterion> {
+    let usual = usual(facts.latency.as_ref()?)?;
+    Some(Criterion {
+        description: format!("p99 stays within {ROSE} times the usual {:.0} ms", usual * 1000.0),
+        probe: Probe::Promql {
+            query: p99(workload, "5m"),
+        },
+        comparison: Comparison::AtMost,
+        threshold: usual * ROSE,
+        unit: "s".into(),
+        before: Some(usual),
+        decisive: true,
+    })
+}
+
+/// The middle of what was measured.
+fn usual(series: &Series) -> Option<f64> {
+    median(
+        series
+            .points
+            .iter()
+            .map(|point| point.1)
+            .filter(|value| value.is_finite())
+            .collect(),
+    )
 }
 
 /// The 99th percentile of the workload's response times, seconds, over a window.

@@ -48,6 +48,10 @@ pub fn opening(incident: &Incident, now: Timestamp, settle: Settle) -> Opening {
     if incident.opened_at.is_none() || incident.end.is_some() || incident.attempt > 0 {
         return Opening::Nothing;
     }
+    // Who asks for a change has said all there is to say.
+    if incident.request.is_some() {
+        return Opening::Start;
+    }
     let left = settle.left(incident, now);
     if left > Duration::ZERO {
         return Opening::Wait(left);
@@ -110,7 +114,7 @@ pub fn conclude(incident: &Incident, attempt: u32, conclusion: &Conclusion) -> V
         return Vec::new();
     }
     match (&incident.inconclusive, conclusion) {
-        (Some(reasons), _) => vec![escalation(reasons)],
+        (Some(reasons), _) => vec![escalation(incident, reasons)],
         (None, Conclusion::Found(diagnosis)) => vec![Event::DiagnosisReached {
             attempt,
             diagnosis: diagnosis.clone(),
@@ -121,14 +125,18 @@ pub fn conclude(incident: &Incident, attempt: u32, conclusion: &Conclusion) -> V
                 reasons: reasons.clone(),
                 evidence: evidence.clone(),
             },
-            escalation(reasons),
+            escalation(incident, reasons),
         ],
     }
 }
 
-fn escalation(reasons: &[String]) -> Event {
+fn escalation(incident: &Incident, reasons: &[String]) -> Event {
+    let what = match incident.request {
+        Some(_) => "the request cannot be carried out",
+        None => "no cause was found that can be trusted",
+    };
     Event::IncidentEscalated {
-        reason: format!("no cause was found that can be trusted: {}", reasons.join("; ")),
+        reason: format!("{what}: {}", reasons.join("; ")),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod quantity;
 pub mod read;
 pub mod recommend;
 pub mod redact;
+pub mod requests;
 pub mod rules;
 pub mod settle;
 pub mod shift;

@@ -127,7 +127,7 @@ async fn cluster_facts(kubernetes: &Reader, facts: &mut Facts, watch: Watcher<'_
     Ok(())
 }
 
-async fn own_pods(kubernetes: &Reader, facts: &mut Facts, namespace: &str, selector: &str) -> Result<(), Unreachable> {
+pub(super) async fn own_pods(kubernetes: &Reader, facts: &mut Facts, namespace: &str, selector: &str) -> Result<(), Unreachable> {
     let path = format!("/api/v1/namespaces/{namespace}/pods?labelSelector={selector}");
     let Some(list) = ask(kubernetes, facts, &path).await? else {
         return Ok(());
@@ -174,7 +174,7 @@ fn describe(pod: &Pod) -> String {
     )
 }
 
-async fn own_revisions(
+pub(super) async fn own_revisions(
     kubernetes: &Reader,
     facts: &mut Facts,
     namespace: &str,
@@ -211,7 +211,7 @@ async fn own_revisions(
     Ok(())
 }
 
-async fn surroundings(
+pub(super) async fn surroundings(
     kubernetes: &Reader,
     facts: &mut Facts,
     namespace: &str,

@@ -10,7 +10,7 @@ use paramedic_bus::{
 use paramedic_domain::{envelope::Envelope, incident::Incident};
 use paramedic_runtime::Clock;
 
-use super::{investigate::Investigator, model::ask::Asked};
+use super::{investigate::Investigator, model::ask::Asked, request::consider};
 use crate::{
     core::{
         decide::{Conclusion, Opening, conclude, investigating, joined, open, opening, outgrown},
@@ -141,6 +141,10 @@ impl Investigations {
                 reasons: reasons.clone(),
                 evidence: Vec::new(),
             });
+        }
+        if let Some(request) = &incident.request {
+            let considered = consider(&self.investigator.probes, request, incident.attempt).await;
+            return considered.map_err(|unreachable| unreachable.to_string());
         }
         let alerts = incident.alerts.values().cloned().collect();
         self.investigator

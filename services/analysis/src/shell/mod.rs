@@ -14,6 +14,7 @@ pub mod outcomes;
 pub mod probes;
 pub mod prometheus;
 mod reader;
+pub mod request;
 mod resolve;
 pub mod rules;
 mod signals;

@@ -6,6 +6,7 @@ mod cases;
 mod diagnoses;
 mod models;
 mod neighbourhoods;
+mod requests;
 mod role;
 mod sources;
 mod timelines;

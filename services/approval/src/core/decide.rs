@@ -77,6 +77,11 @@ pub fn decide(incident: &Incident, answer: Answer, decision: &Decision, now: Tim
     let (plan, decision) = (plan.id.clone(), decision.clone());
     match answer {
         Answer::Deny => Ok(vec![Event::ApprovalDenied { plan, decision }]),
+        // Who asked for it has agreed to it already: where more than one person must, others must.
+        Answer::Approve if gate.quorum > 1 && asked(incident, &decision.by) => Err(Refusal::OwnRequest {
+            gate: gate_id,
+            by: decision.by,
+        }),
         Answer::Approve if approvals.iter().any(|earlier| same_person(&earlier.by, &decision.by)) => Err(Refusal::AlreadyCounted {
             gate: gate_id,
             by: decision.by,
@@ -84,6 +89,11 @@ pub fn decide(incident: &Incident, answer: Answer, decision: &Decision, now: Tim
         }),
         Answer::Approve => Ok(vec![Event::ApprovalGranted { plan, decision }]),
     }
+}
+
+/// Whether this person asked for what the incident is about.
+fn asked(incident: &Incident, by: &str) -> bool {
+    incident.request.as_ref().is_some_and(|request| same_person(&request.by, by))
 }
 
 /// Whether the log already holds exactly this answer: how a caller recognises its own append whose acknowledgement was lost.
@@ -114,6 +124,7 @@ pub fn explain(refusal: Refusal, log: &[Recorded]) -> Refusal {
         | Refusal::WrongDigest { .. }
         | Refusal::AlreadyDecided { .. }
         | Refusal::Expired { .. }
+        | Refusal::OwnRequest { .. }
         | Refusal::AlreadyCounted { .. }
         | Refusal::NoIdentity
         | Refusal::ReasonTooLong { .. } => return refusal,
@@ -171,6 +182,11 @@ fn names(approvals: &[Decision]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use paramedic_domain::{
+        object::ObjectRef,
+        request::{ChangeRequest, What},
+    };
+
     use super::*;
     use crate::core::fixture::{Log, at, decision};
 
@@ -242,6 +258,30 @@ mod tests {
         }
         let late = decide(&log.incident, Answer::Deny, &decision(&log.incident, 0, "cy"), at(4)).unwrap_err();
         assert!(late.to_string().contains("approved by ann@example.com, ben@example.com"), "{late}");
+    }
+
+    #[test]
+    fn who_asked_for_a_change_is_not_one_of_the_two_who_must_agree_but_may_be_the_only_one_and_may_stop_it() {
+        for (quorum, counts) in [(2, false), (1, true)] {
+            let mut log = Log::waiting_with_quorum(1, quorum);
+            log.incident.request = Some(ChangeRequest {
+                id: "release-17".parse().unwrap(),
+                by: "ann@example.com".into(),
+                on_behalf_of: "ben@example.com".into(),
+                what: What::SetImage {
+                    target: ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web"),
+                    container: None,
+                    image: "web:2".into(),
+                },
+            });
+            let answer = |answer, by: &str| decide(&log.incident, answer, &decision(&log.incident, 0, by), at(1));
+            assert_eq!(answer(Answer::Approve, "Ann@Example.com").is_ok(), counts);
+            assert!(
+                answer(Answer::Approve, "ben@example.com").is_ok(),
+                "the name that is only claimed says nothing"
+            );
+            assert!(answer(Answer::Deny, "ann@example.com").is_ok());
+        }
     }
 
     #[test]

@@ -68,6 +68,14 @@ pub enum Refusal {
         /// When.
         at: Timestamp,
     },
+    /// Two pairs of eyes are wanted, and these have seen it.
+    #[error("{by} asked for this change: {gate} wants the approval of others")]
+    OwnRequest {
+        /// Gate.
+        gate: GateId,
+        /// Who asked.
+        by: String,
+    },
     /// Too late.
     #[error("{gate} expired at {at}: nothing will run from this plan, ask for a new one")]
     Expired {
@@ -112,6 +120,7 @@ impl Refusal {
             Self::WrongDigest { .. } => "wrong_digest",
             Self::AlreadyDecided { .. } => "already_decided",
             Self::Expired { .. } => "expired",
+            Self::OwnRequest { .. } => "own_request",
             Self::AlreadyCounted { .. } => "already_counted",
             Self::NoIdentity => "no_identity",
             Self::ReasonTooLong { .. } => "reason_too_long",

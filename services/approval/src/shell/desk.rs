@@ -218,7 +218,8 @@ fn is_repetition(refusal: &Refusal, answer: Answer, decision: &Decision) -> bool
         Refusal::AlreadyDecided { answer: earlier, by, .. } => {
             *earlier == answer && by.split(", ").any(|person| same_person(person, &decision.by))
         }
-        Refusal::NoPlan { .. }
+        Refusal::OwnRequest { .. }
+        | Refusal::NoPlan { .. }
         | Refusal::UnknownGate { .. }
         | Refusal::OlderPlan { .. }
         | Refusal::Over { .. }

@@ -195,6 +195,7 @@ fn refused(refusal: &crate::core::refusal::Refusal) -> Status {
         | Refusal::WrongDigest { .. }
         | Refusal::AlreadyDecided { .. }
         | Refusal::Expired { .. }
+        | Refusal::OwnRequest { .. }
         | Refusal::AlreadyCounted { .. } => Status::failed_precondition(sentence),
     }
 }

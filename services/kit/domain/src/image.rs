@@ -107,8 +107,8 @@ fn is_registry(registry: &str) -> bool {
 fn is_component(component: &str) -> bool {
     let word = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = component.as_bytes();
-    let ends = bytes.first().is_some_and(|b| word(b)) && bytes.last().is_some_and(|b| word(b));
-    let separators = bytes.split(|b| word(b)).filter(|separator| !separator.is_empty());
+    let ends = bytes.first().is_some_and(word) && bytes.last().is_some_and(word);
+    let separators = bytes.split(word).filter(|separator| !separator.is_empty());
     ends && separators
         .into_iter()
         .all(|separator| matches!(separator, b"." | b"_" | b"__") || separator.iter().all(|b| *b == b'-'))

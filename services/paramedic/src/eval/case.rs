@@ -11,6 +11,45 @@ use super::truth::Truth;
 /// How long after the newest alert a world begins, where the truth does not say it: as long as Alertmanager usually waits for a group.
 const GROUP_WAIT: SignedDuration = SignedDuration::from_secs(30);
 
+/// What the gateway is told.
+#[derive(Debug)]
+pub enum Told {
+    /// What Alertmanager posts, in this order.
+    Alerts(Vec<Value>),
+    /// What somebody asks for.
+    Request(Value),
+}
+
+impl Told {
+    fn load(folder: &Path) -> anyhow::Result<Self> {
+        let (alerts, request) = (folder.join("alerts.json"), folder.join("request.json"));
+        match (alerts.exists(), request.exists()) {
+            (true, true) => bail!(
+                "{} holds both alerts.json and request.json: a case begins with one",
+                folder.display()
+            ),
+            (_, false) => Ok(match read(&alerts)? {
+                Value::Array(posts) => Self::Alerts(posts),
+                post => Self::Alerts(vec![post]),
+            }),
+            (false, true) => Ok(Self::Request(read(&request)?)),
+        }
+    }
+
+    /// When the newest alert began.
+    fn newest(&self) -> Option<Timestamp> {
+        let Self::Alerts(posts) = self else { return None };
+        let alerts = posts.iter().filter_map(|post| post["alerts"].as_array()).flatten();
+        alerts.filter_map(|alert| alert["startsAt"].as_str()?.parse().ok()).max()
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Value> {
+    let cannot = || format!("cannot read {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(cannot)?;
+    serde_json::from_str(&text).with_context(cannot)
+}
+
 /// A case as it stands in its folder.
 #[derive(Debug)]
 pub struct Case {
@@ -18,8 +57,8 @@ pub struct Case {
     pub folder: PathBuf,
     /// What a good answer is.
     pub truth: Truth,
-    /// What Alertmanager posts, in this order.
-    pub posts: Vec<Value>,
+    /// What it begins with.
+    pub told: Told,
     /// Where time stands when it begins.
     pub now: Timestamp,
 }
@@ -31,28 +70,17 @@ impl Case {
     /// Names the file that cannot be used.
     pub fn load(folder: &Path) -> anyhow::Result<Self> {
         let truth = Truth::load(&folder.join("truth.yaml"))?;
-        let file = folder.join("alerts.json");
-        let read = || format!("cannot read the alerts in {}", file.display());
-        let text = std::fs::read_to_string(&file).with_context(read)?;
-        let posts = match serde_json::from_str(&text).with_context(read)? {
-            Value::Array(posts) => posts,
-            post => vec![post],
-        };
-        let Some(now) = truth.now.or_else(|| newest(&posts)?.checked_add(GROUP_WAIT).ok()) else {
-            bail!("no alert in {} has a startsAt: give `now` in truth.yaml", file.display());
+        let told = Told::load(folder)?;
+        let Some(now) = truth.now.or_else(|| told.newest()?.checked_add(GROUP_WAIT).ok()) else {
+            bail!("no alert in {} has a startsAt: give `now` in truth.yaml", folder.display());
         };
         Ok(Self {
             folder: folder.to_owned(),
             truth,
-            posts,
+            told,
             now,
         })
     }
-}
-
-fn newest(posts: &[Value]) -> Option<Timestamp> {
-    let alerts = posts.iter().filter_map(|post| post["alerts"].as_array()).flatten();
-    alerts.filter_map(|alert| alert["startsAt"].as_str()?.parse().ok()).max()
 }
 
 /// Every case of these folders: the folder itself, or those in it, by name.
@@ -117,7 +145,10 @@ mod tests {
         assert_eq!(
             found
                 .iter()
-                .map(|case| (case.truth.case.as_str(), case.posts.len()))
+                .map(|case| match &case.told {
+                    Told::Alerts(posts) => (case.truth.case.as_str(), posts.len()),
+                    Told::Request(_) => panic!("{} has alerts", case.truth.case),
+                })
                 .collect::<Vec<_>>(),
             [("A", 2), ("B", 1)]
         );
@@ -143,5 +174,12 @@ mod tests {
         );
         case(all.path(), "A", "{}");
         assert!(Case::load(all.path()).unwrap_err().to_string().contains("give `now`"));
+        std::fs::write(all.path().join("request.json"), "{}").unwrap();
+        assert!(
+            Case::load(all.path())
+                .unwrap_err()
+                .to_string()
+                .contains("both alerts.json and request.json")
+        );
     }
 }

@@ -9,7 +9,11 @@ use paramedic_simulator::{AuditEntry, Begin, Options, Recording, Simulator};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{case::Case, judge, truth::Truth};
+use super::{
+    case::{Case, Told},
+    judge,
+    truth::Truth,
+};
 use crate::{
     commands,
     range::{Events, Range, Stories, TOKEN, Wish},
@@ -77,6 +81,8 @@ async fn start(case: &Case, speed: f64) -> anyhow::Result<Range> {
         fixed_by: case.truth.world.fixed_by.clone(),
         harmless: case.truth.world.harmless.clone(),
         down: case.truth.down.clone(),
+        admission: case.truth.world.admission.clone(),
+        unready: case.truth.world.unready.clone(),
         ..Begin::at(case.now)
     };
     let simulator = Simulator::start(Options {
@@ -94,22 +100,27 @@ async fn start(case: &Case, speed: f64) -> anyhow::Result<Range> {
     Range::start(simulator, wish).await
 }
 
-/// Posts the alerts, and answers until the incident has ended.
+/// Tells the gateway what the case begins with, and answers until the incident has ended.
 async fn follow(case: &Case, range: &Range, played: &mut Played) -> anyhow::Result<()> {
     let mut events = range.events().await?;
-    for post in &case.posts {
-        tell(range, post).await?;
+    match &case.told {
+        Told::Alerts(posts) => {
+            for post in posts {
+                tell(&range.webhook(), post).await?;
+            }
+        }
+        Told::Request(request) => tell(&range.desk(), request).await?,
     }
     let all = tokio::time::timeout(range.clock.wall(LIMIT), until_ended(&case.truth, range, &mut events, played));
     all.await
         .with_context(|| format!("it did not end within {} hours of its time", LIMIT.as_secs() / 3600))?
 }
 
-async fn tell(range: &Range, post: &Value) -> anyhow::Result<()> {
-    let answer = http::client()?.post(range.webhook()).bearer_auth(TOKEN).json(post).send().await?;
+async fn tell(url: &str, post: &Value) -> anyhow::Result<()> {
+    let answer = http::client()?.post(url).bearer_auth(TOKEN).json(post).send().await?;
     let status = answer.status();
     let body = answer.text().await.unwrap_or_default();
-    ensure!(status.is_success(), "the gateway refused the alerts: {status} {body}");
+    ensure!(status.is_success(), "the gateway refused what it was told: {status} {body}");
     Ok(())
 }
 

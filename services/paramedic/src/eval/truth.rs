@@ -8,6 +8,7 @@ use paramedic_domain::{diagnosis::Category, incident::Status};
 use paramedic_simulator::{
     RequestPattern,
     recording::{Source, Word},
+    scenario::admission::Admission,
 };
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, de::Error};
@@ -57,6 +58,9 @@ pub struct Expect {
     pub category: Vec<Category>,
     /// Any of these.
     pub target: Vec<Target>,
+    /// What the reason of the end must say, each.
+    #[serde(default)]
+    pub reason: Vec<Phrase>,
     /// How sure it should be.
     #[serde(default)]
     pub confidence: Range,
@@ -190,6 +194,12 @@ pub struct Reactions {
     /// Requests that do nothing to it.
     #[serde(default)]
     pub harmless: Vec<RequestPattern>,
+    /// What it does not let in.
+    #[serde(default)]
+    pub admission: Vec<Admission>,
+    /// Images whose containers never become ready.
+    #[serde(default)]
+    pub unready: Vec<Word>,
 }
 
 /// A regular expression that is looked for in a text, whatever the case of its letters.

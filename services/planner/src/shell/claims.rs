@@ -28,6 +28,8 @@ pub enum Claimed {
     Ours,
     /// That of another incident, which goes on; the asking one has become a part of it.
     Joined(IncidentId),
+    /// That of another incident, which goes on; one of the two was asked for by somebody, and neither becomes a part of the other.
+    Held(IncidentId),
     /// Another incident is just joining another one: it has to be asked again.
     Busy,
 }
@@ -57,6 +59,11 @@ impl Claims {
                 Err(HeldBy(holder)) => holder,
             };
             if let Ok(other) = holder.parse::<IncidentId>() {
+                let holds = self.log.load(&incident.cluster, &other).await?;
+                let asked_for = incident.request.is_some() || holds.request.is_some();
+                if asked_for && holds.opened_at.is_some() && holds.end.is_none() {
+                    return Ok(Claimed::Held(other));
+                }
                 match self.join_alone(incident, &other, target, cause).await? {
                     Some(true) => return Ok(Claimed::Joined(other)),
                     Some(false) => {}

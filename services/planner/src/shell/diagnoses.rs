@@ -102,6 +102,13 @@ impl Diagnoses {
             let claimed = self.claims.claim(incident, &diagnosis.target, event).await;
             match claimed.map_err(|error| error.to_string())? {
                 Claimed::Ours => {}
+                Claimed::Held(other) if incident.request.is_some() => {
+                    return Ok(Some(Err(vec![Refusal {
+                        step: None,
+                        reason: format!("incident {other} works on {} now: ask again when it has ended", diagnosis.target),
+                    }])));
+                }
+                Claimed::Held(other) => return Err(format!("what incident {other} was asked to change is {} too", diagnosis.target)),
                 Claimed::Busy => return Err("another incident is just joining another one".into()),
                 Claimed::Joined(other) => {
                     tracing::info!(%other, target = %diagnosis.target, "joined the incident with the same root target");

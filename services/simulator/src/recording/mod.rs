@@ -22,6 +22,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::scenario::admission::Admission;
+
 pub use self::requests::{RequestPattern, Word};
 pub(crate) use self::{definitions::of as definition, objects::group};
 use self::{logs::Line, metrics::Metrics, traces::Traces};
@@ -57,6 +59,10 @@ pub struct Begin {
     pub harmless: Vec<RequestPattern>,
     /// Sources that do not answer.
     pub down: Vec<Source>,
+    /// What is not let into the cluster, in a dry run neither.
+    pub admission: Vec<Admission>,
+    /// Images whose containers run and never become ready.
+    pub unready: Vec<Word>,
 }
 
 /// What can be asked about a cluster.
@@ -81,6 +87,8 @@ impl Begin {
             fixed_by: Vec::new(),
             harmless: Vec::new(),
             down: Vec::new(),
+            admission: Vec::new(),
+            unready: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod leak;
 mod limit;
 mod options;
 mod release;
+pub(super) mod requested;
 mod roots;
 mod steps;
 

@@ -57,12 +57,7 @@ impl Stage {
                 group_key: "{}".into(),
             })
             .collect();
-        let begin = Begin {
-            now: "2026-03-05T13:17:00Z".parse().unwrap(),
-            fixed_by: Vec::new(),
-            harmless: Vec::new(),
-            down: Vec::new(),
-        };
+        let begin = Begin::at("2026-03-05T13:17:00Z".parse().unwrap());
         let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(&case).unwrap()), begin));
         options.speed = SPEED;
         rustls::crypto::ring::default_provider().install_default().ok();

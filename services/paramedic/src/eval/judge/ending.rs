@@ -48,10 +48,15 @@ fn outcome(truth: &Truth, seen: &Seen<'_>, answer: &Answer<'_>) -> Vec<String> {
         return vec!["there is no incident".to_owned()];
     };
     let status = story.incident.status();
-    if truth.expect.outcome.iter().any(|outcome| outcome.status() == Some(status)) {
-        return Vec::new();
-    }
     let reason = story.incident.end.as_ref().map(|end| end.reason.as_str()).or(seen.given_up);
+    if truth.expect.outcome.iter().any(|outcome| outcome.status() == Some(status)) {
+        let unsaid = truth
+            .expect
+            .reason
+            .iter()
+            .filter(|phrase| !phrase.said_in(reason.unwrap_or_default()));
+        return unsaid.map(|phrase| format!("its reason does not say {phrase}")).collect();
+    }
     vec![format!(
         "{}: {}",
         text::word(&status),
@@ -85,6 +90,13 @@ mod tests {
     fn without_a_verification_nothing_was_checked() {
         let score = Case::good().without("verification_passed").score();
         assert_eq!(points(&score, &["verification", "outcome"]), [0, 5]);
+    }
+
+    #[test]
+    fn an_end_that_does_not_say_why_costs_the_outcome() {
+        let why_ended = |says: &str| Case::good().truth("reason", json!([says])).score();
+        assert_eq!(points(&why_ended("it HOLDS"), &["outcome"]), [5]);
+        assert_eq!(points(&why_ended("ValidatingAdmissionPolicy"), &["outcome"]), [0]);
     }
 
     #[test]

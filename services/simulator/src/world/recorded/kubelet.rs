@@ -99,7 +99,7 @@ impl Kubelet {
         match before {
             None if pod["status"]["containerStatuses"].is_array() || !pods::active(pod) => Some(Stage::Recorded),
             None => {
-                if obj::text(pod, "/spec/nodeName").is_empty() && !binding::bind(store, pod, fate, now) {
+                if obj::text(pod, "/spec/nodeName").is_empty() && !binding::bind(store, pod, fate.as_ref(), now) {
                     return Some(Stage::Sick);
                 }
                 status::creating(store, pod, now);
@@ -107,7 +107,7 @@ impl Kubelet {
                     until: obj::after(now, STARTING),
                 })
             }
-            Some(Stage::Starting { until }) if until <= now => Some(self.start(store, chance, pod, fate, now)),
+            Some(Stage::Starting { until }) if until <= now => Some(self.start(store, chance, pod, fate.as_ref(), now)),
             Some(Stage::Recorded) if outlooks.fixed && fate.is_none() && pods::active(pod) && !pods::ready(pod) => recover(store, pod, now),
             Some(Stage::Sick) if fate.is_none() => recover(store, pod, now),
             Some(Stage::Working { until }) if until <= now => {

@@ -85,7 +85,7 @@ impl RecordedWorld {
         let machinery = Machinery {
             course: Course::new(begin.fixed_by, begin.harmless, recording.wrong.is_some()),
             waker: Waker::default(),
-            outlooks: Outlooks::of(&store),
+            outlooks: Outlooks::of(&store, begin.unready),
             kubelet: Kubelet::default(),
             settled: store.resource_version(),
             due: None,
@@ -211,7 +211,7 @@ impl RecordedWorld {
                     write(&self.sights).undo(wrong, now);
                 }
                 turn::turn(&self.store, &fixed.objects, &first.objects, &mut machinery.waker, now);
-                machinery.outlooks = Outlooks::after(&self.store, fixed);
+                machinery.outlooks.fix(&self.store, fixed);
                 write(&self.sights).turn(fixed, now);
             }
         }

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::histories;
 use crate::{
-    recording::Part,
+    recording::{Part, Word},
     store::{Gvr, Store},
     world::{control::pods, obj},
 };
@@ -15,25 +15,26 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Outlooks {
     fates: BTreeMap<(String, String), Option<Arc<Value>>>,
+    /// Images whose containers never become ready, whatever was recorded.
+    unready: Vec<Word>,
     /// The world was fixed: recorded pods that are awake fare by their fate too.
     pub(super) fixed: bool,
 }
 
 impl Outlooks {
     /// The fates of everything that was recorded.
-    pub(super) fn of(store: &Store) -> Self {
+    pub(super) fn of(store: &Store, unready: Vec<Word>) -> Self {
         Self {
             fates: fates(store, &|_| true),
+            unready,
             fixed: false,
         }
     }
 
     /// The fates in a fixed world: what was sick is well unless the world as it then is says otherwise.
-    pub(super) fn after(store: &Store, part: &Part) -> Self {
-        Self {
-            fates: fates(store, &within(part)),
-            fixed: true,
-        }
+    pub(super) fn fix(&mut self, store: &Store, part: &Part) {
+        self.fates = fates(store, &within(part));
+        self.fixed = true;
     }
 
     /// The fates in a world that has become worse.
@@ -42,9 +43,49 @@ impl Outlooks {
     }
 
     /// A recorded pod whose lot a pod shares; `None` when it fares well.
-    pub(super) fn fate(&self, store: &Store, pod: &Value) -> Option<&Arc<Value>> {
+    pub(super) fn fate(&self, store: &Store, pod: &Value) -> Option<Arc<Value>> {
+        if histories::images(&pod["spec"]).iter().any(|(_, image)| self.never_ready(image)) {
+            return Some(Arc::new(self.idle(pod)));
+        }
         let key = (obj::namespace(pod).to_owned(), template(store, pod)?);
-        self.fates.get(&key)?.as_ref()
+        self.fates.get(&key)?.clone()
+    }
+
+    fn never_ready(&self, image: &str) -> bool {
+        self.unready.iter().any(|word| word.fits(image))
+    }
+
+    /// The pod as it stands when its containers run and are not ready.
+    fn idle(&self, pod: &Value) -> Value {
+        let since = pod["metadata"]["creationTimestamp"].clone();
+        let condition = |kind: &str, ready: bool| {
+            let status = if ready { "True" } else { "False" };
+            let mut condition = json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": since});
+            if !ready {
+                condition["reason"] = json!("ContainersNotReady");
+            }
+            condition
+        };
+        let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+        let statuses: Vec<Value> = containers
+            .map(|container| {
+                let ready = !self.never_ready(container["image"].as_str().unwrap_or_default());
+                json!({
+                    "name": container["name"], "image": container["image"], "imageID": "", "ready": ready, "started": true,
+                    "restartCount": 0, "state": {"running": {"startedAt": since}}, "lastState": {},
+                })
+            })
+            .collect();
+        let conditions = [
+            ("Initialized", true),
+            ("Ready", false),
+            ("ContainersReady", false),
+            ("PodScheduled", true),
+        ]
+        .map(|(kind, ready)| condition(kind, ready));
+        let mut sample = pod.clone();
+        sample["status"] = json!({"phase": "Running", "startTime": since, "conditions": conditions, "containerStatuses": statuses});
+        sample
     }
 }
 
