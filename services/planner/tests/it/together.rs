@@ -77,6 +77,49 @@ async fn of_incidents_that_wait_for_each_others_targets_one_is_always_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_never_becomes_a_part_of_an_incident_and_is_told_which_one_works_on_its_target() {
+    let served = Served::start(Pretend::default()).await;
+    let running = run(config(&served.url)).await;
+    let one = running.opened("one", &["aa"]).await;
+    running.reached("one", diagnosis(seven())).await;
+    running.until(&one, |incident| incident.plan.is_some()).await;
+    let two = running.asked("two").await;
+    running.reached("two", diagnosis(seven())).await;
+    let refused = running.until(&two, |incident| incident.refusals.is_some()).await;
+    let reason = &refused.refusals.as_ref().unwrap()[0].reason;
+    assert!(
+        reason.contains(one.as_str()) && reason.contains("ask again when it has ended"),
+        "{reason}"
+    );
+    assert!(refused.end.is_none(), "whoever looks after it tells people");
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_does_not_become_a_part_of_a_request_and_is_planned_after_it() {
+    let served = Served::start(Pretend::default()).await;
+    let mut config = config(&served.url);
+    config.cooldown_seconds = 0;
+    let running = run(config).await;
+    let one = running.asked("one").await;
+    running.reached("one", diagnosis(seven())).await;
+    running.until(&one, |incident| incident.plan.is_some()).await;
+    let two = running.opened("two", &["aa"]).await;
+    running.reached("two", diagnosis(seven())).await;
+    running.ran(&one, WorkflowOutcome::Succeeded, None).await;
+    running.append(&one, vec![Event::IncidentResolved { reason: "well".into() }]).await;
+    let planned = running
+        .until(&two, |incident| incident.plan.is_some() || incident.end.is_some())
+        .await;
+    assert!(planned.plan.is_some() && planned.end.is_none(), "{:?}", planned.end);
+    let request = running.until(&one, |incident| incident.end.is_some()).await;
+    assert!(request.alerts.is_empty(), "the alerts stay where they are");
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_incident_that_ended_gives_its_target_back() {
     let served = Served::start(Pretend::default()).await;
     let mut config = config(&served.url);

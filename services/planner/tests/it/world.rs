@@ -12,6 +12,7 @@ use paramedic_domain::{
     object::ObjectRef,
     plan::Recommendation,
     policy::Mode,
+    request::{ChangeRequest, What},
     verification::{Verdict, Verification},
 };
 use paramedic_planner::{Config, DEFAULTS, build};
@@ -165,6 +166,29 @@ impl Running {
             alerts: alerts.iter().map(alert).collect(),
             traceparent: None,
             request: None,
+        };
+        self.append(&id, vec![opened]).await;
+        id
+    }
+
+    /// An incident that somebody's request opened.
+    pub(crate) async fn asked(&self, name: &str) -> IncidentId {
+        let id = IncidentId::derive(&[name]);
+        let opened = Event::IncidentOpened {
+            title: "t".into(),
+            severity: Severity::Info,
+            alerts: Vec::new(),
+            traceparent: None,
+            request: Some(ChangeRequest {
+                id: name.parse().unwrap(),
+                by: "pipeline".into(),
+                on_behalf_of: String::new(),
+                what: What::SetImage {
+                    target: ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web"),
+                    container: None,
+                    image: "web:2".into(),
+                },
+            }),
         };
         self.append(&id, vec![opened]).await;
         id
