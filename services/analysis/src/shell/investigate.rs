@@ -174,6 +174,11 @@ impl Service {
         if incident.version == 0 {
             return Err(Status::not_found(format!("there is no incident {id}")));
         }
+        if incident.request.is_some() {
+            return Err(Status::failed_precondition(format!(
+                "somebody asked for incident {id}: there is no cause to look for, its diagnosis says what is done"
+            )));
+        }
         Ok((incident.alerts.into_values().collect(), Some(id)))
     }
 }
