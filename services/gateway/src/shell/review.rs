@@ -20,6 +20,9 @@ const MAX_REMEMBERED: usize = 1024;
 /// Longest wait for the API server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Whose a token is, if that one is let in, and until when that is good.
+type Known = (Option<String>, Timestamp);
+
 /// Asks the API server whose a token is.
 pub(crate) struct Reviewer {
     client: Client,
@@ -27,7 +30,7 @@ pub(crate) struct Reviewer {
     /// `system:serviceaccount:namespace:name` of those that are let in.
     users: Vec<String>,
     audiences: Vec<String>,
-    known: Mutex<HashMap<[u8; 32], (Option<String>, Timestamp)>>,
+    known: Mutex<HashMap<[u8; 32], Known>>,
 }
 
 impl Reviewer {
