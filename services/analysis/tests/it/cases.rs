@@ -98,10 +98,7 @@ pub(crate) async fn investigated_at(
     down: Vec<Source>,
     ways: impl FnOnce(&mut ClusterAccess, &Simulator),
 ) -> Conclusion {
-    let begin = Begin {
-        down,
-        ..Begin::at(now)
-    };
+    let begin = Begin { down, ..Begin::at(now) };
     let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(case).unwrap()), begin));
     options.speed = SPEED;
     rustls::crypto::ring::default_provider().install_default().ok();
