@@ -4,7 +4,7 @@
 
 mod case;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -186,6 +186,69 @@ async fn what_crashed_before_a_restart_crashes_after_it() {
         .await
         .unwrap();
     assert_eq!(logs, "panic: no such table: jobs\n");
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_policy_does_not_let_in_is_refused_in_a_dry_run_and_what_never_becomes_ready_does_not() {
+    let policy = json!([{"policy": "no-candidates", "binding": "payments", "resources": ["deployments"], "namespaces": ["payments"],
+        "image_contains": "-rc", "message": "not here"}]);
+    let begin = Begin {
+        admission: serde_json::from_value(policy).unwrap(),
+        unready: serde_json::from_value(json!([".*/payments-service:v9\\..*"])).unwrap(),
+        ..Begin::at("2026-03-10T09:30:00Z".parse().unwrap())
+    };
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/P08-deploy-with-dry-run");
+    let simulator = Simulator::start(Options {
+        speed: SPEED,
+        ..Options::new((Recording::load(&case).unwrap(), begin))
+    })
+    .await
+    .unwrap();
+    let client = client(&simulator).await;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), "payments");
+    let deployments: Api<Deployment> = Api::namespaced(client, "payments");
+    let image = |tag: &str| {
+        let container = json!({"name": "payments", "image": format!("registry.example.com/payments/payments-service:{tag}")});
+        Patch::Strategic(json!({"spec": {"template": {"spec": {"containers": [container]}}}}))
+    };
+    let dry = PatchParams {
+        dry_run: true,
+        ..PatchParams::default()
+    };
+    let refused = deployments
+        .patch("payments-service", &dry, &image("v3.0.0-rc1"))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("ValidatingAdmissionPolicy 'no-candidates' with binding 'payments' denied request: not here"),
+        "{refused}"
+    );
+    deployments
+        .patch("payments-service", &PatchParams::default(), &image("v9.0.0"))
+        .await
+        .unwrap();
+    let list = || async {
+        pods.list(&ListParams::default().labels("app=payments-service"))
+            .await
+            .unwrap()
+            .items
+    };
+    let runs = |pod: &Pod| {
+        let status = pod.status.as_ref().and_then(|status| {
+            status
+                .container_statuses
+                .as_ref()?
+                .iter()
+                .find(|one| one.name == "payments")
+                .cloned()
+        });
+        status.is_some_and(|status| status.image.ends_with(":v9.0.0") && status.state.is_some_and(|state| state.running.is_some()))
+    };
+    let all = until("a new pod that runs", list, |all: &Vec<Pod>| all.iter().any(runs)).await;
+    assert!(all.iter().filter(|pod| runs(pod)).all(|pod| !ready(pod)));
     simulator.shutdown().await;
 }
 

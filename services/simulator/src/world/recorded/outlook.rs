@@ -84,6 +84,8 @@ impl Outlooks {
         ]
         .map(|(kind, ready)| condition(kind, ready));
         let mut sample = pod.clone();
+        // It has a node, whichever: one without would keep the pod from getting one.
+        sample["spec"]["nodeName"] = json!("some");
         sample["status"] = json!({"phase": "Running", "startTime": since, "conditions": conditions, "containerStatuses": statuses});
         sample
     }
