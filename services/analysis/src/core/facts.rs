@@ -10,7 +10,7 @@ use paramedic_domain::{
     object::ObjectRef,
 };
 
-use super::{estate::Estate, logs::Pattern, subjects::World, timeline::Moment, traces::Traced};
+use super::{estate::Estate, logs::Pattern, onset::Onset, subjects::World, timeline::Moment, traces::Traced};
 
 /// Everything an engine may look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +49,8 @@ pub struct Facts {
     pub world: World,
     /// Clustered log lines of its pods.
     pub logs: Vec<Pattern>,
+    /// When its signals left their usual levels.
+    pub onsets: Vec<Onset>,
     /// What stands out in traces.
     pub traced: Traced,
     /// What telemetry knows to have happened, for the time line; objects tell the rest themselves.
@@ -233,6 +235,7 @@ impl Facts {
             estate: Estate::default(),
             world: World::default(),
             logs: Vec::new(),
+            onsets: Vec::new(),
             traced: Traced::default(),
             moments: Vec::new(),
             evidence: Vec::new(),

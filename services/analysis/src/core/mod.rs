@@ -11,6 +11,7 @@ mod injection;
 pub mod logs;
 pub mod measures;
 pub mod model;
+pub mod onset;
 pub mod quantity;
 pub mod read;
 pub mod recommend;

@@ -8,6 +8,7 @@ use super::{
     complaints::complaints,
     estate::estate,
     kubernetes::encode,
+    onsets::onsets,
     probes::{Probes, Unreachable},
     reader::Reader,
     resolve::{ask, resolve},
@@ -49,6 +50,12 @@ pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> 
     let late = |source: &str| format!("{source}: no time left of {} s", budget.as_secs());
     if let Some(workload) = facts.workload.clone() {
         if tokio::time::timeout_at(deadline, metrics(probes, &workload, &mut facts))
+            .await
+            .is_err()
+        {
+            facts.missing.push(late("prometheus"));
+        }
+        if tokio::time::timeout_at(deadline, onsets(probes, &workload, &mut facts))
             .await
             .is_err()
         {

@@ -10,6 +10,7 @@ pub mod kubernetes;
 pub mod loki;
 pub mod measure;
 pub mod model;
+mod onsets;
 pub mod outcomes;
 pub mod probes;
 pub mod prometheus;

@@ -60,6 +60,11 @@ async fn a_checkout_that_waits_for_a_database_is_told_by_alerts_logs_and_the_slo
         "Deployment shop/checkout",
         "connection timeout: inventory-db:5432",
     );
+    has(&found, Source::Prometheus, "Deployment shop/checkout", "p99 left its usual");
+    // The recorded latency turns at 14:32:00; samples are a minute apart.
+    let onset = found.timeline.iter().find(|row| row.what.starts_with("p99 left")).unwrap();
+    let after = onset.at.as_second() - "2026-03-19T14:32:00Z".parse::<jiff::Timestamp>().unwrap().as_second();
+    assert!((0..=60).contains(&after), "{}", told(&found));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,14 +2,16 @@
 //!
 //! Weights: failing pods are all of the newest revision 0.30, the previous revision still runs 0.20 (or once ran 0.10),
 //! it began with the rollout 0.15, the log says why 0.10, the change is known 0.05; for errors instead of crashes: error
-//! share at least five times that before the rollout 0.30.
+//! share at least five times that before the rollout 0.30. Response times or errors that left their usual level
+//! before the rollout: -0.15, and nothing for its time.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::diagnosis::{Category, Factor};
 
 use super::{Finding, factor, seconds_between, span};
 use crate::core::{
     facts::{Container, Facts, Pod, Revision, Workload},
+    onset::{Onset, Signal},
     shift,
 };
 
@@ -17,6 +19,11 @@ use crate::core::{
 const MIN_ERRORS: f64 = 0.01;
 /// How much greater the share must be than before the rollout.
 const ERRORS_FACTOR: f64 = 5.0;
+
+/// What a release loses that came later than what it would have caused.
+const SOONER: f64 = -0.15;
+/// The time of an onset is no more exact than this: samples a minute apart, of rates over some minutes.
+const BLUR: SignedDuration = SignedDuration::from_mins(3);
 
 /// Waiting reasons of containers that never get to run their image.
 const PULL: [&str; 4] = ["ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull"];
@@ -60,7 +67,7 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
     let mut factors: Vec<Factor> = errors.into_iter().collect();
     factors.extend(failing_factor(&failing, newest));
     factors.extend(previous_factor(previous));
-    factors.extend(onset_factor(facts, newest, age));
+    factors.extend(sooner_factor(facts, newest).or_else(|| onset_factor(facts, newest, age)));
     factors.extend(log_factor(facts, &failing));
     factors.extend(change_factor(newest));
     let pull = !failing.is_empty() && failing.iter().all(|(_, container)| waits_for(container, &PULL));
@@ -160,6 +167,24 @@ fn onset_factor(facts: &Facts, newest: &Revision, age: f64) -> Option<Factor> {
             [newest.evidence.clone()],
         )
     })?
+}
+
+/// A figure that left its usual level before the rollout did not leave it for the rollout.
+fn sooner_factor(facts: &Facts, newest: &Revision) -> Option<Factor> {
+    let felt = |onset: &&Onset| onset.signal != Signal::Memory;
+    let first = facts.onsets.iter().filter(felt).min_by_key(|onset| onset.at)?;
+    let ahead = newest.created.duration_since(first.at);
+    factor(
+        SOONER,
+        format!(
+            "{} left its usual {} already {:.0} min before the rollout",
+            first.signal.name(),
+            first.signal.shown(first.usual),
+            ahead.as_secs_f64() / 60.0
+        ),
+        [first.evidence.clone(), newest.evidence.clone()],
+    )
+    .filter(|_| ahead > BLUR)
 }
 
 fn log_factor(facts: &Facts, failing: &[(&Pod, &Container)]) -> Option<Factor> {

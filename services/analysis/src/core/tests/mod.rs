@@ -5,6 +5,7 @@ mod fixtures;
 mod leak;
 mod model;
 mod neighbourhood;
+mod onset;
 mod others;
 mod rules;
 mod small;
