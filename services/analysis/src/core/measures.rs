@@ -4,7 +4,13 @@ use std::collections::BTreeMap;
 
 use paramedic_domain::evidence::Source;
 
-use super::subjects::Quote;
+use serde_json::Value;
+
+use super::{
+    read::{amount, each, text},
+    snapshot::Snapshot,
+    subjects::Quote,
+};
 
 /// Everything that was measured.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -19,6 +25,8 @@ pub struct Measure {
     pub labels: BTreeMap<String, String>,
     /// The number.
     pub value: f64,
+    /// Who gave it: Prometheus, or the API server.
+    pub source: Source,
     /// The query that gave it.
     pub query: String,
 }
@@ -123,6 +131,29 @@ pub const QUERIES: [Query; 22] = [
     },
 ];
 
+/// The share of its memory limit that each container uses, by the list of the metrics API at `path`.
+#[must_use]
+pub fn memory_shares(snapshot: &Snapshot, path: &str, list: &Value) -> Vec<Measure> {
+    let of_pod = |used: &Value| {
+        let (namespace, name) = (text(used, "/metadata/namespace"), text(used, "/metadata/name"));
+        let pod = snapshot.named("Pod", namespace, name);
+        let share = |container: &Value| {
+            let named = |spec: &&Value| spec["name"] == container["name"];
+            let limit = amount(each(pod?, "/spec/containers").find(named)?, "/resources/limits/memory")?;
+            let labels = [("namespace", namespace), ("pod", name), ("container", text(container, "/name"))];
+            Some(Measure {
+                name: "memory_share",
+                labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+                value: Some(amount(container, "/usage/memory")? / limit).filter(|share| share.is_finite())?,
+                source: Source::Kubernetes,
+                query: path.to_owned(),
+            })
+        };
+        each(used, "/containers").filter_map(share).collect::<Vec<_>>()
+    };
+    each(list, "/items").flat_map(of_pod).collect()
+}
+
 impl Measures {
     /// What was measured of a container.
     #[must_use]
@@ -154,7 +185,7 @@ impl Measure {
     pub fn quote(&self) -> Quote {
         let about: Vec<&str> = self.labels.values().map(String::as_str).collect();
         Quote {
-            source: Source::Prometheus,
+            source: self.source,
             query: self.query.clone(),
             excerpt: format!("{} of {}: {:.4}", self.name.replace('_', " "), about.join("/"), self.value),
             value: Some((self.value, self.name.replace('_', " "))),

@@ -12,6 +12,7 @@ pub mod logs;
 pub mod measures;
 pub mod model;
 pub mod onset;
+pub mod podlogs;
 pub mod quantity;
 pub mod read;
 pub mod recommend;

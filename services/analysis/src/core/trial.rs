@@ -343,6 +343,7 @@ fn said(line: &Line, snapshot: &Snapshot) -> Said {
         text: line.text.clone(),
         count: 1,
         alarming: true,
+        source: Source::Loki,
         query: format!("{{namespace={:?}}}", line.namespace),
     }
 }
@@ -356,6 +357,7 @@ fn measure(number: &Number) -> Result<Measure, String> {
         name: query.name,
         labels: number.labels.clone(),
         value: number.value,
+        source: Source::Prometheus,
         query: query.promql.to_owned(),
     })
 }

@@ -13,6 +13,7 @@ use crate::core::{
     estate::Complaint,
     facts::Facts,
     logs::{Line, cluster},
+    podlogs::{self, WORDS},
     subjects::{Quote, Said, owners::Owners},
     timeline::{Moment, Telling},
 };
@@ -25,10 +26,22 @@ const MOST_MINUTES: i64 = 120;
 const ALWAYS: SignedDuration = SignedDuration::from_mins(1);
 /// Most complaints of one member that become evidence at once.
 const MOST_COMPLAINTS: usize = 2;
-/// Most shapes of lines that rules see of one workload.
-const MOST_SAID: usize = 8;
-/// What programs write when something is wrong.
-const WORDS: &str = "error|fatal|panic|time(d )?out|deadlock|refused|fail|denied|forbidden|unauthorized|not found|no such|not resolve|resolution|expired|exception|undefined|cannot|unable|too many|no space|unknown|invalid|429|x509|reset by|unreachable|clusterdown|limit|shutting down|outofmemory";
+
+/// When the lines that are read begin: some time before the first alert.
+pub(super) fn beginning(facts: &Facts) -> Timestamp {
+    let first = facts.alerts.iter().map(|alert| alert.starts_at).min();
+    let began = first.unwrap_or(facts.at).min(facts.at);
+    let from = Probes::before(began, SignedDuration::from_mins(LEAD_MINUTES));
+    from.max(Probes::before(facts.at, SignedDuration::from_mins(MOST_MINUTES)))
+}
+
+/// The namespaces of the alerts, and of what the alerted workloads depend on.
+pub(super) fn namespaces(facts: &Facts) -> BTreeSet<String> {
+    let members = facts.estate.members.iter();
+    let mut all: BTreeSet<String> = members.filter_map(|member| member.workload.object.namespace.clone()).collect();
+    all.extend(facts.world.snapshot.scope.iter().cloned());
+    all
+}
 
 /// What the logs of the neighbourhood complain about, one question for each namespace.
 pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
@@ -36,24 +49,8 @@ pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
         facts.world.silent.insert(Source::Loki);
         return;
     };
-    let began = facts
-        .alerts
-        .iter()
-        .map(|alert| alert.starts_at)
-        .min()
-        .unwrap_or(facts.at)
-        .min(facts.at);
-    let from = Probes::before(began, SignedDuration::from_mins(LEAD_MINUTES));
-    let from = from.max(Probes::before(facts.at, SignedDuration::from_mins(MOST_MINUTES)));
-    let mut namespaces: BTreeSet<String> = facts.world.snapshot.scope.clone();
-    namespaces.extend(
-        facts
-            .estate
-            .members
-            .iter()
-            .filter_map(|member| member.workload.object.namespace.clone()),
-    );
-    for namespace in namespaces {
+    let from = beginning(facts);
+    for namespace in namespaces(facts) {
         let query = format!("{{namespace=\"{namespace}\"}} |~ \"(?i)({WORDS})\"");
         let lines = match loki.lines(&query, from, facts.at, probes.config.log_lines).await {
             Ok(lines) => lines,
@@ -70,7 +67,7 @@ pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
                 continue;
             }
             let own: Vec<Line> = lines.iter().filter(|line| is_of(&line.pod, &object)).cloned().collect();
-            facts.estate.members[at].complaints = cited(facts, &query, &own);
+            facts.estate.members[at].complaints = cited(facts, Source::Loki, &query, &own);
         }
         let said = said(facts, &namespace, &query, &lines);
         facts.world.said.extend(said);
@@ -95,17 +92,8 @@ fn said(facts: &Facts, namespace: &str, query: &str, lines: &[Line]) -> Vec<Said
             by.entry(owner).or_default().push(line.clone());
         }
     }
-    let shapes = by.into_iter().flat_map(|(owner, lines)| {
-        let shapes = cluster(&lines).into_iter().take(MOST_SAID);
-        shapes.map(|found| Said {
-            by: owner.clone(),
-            text: found.latest,
-            count: i64::try_from(found.count).unwrap_or(i64::MAX),
-            alarming: found.alarming,
-            query: query.to_owned(),
-        })
-    });
-    shapes.collect()
+    let shapes = |(owner, lines): (&ObjectRef, Vec<Line>)| podlogs::said(owner, Source::Loki, query, &lines).collect::<Vec<_>>();
+    by.into_iter().flat_map(shapes).collect()
 }
 
 /// When the lines that each workload writes most began.
@@ -157,7 +145,7 @@ fn is_of(pod: &str, workload: &ObjectRef) -> bool {
     }
 }
 
-fn cited(facts: &mut Facts, query: &str, lines: &[Line]) -> Vec<Complaint> {
+pub(super) fn cited(facts: &mut Facts, source: Source, query: &str, lines: &[Line]) -> Vec<Complaint> {
     let mut clusters = cluster(lines);
     clusters.sort_by_key(|found| std::cmp::Reverse(found.count));
     clusters
@@ -165,7 +153,7 @@ fn cited(facts: &mut Facts, query: &str, lines: &[Line]) -> Vec<Complaint> {
         .take(MOST_COMPLAINTS)
         .map(|found| {
             let excerpt = format!("{} lines in {} pods like: {}", found.count, found.pods.len(), found.latest);
-            let evidence: EvidenceId = facts.cite(Source::Loki, query, excerpt, Some((found.count as f64, "lines")));
+            let evidence: EvidenceId = facts.cite(source, query, excerpt, Some((found.count as f64, "lines")));
             Complaint {
                 latest: found.latest,
                 count: found.count,

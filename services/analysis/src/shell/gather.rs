@@ -9,11 +9,12 @@ use super::{
     estate::estate,
     kubernetes::encode,
     onsets::onsets,
+    podlogs::podlogs,
     probes::{Probes, Unreachable},
     reader::Reader,
     resolve::{ask, resolve},
     signals::signals,
-    snapshot::{measures, snapshot},
+    snapshot::{measures, snapshot, used},
     telemetry::{logs, metrics},
     traces::traces,
 };
@@ -84,8 +85,12 @@ pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> 
     if tokio::time::timeout_at(deadline, complaints(probes, &mut facts)).await.is_err() {
         facts.missing.push(late("loki"));
     }
+    if tokio::time::timeout_at(deadline, podlogs(kubernetes, &mut facts)).await.is_err() {
+        facts.missing.push(late("pod logs"));
+    }
     let numbers = async {
         measures(probes, &mut facts).await;
+        used(kubernetes, &mut facts).await;
         signals(probes, &mut facts).await;
     };
     if tokio::time::timeout_at(deadline, numbers).await.is_err() {

@@ -31,6 +31,13 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// Whether this process may not ask that at all.
+    pub(super) fn forbidden(&self) -> bool {
+        matches!(self, Self::Refused { message, .. } if message.starts_with("403"))
+    }
+}
+
 /// The API server of one cluster.
 #[derive(Clone)]
 pub struct Kubernetes {
@@ -50,13 +57,33 @@ impl Kubernetes {
     /// # Errors
     /// See [`Problem`].
     pub async fn get(&self, path: &str) -> Result<Value, Problem> {
+        self.ask(path, |request| self.client.request(request)).await
+    }
+
+    /// An answer that is plain text: a log.
+    ///
+    /// # Errors
+    /// See [`Problem`].
+    pub async fn text(&self, path: &str) -> Result<String, Problem> {
+        self.ask(path, |request| self.client.request_text(request)).await
+    }
+
+    async fn ask<T, A: Future<Output = kube::Result<T>>>(
+        &self,
+        path: &str,
+        send: impl FnOnce(Request<Vec<u8>>) -> A,
+    ) -> Result<T, Problem> {
         let started = tokio::time::Instant::now();
-        let answer = self.ask(path).await;
+        let answer = self.answer(path, send).await;
         metrics::probed("kubernetes", answer.is_ok(), started.elapsed().as_secs_f64());
         answer
     }
 
-    async fn ask(&self, path: &str) -> Result<Value, Problem> {
+    async fn answer<T, A: Future<Output = kube::Result<T>>>(
+        &self,
+        path: &str,
+        send: impl FnOnce(Request<Vec<u8>>) -> A,
+    ) -> Result<T, Problem> {
         let refused = |message: String| Problem::Refused {
             path: path.to_owned(),
             message,
@@ -66,7 +93,7 @@ impl Kubernetes {
             message,
         };
         let request = Request::get(path).body(Vec::new()).map_err(|error| refused(error.to_string()))?;
-        match tokio::time::timeout(self.timeout, self.client.request::<Value>(request)).await {
+        match tokio::time::timeout(self.timeout, send(request)).await {
             Err(_) => Err(unreachable(format!("no answer within {} s", self.timeout.as_secs()))),
             Ok(Ok(value)) => Ok(value),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(Problem::Absent(path.to_owned())),

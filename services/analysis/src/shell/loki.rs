@@ -7,12 +7,9 @@ use serde::Deserialize;
 
 use super::kubernetes::chain;
 use crate::{
-    core::{logs::Line, redact::redact},
+    core::{logs::Line, podlogs::MAX_LINE, redact::redact},
     metrics,
 };
-
-/// Longest part of a line that is kept, characters.
-const MAX_LINE: usize = 400;
 
 /// One Loki.
 #[derive(Clone)]

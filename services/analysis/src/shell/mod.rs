@@ -12,6 +12,7 @@ pub mod measure;
 pub mod model;
 mod onsets;
 pub mod outcomes;
+mod podlogs;
 pub mod probes;
 pub mod prometheus;
 mod reader;

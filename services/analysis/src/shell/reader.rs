@@ -41,18 +41,32 @@ impl Reader {
         if let Some(known) = self.known(path) {
             return known;
         }
-        if self.calls.fetch_add(1, Ordering::Relaxed) >= MOST_CALLS {
-            return Err(Problem::Refused {
-                path: path.to_owned(),
-                message: format!("not asked: this investigation has made its {MOST_CALLS} calls"),
-            });
-        }
+        self.count(path)?;
         let answer = self.kubernetes.get(path).await?;
         if answer.get("items").is_some() && !path.contains('?') {
             let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
             lists.insert(path.to_owned(), Arc::new(answer.clone()));
         }
         Ok(answer)
+    }
+
+    /// A log.
+    ///
+    /// # Errors
+    /// As of [`Reader::get`].
+    pub(super) async fn text(&self, path: &str) -> Result<String, Problem> {
+        self.count(path)?;
+        self.kubernetes.text(path).await
+    }
+
+    fn count(&self, path: &str) -> Result<(), Problem> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) < MOST_CALLS {
+            return Ok(());
+        }
+        Err(Problem::Refused {
+            path: path.to_owned(),
+            message: format!("not asked: this investigation has made its {MOST_CALLS} calls"),
+        })
     }
 
     fn list(&self, path: &str) -> Option<Arc<Value>> {

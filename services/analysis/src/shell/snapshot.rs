@@ -13,7 +13,7 @@ use super::{
 };
 use crate::core::{
     facts::Facts,
-    measures::{Measure, Measures, QUERIES},
+    measures::{Measure, Measures, QUERIES, memory_shares},
     read::each,
     snapshot::{
         Snapshot,
@@ -140,10 +140,29 @@ pub(super) async fn measures(probes: &Probes, facts: &mut Facts) {
                     name,
                     labels: one.labels,
                     value: *value,
+                    source: Source::Prometheus,
                     query: promql.clone(),
                 });
             }
         }
     }
     facts.world.measures = Measures(all);
+}
+
+/// Use of memory from the metrics API, where Prometheus knows none; clusters may be without it.
+pub(super) async fn used(reader: &Reader, facts: &mut Facts) {
+    if facts.world.measures.0.iter().any(|measure| measure.name == "memory_share") {
+        return;
+    }
+    let mut scope = facts.world.snapshot.scope.iter();
+    let path = match (scope.next(), scope.next()) {
+        (Some(only), None) => format!("/apis/metrics.k8s.io/v1beta1/namespaces/{only}/pods"),
+        _ => "/apis/metrics.k8s.io/v1beta1/pods".to_owned(),
+    };
+    if let Ok(list) = reader.get(&path).await {
+        let shares = memory_shares(&facts.world.snapshot, &path, &list);
+        let scope = &facts.world.snapshot.scope;
+        let within = |share: &Measure| share.labels.get("namespace").is_some_and(|namespace| scope.contains(namespace));
+        facts.world.measures.0.extend(shares.into_iter().filter(within));
+    }
 }

@@ -9,7 +9,7 @@ use super::probes::Probes;
 use crate::core::{
     criteria,
     facts::{Facts, Series, Workload},
-    logs::{Pattern, cluster},
+    logs::{Line, Pattern, cluster},
     quantity::{self, human},
     stats::{fit, longest_run},
 };
@@ -134,20 +134,25 @@ pub(super) async fn logs(probes: &Probes, workload: &Workload, facts: &mut Facts
     match loki.lines(&query, from, facts.at, probes.config.log_lines).await {
         Err(problem) => facts.missing.push(format!("loki: {problem}")),
         Ok(lines) => {
-            for found in cluster(&lines).into_iter().take(MAX_PATTERNS) {
-                let excerpt = format!("{} lines in {} pods like: {}", found.count, found.pods.len(), found.latest);
-                let asked = format!("{query} over the {minutes} min before {}", facts.at);
-                let evidence = facts.cite(Source::Loki, asked, excerpt, Some((found.count as f64, "lines")));
-                facts.logs.push(Pattern {
-                    shape: found.shape,
-                    count: found.count,
-                    pods: found.pods,
-                    latest: found.latest,
-                    growing: found.growing,
-                    alarming: found.alarming,
-                    evidence,
-                });
-            }
+            let asked = format!("{query} over the {minutes} min before {}", facts.at);
+            patterns(facts, Source::Loki, &asked, &lines);
         }
+    }
+}
+
+/// Lines of the workload become evidence by pattern.
+pub(super) fn patterns(facts: &mut Facts, source: Source, asked: &str, lines: &[Line]) {
+    for found in cluster(lines).into_iter().take(MAX_PATTERNS) {
+        let excerpt = format!("{} lines in {} pods like: {}", found.count, found.pods.len(), found.latest);
+        let evidence = facts.cite(source, asked, excerpt, Some((found.count as f64, "lines")));
+        facts.logs.push(Pattern {
+            shape: found.shape,
+            count: found.count,
+            pods: found.pods,
+            latest: found.latest,
+            growing: found.growing,
+            alarming: found.alarming,
+            evidence,
+        });
     }
 }

@@ -6,6 +6,7 @@ mod cases;
 mod diagnoses;
 mod models;
 mod neighbourhoods;
+mod podlogs;
 mod requests;
 mod role;
 mod sources;

@@ -67,6 +67,9 @@ pub struct Said {
     pub count: i64,
     /// Whether it reports an error.
     pub alarming: bool,
+    /// Who keeps them: the log store, or the API server.
+    #[serde(skip)]
+    pub source: Source,
     /// The query that found them.
     #[serde(skip)]
     pub query: String,
@@ -331,7 +334,7 @@ pub(super) fn lines(said: &[&Said]) -> Vec<Quote> {
     said.iter()
         .take(MOST_QUOTES)
         .map(|said| Quote {
-            source: Source::Loki,
+            source: said.source,
             query: said.query.clone(),
             excerpt: format!("{} lines like: {}", said.count, said.text),
             value: Some((said.count as f64, "lines".into())),

@@ -1,0 +1,48 @@
+//! Without Loki, the last words of what crashed come from the API server.
+
+use paramedic_analysis::{
+    core::decide::Conclusion,
+    shell::{investigate::investigate, probes::Probes},
+};
+use paramedic_domain::evidence::Source as Kept;
+use paramedic_simulator::{Begin, Cluster, Options, Recording, Simulator, Source};
+
+use crate::{
+    cases::{alerts, folder, truth},
+    world::{SPEED, access, clock, config, rules},
+};
+
+/// Most requests of one investigation to the API server.
+const MOST_GETS: usize = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_loki_down_the_last_words_of_a_crash_come_from_the_api_server() {
+    let words = [
+        ("C11-postgres-crashloop-two-apps", "could not map anonymous shared memory"),
+        ("P16-misdirection-and-injection", "fatal: bad release"),
+    ];
+    for (name, words) in words {
+        let case = folder().join(name);
+        let begin = Begin {
+            down: vec![Source::Loki],
+            ..Begin::at(truth(&case).now.unwrap())
+        };
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(&case).unwrap()), begin));
+        options.speed = SPEED;
+        let simulator = Simulator::start(options).await.unwrap();
+        let probes = Probes::new(&access(&simulator).await, clock(&simulator), config(), rules());
+        let conclusion = investigate(&probes, alerts(&case), &mut |_, _| {}).await.unwrap();
+        let gets = simulator.audit().iter().filter(|entry| entry.path.starts_with("/api")).count();
+        simulator.shutdown().await;
+        let evidence = match &conclusion {
+            Conclusion::Found(found) => &found.evidence,
+            Conclusion::Inconclusive { evidence, .. } => evidence,
+        };
+        let found = evidence
+            .iter()
+            .any(|one| one.source == Kept::Kubernetes && one.query.contains("/log?container=") && one.excerpt.contains(words));
+        assert!(found, "{name}: {evidence:#?}");
+        assert!(gets <= MOST_GETS, "{name}: {gets} requests");
+    }
+}
