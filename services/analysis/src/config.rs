@@ -1,5 +1,6 @@
 //! Settings of the analysis service.
 
+mod mcp;
 mod model;
 
 use std::{path::PathBuf, time::Duration};
@@ -7,7 +8,10 @@ use std::{path::PathBuf, time::Duration};
 use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
 
-pub use self::model::{Model, Provider};
+pub use self::{
+    mcp::{McpServer, McpTool},
+    model::{Model, Provider},
+};
 use crate::core::{settle::Settle, window::Bounds};
 
 /// Defaults of [`Config`].
@@ -35,6 +39,7 @@ pub struct Config {
     pub debug_flags: Vec<String>,
     pub rules: PathBuf,
     pub concurrency: usize,
+    pub mcp: Vec<McpServer>,
     pub model: Model,
 }
 
@@ -82,6 +87,7 @@ impl Config {
                 "is so small that lookback_hours needs more than 10000 samples",
             ));
         }
+        mcp::validate(&self.mcp)?;
         self.model.validate()
     }
 

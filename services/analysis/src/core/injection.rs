@@ -50,6 +50,9 @@ pub(super) fn factors(facts: &Facts, evidence: &mut Vec<Evidence>) -> Vec<Factor
     for said in &facts.world.said {
         found.extend(order(&said.text).map(|text| (Source::Loki, said.query.clone(), text)));
     }
+    for said in &facts.world.answers {
+        found.extend(order(&said.answer.text).map(|text| (Source::Mcp, said.query.clone(), text)));
+    }
     for pod in facts.world.snapshot.of("Pod") {
         let name = super::read::text(pod, "/metadata/name");
         for (key, value) in super::read::texts(pod, "/metadata/annotations") {

@@ -9,6 +9,7 @@ pub mod estate;
 pub mod facts;
 mod injection;
 pub mod logs;
+pub mod mcp;
 pub mod measures;
 pub mod model;
 pub mod onset;

@@ -1,27 +1,20 @@
 //! Tests of rules as their authors write them: a few objects, an alert, and what has to be said of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod given;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use paramedic_domain::{
-    alert::{Alert, AlertStatus},
-    diagnosis::Category,
-    evidence::Source,
-    object::ObjectRef,
-};
+use paramedic_domain::{diagnosis::Category, evidence::Source};
 use serde::Deserialize;
 use serde_json::Value;
 
+pub(super) use self::given::facts;
 use super::{
     contest::diagnose,
     engines::Knobs,
-    estate::Listing,
-    facts::Facts,
-    measures::{Measure, Measures, QUERIES},
-    read::{text, texts},
+    read::text,
     rules::{candidates::candidates, parse},
-    snapshot::{Snapshot, kinds::KINDS},
-    subjects::{Said, World, owners::WORKLOADS},
 };
 
 /// One file of tests.
@@ -95,6 +88,9 @@ pub struct Line {
     pub name: String,
     /// The line.
     pub text: String,
+    /// The tool of your own that said it, as `server/tool`; left out: it is a line of its logs.
+    #[serde(default)]
+    pub tool: Option<String>,
 }
 
 /// A number.
@@ -282,105 +278,4 @@ fn word(category: Category) -> String {
         .ok()
         .and_then(|value| value.as_str().map(ToOwned::to_owned))
         .unwrap_or_default()
-}
-
-pub(super) fn facts(test: &Test) -> Result<Facts, String> {
-    let now = test.now.ok_or("now: is needed where there is no world to begin with")?;
-    let scope: BTreeSet<String> = test
-        .objects
-        .iter()
-        .map(|object| text(object, "/metadata/namespace").to_owned())
-        .collect();
-    let mut snapshot = Snapshot::new(now, scope.clone());
-    // What was asked for and is not there is known not to be there.
-    for kind in KINDS {
-        snapshot.file(kind, Vec::new());
-    }
-    for object in &test.objects {
-        let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
-        let known = KINDS.into_iter().find(|known| known.name == kind);
-        match known {
-            Some(kind) => snapshot.file(kind, vec![object.clone()]),
-            None if kind == "ConfigMap" => {}
-            None => return Err(format!("object {name}: rules do not look at {kind:?}")),
-        }
-    }
-    let mut world = World {
-        snapshot,
-        silent: test.silent.iter().copied().collect(),
-        ..World::default()
-    };
-    for namespace in scope {
-        world.listings.insert(namespace.clone(), listing(test, &world.snapshot, &namespace));
-    }
-    world.said = test.logs.iter().map(|line| said(line, &world.snapshot)).collect();
-    world.measures = Measures(test.measures.iter().map(measure).collect::<Result<_, String>>()?);
-    let alerts = test.alerts.iter().enumerate().map(|(i, labels)| Alert {
-        fingerprint: format!("{i:016x}"),
-        status: AlertStatus::Firing,
-        labels: labels.clone(),
-        annotations: BTreeMap::new(),
-        starts_at: now,
-        ends_at: None,
-        generator_url: String::new(),
-        group_key: "{}".into(),
-    });
-    let mut facts = Facts::new(now, alerts.collect());
-    facts.missing = test.silent.iter().map(|source| format!("{source:?}: does not answer")).collect();
-    facts.world = world;
-    Ok(facts)
-}
-
-fn said(line: &Line, snapshot: &Snapshot) -> Said {
-    let api = if line.kind == "Job" { "batch/v1" } else { "apps/v1" };
-    let found = snapshot.named(&line.kind, &line.namespace, &line.name);
-    let mut by = ObjectRef::new(api, &line.kind, Some(&line.namespace), &line.name);
-    by.uid = found
-        .map(|found| text(found, "/metadata/uid").to_owned())
-        .filter(|uid| !uid.is_empty());
-    Said {
-        by,
-        text: line.text.clone(),
-        count: 1,
-        alarming: true,
-        source: Source::Loki,
-        query: format!("{{namespace={:?}}}", line.namespace),
-    }
-}
-
-fn measure(number: &Number) -> Result<Measure, String> {
-    let query = QUERIES
-        .iter()
-        .find(|query| query.name == number.name)
-        .ok_or_else(|| format!("there is no number {}", number.name))?;
-    Ok(Measure {
-        name: query.name,
-        labels: number.labels.clone(),
-        value: number.value,
-        source: Source::Prometheus,
-        query: query.promql.to_owned(),
-    })
-}
-
-fn listing(test: &Test, snapshot: &Snapshot, namespace: &str) -> Listing {
-    let of = |kind: &'static str| {
-        snapshot
-            .within(kind, namespace)
-            .map(move |object| (kind.to_owned(), object.clone()))
-    };
-    let maps = test
-        .objects
-        .iter()
-        .filter(|object| text(object, "/kind") == "ConfigMap" && text(object, "/metadata/namespace") == namespace);
-    let pods = snapshot.within("Pod", namespace);
-    Listing {
-        workloads: WORKLOADS.into_iter().flat_map(of).collect(),
-        services: snapshot.within("Service", namespace).cloned().collect(),
-        pods: pods
-            .map(|pod| (text(pod, "/metadata/name").to_owned(), texts(pod, "/metadata/labels")))
-            .collect(),
-        config_maps: maps
-            .map(|map| (text(map, "/metadata/name").to_owned(), texts(map, "/data")))
-            .collect(),
-    }
 }

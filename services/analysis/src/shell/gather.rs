@@ -8,6 +8,7 @@ use super::{
     complaints::complaints,
     estate::estate,
     kubernetes::encode,
+    mcp,
     onsets::onsets,
     podlogs::podlogs,
     probes::{Probes, Unreachable},
@@ -97,6 +98,9 @@ pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> 
         facts.missing.push(late("prometheus"));
     }
     watch(&facts, "logs and numbers of the neighbourhood were read");
+    if tokio::time::timeout_at(deadline, mcp::answers(probes, &mut facts)).await.is_err() {
+        facts.missing.push(late("mcp"));
+    }
     Ok(facts)
 }
 

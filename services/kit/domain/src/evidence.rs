@@ -23,6 +23,8 @@ pub enum Source {
     Tempo,
     /// A Git repository of manifests.
     Git,
+    /// A tool server of the team's own (Model Context Protocol).
+    Mcp,
 }
 
 /// One fact with its origin. The excerpt is untrusted text, with secrets already redacted by the probe.

@@ -176,6 +176,7 @@ pub fn source(source: Source) -> &'static str {
         Source::Alertmanager => "Alertmanager",
         Source::Tempo => "Tempo",
         Source::Git => "Git",
+        Source::Mcp => "a tool of the team",
     }
 }
 

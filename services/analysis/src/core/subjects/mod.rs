@@ -1,5 +1,6 @@
 //! What rules look at: typed views of objects, each with what can be quoted of it as evidence.
 
+pub mod answers;
 mod batch;
 mod claims;
 mod cluster;
@@ -26,6 +27,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use self::{
+    answers::Answered,
     owners::Owners,
     view::{Field, Shape, Shaped, View, view},
 };
@@ -49,6 +51,8 @@ pub struct World {
     pub traced: Vec<(ObjectRef, ObjectRef)>,
     /// What logs complain about.
     pub said: Vec<Said>,
+    /// What a team's own tools said about the alerted workload.
+    pub answers: Vec<Answered>,
     /// Numbers of Prometheus.
     pub measures: Measures,
     /// Sources that did not answer.

@@ -6,7 +6,9 @@ use paramedic_domain::object::ObjectRef;
 use serde_json::Value;
 
 use super::{
-    EventView, Said, Subject, Variable, World, conditions, events, lines, managed_by,
+    EventView, Said, Subject, Variable, World,
+    answers::{self, Answer},
+    conditions, events, lines, managed_by,
     owners::{Owners, WORKLOADS},
     quoted,
     releases::{self, ReleaseView, revision_number},
@@ -74,6 +76,8 @@ view! {
         preempted: String,
         /// What its logs complain about.
         said: Vec<Said>,
+        /// What tools of your own said about it, while alerts lead to it.
+        answers: Vec<Answer>,
         /// Names of the workloads behind the Services in its environment.
         calls: Vec<String>,
         /// Of those, the ones that have pods which are not ready.
@@ -120,6 +124,7 @@ pub(super) fn variable(world: &World, owners: &Owners<'_>, workload: &ObjectRef)
     let namespace = workload.namespace.as_deref().unwrap_or_default();
     let object = world.snapshot.named(&workload.kind, namespace, &workload.name)?;
     let view = view(world, owners, workload, object);
+    let answers = answers::about(world, workload);
     let said: Vec<&Said> = world.said.iter().filter(|said| said.by.same_object(workload)).collect();
     let mut quotes = Vec::new();
     if view.release.number > 0 {
@@ -143,7 +148,8 @@ pub(super) fn variable(world: &World, owners: &Owners<'_>, workload: &ObjectRef)
         Variable::new("workload", &view, workload.clone(), excerpt)
             .quoting(quotes)
             .quoting(events)
-            .quoting(lines(&said)),
+            .quoting(lines(&said))
+            .quoting(answers::quotes(&answers)),
     )
 }
 
@@ -230,6 +236,10 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         node_selector: read::texts(object, "/spec/template/spec/nodeSelector"),
         events: events(snapshot, &workload.kind, namespace, &workload.name),
         said: world.said.iter().filter(|said| said.by.same_object(workload)).cloned().collect(),
+        answers: answers::about(world, workload)
+            .into_iter()
+            .map(|said| said.answer.clone())
+            .collect(),
         calls_unwell: called.iter().filter(unwell).map(|one| one.name.clone()).collect(),
         calls: called.iter().map(|one| one.name.clone()).collect(),
         requests: sum("requests").unwrap_or(-1.0),

@@ -3,6 +3,7 @@
 mod afterwards;
 mod fixtures;
 mod leak;
+mod mcp;
 mod model;
 mod neighbourhood;
 mod onset;

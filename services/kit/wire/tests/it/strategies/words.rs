@@ -117,6 +117,7 @@ fn source() -> impl Strategy<Value = Source> {
         Source::Alertmanager,
         Source::Tempo,
         Source::Git,
+        Source::Mcp,
     ])
 }
 
