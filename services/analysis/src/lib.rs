@@ -9,7 +9,10 @@ pub mod shell;
 
 use std::sync::Arc;
 
-use paramedic_bus::consume::{self, Handler};
+use paramedic_bus::{
+    consume::{self, Handler},
+    streams,
+};
 use paramedic_proto::v1::analysis_service_server::AnalysisServiceServer;
 use paramedic_runtime::{Kit, Role};
 
@@ -50,6 +53,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         log: kit.log.clone(),
         clock: kit.clock.clone(),
         investigator,
+        artifacts: kit.bus.blobs(streams::ARTIFACTS).await?,
     });
     let outcomes = Arc::new(Outcomes {
         log: kit.log.clone(),

@@ -134,6 +134,8 @@ pub enum Command {
     },
     /// The catalogue of actions, or one of them with its parameters.
     Actions(Actions),
+    /// Files that investigations and steps of an incident kept: list them, or read one.
+    Artifacts(Artifacts),
     /// What there is in the cluster, and what depends on what.
     Topology(Topology),
     /// Fold an incident's log again and print the state it gives.
@@ -273,6 +275,20 @@ pub struct Actions {
     /// gRPC address of `paramedic up`, or of the executor.
     #[arg(long, env = "PARAMEDIC_EXECUTOR_SERVER", default_value = "http://127.0.0.1:9095")]
     pub executor: String,
+}
+
+/// Which files.
+#[derive(Debug, Args)]
+pub struct Artifacts {
+    #[command(flatten)]
+    pub server: Server,
+    /// Incident id.
+    pub id: String,
+    /// Name of a file, or the end of one; without it, they are listed.
+    pub name: Option<String>,
+    /// Write it to this file; without it, it is printed.
+    #[arg(long, requires = "name")]
+    pub out: Option<PathBuf>,
 }
 
 /// What to show of the topology.

@@ -48,6 +48,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             text::say(reference::markdown().trim_end());
             Ok(ExitCode::SUCCESS)
         }
+        Command::Artifacts(arguments) => commands::artifacts(&arguments).await,
         Command::Topology(arguments) => commands::topology(&arguments).await,
         Command::Report(report) => commands::report(&report).await,
         Command::Request { command } => commands::request(&command).await,

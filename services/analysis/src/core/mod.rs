@@ -8,6 +8,7 @@ pub mod engines;
 pub mod estate;
 pub mod facts;
 mod injection;
+pub mod kept;
 pub mod logs;
 pub mod mcp;
 pub mod measures;

@@ -1,19 +1,21 @@
 //! New incidents are investigated once they have settled.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use paramedic_bus::{
-    IncidentLog,
+    Blobs, IncidentLog,
     consume::{Handler, Verdict},
 };
-use paramedic_domain::{envelope::Envelope, incident::Incident};
+use paramedic_domain::{diagnosis, envelope::Envelope, incident::Incident};
 use paramedic_runtime::Clock;
 
-use super::{investigate::Investigator, model::ask::Asked, request::consider};
+use super::{gather::Watcher, investigate::Investigator, model::ask::Asked, request::consider};
 use crate::{
     core::{
         decide::{Conclusion, Opening, conclude, investigating, joined, open, opening, outgrown},
+        facts::Facts,
+        kept::seen,
         settle::Settle,
     },
     metrics,
@@ -70,6 +72,8 @@ pub struct Investigations {
     pub clock: Clock,
     /// Who looks into them.
     pub investigator: Investigator,
+    /// Where what they saw is kept.
+    pub artifacts: Arc<dyn Blobs>,
 }
 
 #[async_trait]
@@ -147,10 +151,19 @@ impl Investigations {
             return considered.map_err(|unreachable| unreachable.to_string());
         }
         let alerts = incident.alerts.values().cloned().collect();
-        self.investigator
-            .investigate(alerts, Some(&incident.id), Asked::ByDoubt, &mut |_, note| tracing::debug!(note))
-            .await
-            .map_err(|unreachable| unreachable.to_string())
+        let watch: Watcher<'_> = &mut |_, note| tracing::debug!(note);
+        let looked = self.investigator.look(alerts, watch).await;
+        let case = looked.map_err(|unreachable| unreachable.to_string())?;
+        self.keep(incident, &case.facts).await;
+        Ok(self.investigator.conclude(case, Some(&incident.id), Asked::ByDoubt, watch).await)
+    }
+
+    /// Keeps what was seen for people to read later: events expire after an hour. A diagnosis does not wait for it, or fail with it.
+    async fn keep(&self, incident: &Incident, facts: &Facts) {
+        let name = diagnosis::seen(&incident.id, incident.attempt);
+        if let Err(error) = self.artifacts.put(&name, seen(facts).into()).await {
+            tracing::warn!(%error, name, "what the investigation saw could not be kept; its diagnosis quotes a part of it");
+        }
     }
 
     /// Whether there may be another try: while the event is younger than the configured patience.

@@ -40,6 +40,7 @@ pub async fn investigate(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>
     Ok(look(probes, alerts, watch).await?.conclusion())
 }
 
+/// What there is to see, and what the engines make of it.
 async fn look(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Result<Case, Unreachable> {
     let facts = gather(probes, alerts, watch).await?;
     let knobs = Knobs {
@@ -71,14 +72,27 @@ impl Investigator {
         asked: Asked,
         watch: Watcher<'_>,
     ) -> Result<Conclusion, Unreachable> {
-        let case = look(&self.probes, alerts, watch).await?;
+        let case = self.look(alerts, watch).await?;
+        Ok(self.conclude(case, incident, asked, watch).await)
+    }
+
+    /// Gathers facts, and lets the engines weigh them.
+    ///
+    /// # Errors
+    /// When the cluster cannot be reached.
+    pub async fn look(&self, alerts: Vec<Alert>, watch: Watcher<'_>) -> Result<Case, Unreachable> {
+        look(&self.probes, alerts, watch).await
+    }
+
+    /// What comes of it, with a model's opinion where one is due.
+    pub async fn conclude(&self, case: Case, incident: Option<&IncidentId>, asked: Asked, watch: Watcher<'_>) -> Conclusion {
         match &self.advisor {
             Some(advisor) if advisor.is_due(&case, asked) => {
                 watch(&case.facts, "a model is asked");
-                Ok(advisor.conclude(&self.probes, case, incident).await)
+                advisor.conclude(&self.probes, case, incident).await
             }
-            None if asked == Asked::ByPeople => Ok(without(&case.facts, case.weighed, "none is configured (analysis.model.url)")),
-            _ => Ok(case.conclusion()),
+            None if asked == Asked::ByPeople => without(&case.facts, case.weighed, "none is configured (analysis.model.url)"),
+            _ => case.conclusion(),
         }
     }
 }

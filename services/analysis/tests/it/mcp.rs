@@ -110,7 +110,6 @@ fn server(url: &str, token_file: &std::path::Path, tools: Value) -> McpServer {
 async fn diagnosis(simulator: &Simulator, alerts: Vec<Alert>, servers: Vec<McpServer>, rules: Arc<RuleSet>) -> Diagnosis {
     let settings = Config {
         mcp: servers,
-        probe_timeout_seconds: 2,
         ..config()
     };
     settings.validate().unwrap();

@@ -7,7 +7,9 @@ use paramedic_analysis::shell::{
     investigate::{Investigator, Service},
     probes::Probes,
 };
+use paramedic_bus::streams;
 use paramedic_domain::{
+    diagnosis,
     event::{Event, WorkflowOutcome},
     id::PlanId,
     incident::Status,
@@ -35,6 +37,11 @@ async fn an_incident_is_investigated_and_a_finished_plan_verified() {
     let labels = [("alertname", "OOMKilled"), ("namespace", "production"), ("pod", &killed)];
     let id = running.open(vec![alert(&simulator, &labels, "killed")]).await;
     let incident = running.until(&id, |incident| incident.diagnosis.is_some()).await;
+    let kept = running.bus.blobs(streams::ARTIFACTS).await.unwrap();
+    let kept = kept.get(&diagnosis::seen(&id, 1)).await.unwrap().expect("what was seen is kept before it is told");
+    let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
+    assert_eq!(kept["alerts"][0]["labels"]["alertname"], "OOMKilled");
+    assert!(!kept["events"].as_array().unwrap().is_empty() && !kept["evidence"].as_array().unwrap().is_empty());
 
     let plan = Plan {
         id: PlanId::derive(&["test"]),

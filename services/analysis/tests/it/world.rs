@@ -99,6 +99,7 @@ pub(crate) async fn pod(simulator: &Simulator, namespace: &str, fits: impl Fn(&s
 
 /// The role, running on a bus of its own.
 pub(crate) struct Running {
+    pub(crate) bus: SharedBus,
     pub(crate) log: IncidentLog,
     pub(crate) clock: Clock,
     drain: CancellationToken,
@@ -113,7 +114,7 @@ pub(crate) async fn run(config: Config, clock: Clock, cluster: ClusterAccess) ->
     streams::ensure_all(bus.as_ref(), 1).await.unwrap();
     let kit = Kit {
         log: IncidentLog::new(bus.clone()),
-        bus,
+        bus: bus.clone(),
         clock: clock.clone(),
         drain: CancellationToken::new(),
         cluster,
@@ -122,6 +123,7 @@ pub(crate) async fn run(config: Config, clock: Clock, cluster: ClusterAccess) ->
     let role = build(config, kit).await.unwrap();
     let work = tokio::spawn(tasks::run(role.tasks, drain.clone()));
     Running {
+        bus,
         log,
         clock,
         drain,

@@ -1,5 +1,6 @@
 //! I/O of the console.
 
+mod artifacts;
 mod dead_letters;
 mod identity;
 pub(crate) mod maintenance;

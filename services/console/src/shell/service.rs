@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    dead_letters, identity, regroup, status,
+    artifacts, dead_letters, identity, regroup, status,
     summary::summary,
     tail::{ALL, Tail},
     topology, watch,
@@ -63,6 +63,7 @@ fn ids(cluster: &str, incident: &str) -> Result<(ClusterId, IncidentId), Status>
 
 #[tonic::async_trait]
 impl IncidentService for Incidents {
+    type ArtifactStream = Streaming<v1::ArtifactPart>;
     type LogStream = Streaming<v1::LogEntry>;
     type WatchStream = Streaming<v1::WatchResponse>;
 
@@ -116,6 +117,13 @@ impl IncidentService for Incidents {
             })
         });
         Ok(Response::new(Box::pin(stream::iter(entries))))
+    }
+
+    async fn artifact(&self, request: Request<v1::ArtifactRequest>) -> Result<Response<Self::ArtifactStream>, Status> {
+        let request = request.into_inner();
+        let incident = status::parse("incident", &request.incident)?;
+        let parts = artifacts::parts(&self.bus, &incident, &request.name).await?;
+        Ok(Response::new(Box::pin(stream::iter(parts.into_iter().map(Ok)))))
     }
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     evidence::{Evidence, Source},
-    id::EvidenceId,
+    id::{EvidenceId, IncidentId},
     object::ObjectRef,
     plan::{PlanOption, Recommendation},
     verification::Criterion,
@@ -83,6 +83,12 @@ pub struct Happening {
     pub what: String,
     /// The evidence.
     pub evidence: EvidenceId,
+}
+
+/// Name of the artifact that holds what an investigation saw.
+#[must_use]
+pub fn seen(incident: &IncidentId, attempt: u32) -> String {
+    format!("{incident}/analysis/attempt-{attempt}.json")
 }
 
 /// What an engine concluded.

@@ -1,5 +1,6 @@
 //! The commands for people: read, decide, check.
 
+mod artifacts;
 mod dead_letters;
 mod decide;
 mod maintenance;
@@ -16,6 +17,7 @@ mod workflow;
 
 use std::process::ExitCode;
 
+pub use artifacts::artifacts;
 pub use dead_letters::dead_letters;
 pub use decide::confirmed;
 pub use decide::decide;

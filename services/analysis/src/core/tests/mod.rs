@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod fixtures;
+mod kept;
 mod leak;
 mod mcp;
 mod model;
