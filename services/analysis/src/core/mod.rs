@@ -16,6 +16,7 @@ pub mod model;
 pub mod onset;
 pub mod podlogs;
 pub mod quantity;
+pub mod reachability;
 pub mod read;
 pub mod recommend;
 pub mod redact;

@@ -38,7 +38,11 @@ async fn an_incident_is_investigated_and_a_finished_plan_verified() {
     let id = running.open(vec![alert(&simulator, &labels, "killed")]).await;
     let incident = running.until(&id, |incident| incident.diagnosis.is_some()).await;
     let kept = running.bus.blobs(streams::ARTIFACTS).await.unwrap();
-    let kept = kept.get(&diagnosis::seen(&id, 1)).await.unwrap().expect("what was seen is kept before it is told");
+    let kept = kept
+        .get(&diagnosis::seen(&id, 1))
+        .await
+        .unwrap()
+        .expect("what was seen is kept before it is told");
     let kept: serde_json::Value = serde_json::from_slice(&kept).unwrap();
     assert_eq!(kept["alerts"][0]["labels"]["alertname"], "OOMKilled");
     assert!(!kept["events"].as_array().unwrap().is_empty() && !kept["evidence"].as_array().unwrap().is_empty());

@@ -1,6 +1,6 @@
 //! What forbids: NetworkPolicies, quotas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -10,8 +10,9 @@ use super::{
     view::view,
 };
 use crate::core::{
-    estate::calls,
+    estate::named_services,
     quantity,
+    reachability::{Direction, Port, Side, blockers},
     read::{each, text},
     snapshot::{age, reference, selects},
 };
@@ -35,8 +36,10 @@ view! {
         workloads: Vec<String>,
         /// Of those, the ones with pods that are not ready.
         unready: Vec<String>,
-        /// Workloads of its namespace that call those and that it lets in under no rule, though it has some.
+        /// Workloads that call those and that neither it nor another policy lets in, though it has rules.
         shuts_out: Vec<String>,
+        /// What the workloads that it selects call and neither it nor another policy lets them reach, though it has rules.
+        holds_back_from: Vec<String>,
         /// Minutes since it was made.
         age_minutes: f64,
         /// Manager that wrote it last.
@@ -118,7 +121,15 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         names.sort();
         names.dedup();
     }
-    let shuts_out = shuts_out(world, object, &workloads);
+    let cuts = cuts(world, object);
+    let ends = |wanted: Direction| -> Vec<String> {
+        let ends = cuts.iter().filter(|cut| cut.direction == wanted).map(|cut| match wanted {
+            Direction::Ingress => cut.client.clone(),
+            Direction::Egress => cut.server.clone(),
+        });
+        ends.collect::<BTreeSet<String>>().into_iter().collect()
+    };
+    let (shuts_out, holds_back_from) = (ends(Direction::Ingress), ends(Direction::Egress));
     let texts: Vec<(String, i64)> = heard(world, namespace);
     let speak = |words: &[&str]| -> i64 {
         let fits = |(text, _): &&(String, i64)| words.iter().any(|word| text.contains(word));
@@ -136,6 +147,7 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         workloads,
         unready,
         shuts_out,
+        holds_back_from,
         age_minutes: age(world.snapshot.at, object, "/metadata/creationTimestamp").unwrap_or(f64::MAX) / 60.0,
         changed_by,
         changed_minutes,
@@ -143,7 +155,7 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         lookups: speak(&LOOKUPS),
     };
     let excerpt = format!(
-        "NetworkPolicy {namespace}/{}: {}{}{}{}it selects {} ({} workloads), made {:.0} min ago by {}",
+        "NetworkPolicy {namespace}/{}: {}{}{}{}{}it selects {} ({} workloads), made {:.0} min ago by {}",
         view.name,
         if view.denies_ingress { "nothing may come in, " } else { "" },
         if view.denies_egress { "nothing may go out, " } else { "" },
@@ -156,6 +168,11 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
             String::new()
         } else {
             format!("{} may not come in, ", view.shuts_out.join(", "))
+        },
+        if view.holds_back_from.is_empty() {
+            String::new()
+        } else {
+            format!("{} may not be reached, ", view.holds_back_from.join(", "))
         },
         if view.selects_all { "every pod" } else { "some pods" },
         view.workloads.len(),
@@ -183,37 +200,71 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
     }
 }
 
-/// Workloads of its namespace that call what it selects and that no rule of it lets in.
-fn shuts_out(world: &World, policy: &Value, selected: &[String]) -> Vec<String> {
-    let namespace = text(policy, "/metadata/namespace");
-    let rules: Vec<&Value> = each(policy, "/spec/ingress").collect();
-    let lets_in = |labels: &Value| {
-        rules.iter().any(|rule| {
-            let mut from = each(rule, "/from").peekable();
-            // A rule for everybody, and peers that are addresses or other namespaces, whose labels are not known here.
-            from.peek().is_none()
-                || from.any(|peer| {
-                    let elsewhere = peer.get("ipBlock").is_some() || peer.get("namespaceSelector").is_some();
-                    elsewhere || peer.get("podSelector").is_some_and(|selector| selects(selector, labels))
-                })
-        })
+/// A connection that somebody needs and a policy takes part in forbidding.
+struct Cut {
+    client: String,
+    server: String,
+    direction: Direction,
+}
+
+/// Connections between workloads and the Services in their environment that a policy forbids, alone or with others, though it has rules for
+/// their direction. A Service is cut off where no port of it is reached: which one is used is not known.
+fn cuts(world: &World, policy: &Value) -> Vec<Cut> {
+    let snapshot = &world.snapshot;
+    let workloads = || {
+        WORKLOADS
+            .into_iter()
+            .flat_map(|kind| snapshot.of(kind).iter().map(move |object| (kind, object)))
     };
-    if rules.is_empty() {
-        return Vec::new();
+    let has_rules = |direction| match direction {
+        Direction::Ingress => each(policy, "/spec/ingress").next().is_some(),
+        Direction::Egress => each(policy, "/spec/egress").next().is_some(),
+    };
+    let policies = snapshot.of("NetworkPolicy");
+    let mut found = Vec::new();
+    for (_, caller) in workloads() {
+        let namespace = text(caller, "/metadata/namespace");
+        let template = &caller["spec"]["template"];
+        let client = Side::of_template(snapshot, namespace, template);
+        for (of, name) in named_services(&world.listings, template, namespace) {
+            let Some(service) = snapshot.named("Service", &of, &name) else {
+                continue;
+            };
+            let selector = serde_json::json!({"matchLabels": service["spec"]["selector"]});
+            let behind = workloads().filter(|(_, object)| {
+                text(object, "/metadata/namespace") == of
+                    && service["spec"]["selector"].is_object()
+                    && selects(&selector, &object["spec"]["template"]["metadata"]["labels"])
+            });
+            for (_, called) in behind {
+                let server = Side::of_template(snapshot, &of, &called["spec"]["template"]);
+                let ports: Vec<Port<'_>> = each(service, "/spec/ports")
+                    .map(|port| Port {
+                        number: server.port(port.get("targetPort").unwrap_or(&port["port"])),
+                        protocol: port["protocol"].as_str().unwrap_or("TCP"),
+                    })
+                    .collect();
+                let shut: Vec<Vec<(&Value, Direction)>> = ports.iter().map(|port| blockers(policies, &client, &server, *port)).collect();
+                if shut.is_empty() || shut.iter().any(Vec::is_empty) {
+                    continue;
+                }
+                let same = |other: &Value| {
+                    other["metadata"]["name"] == policy["metadata"]["name"]
+                        && other["metadata"]["namespace"] == policy["metadata"]["namespace"]
+                };
+                let part = shut
+                    .iter()
+                    .flatten()
+                    .find(|(other, direction)| same(other) && has_rules(*direction));
+                found.extend(part.map(|(_, direction)| Cut {
+                    client: text(caller, "/metadata/name").to_owned(),
+                    server: text(called, "/metadata/name").to_owned(),
+                    direction: *direction,
+                }));
+            }
+        }
     }
-    let others = WORKLOADS.into_iter().flat_map(|kind| {
-        let all = world.snapshot.within(kind, namespace);
-        all.map(move |object| (reference(kind, object), &object["spec"]["template"]))
-    });
-    others
-        .filter(|(_, template)| !lets_in(&template["metadata"]["labels"]))
-        .filter(|(own, template)| {
-            calls(&world.listings, template, own)
-                .iter()
-                .any(|called| selected.contains(&called.name))
-        })
-        .map(|(own, _)| own.name)
-        .collect()
+    found
 }
 
 /// What events and logs of a namespace say, in small letters, with counts.

@@ -10,6 +10,7 @@ mod neighbourhood;
 mod onset;
 mod others;
 mod podlogs;
+mod reachability;
 mod rules;
 mod small;
 mod steps;
