@@ -7,8 +7,9 @@ use std::{
     process::Command,
 };
 
+use paramedic_testkit::model::{Say, Stub};
 use paramedic_tests::paramedic;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn eval(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(paramedic()).arg("eval").arg(folder).args(arguments).output().unwrap();
@@ -54,6 +55,83 @@ fn a_case_is_played_judged_and_reported_as_one_json_object() {
     let asked = case["asked"][0]["changes"].to_string();
     assert!(asked.contains("patches Deployment shop/checkout-api"), "{asked}");
     assert_eq!(case["changes"].as_array().unwrap().len(), 1);
+}
+
+/// An answer of a model about P11.
+fn opinion(category: &str, steps: Value) -> Value {
+    json!({
+        "category": category,
+        "target": {"kind": "Deployment", "namespace": "shop", "name": "checkout-api"},
+        "confidence": 0.9,
+        "claims": [{"text": "the model says so", "evidence": ["ev-01"]}],
+        "recommendations": steps,
+    })
+}
+
+/// P11 as a model of that opinion answers it, and the questions that it was asked.
+async fn asked_a_model(engine: &str, opinion: Value) -> (Value, Vec<Value>) {
+    let stub = Stub::start(vec![Say::Conclude(opinion)]).await;
+    let url = stub.url();
+    let arguments = [
+        "--only",
+        "P11",
+        "--at-least",
+        "0",
+        "--json",
+        "--engine",
+        engine,
+        "--model",
+        "stub",
+        "--model-url",
+        &url,
+    ];
+    let (code, out, err) = eval(&cases(), &arguments);
+    assert_eq!(code, Some(0), "{out}\n{err}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let questions = stub.asked().into_iter().map(|asked| asked.body).collect();
+    (report["cases"][0].clone(), questions)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_alone_is_judged_by_its_own_cause_and_the_steps_that_it_chose() {
+    let rollback = json!([{
+        "id": "a", "action": "rollback_deployment", "parameters": [], "depends_on": [],
+        "target": {"kind": "Deployment", "namespace": "shop", "name": "checkout-api"},
+    }]);
+    let (right, questions) = asked_a_model("model", opinion("image_pull", rollback)).await;
+    assert_eq!(
+        (&right["correct"], &right["outcome"]),
+        (&Value::from(true), &Value::from("resolved")),
+        "{right:#}"
+    );
+    assert_eq!(right["diagnosis"]["confidence"], 0.9);
+    let question = questions[0].to_string();
+    assert!(
+        question.contains("rollback_deployment") && question.contains(r#"\"engine\":null"#),
+        "the steps are offered and the engines' diagnosis is not told: {question}"
+    );
+    let (wrong, _) = asked_a_model("model", opinion("memory_leak", json!([]))).await;
+    assert_eq!(wrong["correct"], false, "whatever the engines would have said: {wrong:#}");
+    assert_eq!(wrong["changes"].as_array().map(Vec::len), Some(0), "it chose no steps");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_both_the_engines_keep_their_cause_and_the_model_is_always_asked() {
+    let (both, questions) = asked_a_model("both", opinion("memory_leak", json!([]))).await;
+    assert_eq!(
+        (&both["correct"], &both["outcome"]),
+        (&Value::from(true), &Value::from("resolved")),
+        "{both:#}"
+    );
+    assert!(!questions.is_empty());
+}
+
+#[test]
+fn a_model_is_asked_only_where_there_is_one() {
+    let (code, _, err) = eval(&cases(), &["--only", "P11", "--engine", "model"]);
+    assert!(code != Some(0) && err.contains("--model-url"), "{err}");
+    let (code, _, err) = eval(&cases(), &["--only", "P11", "--model-url", "http://127.0.0.1:1"]);
+    assert!(code != Some(0) && err.contains("--engine model or --engine both"), "{err}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod storm;
 
 pub use maintenance::{Add as AddWindow, Maintenance, Until};
 pub use plan::{Choice, Plan, Preview};
-pub use practice::{Approve, Drill, Evaluate, Simulate};
+pub use practice::{Approve, Drill, Engine, Evaluate, Model, Simulate};
 pub use regroup::{Regroup, Who as RegroupWho};
 pub use report::Report;
 pub use request::{Asker, Deploy, Request};

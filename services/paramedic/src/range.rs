@@ -35,6 +35,8 @@ pub struct Wish {
     pub grpc: SocketAddr,
     /// Further settings, as environment variables.
     pub settings: HashMap<String, String>,
+    /// A model's opinion is the diagnosis.
+    pub model_alone: bool,
 }
 
 /// A running range.
@@ -93,6 +95,7 @@ impl Range {
         );
         let mut settings = Settings::load(None, environment)?;
         settings.meet_at(&grpc);
+        settings.analysis.model.alone = wish.model_alone;
         settings.validate(&roles::ALL)?;
         let kit = boot::kit(&settings.process(), clock.clone(), true).await?;
         let mut built = Vec::new();

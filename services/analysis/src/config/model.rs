@@ -26,6 +26,9 @@ pub struct Model {
     pub day_money: f64,
     pub input_price: f64,
     pub output_price: f64,
+    /// Its opinion is the diagnosis. No configuration can say so: evaluations do, to judge a model.
+    #[serde(skip)]
+    pub alone: bool,
 }
 
 /// What a model speaks.

@@ -2,6 +2,7 @@
 //!
 //! - [`servers`]: NATS, Alertmanager, Prometheus, an SMTP sink; each in its own temporary directory, killed when dropped.
 //! - [`slack`]: a stand-in for Slack's Web API with its limits.
+//! - [`model`]: a stand-in for language models in three dialects.
 //! - [`outside`]: stand-ins for trackers, forges, registered endpoints, and a Git repository.
 //! - [`ports`]: loopback ports that stay free until a server is told to listen on them.
 //! - [`hostile`]: texts that break careless code.
@@ -9,6 +10,7 @@
 
 mod eventually;
 pub mod hostile;
+pub mod model;
 pub mod outside;
 pub mod ports;
 pub mod servers;

@@ -46,6 +46,34 @@ pub struct Drill {
     pub log: String,
 }
 
+/// Who diagnoses in an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// The rules and engines, no model.
+    Rules,
+    /// A model alone; it chooses among the steps that the engines propose.
+    Model,
+    /// The rules and engines, and a model that is always asked.
+    Both,
+}
+
+/// The model of an evaluation. Its API key, if it needs one, is read from PARAMEDIC_ANALYSIS__MODEL__API_KEY.
+#[derive(Debug, Args)]
+pub struct Model {
+    /// Who diagnoses. A model needs --model-url and, unless it is HolmesGPT, --model.
+    #[arg(long, value_enum, default_value = "rules")]
+    pub engine: Engine,
+    /// Base URL of the model, as analysis.model.url.
+    #[arg(long = "model-url", default_value = "")]
+    pub url: String,
+    /// Name of the model, as analysis.model.name.
+    #[arg(long = "model", default_value = "")]
+    pub name: String,
+    /// What it speaks, as analysis.model.provider: openai, anthropic or holmes.
+    #[arg(long = "model-provider", default_value = "openai")]
+    pub provider: String,
+}
+
 /// Which cases, and how.
 #[derive(Debug, Args)]
 pub struct Evaluate {
@@ -67,6 +95,9 @@ pub struct Evaluate {
     /// How many times faster than the wall clock everything runs.
     #[arg(long, default_value_t = 60.0)]
     pub speed: f64,
+    /// Who diagnoses.
+    #[command(flatten)]
+    pub model: Model,
     /// Print everything as one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -3,11 +3,13 @@
 //! - `case`: the folder of a case
 //! - `truth`, `wanted`: what a good answer is
 //! - `variants`: the same case with what must not matter changed
+//! - `engine`: who diagnoses
 //! - `play`: a case from its first alert to the end of its incident
 //! - `judge`: what that is worth
 //! - `report`: the results for people and programs
 
 mod case;
+mod engine;
 mod judge;
 mod play;
 mod report;
@@ -21,6 +23,7 @@ use anyhow::{Context, bail};
 
 use crate::{cli::Evaluate, range, text};
 use case::Case;
+use engine::Engine;
 use report::{Report, Result};
 use variants::Variant;
 
@@ -30,17 +33,18 @@ pub async fn run(arguments: Evaluate) -> anyhow::Result<ExitCode> {
     if !(arguments.speed.is_finite() && arguments.speed > 1.0) {
         bail!("--speed must be a number greater than 1, not {}", arguments.speed);
     }
+    let engine = Engine::of(&arguments.model)?;
     let cases = case::find(&arguments.cases, &arguments.only)?;
     let guard = range::telemetry(&arguments.log, None)?;
     let mut report = Report::new(arguments.at_least);
     for case in &cases {
-        report.add(answer(case, None, arguments.speed).await);
+        report.add(answer(case, None, arguments.speed, &engine).await);
         for variant in Variant::ALL.into_iter().filter(|_| arguments.variants) {
             let folder = tempfile::tempdir()?;
             variants::write(case, folder.path(), variant, arguments.seed)
                 .with_context(|| format!("cannot make the variant {:?} of {}", variant.name(), case.folder.display()))?;
             let changed = Case::load(folder.path())?;
-            report.add(answer(&changed, Some(variant), arguments.speed).await);
+            report.add(answer(&changed, Some(variant), arguments.speed, &engine).await);
         }
     }
     guard.flush();
@@ -52,9 +56,9 @@ pub async fn run(arguments: Evaluate) -> anyhow::Result<ExitCode> {
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn answer(case: &Case, variant: Option<Variant>, speed: f64) -> Result {
+async fn answer(case: &Case, variant: Option<Variant>, speed: f64, engine: &Engine) -> Result {
     let started = tokio::time::Instant::now();
-    let played = play::play(case, speed).await;
+    let played = play::play(case, speed, engine).await;
     let result = Result::of(case, variant.map(Variant::name), &played, started.elapsed());
     text::note(&result.line());
     result

@@ -1,6 +1,6 @@
 //! A case from its first alert to the end of its incident.
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, ensure};
 use paramedic_domain::{event::Event, id::GateId, incident::Incident};
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     case::{Case, Told},
+    engine::Engine,
     judge,
     truth::Truth,
 };
@@ -55,9 +56,9 @@ pub struct Asked {
 }
 
 /// Plays the case. What goes wrong on the way ends it, and is said in what was seen.
-pub async fn play(case: &Case, speed: f64) -> Played {
+pub async fn play(case: &Case, speed: f64, engine: &Engine) -> Played {
     let mut played = Played::default();
-    let started = tokio::time::timeout(PATIENCE, start(case, speed)).await;
+    let started = tokio::time::timeout(PATIENCE, start(case, speed, engine)).await;
     let range = match started.context("the roles did not start in time").flatten() {
         Ok(range) => range,
         Err(error) => {
@@ -76,7 +77,7 @@ pub async fn play(case: &Case, speed: f64) -> Played {
     played
 }
 
-async fn start(case: &Case, speed: f64) -> anyhow::Result<Range> {
+async fn start(case: &Case, speed: f64, engine: &Engine) -> anyhow::Result<Range> {
     let begin = Begin {
         fixed_by: case.truth.world.fixed_by.clone(),
         harmless: case.truth.world.harmless.clone(),
@@ -95,7 +96,8 @@ async fn start(case: &Case, speed: f64) -> anyhow::Result<Range> {
         speed,
         bus: None,
         grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
-        settings: HashMap::new(),
+        settings: engine.settings.clone(),
+        model_alone: engine.model_alone,
     };
     Range::start(simulator, wish).await
 }

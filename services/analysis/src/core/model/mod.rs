@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod budget;
+pub mod by_itself;
 pub mod judge;
 pub mod prompt;
 pub mod reconcile;

@@ -30,9 +30,9 @@ makes your opinion count for nothing. It is fine to recommend nothing.
 - If the evidence does not tell, the category is unknown. An honest unknown is better than a guess.
 - Look up little: each look costs time and money. End by calling conclude.";
 
-/// The question about one incident.
+/// The question about one incident. `alone`: without what the engines came to.
 #[must_use]
-pub fn question(facts: &Facts, weighed: &Weighed) -> String {
+pub fn question(facts: &Facts, weighed: &Weighed, alone: bool) -> String {
     let (best, told) = match weighed {
         Weighed::Sure(best) => (Some(best.as_ref()), true),
         Weighed::Unsure { best, .. } => (best.as_deref(), false),
@@ -40,6 +40,7 @@ pub fn question(facts: &Facts, weighed: &Weighed) -> String {
     let evidence = best.map_or(&facts.evidence, |best| &best.evidence);
     let reasons = match weighed {
         Weighed::Sure(_) => Vec::new(),
+        Weighed::Unsure { .. } if alone => Vec::new(),
         Weighed::Unsure { reasons, .. } => reasons.iter().take(MOST_ALERTS).cloned().collect(),
     };
     let alerts = facts.alerts.iter().take(MOST_ALERTS).map(|alert| {
@@ -54,12 +55,13 @@ pub fn question(facts: &Facts, weighed: &Weighed) -> String {
         })
     });
     let scope = Scope::new(facts, best);
+    let engine = best.filter(|_| !alone);
     let incident = json!({
         "now": facts.at.to_string(),
         "alerts": alerts.collect::<Vec<_>>(),
-        "engine": best.map(|best| conclusion(best, told)),
+        "engine": engine.map(|best| conclusion(best, told)),
         "engine_is_unsure_because": reasons,
-        "evidence": shown(evidence, best),
+        "evidence": shown(evidence, engine),
         "namespaces": scope.namespaces(),
         "objects": scope.listing(MOST_OBJECTS),
         "steps": best.map(steps),

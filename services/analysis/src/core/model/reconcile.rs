@@ -241,13 +241,13 @@ fn collect(best: &mut Diagnosis, object: &ObjectRef, by: &str) {
 }
 
 /// What the model looked up and rests on.
-fn cited(opinion: &Opinion) -> Vec<Evidence> {
+pub(super) fn cited(opinion: &Opinion) -> Vec<Evidence> {
     let used = |one: &&Evidence| opinion.judged.claims.iter().any(|claim| claim.evidence.contains(&one.id));
     opinion.looked_up.iter().filter(used).cloned().collect()
 }
 
 /// The opinion as further reasons of an inconclusive investigation.
-fn told(opinion: &Opinion) -> Vec<String> {
+pub(super) fn told(opinion: &Opinion) -> Vec<String> {
     let view = opinion.judged.verdict.as_ref().map_or_else(
         || "does not know".to_owned(),
         |verdict| format!("holds {} possible", cause(verdict)),

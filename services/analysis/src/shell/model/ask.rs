@@ -20,6 +20,7 @@ use crate::{
         model::{
             answer::{Answer, read, read_text},
             budget::{Budget, Exhausted, Grant, Usage, estimated, millionths},
+            by_itself::by_itself,
             judge::{Dropped, judge},
             prompt::{SYSTEM, question},
             reconcile::{Opinion, alone, reconcile, without},
@@ -98,6 +99,9 @@ impl Advisor {
     /// Whether it is asked about this.
     #[must_use]
     pub fn is_due(&self, case: &Case, asked: Asked) -> bool {
+        if self.config.alone {
+            return true;
+        }
         match (asked, &case.weighed) {
             (Asked::ByPeople, _) => true,
             (Asked::ByDoubt, Weighed::Sure(best)) => best.confidence < self.config.ask_below,
@@ -116,6 +120,9 @@ impl Advisor {
                 for Dropped { why, .. } in &opinion.judged.dropped {
                     metrics::disbelieved(why.label());
                 }
+                if self.config.alone {
+                    return by_itself(&case.facts, case.weighed, &opinion);
+                }
                 let (conclusion, relation) = reconcile(&case.facts, case.weighed, &opinion);
                 metrics::asked(relation.label());
                 conclusion
@@ -123,6 +130,12 @@ impl Advisor {
             Err(failure) => {
                 metrics::asked(failure.label());
                 tracing::warn!(model = self.model.name(), %failure, "no answer of the model");
+                if self.config.alone {
+                    return Conclusion::Inconclusive {
+                        reasons: vec![format!("{}: {failure}", self.model.name())],
+                        evidence: case.facts.evidence,
+                    };
+                }
                 without(&case.facts, case.weighed, &format!("{}: {failure}", self.model.name()))
             }
         }
@@ -133,7 +146,7 @@ impl Advisor {
         let mut bench = Bench::new(probes, scope, case.facts.at);
         let account = self.ledger.account(incident, probes.clock.now()).await?;
         let conversation = Conversation {
-            question: question(&case.facts, &case.weighed),
+            question: question(&case.facts, &case.weighed, self.config.alone),
             turns: Vec::new(),
         };
         let limits = self.config.limits();

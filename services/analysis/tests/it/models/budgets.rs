@@ -3,12 +3,10 @@
 use std::time::{Duration, Instant};
 
 use paramedic_analysis::{config::Provider, shell::model::ask::Asked};
+use paramedic_testkit::model::Say;
 use serde_json::json;
 
-use super::{
-    stage::{Stage, agreeing, says},
-    stub::Say,
-};
+use super::stage::{Stage, agreeing, says};
 
 fn looking() -> Say {
     Say::Call(vec![("kubernetes_get", json!({"kind": "Pod", "namespace": "backend", "name": ""}))])

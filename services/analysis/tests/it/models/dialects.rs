@@ -1,12 +1,10 @@
 //! The three engines: what they send, what they make of answers, and of servers that do not feel well.
 
 use paramedic_analysis::{config::Provider, shell::model::ask::Asked};
+use paramedic_testkit::model::{Say, Stub};
 use serde_json::{Value, json};
 
-use super::{
-    stage::{Stage, agreeing, says},
-    stub::{Say, Stub},
-};
+use super::stage::{Stage, agreeing, says};
 
 const PROVIDERS: [Provider; 3] = [Provider::Openai, Provider::Anthropic, Provider::Holmes];
 

@@ -2,12 +2,10 @@
 
 use paramedic_analysis::{config::Provider, shell::model::ask::Asked};
 use paramedic_domain::diagnosis::Diagnosis;
+use paramedic_testkit::model::Say;
 use serde_json::{Value, json};
 
-use super::{
-    stage::{Stage, agreeing, recommending, says, step},
-    stub::Say,
-};
+use super::stage::{Stage, agreeing, recommending, says, step};
 
 /// What comes of an answer that must change nothing.
 async fn fenced(answer: Value) -> Diagnosis {

@@ -5,4 +5,3 @@ mod dialects;
 mod fence;
 mod role;
 mod stage;
-mod stub;

@@ -8,14 +8,12 @@ use paramedic_analysis::{
 };
 use paramedic_bus::IncidentLog;
 use paramedic_proto::v1::{self, analysis_service_server::AnalysisService, investigate_response::Finding};
+use paramedic_testkit::model::Say;
 use paramedic_wire::Wire;
 use serde_json::json;
 use tonic::Request;
 
-use super::{
-    stage::{Stage, agreeing, recommending, says, step},
-    stub::Say,
-};
+use super::stage::{Stage, agreeing, recommending, says, step};
 use crate::world::{access, clock, cluster, run};
 
 #[tokio::test(flavor = "multi_thread")]

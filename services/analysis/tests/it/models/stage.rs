@@ -20,10 +20,10 @@ use paramedic_domain::{
     object::ObjectRef,
 };
 use paramedic_simulator::{Begin, Cluster, Options, Recording, Simulator};
+use paramedic_testkit::model::{Say, Stub};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::stub::{Say, Stub};
 use crate::world::{SPEED, access, clock, cluster, config, rules};
 
 /// A case in which the engines are sure enough to tell, and a model that may be asked about it.

@@ -1,10 +1,10 @@
-//! A server that speaks chat completions, Messages and HolmesGPT's chat well enough: it says what its script says, in the dialect that
+//! A stand-in for language models: a server that speaks chat completions, Messages and HolmesGPT's chat well enough: it says what its script says, in the dialect that
 //! it is asked in.
 
 use std::{
     collections::VecDeque,
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use axum::{
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 /// What the model says next.
 #[derive(Debug, Clone)]
-pub(super) enum Say {
+pub enum Say {
     /// Its answer.
     Conclude(Value),
     /// Calls of tools, by name and arguments.
@@ -44,10 +44,13 @@ pub(super) enum Say {
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
+pub struct Asked {
+    /// Path.
+    pub path: String,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body; null if it is no JSON.
+    pub body: Value,
 }
 
 struct Script {
@@ -58,7 +61,7 @@ struct Script {
 }
 
 /// The running server.
-pub(super) struct Stub {
+pub struct Stub {
     script: Arc<Mutex<Script>>,
     address: std::net::SocketAddr,
     work: tokio::task::JoinHandle<()>,
@@ -72,47 +75,56 @@ impl Drop for Stub {
 
 impl Stub {
     /// Says these one after the other, and the last one again and again.
+    ///
+    /// # Panics
+    /// When no port of loopback is free.
     #[allow(clippy::disallowed_methods, reason = "the stub owns the task and ends it")]
-    pub(super) async fn start(says: Vec<Say>) -> Self {
+    pub async fn start(says: Vec<Say>) -> Self {
         let script = Arc::new(Mutex::new(Script {
             says: says.into(),
             asked: Vec::new(),
             usage: (1_000, 200),
         }));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("a bound listener has an address");
         let routes = Router::new().fallback(answer).with_state(script.clone());
-        let work = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        let work = tokio::spawn(async move { axum::serve(listener, routes).await.expect("the stub serves until it is dropped") });
         Self { script, address, work }
     }
 
-    pub(super) fn url(&self) -> String {
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn uses(&self, read: u64, written: u64) {
-        self.script.lock().unwrap().usage = (read, written);
+    /// Tokens that each further turn is said to read and write.
+    pub fn uses(&self, read: u64, written: u64) {
+        self.script().usage = (read, written);
     }
 
     /// The questions so far, without the probes before them.
-    pub(super) fn asked(&self) -> Vec<Asked> {
-        let all = self.script.lock().unwrap().asked.clone();
+    pub fn asked(&self) -> Vec<Asked> {
+        let all = self.script().asked.clone();
         all.into_iter().filter(|asked| asked.path != "/api/info").collect()
     }
 
     /// Every request.
-    pub(super) fn requests(&self) -> Vec<Asked> {
-        self.script.lock().unwrap().asked.clone()
+    pub fn requests(&self) -> Vec<Asked> {
+        self.script().asked.clone()
     }
 }
 
 async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let path = parts.uri.path().to_owned();
     let body = serde_json::from_slice(&bytes).unwrap_or_default();
     let (say, usage) = {
-        let mut script = script.lock().unwrap();
+        let mut script = script.lock().unwrap_or_else(PoisonError::into_inner);
         script.asked.push(Asked {
             path: path.clone(),
             headers: parts.headers,
@@ -125,12 +137,12 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
             0 | 1 => script.says.front().cloned(),
             _ => script.says.pop_front(),
         };
-        (say.unwrap(), script.usage)
+        (say.unwrap_or(Say::Hang), script.usage)
     };
     match say {
         Say::Hang => std::future::pending().await,
         Say::Half => {
-            let whole = body_of(&path, &Say::Text("{\"category\":".into()), usage).unwrap().to_string();
+            let whole = body_of(&path, &Say::Text("{\"category\":".into()), usage).unwrap_or_default().to_string();
             let half = Bytes::from(whole[..whole.len() / 2].to_owned());
             let end = std::io::Error::other("the connection ended");
             let parts = stream::iter([Ok(half)]).chain(stream::once(async { Err(end) }));
@@ -139,7 +151,7 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
         Say::Status(status, after) => {
             let after = after.map_or_else(String::new, |seconds| seconds.to_string());
             let text = json!({"error": {"message": "not now"}}).to_string();
-            let status = StatusCode::from_u16(status).unwrap();
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             match after.is_empty() {
                 true => (status, text).into_response(),
                 false => (status, [("retry-after", after)], text).into_response(),
