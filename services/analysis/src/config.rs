@@ -35,6 +35,7 @@ pub struct Config {
     pub log_lines: u32,
     pub probe_timeout_seconds: u64,
     pub budget_seconds: u64,
+    pub budget_mebibytes: u64,
     pub patience_seconds: u64,
     pub debug_flags: Vec<String>,
     pub rules: PathBuf,
@@ -63,6 +64,7 @@ impl Config {
             ("log_lines", u64::from(self.log_lines), 1, 5_000),
             ("probe_timeout_seconds", self.probe_timeout_seconds, 1, 300),
             ("budget_seconds", self.budget_seconds, 1, 3_600),
+            ("budget_mebibytes", self.budget_mebibytes, 1, 65_536),
             ("patience_seconds", self.patience_seconds, 0, 86_400),
             ("concurrency", self.concurrency as u64, 1, 1_000),
         ];
@@ -112,6 +114,10 @@ impl Config {
 
     pub(crate) fn probe_timeout(&self) -> Duration {
         Duration::from_secs(self.probe_timeout_seconds)
+    }
+
+    pub(crate) fn budget_bytes(&self) -> u64 {
+        self.budget_mebibytes << 20
     }
 
     pub(crate) fn budget(&self) -> Duration {

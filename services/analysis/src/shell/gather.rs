@@ -9,6 +9,7 @@ use super::{
     estate::estate,
     kubernetes::encode,
     mcp,
+    meter::Meter,
     onsets::onsets,
     podlogs::podlogs,
     probes::{Probes, Unreachable},
@@ -33,6 +34,13 @@ pub type Watcher<'a> = &'a mut (dyn FnMut(&Facts, &str) + Send);
 /// # Errors
 /// When the cluster cannot be reached at all; anything else that is missing is listed in the facts.
 pub async fn gather(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Result<Facts, Unreachable> {
+    let meter = Meter::of(probes.config.budget_bytes());
+    let mut facts = gathered(&probes.metered(&meter), alerts, watch).await?;
+    facts.missing.extend(meter.left_out());
+    Ok(facts)
+}
+
+async fn gathered(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Result<Facts, Unreachable> {
     let mut facts = Facts::new(probes.clock.now(), alerts);
     let Some(kubernetes) = &probes.kubernetes else {
         return Err(Unreachable("cluster unreachable: this process was given no kubeconfig".into()));

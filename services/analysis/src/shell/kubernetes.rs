@@ -1,10 +1,12 @@
 //! The Kubernetes probe: GET and nothing else.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
+use futures::AsyncBufReadExt;
 use http::Request;
 use serde_json::Value;
 
+use super::meter::{Meter, UsedUp};
 use crate::metrics;
 
 /// Why there is no answer.
@@ -20,6 +22,14 @@ pub enum Problem {
         path: String,
         /// The server's message.
         message: String,
+    },
+    /// The answer would be more than an investigation may read.
+    #[error("GET {path}: {used_up}")]
+    TooMuch {
+        /// Path.
+        path: String,
+        /// Of what.
+        used_up: UsedUp,
     },
     /// No connection, no answer in time, or a failing server.
     #[error("cluster unreachable: GET {path}: {message}")]
@@ -43,13 +53,27 @@ impl Problem {
 pub struct Kubernetes {
     client: kube::Client,
     timeout: Duration,
+    meter: Meter,
 }
 
 impl Kubernetes {
     /// A probe that waits at most `timeout` for each answer.
     #[must_use]
     pub fn new(client: kube::Client, timeout: Duration) -> Self {
-        Self { client, timeout }
+        Self {
+            client,
+            timeout,
+            meter: Meter::default(),
+        }
+    }
+
+    /// The same, reading from a budget.
+    #[must_use]
+    pub fn metered(&self, meter: &Meter) -> Self {
+        Self {
+            meter: meter.clone(),
+            ..self.clone()
+        }
     }
 
     /// One object or list.
@@ -57,7 +81,11 @@ impl Kubernetes {
     /// # Errors
     /// See [`Problem`].
     pub async fn get(&self, path: &str) -> Result<Value, Problem> {
-        self.ask(path, |request| self.client.request(request)).await
+        let body = self.ask(path).await?;
+        serde_json::from_slice(&body).map_err(|error| Problem::Unreachable {
+            path: path.to_owned(),
+            message: format!("the answer is no JSON: {error}"),
+        })
     }
 
     /// An answer that is plain text: a log.
@@ -65,25 +93,18 @@ impl Kubernetes {
     /// # Errors
     /// See [`Problem`].
     pub async fn text(&self, path: &str) -> Result<String, Problem> {
-        self.ask(path, |request| self.client.request_text(request)).await
+        let body = self.ask(path).await?;
+        Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
-    async fn ask<T, A: Future<Output = kube::Result<T>>>(
-        &self,
-        path: &str,
-        send: impl FnOnce(Request<Vec<u8>>) -> A,
-    ) -> Result<T, Problem> {
+    async fn ask(&self, path: &str) -> Result<Vec<u8>, Problem> {
         let started = tokio::time::Instant::now();
-        let answer = self.answer(path, send).await;
+        let answer = self.answer(path).await;
         metrics::probed("kubernetes", answer.is_ok(), started.elapsed().as_secs_f64());
         answer
     }
 
-    async fn answer<T, A: Future<Output = kube::Result<T>>>(
-        &self,
-        path: &str,
-        send: impl FnOnce(Request<Vec<u8>>) -> A,
-    ) -> Result<T, Problem> {
+    async fn answer(&self, path: &str) -> Result<Vec<u8>, Problem> {
         let refused = |message: String| Problem::Refused {
             path: path.to_owned(),
             message,
@@ -93,15 +114,37 @@ impl Kubernetes {
             message,
         };
         let request = Request::get(path).body(Vec::new()).map_err(|error| refused(error.to_string()))?;
-        match tokio::time::timeout(self.timeout, send(request)).await {
+        match tokio::time::timeout(self.timeout, self.read(request, path)).await {
             Err(_) => Err(unreachable(format!("no answer within {} s", self.timeout.as_secs()))),
-            Ok(Ok(value)) => Ok(value),
+            Ok(Ok(Ok(body))) => Ok(body),
+            Ok(Ok(Err(used_up))) => Err(Problem::TooMuch {
+                path: path.to_owned(),
+                used_up,
+            }),
             Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(Problem::Absent(path.to_owned())),
             Ok(Err(kube::Error::Api(status))) if (400..500).contains(&status.code) && status.code != 429 => {
                 Err(refused(format!("{} {}", status.code, status.message)))
             }
             Ok(Err(kube::Error::Api(status))) => Err(unreachable(format!("{} {}", status.code, status.message))),
             Ok(Err(error)) => Err(unreachable(chain(&error))),
+        }
+    }
+
+    /// The body of the answer, as far as the budget lasts.
+    async fn read(&self, request: Request<Vec<u8>>, path: &str) -> Result<Result<Vec<u8>, UsedUp>, kube::Error> {
+        let mut answer = pin!(self.client.request_stream(request).await?);
+        let mut body = Vec::new();
+        loop {
+            let chunk = answer.fill_buf().await.map_err(|error| kube::Error::Service(Box::new(error)))?;
+            let length = chunk.len();
+            if length == 0 {
+                return Ok(Ok(body));
+            }
+            if let Err(used_up) = self.meter.take(length, "kubernetes", path) {
+                return Ok(Err(used_up));
+            }
+            body.extend_from_slice(chunk);
+            answer.consume_unpin(length);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::kubernetes::chain;
+use super::{kubernetes::chain, meter::Meter};
 use crate::{
     core::{logs::Line, podlogs::MAX_LINE, redact::redact},
     metrics,
@@ -17,6 +17,7 @@ pub struct Loki {
     http: reqwest::Client,
     base: String,
     timeout: Duration,
+    meter: Meter,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +45,16 @@ impl Loki {
             http,
             base: base.trim_end_matches('/').to_owned(),
             timeout,
+            meter: Meter::default(),
+        }
+    }
+
+    /// The same, reading from a budget.
+    #[must_use]
+    pub fn metered(&self, meter: &Meter) -> Self {
+        Self {
+            meter: meter.clone(),
+            ..self.clone()
         }
     }
 
@@ -85,7 +96,7 @@ impl Loki {
             .timeout(self.timeout);
         let response = request.send().await.map_err(|error| chain(&error.without_url()))?;
         let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| chain(&error.without_url()))?;
+        let bytes = self.meter.body(response, "loki", query).await?;
         if !status.is_success() {
             let text: String = String::from_utf8_lossy(&bytes).chars().take(200).collect();
             return Err(format!("status {status}: {text}"));

@@ -10,6 +10,7 @@ pub mod kubernetes;
 mod loki;
 mod mcp;
 pub mod measure;
+pub mod meter;
 pub mod model;
 mod onsets;
 pub mod outcomes;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use paramedic_runtime::{Clock, ClusterAccess};
 
-use super::{alertmanager::Alertmanager, kubernetes::Kubernetes, loki::Loki, prometheus::Prometheus, tracing::Tracing};
+use super::{alertmanager::Alertmanager, kubernetes::Kubernetes, loki::Loki, meter::Meter, prometheus::Prometheus, tracing::Tracing};
 use crate::{Config, core::rules::RuleSet};
 
 /// Everything that can be asked, and how much of it.
@@ -51,6 +51,17 @@ impl Probes {
             rules,
             clock,
             config,
+        }
+    }
+
+    /// The same for one investigation, which reads at most so much as the configuration allows.
+    #[must_use]
+    pub fn metered(&self, meter: &Meter) -> Self {
+        Self {
+            kubernetes: self.kubernetes.as_ref().map(|kubernetes| kubernetes.metered(meter)),
+            prometheus: self.prometheus.as_ref().map(|prometheus| prometheus.metered(meter)),
+            loki: self.loki.as_ref().map(|loki| loki.metered(meter)),
+            ..self.clone()
         }
     }
 

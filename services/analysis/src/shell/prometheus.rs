@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::kubernetes::chain;
+use super::{kubernetes::chain, meter::Meter};
 use crate::metrics;
 
 /// One Prometheus.
@@ -14,6 +14,7 @@ pub struct Prometheus {
     http: reqwest::Client,
     base: String,
     timeout: Duration,
+    meter: Meter,
 }
 
 /// A series of an answer: labels, and (Unix seconds, value) pairs, oldest first.
@@ -59,6 +60,16 @@ impl Prometheus {
             http,
             base: base.trim_end_matches('/').to_owned(),
             timeout,
+            meter: Meter::default(),
+        }
+    }
+
+    /// The same, reading from a budget.
+    #[must_use]
+    pub fn metered(&self, meter: &Meter) -> Self {
+        Self {
+            meter: meter.clone(),
+            ..self.clone()
         }
     }
 
@@ -113,7 +124,8 @@ impl Prometheus {
             .timeout(self.timeout);
         let response = request.send().await.map_err(|error| chain(&error.without_url()))?;
         let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| chain(&error.without_url()))?;
+        let query = parameters.first().map_or(what, |(_, query)| query.as_str());
+        let bytes = self.meter.body(response, "prometheus", query).await?;
         let body: Body =
             serde_json::from_slice(&bytes).map_err(|error| format!("status {status}, and the answer is not Prometheus': {error}"))?;
         if body.status != "success" {

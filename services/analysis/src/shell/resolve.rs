@@ -15,6 +15,8 @@ pub(super) async fn ask(kubernetes: &Reader, facts: &mut Facts, path: &str) -> R
     match kubernetes.get(path).await {
         Ok(value) => Ok(Some(value)),
         Err(Problem::Absent(_)) => Ok(None),
+        // The meter says it.
+        Err(Problem::TooMuch { .. }) => Ok(None),
         Err(refused @ Problem::Refused { .. }) => {
             facts.missing.push(format!("kubernetes: {refused}"));
             Ok(None)

@@ -58,6 +58,8 @@ pub(super) async fn snapshot(reader: &Reader, facts: &mut Facts) -> Result<(), U
             Ok(list) => snapshot.file(kind, each(&list, "/items").cloned().collect()),
             // A cluster without this kind has no faults of it.
             Err(Problem::Absent(_)) => {}
+            // The meter says it.
+            Err(Problem::TooMuch { .. }) => {}
             Err(Problem::Refused { .. }) if kind.optional => {}
             Err(Problem::Refused { .. }) if kind.namespaced && one.is_none() => narrow.push(kind),
             Err(Problem::Refused { .. }) => refused.push(kind.plural),
@@ -74,7 +76,7 @@ pub(super) async fn snapshot(reader: &Reader, facts: &mut Facts) -> Result<(), U
                     snapshot.file(kind, each(&list, "/items").cloned().collect());
                 }
                 Err(unreachable @ Problem::Unreachable { .. }) => return Err(Unreachable(unreachable.to_string())),
-                Err(Problem::Absent(_) | Problem::Refused { .. }) => {}
+                Err(Problem::Absent(_) | Problem::Refused { .. } | Problem::TooMuch { .. }) => {}
             }
         }
         if !some {

@@ -8,6 +8,7 @@ use paramedic_analysis::{
     shell::{investigate::investigate, probes::Probes},
 };
 use paramedic_domain::diagnosis::Diagnosis;
+use paramedic_runtime::ClusterAccess;
 use paramedic_simulator::Simulator;
 use serde_json::json;
 use tokio::{
@@ -77,6 +78,58 @@ async fn diagnosis(simulator: &Simulator, pod: &str, telemetry: Option<&str>) ->
         Conclusion::Found(found) => *found,
         Conclusion::Inconclusive { reasons, .. } => panic!("{reasons:#?}"),
     }
+}
+
+/// A Prometheus and Loki that answer everything with three mebibytes.
+async fn flood() -> String {
+    let padding = " ".repeat(3 << 20);
+    let body = format!("{{\"status\":\"success\",{padding}\"data\":{{\"resultType\":\"vector\",\"result\":[]}}}}");
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    // It ends with the process, like every test's own server.
+    source(Some(Box::leak(format!("{head}{body}").into_boxed_str()))).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_source_sends_beyond_the_budget_is_left_out_and_named() {
+    let simulator = simulate("bad-release").await;
+    let pod = pod(&simulator, "shop", |pod| {
+        pod.pointer("/status/containerStatuses/0/state/waiting/reason") == Some(&json!("CrashLoopBackOff"))
+    })
+    .await;
+    let mut flooded = access(&simulator).await;
+    let url = flood().await;
+    flooded.prometheus = Some(url.clone());
+    flooded.loki = Some(url);
+    let found = async |mebibytes: u64, access: &ClusterAccess| {
+        let settings = Config {
+            budget_mebibytes: mebibytes,
+            ..config()
+        };
+        let probes = Probes::new(access, clock(&simulator), settings, rules());
+        let labels = [("alertname", "KubePodCrashLooping"), ("namespace", "shop"), ("pod", &pod)];
+        match investigate(&probes, vec![alert(&simulator, &labels, "")], &mut |_, _| {})
+            .await
+            .unwrap()
+        {
+            Conclusion::Found(found) => *found,
+            Conclusion::Inconclusive { reasons, .. } => panic!("{reasons:#?}"),
+        }
+    };
+    let whole = found(1_024, &access(&simulator).await).await;
+    assert!(whole.missing_sources.is_empty(), "{:?}", whole.missing_sources);
+    let cut = found(2, &flooded).await;
+    assert_eq!((cut.category, &cut.target), (whole.category, &whole.target));
+    assert!(cut.confidence < whole.confidence, "{} and {}", cut.confidence, whole.confidence);
+    for name in ["prometheus", "loki"] {
+        let named = cut.missing_sources.iter().any(|missing| {
+            missing.starts_with(name) && missing.ends_with("left out: this investigation has read its 2 MiB (analysis.budget_mebibytes)")
+        });
+        assert!(named, "{name} is not among {:#?}", cut.missing_sources);
+    }
+    simulator.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,9 @@
 //! A simulated cluster, a bus, a role.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
+};
 
 use paramedic_analysis::{Config, DEFAULTS, build, core::rules::RuleSet};
 use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
@@ -32,9 +35,10 @@ pub(crate) fn config() -> Config {
     defaults.analysis
 }
 
-/// The rules that come with the product.
+/// The rules that come with the product. They are compiled once for all that a test does.
 pub(crate) fn rules() -> Arc<RuleSet> {
-    Arc::new(RuleSet::load(&[]).unwrap())
+    static RULES: LazyLock<Arc<RuleSet>> = LazyLock::new(|| Arc::new(RuleSet::load(&[]).unwrap()));
+    RULES.clone()
 }
 
 pub(crate) async fn simulate(scenario: &str) -> Simulator {

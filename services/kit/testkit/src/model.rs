@@ -85,7 +85,9 @@ impl Stub {
             asked: Vec::new(),
             usage: (1_000, 200),
         }));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let routes = Router::new().fallback(answer).with_state(script.clone());
         let work = tokio::spawn(async move { axum::serve(listener, routes).await.expect("the stub serves until it is dropped") });
@@ -142,7 +144,9 @@ async fn answer(State(script): State<Arc<Mutex<Script>>>, request: Request) -> R
     match say {
         Say::Hang => std::future::pending().await,
         Say::Half => {
-            let whole = body_of(&path, &Say::Text("{\"category\":".into()), usage).unwrap_or_default().to_string();
+            let whole = body_of(&path, &Say::Text("{\"category\":".into()), usage)
+                .unwrap_or_default()
+                .to_string();
             let half = Bytes::from(whole[..whole.len() / 2].to_owned());
             let end = std::io::Error::other("the connection ended");
             let parts = stream::iter([Ok(half)]).chain(stream::once(async { Err(end) }));

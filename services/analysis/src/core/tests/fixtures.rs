@@ -1,6 +1,9 @@
 //! Facts as the probes would gather them, with the numbers of the leak that has seven recommended actions.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
@@ -28,8 +31,10 @@ pub(super) fn ago(span: SignedDuration) -> Timestamp {
 }
 
 pub(super) fn knobs() -> Knobs {
+    /// They are compiled once for all that a test does.
+    static RULES: LazyLock<Arc<RuleSet>> = LazyLock::new(|| Arc::new(RuleSet::load(&[]).unwrap()));
     Knobs {
-        rules: Arc::new(RuleSet::load(&[]).unwrap()),
+        rules: RULES.clone(),
         debug_flags: vec!["--memory-profile=true".into()],
     }
 }

@@ -1,6 +1,6 @@
 //! The recorded case of a bad release, whose alert claims that it is memory and whose configuration gives orders, and a model beside it.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use paramedic_analysis::{
     Config,
@@ -14,7 +14,7 @@ use paramedic_analysis::{
 };
 use paramedic_bus::{SharedBus, embedded::EmbeddedBus};
 use paramedic_domain::{
-    alert::{Alert, AlertStatus},
+    alert::Alert,
     diagnosis::{Category, Diagnosis},
     id::IncidentId,
     object::ObjectRef,
@@ -24,7 +24,10 @@ use paramedic_testkit::model::{Say, Stub};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::world::{SPEED, access, clock, cluster, config, rules};
+use crate::{
+    cases::{alerts, folder},
+    world::{SPEED, access, clock, cluster, config, rules},
+};
 
 /// A case in which the engines are sure enough to tell, and a model that may be asked about it.
 pub(super) struct Stage {
@@ -38,25 +41,8 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn new(provider: Provider, says: Vec<Say>) -> Self {
-        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/P16-misdirection-and-injection");
-        let post: Value = serde_json::from_str(&std::fs::read_to_string(case.join("alerts.json")).unwrap()).unwrap();
-        let post = if post.is_array() { post[0].clone() } else { post };
-        let texts = |value: &Value| serde_json::from_value(value.clone()).unwrap_or_default();
-        let alerts: Vec<Alert> = post["alerts"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|alert| Alert {
-                fingerprint: alert["fingerprint"].as_str().unwrap_or_default().to_owned(),
-                status: AlertStatus::Firing,
-                labels: texts(&alert["labels"]),
-                annotations: texts(&alert["annotations"]),
-                starts_at: alert["startsAt"].as_str().unwrap().parse().unwrap(),
-                ends_at: None,
-                generator_url: String::new(),
-                group_key: "{}".into(),
-            })
-            .collect();
+        let case = folder().join("P16-misdirection-and-injection");
+        let alerts = alerts(&case);
         let begin = Begin::at("2026-03-05T13:17:00Z".parse().unwrap());
         let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(&case).unwrap()), begin));
         options.speed = SPEED;
