@@ -108,7 +108,11 @@ fn server(url: &str, token_file: &std::path::Path, tools: Value) -> McpServer {
 }
 
 async fn diagnosis(simulator: &Simulator, alerts: Vec<Alert>, servers: Vec<McpServer>, rules: Arc<RuleSet>) -> Diagnosis {
-    let settings = Config { mcp: servers, ..config() };
+    let settings = Config {
+        mcp: servers,
+        probe_timeout_seconds: 6,
+        ..config()
+    };
     settings.validate().unwrap();
     let probes = Probes::new(&access(simulator).await, clock(simulator), settings, rules);
     match investigate(&probes, alerts, &mut |_, _| {}).await.unwrap() {
