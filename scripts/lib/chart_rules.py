@@ -3,8 +3,9 @@
 from typing import Iterator
 
 REACH_CLUSTER = {"analysis", "executor"}
-# The gateway's right to ask whose a token is, where sources are service accounts. It changes nothing.
-REVIEW = ("gateway", "tokenreviews", "create")
+# Questions that are asked by creating something which is stored nowhere. The gateway asks whose a token is, where sources are service
+# accounts; analysis asks whether an account may do what a log says was refused to it. They change nothing.
+REVIEWS = {("gateway", "tokenreviews", "create"), ("analysis", "subjectaccessreviews", "create")}
 # What the gateway may list and watch, to know what depends on what and what the cluster warns of.
 WATCHED = {
     "pods", "services", "persistentvolumeclaims", "resourcequotas", "configmaps", "deployments", "replicasets", "statefulsets", "daemonsets",
@@ -102,7 +103,7 @@ WRITES = {
 
 def rights_are_minimal(objects: list[dict]) -> Iterator[str]:
     for item, resource, verb, component in rules_of(objects):
-        if (component, resource, verb) == REVIEW:
+        if (component, resource, verb) in REVIEWS:
             continue
         if component == "gateway":
             if resource not in WATCHED or verb not in ("list", "watch"):
@@ -120,7 +121,7 @@ def observe_changes_nothing(objects: list[dict], values: dict) -> Iterator[str]:
         return
     dry_run = values["rbac"]["observeDryRun"]
     for item, resource, verb, component in rules_of(objects):
-        if (component, resource, verb) == REVIEW:
+        if (component, resource, verb) in REVIEWS:
             continue
         if resource == "pods/exec" or (verb not in ("get", "list", "watch") and not dry_run):
             yield f"{title(item)}: mode observe must not {verb} {resource}"

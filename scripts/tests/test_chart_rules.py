@@ -33,6 +33,13 @@ class Rules(unittest.TestCase):
         found = self.broken("Role", "analysis", lambda item: item["rules"].append({"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]}))
         self.assertEqual(1, len(found), found)
 
+    def test_a_review_by_a_role_that_does_not_ask(self):
+        asks = {"apiGroups": ["authorization.k8s.io"], "resources": ["subjectaccessreviews"], "verbs": ["create"]}
+        self.assertIn("must not create", self.broken("ClusterRole", "executor", lambda item: item["rules"].append(asks))[0])
+        self.assertEqual([], self.broken("ClusterRole", "analysis", lambda item: item["rules"].append(asks)))
+        stores = {**asks, "resources": ["selfsubjectaccessreviews"]}
+        self.assertIn("must not create", self.broken("ClusterRole", "analysis", lambda item: item["rules"].append(stores))[0])
+
     def test_a_right_the_executor_needs_not(self):
         self.assertEqual(1, len(self.broken("Role", "executor", lambda item: item["rules"][0]["verbs"].append("create"))[:1]))
 

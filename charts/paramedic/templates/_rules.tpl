@@ -139,6 +139,10 @@
 - apiGroups: [admissionregistration.k8s.io]
   resources: [validatingwebhookconfigurations, mutatingwebhookconfigurations]
   verbs: [list]
+{{- /* A question, though it is a POST: whether an account may do something. Nothing is stored. */}}
+- apiGroups: [authorization.k8s.io]
+  resources: [subjectaccessreviews]
+  verbs: [create]
 {{- end }}
 
 {{/* What the executor changes. A server-side dry run needs the same rights as the change. */}}

@@ -21,6 +21,7 @@ pub mod read;
 pub mod recommend;
 pub mod redact;
 pub mod requests;
+pub mod rights;
 pub mod rules;
 pub mod settle;
 pub mod shift;

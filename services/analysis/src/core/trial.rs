@@ -14,6 +14,7 @@ use super::{
     contest::diagnose,
     engines::Knobs,
     read::text,
+    rights::Review,
     rules::{candidates::candidates, parse},
 };
 
@@ -66,6 +67,9 @@ pub struct Test {
     /// Log lines.
     #[serde(default)]
     pub logs: Vec<Line>,
+    /// What the API server answers to reviews of rights.
+    #[serde(default)]
+    pub reviews: Vec<Review>,
     /// Numbers, by the names that rules know.
     #[serde(default)]
     pub measures: Vec<Number>,

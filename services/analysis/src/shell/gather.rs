@@ -15,6 +15,7 @@ use super::{
     probes::{Probes, Unreachable},
     reader::Reader,
     resolve::{ask, resolve},
+    rights::rights,
     signals::signals,
     snapshot::{measures, snapshot, used},
     telemetry::{logs, metrics},
@@ -97,6 +98,9 @@ async fn gathered(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Re
     // Needed most when a log store that hangs has used up the time; that one is named already, and logs are no source of their own.
     let own_time = probes.config.probe_timeout();
     tokio::time::timeout(own_time, podlogs(kubernetes, &mut facts)).await.ok();
+    if tokio::time::timeout_at(deadline, rights(kubernetes, &mut facts)).await.is_err() {
+        facts.missing.push(late("reviews of rights"));
+    }
     let numbers = async {
         measures(probes, &mut facts).await;
         used(kubernetes, &mut facts).await;

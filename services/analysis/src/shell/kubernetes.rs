@@ -1,24 +1,27 @@
-//! The Kubernetes probe: GET and nothing else.
+//! The Kubernetes probe: GET, and the one POST that changes nothing and is stored nowhere, a SubjectAccessReview.
 
 use std::{pin::pin, time::Duration};
 
 use futures::AsyncBufReadExt;
-use http::Request;
+use http::{Request, header};
 use serde_json::Value;
 
 use super::meter::{Meter, UsedUp};
-use crate::metrics;
+use crate::{
+    core::rights::{PATH, Right},
+    metrics,
+};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// There is no such object.
-    #[error("GET {0}: not found")]
+    #[error("{0}: not found")]
     Absent(String),
     /// The API server refuses.
-    #[error("GET {path}: {message}")]
+    #[error("{path}: {message}")]
     Refused {
-        /// Path.
+        /// Verb and path.
         path: String,
         /// The server's message.
         message: String,
@@ -32,9 +35,9 @@ pub enum Problem {
         used_up: UsedUp,
     },
     /// No connection, no answer in time, or a failing server.
-    #[error("cluster unreachable: GET {path}: {message}")]
+    #[error("cluster unreachable: {path}: {message}")]
     Unreachable {
-        /// Path.
+        /// Verb and path.
         path: String,
         /// What went wrong.
         message: String,
@@ -81,11 +84,7 @@ impl Kubernetes {
     /// # Errors
     /// See [`Problem`].
     pub async fn get(&self, path: &str) -> Result<Value, Problem> {
-        let body = self.ask(path).await?;
-        serde_json::from_slice(&body).map_err(|error| Problem::Unreachable {
-            path: path.to_owned(),
-            message: format!("the answer is no JSON: {error}"),
-        })
+        parsed(path, &self.ask(path).await?)
     }
 
     /// An answer that is plain text: a log.
@@ -98,22 +97,41 @@ impl Kubernetes {
     }
 
     async fn ask(&self, path: &str) -> Result<Vec<u8>, Problem> {
+        self.timed(path, Request::get(path).body(Vec::new())).await
+    }
+
+    /// Whether an account has a right now.
+    ///
+    /// # Errors
+    /// See [`Problem`].
+    pub async fn review(&self, right: &Right) -> Result<Value, Problem> {
+        let body = right.question().to_string().into_bytes();
+        let request = Request::post(PATH).header(header::CONTENT_TYPE, "application/json").body(body);
+        let answer = self.timed(PATH, request).await?;
+        parsed(PATH, &answer)
+    }
+
+    async fn timed(&self, path: &str, request: http::Result<Request<Vec<u8>>>) -> Result<Vec<u8>, Problem> {
         let started = tokio::time::Instant::now();
-        let answer = self.answer(path).await;
+        let answer = self.send(path, request).await;
         metrics::probed("kubernetes", answer.is_ok(), started.elapsed().as_secs_f64());
         answer
     }
 
-    async fn answer(&self, path: &str) -> Result<Vec<u8>, Problem> {
-        let refused = |message: String| Problem::Refused {
+    async fn send(&self, path: &str, request: http::Result<Request<Vec<u8>>>) -> Result<Vec<u8>, Problem> {
+        let request = request.map_err(|error| Problem::Refused {
             path: path.to_owned(),
+            message: error.to_string(),
+        })?;
+        let asked = format!("{} {path}", request.method());
+        let refused = |message: String| Problem::Refused {
+            path: asked.clone(),
             message,
         };
         let unreachable = |message: String| Problem::Unreachable {
-            path: path.to_owned(),
+            path: asked.clone(),
             message,
         };
-        let request = Request::get(path).body(Vec::new()).map_err(|error| refused(error.to_string()))?;
         match tokio::time::timeout(self.timeout, self.read(request, path)).await {
             Err(_) => Err(unreachable(format!("no answer within {} s", self.timeout.as_secs()))),
             Ok(Ok(Ok(body))) => Ok(body),
@@ -147,6 +165,13 @@ impl Kubernetes {
             answer.consume_unpin(length);
         }
     }
+}
+
+fn parsed(path: &str, body: &[u8]) -> Result<Value, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::Unreachable {
+        path: path.to_owned(),
+        message: format!("the answer is no JSON: {error}"),
+    })
 }
 
 /// An error with its causes.

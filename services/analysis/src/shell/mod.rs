@@ -20,6 +20,7 @@ pub mod prometheus;
 mod reader;
 pub mod request;
 mod resolve;
+mod rights;
 pub mod rules;
 mod signals;
 mod snapshot;

@@ -11,7 +11,11 @@ use std::{
 use serde_json::{Value, json};
 
 use super::kubernetes::{Kubernetes, Problem};
-use crate::core::{read, snapshot::selects};
+use crate::core::{
+    read,
+    rights::{PATH, Right},
+    snapshot::selects,
+};
 
 /// Most calls of one investigation: a neighbourhood of eight namespaces needs fewer.
 const MOST_CALLS: u32 = 120;
@@ -57,6 +61,15 @@ impl Reader {
     pub(super) async fn text(&self, path: &str) -> Result<String, Problem> {
         self.count(path)?;
         self.kubernetes.text(path).await
+    }
+
+    /// Asks whether an account has a right now.
+    ///
+    /// # Errors
+    /// See [`Problem`]; `Refused` also when the calls of this investigation are used up.
+    pub(super) async fn review(&self, right: &Right) -> Result<Value, Problem> {
+        self.count(PATH)?;
+        self.kubernetes.review(right).await
     }
 
     fn count(&self, path: &str) -> Result<(), Problem> {

@@ -37,6 +37,7 @@ use super::{
     measures::Measures,
     read::{text, time},
     redact::redact,
+    rights::Review,
     snapshot::{Snapshot, kinds},
 };
 
@@ -53,6 +54,8 @@ pub struct World {
     pub said: Vec<Said>,
     /// What a team's own tools said about the alerted workload.
     pub answers: Vec<Answered>,
+    /// What the API server says of rights that logs say were refused.
+    pub reviews: Vec<Review>,
     /// Numbers of Prometheus.
     pub measures: Measures,
     /// Sources that did not answer.

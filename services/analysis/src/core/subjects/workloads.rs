@@ -18,6 +18,7 @@ use crate::core::{
     estate::calls,
     measures::Measure,
     read::{self, count, each, text},
+    rights::{self, Review},
     snapshot::reference,
 };
 
@@ -78,6 +79,10 @@ view! {
         said: Vec<Said>,
         /// What tools of your own said about it, while alerts lead to it.
         answers: Vec<Answer>,
+        /// Rights that its logs say were refused to its account and that the API server, asked again, refuses: `list pods in ci`.
+        rights_refused: Vec<String>,
+        /// Those that the API server, asked again, grants by now.
+        rights_granted: Vec<String>,
         /// Names of the workloads behind the Services in its environment.
         calls: Vec<String>,
         /// Of those, the ones that have pods which are not ready.
@@ -141,6 +146,7 @@ pub(super) fn variable(world: &World, owners: &Owners<'_>, workload: &ObjectRef)
         };
         pods.iter().filter_map(of).next()
     };
+    quotes.extend(reviews(world, workload).map(Review::quote));
     quotes.extend(measured.filter_map(|(name, _)| of_pod(name)).map(Measure::quote));
     let excerpt = describe(&view);
     let events = quoted(workload, &view.events);
@@ -240,6 +246,14 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
             .into_iter()
             .map(|said| said.answer.clone())
             .collect(),
+        rights_refused: reviews(world, workload)
+            .filter(|one| !one.allowed)
+            .map(|one| one.right.words())
+            .collect(),
+        rights_granted: reviews(world, workload)
+            .filter(|one| one.allowed)
+            .map(|one| one.right.words())
+            .collect(),
         calls_unwell: called.iter().filter(unwell).map(|one| one.name.clone()).collect(),
         calls: called.iter().map(|one| one.name.clone()).collect(),
         requests: sum("requests").unwrap_or(-1.0),
@@ -251,6 +265,15 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         unready_nodes: unready_nodes(world, pods),
         owned_by_operator: each(object, "/metadata/ownerReferences").next().is_some(),
     }
+}
+
+/// What the API server says of the rights of a workload's account.
+fn reviews<'w>(world: &'w World, workload: &ObjectRef) -> impl Iterator<Item = &'w Review> {
+    let own = rights::account(world, workload);
+    world
+        .reviews
+        .iter()
+        .filter(move |review| own.as_ref() == Some(&review.right.account))
 }
 
 /// The governing Service of a StatefulSet, where it does not exist.

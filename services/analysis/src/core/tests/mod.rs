@@ -11,6 +11,7 @@ mod onset;
 mod others;
 mod podlogs;
 mod reachability;
+mod rights;
 mod rules;
 mod small;
 mod steps;

@@ -43,6 +43,9 @@ fn reached(policies: &[Value], client: (&str, &str), number: i64) -> bool {
     blockers(&policies, &client, &server, port).is_empty()
 }
 
+/// What it shows, policies, client, port, whether it is reached.
+type Row = (&'static str, Vec<Value>, (&'static str, &'static str), i64, bool);
+
 const WEB: (&str, &str) = ("shop", "web");
 const MONITOR: (&str, &str) = ("ops", "monitor");
 const STRANGER: (&str, &str) = ("elsewhere", "monitor");
@@ -61,7 +64,7 @@ fn each_example_of_the_documentation_says_what_it_says() {
     let deny_out = json!({"podSelector": all, "policyTypes": ["Egress"], "egress": []});
     let dns_only =
         json!({"podSelector": all, "policyTypes": ["Egress"], "egress": [{"ports": [{"protocol": "UDP", "port": 53}, {"port": 53}]}]});
-    let rows: Vec<(&str, Vec<Value>, (&str, &str), i64, bool)> = vec![
+    let rows: Vec<Row> = vec![
         ("no policy", vec![], STRANGER, 8080, true),
         ("default deny ingress", vec![deny_in.clone()], WEB, 8080, false),
         (

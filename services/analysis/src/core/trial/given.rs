@@ -50,6 +50,7 @@ pub(in crate::core) fn facts(test: &Test) -> Result<Facts, String> {
     let mut world = World {
         snapshot,
         silent: test.silent.iter().copied().collect(),
+        reviews: test.reviews.clone(),
         ..World::default()
     };
     for namespace in scope {
