@@ -62,6 +62,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $_ := set $env "PARAMEDIC_GATEWAY__KUBERNETES_EVENTS__ENABLED" $values.gateway.kubernetesEvents }}
 {{- if $values.gateway.kubernetesEvents }}{{ $_ := set $env "PARAMEDIC_GATEWAY__KUBERNETES_EVENTS__NAMESPACES" (join "," $values.rbac.namespaces) }}{{ end }}
 {{- else if eq .role "analysis" }}
+{{- $_ := set $env "PARAMEDIC_CLUSTER__JAEGER_URL" $values.cluster.jaegerUrl }}
+{{- $_ := set $env "PARAMEDIC_CLUSTER__TEMPO_URL" $values.cluster.tempoUrl }}
+{{- $_ := set $env "PARAMEDIC_CLUSTER__ALERTMANAGER_URL" $values.cluster.alertmanagerUrl }}
 {{- with $values.analysis }}{{ if .modelUrl }}
 {{- $_ := set $env "PARAMEDIC_ANALYSIS__MODEL__URL" .modelUrl }}
 {{- $_ := set $env "PARAMEDIC_ANALYSIS__MODEL__PROVIDER" .modelProvider }}
