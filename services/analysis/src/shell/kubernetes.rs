@@ -16,12 +16,12 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// There is no such object.
-    #[error("{0}: not found")]
+    #[error("GET {0}: not found")]
     Absent(String),
     /// The API server refuses.
     #[error("{path}: {message}")]
     Refused {
-        /// Verb and path.
+        /// What was asked, or was to be.
         path: String,
         /// The server's message.
         message: String,
@@ -37,7 +37,7 @@ pub enum Problem {
     /// No connection, no answer in time, or a failing server.
     #[error("cluster unreachable: {path}: {message}")]
     Unreachable {
-        /// Verb and path.
+        /// What was asked, or was to be.
         path: String,
         /// What went wrong.
         message: String,
@@ -169,8 +169,8 @@ impl Kubernetes {
 
 fn parsed(path: &str, body: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::Unreachable {
-        path: path.to_owned(),
-        message: format!("the answer is no JSON: {error}"),
+        path: format!("the answer to {path}"),
+        message: format!("it is no JSON: {error}"),
     })
 }
 

@@ -91,10 +91,15 @@ fn each_example_of_the_documentation_says_what_it_says() {
         ),
         ("egress to names only", vec![dns_only], WEB, 8080, false),
         (
-            "egress rules without a type count",
-            vec![
-                json!({"podSelector": all, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{"to": [{"podSelector": db}]}]}),
-            ],
+            "egress rules count without a type, too",
+            vec![json!({"podSelector": all, "ingress": [{}], "egress": [{"ports": [{"port": 1}]}]})],
+            WEB,
+            8080,
+            false,
+        ),
+        (
+            "and let through what they name",
+            vec![json!({"podSelector": all, "ingress": [{}], "egress": [{"to": [{"podSelector": db}]}]})],
             WEB,
             8080,
             true,
