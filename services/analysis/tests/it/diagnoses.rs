@@ -11,7 +11,7 @@ use paramedic_domain::{
 use paramedic_simulator::Simulator;
 use serde_json::json;
 
-use crate::world::{access, alert, clock, config, pod, rules, simulate};
+use crate::world::{access, alert, clock, config, crash_looping, pod, rules, simulate};
 
 async fn diagnosis(simulator: &Simulator, alert: Alert) -> Diagnosis {
     let probes = Probes::new(&access(simulator).await, clock(simulator), config(), rules());
@@ -68,10 +68,7 @@ async fn the_leaking_payment_service_is_diagnosed_with_seven_actions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_broken_release_of_the_cart_is_rolled_back() {
     let simulator = simulate("bad-release").await;
-    let pod = pod(&simulator, "shop", |pod| {
-        pod.pointer("/status/containerStatuses/0/state/waiting/reason") == Some(&json!("CrashLoopBackOff"))
-    })
-    .await;
+    let pod = crash_looping(&simulator, "shop").await;
     let labels = [
         ("alertname", "KubePodCrashLooping"),
         ("namespace", "shop"),

@@ -23,7 +23,7 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use crate::world::{access, alert, clock, config, pod, simulate};
+use crate::world::{access, alert, clock, config, crash_looping, simulate};
 
 const TOKEN: &str = "a-token-of-the-team";
 
@@ -122,10 +122,7 @@ async fn diagnosis(simulator: &Simulator, alerts: Vec<Alert>, servers: Vec<McpSe
 }
 
 async fn crashing(simulator: &Simulator) -> Vec<Alert> {
-    let pod = pod(simulator, "shop", |pod| {
-        pod.pointer("/status/containerStatuses/0/state/waiting/reason") == Some(&json!("CrashLoopBackOff"))
-    })
-    .await;
+    let pod = crash_looping(simulator, "shop").await;
     let labels = [
         ("alertname", "KubePodCrashLooping"),
         ("namespace", "shop"),

@@ -23,7 +23,7 @@ use paramedic_wire::Wire;
 use serde_json::json;
 use tonic::Request;
 
-use crate::world::{access, alert, clock, cluster, config, pod, rules, run, simulate};
+use crate::world::{access, alert, clock, cluster, config, crash_looping, pod, rules, run, simulate};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_incident_is_investigated_and_a_finished_plan_verified() {
@@ -98,10 +98,7 @@ async fn an_incident_is_investigated_and_a_finished_plan_verified() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_investigation_on_request_streams_evidence_and_ends_with_its_conclusion() {
     let simulator = simulate("bad-release").await;
-    let failing = pod(&simulator, "shop", |pod| {
-        pod.pointer("/status/containerStatuses/0/state/waiting/reason") == Some(&json!("CrashLoopBackOff"))
-    })
-    .await;
+    let failing = crash_looping(&simulator, "shop").await;
     let access = access(&simulator).await;
     let running = run(config(), clock(&simulator), access.clone()).await;
     let service = Service {

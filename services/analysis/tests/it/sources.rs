@@ -10,13 +10,12 @@ use paramedic_analysis::{
 use paramedic_domain::diagnosis::Diagnosis;
 use paramedic_runtime::ClusterAccess;
 use paramedic_simulator::Simulator;
-use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
-use crate::world::{access, alert, clock, config, pod, rules, simulate};
+use crate::world::{access, alert, clock, config, crash_looping, rules, simulate};
 
 /// A server that takes every request and says `answer`, or nothing at all.
 #[allow(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
@@ -95,10 +94,7 @@ async fn flood() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_source_sends_beyond_the_budget_is_left_out_and_named() {
     let simulator = simulate("bad-release").await;
-    let pod = pod(&simulator, "shop", |pod| {
-        pod.pointer("/status/containerStatuses/0/state/waiting/reason") == Some(&json!("CrashLoopBackOff"))
-    })
-    .await;
+    let pod = crash_looping(&simulator, "shop").await;
     let mut flooded = access(&simulator).await;
     let url = flood().await;
     flooded.prometheus = Some(url.clone());
@@ -135,10 +131,7 @@ async fn what_a_source_sends_beyond_the_budget_is_left_out_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sources_that_hang_fail_or_lie_are_named_and_leave_the_cause() {
     let simulator = simulate("bad-release").await;
-    let pod = pod(&simulator, "shop", |pod| {
-        pod.pointer("/status/containerStatuses/0/state/waiting/reason") == Some(&json!("CrashLoopBackOff"))
-    })
-    .await;
+    let pod = crash_looping(&simulator, "shop").await;
     let whole = diagnosis(&simulator, &pod, None).await;
     assert!(whole.missing_sources.is_empty(), "{:?}", whole.missing_sources);
     for answer in [None, Some(FAILS), Some(LIES)] {

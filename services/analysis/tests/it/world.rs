@@ -101,6 +101,12 @@ pub(crate) async fn pod(simulator: &Simulator, namespace: &str, fits: impl Fn(&s
     }
 }
 
+/// The pod of a namespace that crashes again and again.
+pub(crate) async fn crash_looping(simulator: &Simulator, namespace: &str) -> String {
+    let waits = |pod: &serde_json::Value| pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "CrashLoopBackOff";
+    pod(simulator, namespace, waits).await
+}
+
 /// The role, running on a bus of its own.
 pub(crate) struct Running {
     pub(crate) bus: SharedBus,
