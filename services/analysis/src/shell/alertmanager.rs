@@ -5,7 +5,7 @@ use std::time::Duration;
 use paramedic_runtime::ClusterAccess;
 use serde_json::Value;
 
-use super::{kubernetes::chain, probes::Probes};
+use super::{kubernetes::chain, meter::Meter, probes::Probes};
 use crate::{
     core::{facts::Facts, unnoticed::moments},
     metrics,
@@ -17,6 +17,7 @@ pub struct Alertmanager {
     http: reqwest::Client,
     base: String,
     timeout: Duration,
+    meter: Meter,
 }
 
 impl Alertmanager {
@@ -27,7 +28,17 @@ impl Alertmanager {
             http: cluster.http.clone(),
             base: cluster.alertmanager.as_ref()?.trim_end_matches('/').to_owned(),
             timeout,
+            meter: Meter::default(),
         })
+    }
+
+    /// The same, reading from a budget.
+    #[must_use]
+    pub fn metered(&self, meter: &Meter) -> Self {
+        Self {
+            meter: meter.clone(),
+            ..self.clone()
+        }
     }
 
     async fn get(&self, path: &str, parameters: &[(&str, String)]) -> Result<Value, String> {
@@ -45,7 +56,7 @@ impl Alertmanager {
             .timeout(self.timeout);
         let response = request.send().await.map_err(|error| chain(&error.without_url()))?;
         let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| chain(&error.without_url()))?;
+        let bytes = self.meter.body(response, "alertmanager", path).await?;
         if !status.is_success() {
             let text: String = String::from_utf8_lossy(&bytes).chars().take(200).collect();
             return Err(format!("status {status}: {text}"));

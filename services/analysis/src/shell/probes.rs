@@ -61,6 +61,8 @@ impl Probes {
             kubernetes: self.kubernetes.as_ref().map(|kubernetes| kubernetes.metered(meter)),
             prometheus: self.prometheus.as_ref().map(|prometheus| prometheus.metered(meter)),
             loki: self.loki.as_ref().map(|loki| loki.metered(meter)),
+            tracing: self.tracing.iter().map(|tracing| tracing.metered(meter)).collect(),
+            alertmanager: self.alertmanager.as_ref().map(|alertmanager| alertmanager.metered(meter)),
             ..self.clone()
         }
     }

@@ -8,7 +8,7 @@ use paramedic_domain::evidence::Source;
 use paramedic_runtime::ClusterAccess;
 use serde_json::Value;
 
-use super::kubernetes::chain;
+use super::{kubernetes::chain, meter::Meter};
 use crate::{
     core::{
         read::{each, text},
@@ -29,6 +29,7 @@ pub struct Tracing {
     base: String,
     timeout: Duration,
     source: Source,
+    meter: Meter,
 }
 
 /// Spans, and how they are found again.
@@ -50,8 +51,18 @@ impl Tracing {
             base: url.trim_end_matches('/').to_owned(),
             timeout,
             source,
+            meter: Meter::default(),
         })
         .collect()
+    }
+
+    /// The same, reading from a budget.
+    #[must_use]
+    pub fn metered(&self, meter: &Meter) -> Self {
+        Self {
+            meter: meter.clone(),
+            ..self.clone()
+        }
     }
 
     /// Which it is.
@@ -165,6 +176,9 @@ impl Tracing {
         }
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| chain(&error.without_url()))? {
+            self.meter
+                .take(chunk.len(), self.name(), path)
+                .map_err(|used_up| used_up.to_string())?;
             bytes.extend_from_slice(&chunk);
             if bytes.len() > MOST_BYTES {
                 return Err(format!("the answer is longer than {MOST_BYTES} bytes"));
