@@ -95,7 +95,7 @@ fn concerns(policy: &Value, pod: &Side<'_>, direction: Direction) -> bool {
     let of_type = match direction {
         Direction::Ingress => types.is_empty() || types.contains(&"Ingress"),
         // Left out, it is there if there are rules for it.
-        Direction::Egress => types.contains(&"Egress") || (types.is_empty() && policy.pointer("/spec/egress").is_some()),
+        Direction::Egress => types.contains(&"Egress") || (types.is_empty() && each(policy, "/spec/egress").next().is_some()),
     };
     of_type && text(policy, "/metadata/namespace") == pod.namespace && selects(&policy["spec"]["podSelector"], pod.labels)
 }

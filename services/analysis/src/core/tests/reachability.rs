@@ -98,6 +98,13 @@ fn each_example_of_the_documentation_says_what_it_says() {
             false,
         ),
         (
+            "no egress rules and no type: no say about egress",
+            vec![json!({"podSelector": all, "ingress": [{}], "egress": []})],
+            WEB,
+            8080,
+            true,
+        ),
+        (
             "and let through what they name",
             vec![json!({"podSelector": all, "ingress": [{}], "egress": [{"to": [{"podSelector": db}]}]})],
             WEB,
