@@ -223,60 +223,55 @@ pub fn traced(now: &[Span], before: &[Span], source: Source, query: &str) -> Tra
     }
 }
 
-fn slow(now: &Runs<'_>, usual: &BTreeMap<(String, &str), f64>, (source, query): (Source, &str)) -> Option<Finding> {
+fn slow(now: &Runs<'_>, usual: &BTreeMap<(String, &str), f64>, asked: (Source, &str)) -> Option<Finding> {
     let whole: f64 = now.values().flatten().map(|run| run.own).sum();
     let own = |runs: &[Run<'_>]| runs.iter().map(|run| run.own).sum::<f64>();
-    let ((service, name), runs) = now.iter().max_by(|a, b| own(a.1).total_cmp(&own(b.1)))?;
+    let (key, runs) = now.iter().max_by(|a, b| own(a.1).total_cmp(&own(b.1)))?;
     let typical = median(runs.iter().map(|run| run.own).collect())?;
-    let before = usual.get(&(service.clone(), *name)).copied();
+    let before = usual.get(key).copied();
     if own(runs) < whole * MIN_SHARE || typical < UNFELT || before.is_some_and(|before| typical < before * SLOWER) {
         return None;
     }
-    let slow = runs.iter().filter(|run| run.own >= typical / SLOWER);
-    let first = slow.min_by(|a, b| a.span.start.total_cmp(&b.span.start))?;
     let usually = before.map_or_else(String::new, |before| format!(", usually {}", time(before)));
-    let what = format!("span {name:?} takes {} of its own{usually}", time(typical));
-    Some(Finding {
-        service: service.clone(),
-        span: (*name).to_owned(),
-        at: Timestamp::from_nanosecond((first.span.start * 1e9) as i128).ok()?,
-        quote: Quote {
-            source,
-            query: query.to_owned(),
-            excerpt: format!(
-                "{service}: {what}, {:.0} % of the time of {} traces, for instance {}",
-                own(runs) / whole * 100.0,
-                runs.iter().map(|run| run.span.trace.as_str()).collect::<BTreeSet<_>>().len(),
-                first.span.trace
-            ),
-            value: Some((typical, "s".into())),
-        },
-        what,
-    })
+    let what = format!("span {:?} takes {} of its own{usually}", key.1, time(typical));
+    let traces = runs.iter().map(|run| run.span.trace.as_str()).collect::<BTreeSet<_>>().len();
+    let share = own(runs) / whole * 100.0;
+    let shown = format!("{what}, {share:.0} % of the time of {traces} traces");
+    let slow = runs.iter().filter(|run| run.own >= typical / SLOWER);
+    finding(key, slow, (what, shown), (typical, "s"), asked)
 }
 
-fn failing(now: &Runs<'_>, (source, query): (Source, &str)) -> Option<Finding> {
+fn failing(now: &Runs<'_>, asked: (Source, &str)) -> Option<Finding> {
     let failed = |runs: &[Run<'_>]| runs.iter().filter(|run| run.failed).count();
     let often = now
         .iter()
         .filter(|(_, runs)| failed(runs) > 0 && failed(runs) as f64 >= runs.len() as f64 * MIN_FAILED);
-    let ((service, name), runs) = often.max_by_key(|(_, runs)| (runs.iter().map(|run| run.depth).max(), failed(runs)))?;
-    let first = runs
-        .iter()
-        .filter(|run| run.failed)
-        .min_by(|a, b| a.span.start.total_cmp(&b.span.start))?;
-    let what = format!("span {name:?} fails in {} of {} runs", failed(runs), runs.len());
+    let (key, runs) = often.max_by_key(|(_, runs)| (runs.iter().map(|run| run.depth).max(), failed(runs)))?;
+    let what = format!("span {:?} fails in {} of {} runs", key.1, failed(runs), runs.len());
+    let value = (failed(runs) as f64, "runs");
+    finding(key, runs.iter().filter(|run| run.failed), (what.clone(), what), value, asked)
+}
+
+/// What stands out about a span: since the first of these runs, in a few words and as it is quoted.
+fn finding<'r>(
+    (service, name): &(String, &str),
+    runs: impl Iterator<Item = &'r Run<'r>>,
+    (what, shown): (String, String),
+    (value, unit): (f64, &str),
+    (source, query): (Source, &str),
+) -> Option<Finding> {
+    let first = runs.min_by(|a, b| a.span.start.total_cmp(&b.span.start))?.span;
     Some(Finding {
         service: service.clone(),
         span: (*name).to_owned(),
-        at: Timestamp::from_nanosecond((first.span.start * 1e9) as i128).ok()?,
+        at: Timestamp::from_nanosecond((first.start * 1e9) as i128).ok()?,
+        what,
         quote: Quote {
             source,
             query: query.to_owned(),
-            excerpt: format!("{service}: {what}, for instance in trace {}", first.span.trace),
-            value: Some((failed(runs) as f64, "runs".into())),
+            excerpt: format!("{service}: {shown}, for instance in trace {}", first.trace),
+            value: Some((value, unit.to_owned())),
         },
-        what,
     })
 }
 

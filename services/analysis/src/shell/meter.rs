@@ -64,23 +64,6 @@ impl Meter {
         });
         lines.collect()
     }
-
-    /// The body of an answer, as far as the budget lasts.
-    ///
-    /// # Errors
-    /// When it is larger, or ends early.
-    pub async fn body(&self, mut response: reqwest::Response, source: &'static str, what: &str) -> Result<Vec<u8>, String> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| super::kubernetes::chain(&error.without_url()))?
-        {
-            self.take(chunk.len(), source, what).map_err(|used_up| used_up.to_string())?;
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    }
 }
 
 impl Bounded {

@@ -2,6 +2,7 @@
 
 pub mod alertmanager;
 mod complaints;
+mod endpoint;
 mod estate;
 pub mod gather;
 pub mod incidents;

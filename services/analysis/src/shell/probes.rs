@@ -41,11 +41,8 @@ impl Probes {
         let timeout = config.probe_timeout();
         Self {
             kubernetes: cluster.client.clone().map(|client| Kubernetes::new(client, timeout)),
-            prometheus: cluster
-                .prometheus
-                .as_ref()
-                .map(|url| Prometheus::new(cluster.http.clone(), url, timeout)),
-            loki: cluster.loki.as_ref().map(|url| Loki::new(cluster.http.clone(), url, timeout)),
+            prometheus: cluster.prometheus.as_ref().map(|url| Prometheus::new(&cluster.http, url, timeout)),
+            loki: cluster.loki.as_ref().map(|url| Loki::new(&cluster.http, url, timeout)),
             tracing: Tracing::of(cluster, timeout),
             alertmanager: Alertmanager::of(cluster, timeout),
             rules,

@@ -5,17 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{kubernetes::chain, meter::Meter};
-use crate::metrics;
+use super::{endpoint::Endpoint, meter::Meter};
 
 /// One Prometheus.
 #[derive(Clone)]
-pub struct Prometheus {
-    http: reqwest::Client,
-    base: String,
-    timeout: Duration,
-    meter: Meter,
-}
+pub struct Prometheus(Endpoint);
 
 /// A series of an answer: labels, and (Unix seconds, value) pairs, oldest first.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +22,7 @@ pub struct Answer {
 
 #[derive(Deserialize)]
 struct Body {
-    status: String,
-    #[serde(default)]
-    error: String,
-    data: Option<Data>,
+    data: Data,
 }
 
 #[derive(Deserialize)]
@@ -55,22 +46,14 @@ struct Row {
 impl Prometheus {
     /// A probe of the Prometheus at `base` that waits at most `timeout` for each answer.
     #[must_use]
-    pub fn new(http: reqwest::Client, base: &str, timeout: Duration) -> Self {
-        Self {
-            http,
-            base: base.trim_end_matches('/').to_owned(),
-            timeout,
-            meter: Meter::default(),
-        }
+    pub fn new(http: &reqwest::Client, base: &str, timeout: Duration) -> Self {
+        Self(Endpoint::new("prometheus", http, base, timeout))
     }
 
     /// The same, reading from a budget.
     #[must_use]
     pub fn metered(&self, meter: &Meter) -> Self {
-        Self {
-            meter: meter.clone(),
-            ..self.clone()
-        }
+        Self(self.0.metered(meter))
     }
 
     /// A range query.
@@ -78,13 +61,9 @@ impl Prometheus {
     /// # Errors
     /// A sentence that says what was asked and what went wrong.
     pub async fn range(&self, query: &str, from: Timestamp, to: Timestamp, step: Duration) -> Result<Vec<Answer>, String> {
-        let parameters = [
-            ("query", query.to_owned()),
-            ("start", seconds(from)),
-            ("end", seconds(to)),
-            ("step", step.as_secs().to_string()),
-        ];
-        self.ask("query_range", &parameters).await
+        let (from, to, step) = (seconds(from), seconds(to), step.as_secs().to_string());
+        let parameters = [("query", query), ("start", &from), ("end", &to), ("step", &step)];
+        self.ask("/api/v1/query_range", &parameters).await
     }
 
     /// The greatest value of an instant query; `None` when nothing matches.
@@ -92,8 +71,7 @@ impl Prometheus {
     /// # Errors
     /// A sentence that says what was asked and what went wrong.
     pub async fn greatest(&self, query: &str, at: Timestamp) -> Result<Option<f64>, String> {
-        let parameters = [("query", query.to_owned()), ("time", seconds(at))];
-        let answer = self.ask("query", &parameters).await?;
+        let answer = self.instant(query, at).await?;
         Ok(answer
             .iter()
             .flat_map(|row| &row.points)
@@ -106,39 +84,18 @@ impl Prometheus {
     /// # Errors
     /// A sentence that says what was asked and what went wrong.
     pub async fn instant(&self, query: &str, at: Timestamp) -> Result<Vec<Answer>, String> {
-        self.ask("query", &[("query", query.to_owned()), ("time", seconds(at))]).await
+        self.ask("/api/v1/query", &[("query", query), ("time", &seconds(at))]).await
     }
 
-    async fn ask(&self, what: &str, parameters: &[(&str, String)]) -> Result<Vec<Answer>, String> {
-        let started = tokio::time::Instant::now();
-        let answer = self.request(what, parameters).await;
-        metrics::probed("prometheus", answer.is_ok(), started.elapsed().as_secs_f64());
-        answer.map_err(|problem| format!("{}/api/v1/{what}: {problem}", self.base))
-    }
-
-    async fn request(&self, what: &str, parameters: &[(&str, String)]) -> Result<Vec<Answer>, String> {
-        let request = self
-            .http
-            .get(format!("{}/api/v1/{what}", self.base))
-            .query(parameters)
-            .timeout(self.timeout);
-        let response = request.send().await.map_err(|error| chain(&error.without_url()))?;
-        let status = response.status();
-        let query = parameters.first().map_or(what, |(_, query)| query.as_str());
-        let bytes = self.meter.body(response, "prometheus", query).await?;
-        let body: Body =
-            serde_json::from_slice(&bytes).map_err(|error| format!("status {status}, and the answer is not Prometheus': {error}"))?;
-        if body.status != "success" {
-            return Err(format!("status {status}: {}", body.error));
-        }
+    async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<Answer>, String> {
+        let body: Body = self.0.get(path, parameters).await?;
         Ok(match body.data {
-            Some(Data::Matrix(rows) | Data::Vector(rows)) => rows.into_iter().map(Answer::from).collect(),
-            Some(Data::Scalar(sample)) => vec![Answer {
+            Data::Matrix(rows) | Data::Vector(rows) => rows.into_iter().map(Answer::from).collect(),
+            Data::Scalar(sample) => vec![Answer {
                 labels: BTreeMap::new(),
                 points: number(sample).into_iter().collect(),
             }],
-            Some(Data::String(value)) => return Err(format!("the answer is a string, not samples: {value}")),
-            None => Vec::new(),
+            Data::String(value) => return Err(format!("the answer is a string, not samples: {value}")),
         })
     }
 }

@@ -6,30 +6,21 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use paramedic_domain::evidence::Source;
 use paramedic_runtime::ClusterAccess;
-use serde_json::Value;
 
-use super::{kubernetes::chain, meter::Meter};
-use crate::{
-    core::{
-        read::{each, text},
-        traces::{Span, spans},
-    },
-    metrics,
+use super::{endpoint::Endpoint, meter::Meter};
+use crate::core::{
+    read::{each, text},
+    traces::{Span, spans},
 };
 
 /// Traces that are fetched from Tempo at the same time: it has one request for each.
 const AT_ONCE: usize = 4;
-/// Longest answer that is read, bytes: some services write thousands of spans into a trace.
-const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// One place where traces are kept.
 #[derive(Clone)]
 pub struct Tracing {
-    http: reqwest::Client,
-    base: String,
-    timeout: Duration,
+    endpoint: Endpoint,
     source: Source,
-    meter: Meter,
 }
 
 /// Spans, and how they are found again.
@@ -44,24 +35,23 @@ impl Tracing {
     /// Every place of a cluster.
     #[must_use]
     pub fn of(cluster: &ClusterAccess, timeout: Duration) -> Vec<Self> {
-        let places = [(Source::Jaeger, &cluster.jaeger), (Source::Tempo, &cluster.tempo)];
-        let some = places.into_iter().filter_map(|(source, url)| Some((source, url.as_ref()?)));
-        some.map(|(source, url)| Self {
-            http: cluster.http.clone(),
-            base: url.trim_end_matches('/').to_owned(),
-            timeout,
-            source,
-            meter: Meter::default(),
-        })
-        .collect()
+        let places = [
+            (Source::Jaeger, "jaeger", &cluster.jaeger),
+            (Source::Tempo, "tempo", &cluster.tempo),
+        ];
+        let some = places.into_iter().filter_map(|(source, name, url)| {
+            let endpoint = Endpoint::new(name, &cluster.http, url.as_ref()?, timeout);
+            Some(Self { endpoint, source })
+        });
+        some.collect()
     }
 
     /// The same, reading from a budget.
     #[must_use]
     pub fn metered(&self, meter: &Meter) -> Self {
         Self {
-            meter: meter.clone(),
-            ..self.clone()
+            endpoint: self.endpoint.metered(meter),
+            source: self.source,
         }
     }
 
@@ -74,10 +64,7 @@ impl Tracing {
     /// Its name among missing sources.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self.source {
-            Source::Tempo => "tempo",
-            _ => "jaeger",
-        }
+        self.endpoint.name()
     }
 
     /// Traces of a service within a time.
@@ -104,7 +91,7 @@ impl Tracing {
             ("query.search_depth", &limit),
             ("query.searchDepth", &limit),
         ];
-        let answer = self.get("/api/v3/traces", &parameters).await?;
+        let answer = self.endpoint.documents("/api/v3/traces", &parameters).await?;
         Ok(Found {
             spans: answer.iter().flat_map(spans).collect(),
             query: format!(
@@ -117,7 +104,7 @@ impl Tracing {
         let query = format!("{{ resource.service.name = \"{service}\" }}");
         let (from, to) = (from.as_second().to_string(), to.as_second().to_string());
         let parameters = [("q", query.as_str()), ("start", &from), ("end", &to), ("limit", &limit.to_string())];
-        let answer = self.get("/api/search", &parameters).await?;
+        let answer = self.endpoint.documents("/api/search", &parameters).await?;
         let ids: BTreeSet<String> = answer
             .iter()
             .flat_map(|body| each(body, "/traces"))
@@ -127,7 +114,7 @@ impl Tracing {
             .take(limit)
             .collect();
         let fetched = stream::iter(ids).map(|id| async move {
-            let answer = self.get(&format!("/api/traces/{id}"), &[]).await?;
+            let answer = self.endpoint.documents(&format!("/api/traces/{id}"), &[]).await?;
             Ok::<_, String>(answer.iter().flat_map(spans).collect::<Vec<Span>>())
         });
         let spans: Vec<Vec<Span>> = fetched.buffered(AT_ONCE).try_collect().await?;
@@ -146,51 +133,13 @@ impl Tracing {
             return Ok(BTreeSet::new());
         }
         let (to, lookback) = (to.as_millisecond().to_string(), lookback.as_millis().to_string());
-        let answer = self.get("/api/dependencies", &[("endTs", &to), ("lookback", &lookback)]).await?;
+        let answer = self
+            .endpoint
+            .documents("/api/dependencies", &[("endTs", &to), ("lookback", &lookback)])
+            .await?;
         let edges = answer.iter().flat_map(|body| each(body, "/data"));
         Ok(edges
             .map(|edge| (text(edge, "/parent").to_owned(), text(edge, "/child").to_owned()))
             .collect())
-    }
-
-    /// The documents of an answer: none if there is nothing of the kind, several where traces are streamed.
-    async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<Value>, String> {
-        let started = tokio::time::Instant::now();
-        let answer = self.request(path, parameters).await;
-        metrics::probed(self.name(), answer.is_ok(), started.elapsed().as_secs_f64());
-        answer.map_err(|problem| format!("{}{path}: {problem}", self.base))
-    }
-
-    async fn request(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<Value>, String> {
-        let request = self
-            .http
-            .get(format!("{}{path}", self.base))
-            .query(parameters)
-            // Tempo answers protobuf unless it is asked for this.
-            .header("accept", "application/json")
-            .timeout(self.timeout);
-        let mut response = request.send().await.map_err(|error| chain(&error.without_url()))?;
-        let status = response.status();
-        if status == reqwest::StatusCode::NOT_FOUND {
-            return Ok(Vec::new());
-        }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| chain(&error.without_url()))? {
-            self.meter
-                .take(chunk.len(), self.name(), path)
-                .map_err(|used_up| used_up.to_string())?;
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > MOST_BYTES {
-                return Err(format!("the answer is longer than {MOST_BYTES} bytes"));
-            }
-        }
-        if !status.is_success() {
-            let text: String = String::from_utf8_lossy(&bytes).chars().take(200).collect();
-            return Err(format!("status {status}: {text}"));
-        }
-        let documents = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
-        documents
-            .collect::<Result<_, _>>()
-            .map_err(|error| format!("the answer is no JSON: {error}"))
     }
 }
