@@ -18,8 +18,14 @@ use super::{
     subjects::{Said, owners::Owners},
 };
 
-/// What programs write when something is wrong; RE2 syntax, whatever the case.
-pub const WORDS: &str = "error|fatal|panic|time(d )?out|deadlock|refused|fail|denied|forbidden|unauthorized|not found|no such|not resolve|resolution|expired|exception|undefined|cannot|unable|too many|no space|unknown|invalid|429|x509|reset by|unreachable|clusterdown|limit|shutting down|outofmemory";
+/// What programs write when something is wrong, as an RE2 expression without backquotes: words, and status codes as tokens of their own,
+/// because ids and times have the same digits in them. A 429 needs no company, a 5xx is called a status.
+pub const TROUBLE: &str = concat!(
+    "(?i)(error|fatal|panic|time(d )?out|deadlock|refused|fail|denied|forbidden|unauthorized|not found|no such|not resolve|resolution|expired",
+    "|exception|undefined|cannot|unable|too many|no space|unknown|invalid|x509|reset by|unreachable|clusterdown|limit|shutting down|outofmemory",
+    r#"|(^|[ ("\[])429([ ,;:.)"\]]|$)"#,
+    r#"|(http(/[0-9.]+)?|status|code)["']?[ =:]{1,3}["']?(429|5[0-9][0-9])([^0-9a-z]|$))"#,
+);
 /// Longest part of a line that is kept, characters.
 pub const MAX_LINE: usize = 400;
 /// Most shapes of lines that rules see of one workload.
@@ -29,7 +35,7 @@ const MOST_PODS: usize = 6;
 /// The newest lines and bytes of one log.
 const BOUNDS: &str = "timestamps=true&tailLines=200&limitBytes=65536";
 
-static TROUBLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(&format!("(?i)({WORDS})")).expect("the words are a valid expression"));
+static TROUBLED: LazyLock<Regex> = LazyLock::new(|| Regex::new(TROUBLE).expect("it is a valid expression"));
 
 /// The log of one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +113,7 @@ pub fn lines(pod: &str, log: &str, from: Timestamp) -> Vec<Line> {
 /// The lines that speak of trouble.
 #[must_use]
 pub fn troubled(lines: &[Line]) -> Vec<Line> {
-    lines.iter().filter(|line| TROUBLE.is_match(&line.text)).cloned().collect()
+    lines.iter().filter(|line| TROUBLED.is_match(&line.text)).cloned().collect()
 }
 
 /// Lines of one workload by shape, as rules see them.

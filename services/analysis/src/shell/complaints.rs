@@ -13,7 +13,7 @@ use crate::core::{
     estate::Complaint,
     facts::Facts,
     logs::{Line, cluster},
-    podlogs::{self, WORDS},
+    podlogs::{self, TROUBLE},
     subjects::{Quote, Said, owners::Owners},
     timeline::{Moment, Telling},
 };
@@ -51,7 +51,7 @@ pub(super) async fn complaints(probes: &Probes, facts: &mut Facts) {
     };
     let from = beginning(facts);
     for namespace in namespaces(facts) {
-        let query = format!("{{namespace=\"{namespace}\"}} |~ \"(?i)({WORDS})\"");
+        let query = format!("{{namespace=\"{namespace}\"}} |~ `{TROUBLE}`");
         let lines = match loki.lines(&query, from, facts.at, probes.config.log_lines).await {
             Ok(lines) => lines,
             Err(problem) => {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::core::{
+    logs::Line,
     podlogs::{lines, troubled, wanted},
     snapshot::{Snapshot, kinds::named, reference},
 };
@@ -90,4 +91,37 @@ fn lines_are_of_the_time_that_is_looked_at_without_secrets_and_only_trouble_is_t
         told[0].text.contains("was refused") && !told[0].text.contains("hunter2"),
         "{told:?}"
     );
+}
+
+#[test]
+fn a_status_code_is_trouble_where_it_is_a_token_of_its_own() {
+    let table = [
+        ("429 from the gateway", true),
+        ("upstream answered 429, waiting", true),
+        ("rate limiter said (429)", true),
+        (r#"{"msg":"backing off","status":429}"#, true),
+        ("got HTTP 503 from payments", true),
+        ("method=GET path=/cart status=500 took=3ms", true),
+        (r#""GET /cart HTTP/1.1" 502 120"#, true),
+        (r#"{"statusCode": 504, "path": "/cart"}"#, true),
+        ("grpc gateway: code: 500", true),
+        ("CONNECTION REFUSED", true),
+        ("order shipped id=a429bc", false),
+        ("trace 4290 of 9429 kept", false),
+        ("2026-03-02T10:00:00.429Z ready", false),
+        ("took 429ms", false),
+        ("queue has 503 entries", false),
+        ("sent 500 bytes to 10.0.5.0:503", false),
+        ("status=5001 rows", false),
+        ("zipcode=50012", false),
+        ("status=200 code=201", false),
+    ];
+    for (text, expected) in table {
+        let line = Line {
+            pod: "web-0".into(),
+            at: 0.0,
+            text: text.into(),
+        };
+        assert_eq!(!troubled(&[line]).is_empty(), expected, "{text}");
+    }
 }
