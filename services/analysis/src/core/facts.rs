@@ -93,8 +93,8 @@ pub struct Workload {
 pub struct Pod {
     /// Name.
     pub name: String,
-    /// Name of the ReplicaSet (or other controller) that owns it.
-    pub owner: String,
+    /// Name of the ReplicaSet or ControllerRevision that it was made from, else of its controller.
+    pub revision: String,
     /// When it was created.
     pub created: Option<Timestamp>,
     /// Ready condition.
@@ -142,7 +142,7 @@ impl Ended {
 pub struct Revision {
     /// Number.
     pub number: u64,
-    /// Its ReplicaSet.
+    /// Its ReplicaSet or ControllerRevision.
     pub name: String,
     /// When it was first rolled out.
     pub created: Timestamp,

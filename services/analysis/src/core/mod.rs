@@ -21,6 +21,7 @@ pub mod read;
 pub mod recommend;
 pub mod redact;
 pub mod requests;
+pub mod revisions;
 pub mod rights;
 pub mod rules;
 pub mod settle;

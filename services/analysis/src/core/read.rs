@@ -7,8 +7,8 @@ use paramedic_domain::{id::EvidenceId, object::ObjectRef};
 use serde_json::Value;
 
 use super::{
-    facts::{Container, Ended, Pod, Revision, Workload},
-    quantity,
+    facts::{Container, Ended, Pod, Workload},
+    quantity, revisions,
 };
 
 /// The text at a pointer, `""` if there is none.
@@ -163,7 +163,7 @@ pub fn pod(object: &Value, evidence: EvidenceId) -> Pod {
         each(object, "/status/conditions").any(|condition| text(condition, "/type") == "Ready" && text(condition, "/status") == "True");
     Pod {
         name: text(object, "/metadata/name").to_owned(),
-        owner: controller(object).map(|(_, name)| name).unwrap_or_default(),
+        revision: revisions::of_pod(object),
         created: time(object, "/metadata/creationTimestamp"),
         ready,
         containers: each(object, "/status/containerStatuses").map(container).collect(),
@@ -201,66 +201,4 @@ pub fn requested(pod: &Value) -> f64 {
     }
     let of = |container: &Value| amount(container, "/resources/requests/memory").or_else(|| amount(container, "/resources/limits/memory"));
     each(pod, "/spec/containers").filter_map(of).sum()
-}
-
-/// Revisions of a Deployment from its ReplicaSets, newest first, each with its changes against the one before.
-#[must_use]
-pub fn revisions(sets: &[&Value], evidence: &EvidenceId) -> Vec<Revision> {
-    let number = |set: &Value| {
-        text(set, "/metadata/annotations/deployment.kubernetes.io~1revision")
-            .parse::<u64>()
-            .unwrap_or(0)
-    };
-    let mut sets: Vec<&Value> = sets.to_vec();
-    sets.sort_by_key(|set| std::cmp::Reverse(number(set)));
-    let mut revisions = Vec::new();
-    for (i, set) in sets.iter().enumerate() {
-        let Some(created) = time(set, "/metadata/creationTimestamp") else {
-            continue;
-        };
-        let mut changes = Vec::new();
-        if let Some(before) = sets.get(i + 1) {
-            difference("template", &before["spec"]["template"], &set["spec"]["template"], &mut changes);
-        }
-        revisions.push(Revision {
-            number: number(set),
-            name: text(set, "/metadata/name").to_owned(),
-            created,
-            replicas: count(set, "/status/replicas").unwrap_or(0),
-            ready: count(set, "/status/readyReplicas").unwrap_or(0),
-            changes,
-            evidence: evidence.clone(),
-        });
-    }
-    revisions
-}
-
-/// Leaves that differ, as `path: old -> new`; the hash label differs always and is left out.
-fn difference(path: &str, old: &Value, new: &Value, out: &mut Vec<String>) {
-    match (old, new) {
-        (Value::Object(before), Value::Object(after)) => {
-            let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-            for key in keys.into_iter().filter(|key| *key != "pod-template-hash") {
-                let absent = Value::Null;
-                let (from, to) = (before.get(key).unwrap_or(&absent), after.get(key).unwrap_or(&absent));
-                difference(&format!("{path}.{key}"), from, to, out);
-            }
-        }
-        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
-            for (i, (from, to)) in before.iter().zip(after).enumerate() {
-                difference(&format!("{path}[{i}]"), from, to, out);
-            }
-        }
-        _ if old == new => {}
-        _ => out.push(super::redact::redact(&format!("{path}: {} -> {}", short(old), short(new)))),
-    }
-}
-
-fn short(value: &Value) -> String {
-    let text = match value {
-        Value::Null => "(none)".to_owned(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    text.chars().take(160).collect()
 }

@@ -25,6 +25,7 @@ use crate::core::{
     facts::{Budget, Facts, Hpa, Nodes, Pod, Quota, Workload},
     quantity::human,
     read,
+    revisions::{self, keeper, revisions},
 };
 
 /// Told after every stage, so that a caller can watch.
@@ -145,9 +146,7 @@ async fn cluster_facts(kubernetes: &Reader, facts: &mut Facts, watch: Watcher<'_
     let namespace = workload.object.namespace.clone().unwrap_or_default();
     let selector = encode(&read::selector(&object["spec"]["selector"]));
     own_pods(kubernetes, facts, &namespace, &selector).await?;
-    if kind == "Deployment" {
-        own_revisions(kubernetes, facts, &namespace, &selector, &workload).await?;
-    }
+    own_revisions(kubernetes, facts, &namespace, &selector, &workload).await?;
     facts.workload = Some(workload.clone());
     watch(facts, "pods and revisions were read");
     surroundings(kubernetes, facts, &namespace, &workload, &object).await?;
@@ -209,14 +208,14 @@ pub(super) async fn own_revisions(
     selector: &str,
     workload: &Workload,
 ) -> Result<(), Unreachable> {
-    let path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets?labelSelector={selector}");
+    let kind = &workload.object.kind;
+    let path = format!("/apis/apps/v1/namespaces/{namespace}/{}?labelSelector={selector}", keeper(kind).1);
     let Some(list) = ask(kubernetes, facts, &path).await? else {
         return Ok(());
     };
-    let own: Vec<&Value> = read::each(&list, "/items")
-        .filter(|set| read::controller(set).is_some_and(|(kind, name)| kind == "Deployment" && name == workload.object.name))
-        .collect();
-    let revisions = read::revisions(&own, &facts.next_id());
+    let own = revisions::own(read::each(&list, "/items"), kind, &workload.object.name);
+    let pods: Vec<(String, bool)> = facts.pods.iter().map(|pod| (pod.revision.clone(), pod.ready)).collect();
+    let revisions = revisions(&own, &pods, &facts.next_id());
     let lines: Vec<String> = revisions
         .iter()
         .map(|revision| {

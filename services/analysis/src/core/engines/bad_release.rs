@@ -58,7 +58,7 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
             span(age)
         ));
     }
-    if let Some((pod, _)) = failing.iter().find(|(pod, _)| pod.owner != newest.name) {
+    if let Some((pod, _)) = failing.iter().find(|(pod, _)| pod.revision != newest.name) {
         return Err(format!(
             "pod {} of another revision fails too, so the newest release is not what they share",
             pod.name

@@ -185,7 +185,7 @@ pub(crate) fn outlier<'f>(facts: &'f Facts, workload: &Workload) -> Option<Outli
         .flat_map(|series| &series.points)
         .map(|p| p.1)
         .max_by(f64::total_cmp)?;
-    let well = others.iter().all(|other| other.ready && other.owner == pod.owner) && peak < workload.limit? * AT_LIMIT;
+    let well = others.iter().all(|other| other.ready && other.revision == pod.revision) && peak < workload.limit? * AT_LIMIT;
     well.then(|| Outlier {
         pod: &pod.name,
         peak,

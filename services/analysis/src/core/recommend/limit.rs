@@ -147,7 +147,7 @@ fn keep(list: &mut List<'_>) -> paramedic_domain::id::StepId {
 }
 
 fn roll_back(facts: &Facts, workload: &Workload) -> Option<PlanOption> {
-    shift::recent_rollout(facts).filter(|_| workload.object.kind == "Deployment")?;
+    shift::recent_rollout(facts)?;
     let previous = facts.revisions.get(1)?;
     let mut list = List::of(workload);
     let kept = list.keep(

@@ -17,7 +17,7 @@ pub(super) fn remedy(facts: &Facts, workload: &Workload, finding: &Finding) -> R
     );
     let mut last = diagnostics.clone();
     let previous = facts.revisions.get(1);
-    if let Some(previous) = previous.filter(|_| workload.object.kind == "Deployment") {
+    if let Some(previous) = previous {
         let why = format!("revision {} worked; the rollout since then does not", previous.number);
         last = list.back(previous, &diagnostics, 0.90, why);
     }

@@ -36,7 +36,7 @@ const fn of_cluster(name: &'static str, api: &'static str, plural: &'static str)
 }
 
 /// Every kind. Secrets are not among them: that one is missing, its users' events and states say.
-pub const KINDS: [Kind; 29] = [
+pub const KINDS: [Kind; 30] = [
     inside("Pod", "v1", "pods"),
     inside("Event", "v1", "events"),
     inside("Service", "v1", "services"),
@@ -45,6 +45,7 @@ pub const KINDS: [Kind; 29] = [
     inside("ReplicaSet", "apps/v1", "replicasets"),
     inside("StatefulSet", "apps/v1", "statefulsets"),
     inside("DaemonSet", "apps/v1", "daemonsets"),
+    inside("ControllerRevision", "apps/v1", "controllerrevisions"),
     inside("Job", "batch/v1", "jobs"),
     inside("CronJob", "batch/v1", "cronjobs"),
     inside("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),

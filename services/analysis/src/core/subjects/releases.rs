@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{Quote, World, view::view};
 use crate::core::{
-    read::{self, each, text},
-    snapshot::age,
+    read::{each, text},
+    revisions::{self, keeper, revisions},
 };
 
 /// A rollout longer ago, minutes, is not the cause of something that begins now.
@@ -36,81 +36,33 @@ view! {
     }
 }
 
-pub(super) fn revision_number(set: &Value) -> i64 {
-    text(set, "/metadata/annotations/deployment.kubernetes.io~1revision")
-        .parse()
-        .unwrap_or(0)
-}
-
 /// The newest rollout of a workload.
-pub(super) fn of(world: &World, workload: &ObjectRef, object: &Value, pods: &[&Value]) -> ReleaseView {
+pub(super) fn of(world: &World, workload: &ObjectRef, pods: &[&Value]) -> ReleaseView {
     let namespace = workload.namespace.as_deref().unwrap_or_default();
-    if workload.kind != "Deployment" {
-        return of_set(world, object, pods);
-    }
-    let sets: Vec<&Value> = world
-        .snapshot
-        .within("ReplicaSet", namespace)
-        .filter(|set| read::controller(set).is_some_and(|(kind, name)| kind == "Deployment" && name == workload.name))
-        .collect();
+    let listed = world.snapshot.within(keeper(&workload.kind).0, namespace);
+    let kept = revisions::own(listed, &workload.kind, &workload.name);
+    let made_from: Vec<(String, bool)> = pods.iter().map(|pod| (revisions::of_pod(pod), ready(pod))).collect();
     let nobody = "none".parse().expect("letters are a valid id");
-    let revisions = read::revisions(&sets, &nobody);
+    let revisions = revisions(&kept, &made_from, &nobody);
     let Some(newest) = revisions.first() else {
         return ReleaseView::default();
     };
     let previous = revisions.get(1);
     let minutes_ago = super::minutes(world.snapshot.at, newest.created);
-    let failing: Vec<&str> = pods
-        .iter()
-        .filter(|pod| !ready(pod))
-        .filter_map(|pod| each(pod, "/metadata/ownerReferences").next())
-        .map(|owner| text(owner, "/name"))
-        .collect();
-    let set = sets.iter().find(|set| text(set, "/metadata/name") == newest.name);
+    let mut failing = made_from.iter().filter(|(_, ready)| !ready).peekable();
+    let own = kept.iter().find(|kept| text(kept, "/metadata/name") == newest.name);
     ReleaseView {
         number: i64::try_from(newest.number).unwrap_or(0),
         minutes_ago,
         recent: previous.is_some() && minutes_ago <= RECENT,
         changes_image: newest.changes.iter().any(|change| change.contains(".image:")),
         changes: newest.changes.clone(),
-        cause: set.map_or_else(String::new, |set| {
-            text(set, "/metadata/annotations/kubernetes.io~1change-cause").to_owned()
+        cause: own.map_or_else(String::new, |kept| {
+            text(kept, "/metadata/annotations/kubernetes.io~1change-cause").to_owned()
         }),
         previous: previous.map_or(0, |previous| i64::try_from(previous.number).unwrap_or(0)),
         previous_ready: previous.map_or(0, |previous| i64::from(previous.ready)),
-        only_new_fail: !failing.is_empty() && failing.iter().all(|owner| *owner == newest.name),
-    }
-}
-
-/// What is known of the rollouts of a StatefulSet or DaemonSet without its ControllerRevisions: the revision of each pod, and its age.
-fn of_set(world: &World, object: &Value, pods: &[&Value]) -> ReleaseView {
-    let hash = |pod: &Value| text(pod, "/metadata/labels/controller-revision-hash").to_owned();
-    let age_of = |pod: &&Value| age(world.snapshot.at, pod, "/metadata/creationTimestamp").unwrap_or(f64::MAX);
-    let newest = || pods.iter().min_by(|a, b| age_of(a).total_cmp(&age_of(b))).map(|pod| hash(pod));
-    // A DaemonSet does not say which revision is its newest: its youngest pod does.
-    let update = match text(object, "/status/updateRevision") {
-        "" => newest().unwrap_or_default(),
-        named => named.to_owned(),
-    };
-    let (new, old): (Vec<&Value>, Vec<&Value>) = pods.iter().partition(|pod| hash(pod) == update);
-    let current = match text(object, "/status/currentRevision") {
-        "" => old.first().map(|pod| hash(pod)).unwrap_or_default(),
-        named => named.to_owned(),
-    };
-    if update.is_empty() || current.is_empty() || current == update {
-        return ReleaseView::default();
-    }
-    let minutes_ago = new.iter().map(age_of).fold(f64::MAX, f64::min) / 60.0;
-    let failing = new.iter().any(|pod| !ready(pod));
-    ReleaseView {
-        number: 2,
-        minutes_ago,
-        recent: minutes_ago <= RECENT,
-        previous: 1,
-        previous_ready: old.iter().filter(|pod| ready(pod)).count() as i64,
-        only_new_fail: failing && old.iter().all(|pod| ready(pod)),
-        changes: vec![format!("revision: {current} -> {update}")],
-        ..ReleaseView::default()
+        only_new_fail: failing.peek().is_some() && failing.all(|(revision, _)| *revision == newest.name),
     }
 }
 
@@ -128,8 +80,9 @@ pub(super) fn quote(workload: &ObjectRef, release: &ReleaseView) -> Quote {
     Quote {
         source: Source::Kubernetes,
         query: format!(
-            "/apis/apps/v1/namespaces/{}/replicasets owned by {}",
+            "/apis/apps/v1/namespaces/{}/{} owned by {}",
             workload.namespace.as_deref().unwrap_or_default(),
+            keeper(&workload.kind).1,
             workload.name
         ),
         excerpt: format!(

@@ -11,13 +11,14 @@ use super::{
     conditions, events, lines, managed_by,
     owners::{Owners, WORKLOADS},
     quoted,
-    releases::{self, ReleaseView, revision_number},
+    releases::{self, ReleaseView},
     view::view,
 };
 use crate::core::{
     estate::calls,
     measures::Measure,
     read::{self, count, each, text},
+    revisions,
     rights::{self, Review},
     snapshot::reference,
 };
@@ -233,7 +234,7 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         lagging: number("/status/observedGeneration") < number("/metadata/generation"),
         conditions: conditions(object),
         blocked: blocked(world, workload),
-        release: releases::of(world, workload, object, pods),
+        release: releases::of(world, workload, pods),
         managed_by: managed_by(object),
         helm_release: own("/metadata/annotations/meta.helm.sh~1release-name"),
         changed_by,
@@ -325,7 +326,7 @@ fn blocked(world: &World, workload: &ObjectRef) -> String {
         Some(text(failed, "/message").to_owned())
     };
     let mut newest: Vec<&Value> = sets.collect();
-    newest.sort_by_key(|set| std::cmp::Reverse(revision_number(set)));
+    newest.sort_by_key(|set| std::cmp::Reverse(revisions::number(set)));
     let of_sets = newest.iter().find_map(|set| failure(set));
     let own = || {
         let found = events(&world.snapshot, &workload.kind, namespace, &workload.name);

@@ -68,12 +68,12 @@ pub(super) fn exit_1() -> Ended {
     }
 }
 
-pub(super) fn pod(facts: &mut Facts, name: &str, owner: &str, restarts: u32, ended: Option<Ended>, waiting: Option<&str>) {
+pub(super) fn pod(facts: &mut Facts, name: &str, revision: &str, restarts: u32, ended: Option<Ended>, waiting: Option<&str>) {
     let container = facts.workload.as_ref().unwrap().container.clone();
     let evidence = facts.cite(Source::Kubernetes, "/api/v1/pods", format!("pod {name}"), None);
     facts.pods.push(Pod {
         name: name.into(),
-        owner: owner.into(),
+        revision: revision.into(),
         created: Some(ago(SignedDuration::from_hours(48))),
         ready: waiting.is_none(),
         containers: vec![Container {

@@ -11,6 +11,7 @@ mod onset;
 mod others;
 mod podlogs;
 mod reachability;
+mod revisions;
 mod rights;
 mod rules;
 mod small;

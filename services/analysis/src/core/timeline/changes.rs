@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::{Moment, Telling};
 use crate::core::{
-    read::{controller, each, revisions, text, time},
+    read::{controller, each, text, time},
+    revisions::{keeper, revisions},
     snapshot::{Snapshot, reference},
-    subjects::{Quote, path},
+    subjects::{Quote, owners::WORKLOADS, path},
 };
 
 /// Kinds that people, pipelines and this product change; everything else is made by controllers.
@@ -57,21 +58,24 @@ pub(super) fn moments(snapshot: &Snapshot) -> Vec<Moment> {
     all
 }
 
-/// Revisions of Deployments, each when it was rolled out.
+/// Revisions of workloads, each when it was rolled out.
 fn rollouts(snapshot: &Snapshot) -> Vec<Moment> {
-    let mut by: BTreeMap<(&str, String), Vec<&Value>> = BTreeMap::new();
-    for set in snapshot.of("ReplicaSet") {
-        if let Some((kind, name)) = controller(set)
-            && kind == "Deployment"
-        {
-            by.entry((text(set, "/metadata/namespace"), name)).or_default().push(set);
+    let mut by: BTreeMap<(&str, &str, String), Vec<&Value>> = BTreeMap::new();
+    for workload in WORKLOADS {
+        for kept in snapshot.of(keeper(workload).0) {
+            if let Some((kind, name)) = controller(kept)
+                && kind == workload
+            {
+                let namespace = text(kept, "/metadata/namespace");
+                by.entry((workload, namespace, name)).or_default().push(kept);
+            }
         }
     }
     let nobody = "none".parse().expect("letters are a valid id");
     let mut all = Vec::new();
-    for ((namespace, name), sets) in by {
-        let query = format!("/apis/apps/v1/namespaces/{namespace}/replicasets owned by {name}");
-        for revision in revisions(&sets, &nobody) {
+    for ((workload, namespace, name), kept) in by {
+        let query = format!("/apis/apps/v1/namespaces/{namespace}/{} owned by {name}", keeper(workload).1);
+        for revision in revisions(&kept, &[], &nobody) {
             let changed = match revision.changes.first() {
                 Some(change) => format!(", changed {}", change.trim_start_matches("template.")),
                 None => String::new(),
@@ -80,7 +84,7 @@ fn rollouts(snapshot: &Snapshot) -> Vec<Moment> {
             all.push(Moment {
                 at: revision.created,
                 telling: Telling::Turn,
-                object: format!("Deployment {namespace}/{name}"),
+                object: format!("{workload} {namespace}/{name}"),
                 quote: Quote {
                     source: Source::Kubernetes,
                     query: query.clone(),
