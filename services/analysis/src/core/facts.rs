@@ -82,6 +82,8 @@ pub struct Workload {
     pub has_args: bool,
     /// Mount paths whose content is lost with the pod.
     pub scratch: Vec<String>,
+    /// A pod that is not ready holds up the others, whatever its template says: a StatefulSet's, unless they start in parallel.
+    pub ordered: bool,
     /// Extra replicas that a rollout may run at once.
     pub surge: u32,
     /// The evidence.

@@ -71,7 +71,7 @@ impl List<'_> {
     /// A StatefulSet waits for a pod that never became ready, whatever its new template says: such pods have to go.
     fn unstick(&mut self, back: &StepId) -> Option<StepId> {
         let workload = self.workload;
-        if workload.object.kind != "StatefulSet" || workload.ready >= workload.desired {
+        if !workload.ordered || workload.ready >= workload.desired {
             return None;
         }
         let restart = self.add(

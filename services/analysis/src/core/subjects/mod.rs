@@ -13,6 +13,7 @@ mod scaling;
 mod services;
 pub mod view;
 mod workloads;
+mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -207,7 +208,7 @@ pub fn shapes() -> Vec<(&'static str, Shape)> {
         ("claim", claims::ClaimView::shape()),
         ("volume", claims::VolumeView::shape()),
         ("node", nodes::NodeView::shape()),
-        ("zone", nodes::ZoneView::shape()),
+        ("zone", zones::ZoneView::shape()),
         ("autoscaler", scaling::AutoscalerView::shape()),
         ("budget", scaling::BudgetView::shape()),
         ("job", batch::JobView::shape()),
@@ -236,6 +237,7 @@ pub fn all(world: &World, alerts: &[Alert]) -> Vec<Subject> {
     policies::subjects(world, &owners, &mut all);
     claims::subjects(world, &mut all);
     nodes::subjects(world, &mut all);
+    zones::subjects(world, &mut all);
     scaling::subjects(world, &mut all);
     batch::subjects(world, &owners, &mut all);
     cluster::subjects(world, alerts, &mut all);

@@ -1,8 +1,7 @@
-//! Nodes and zones.
+//! Nodes.
 
 use std::collections::BTreeMap;
 
-use paramedic_domain::object::ObjectRef;
 use serde_json::Value;
 
 use super::{EventView, Subject, Variable, World, conditions, events, quoted, view::view};
@@ -63,20 +62,6 @@ view! {
     }
 }
 
-view! {
-    /// Nodes with the same label `topology.kubernetes.io/zone`.
-    pub(super) struct ZoneView {
-        /// The label.
-        name: String,
-        /// How many nodes it has.
-        nodes: i64,
-        /// How many of them are not ready.
-        not_ready: i64,
-        /// Their names.
-        names: Vec<String>,
-    }
-}
-
 pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
     let nodes = world.snapshot.of("Node");
     let mut zones: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
@@ -118,34 +103,15 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
             object: node,
         });
     }
-    for (name, members) in zones.into_iter().filter(|(name, _)| !name.is_empty()) {
-        let bad: Vec<&&Value> = members.iter().filter(|node| ready(node).0 != "True").collect();
-        let view = ZoneView {
-            name: name.to_owned(),
-            nodes: members.len() as i64,
-            not_ready: bad.len() as i64,
-            names: bad.iter().map(|node| text(node, "/metadata/name").to_owned()).collect(),
-        };
-        let excerpt = format!(
-            "zone {name}: {} of {} nodes are not ready: {}",
-            view.not_ready,
-            view.nodes,
-            view.names.join(", ")
-        );
-        let object = ObjectRef::new("v1", "Zone", None, name);
-        all.push(Subject {
-            of: "zone",
-            variables: vec![Variable::new("zone", &view, object.clone(), excerpt)],
-            object,
-        });
-    }
 }
 
-fn zone(node: &Value) -> &str {
+/// The zone of a node; empty: it has none.
+pub(super) fn zone(node: &Value) -> &str {
     text(node, "/metadata/labels/topology.kubernetes.io~1zone")
 }
 
-fn ready(node: &Value) -> (&str, &Value) {
+/// Its condition `Ready`: the status, and all of it.
+pub(super) fn ready(node: &Value) -> (&str, &Value) {
     let mut conditions = each(node, "/status/conditions");
     let ready = conditions
         .find(|condition| text(condition, "/type") == "Ready")

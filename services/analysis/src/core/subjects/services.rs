@@ -1,5 +1,7 @@
 //! Services and Ingresses: whether they lead anywhere.
 
+use std::collections::BTreeMap;
+
 use paramedic_domain::object::ObjectRef;
 use serde_json::Value;
 
@@ -19,13 +21,15 @@ view! {
         /// It selects pods by labels at all.
         selects: bool,
         /// The labels.
-        selector: std::collections::BTreeMap<String, String>,
+        selector: BTreeMap<String, String>,
         /// Pods that its selector matches.
         pods: i64,
         /// Endpoints that are ready.
         ready_endpoints: i64,
         /// Endpoints that are not.
         unready_endpoints: i64,
+        /// Endpoints that are ready by zone, 0 where none of those that are there is; empty where endpoints have no zones.
+        ready_by_zone: BTreeMap<String, i64>,
         /// Target ports that no container of the selected pods declares, though they declare some.
         wrong_ports: Vec<String>,
         /// Ports that those containers declare.
@@ -64,13 +68,18 @@ pub(super) fn subjects(world: &World, owners: &Owners<'_>, all: &mut Vec<Subject
         let service = reference("Service", object);
         let (view, behind) = view(world, owners, object);
         let excerpt = format!(
-            "Service {}/{} selects {:?}: {} pods, {} ready and {} unready endpoints{}",
+            "Service {}/{} selects {:?}: {} pods, {} ready and {} unready endpoints{}{}",
             view.namespace,
             view.name,
             view.selector,
             view.pods,
             view.ready_endpoints,
             view.unready_endpoints,
+            if view.ready_by_zone.is_empty() {
+                String::new()
+            } else {
+                format!(", ready by zone {:?}", view.ready_by_zone)
+            },
             if view.wrong_ports.is_empty() {
                 String::new()
             } else {
@@ -140,6 +149,7 @@ fn view(world: &World, owners: &Owners<'_>, object: &Value) -> (ServiceView, Opt
         pods: pods.len() as i64,
         ready_endpoints: ready,
         unready_endpoints: unready,
+        ready_by_zone: ready_by_zone(world, namespace, name),
         wrong_ports: wrong.collect(),
         declared_ports: numbers,
         namesakes: namesakes
@@ -153,18 +163,29 @@ fn view(world: &World, owners: &Owners<'_>, object: &Value) -> (ServiceView, Opt
     (view, behind)
 }
 
+/// The endpoints of a Service, each with whether it is ready.
+fn endpoints_of<'w>(world: &'w World, namespace: &'w str, service: &'w str) -> impl Iterator<Item = (&'w Value, bool)> {
+    let slices = world.snapshot.within("EndpointSlice", namespace);
+    let own = slices.filter(move |slice| text(slice, "/metadata/labels/kubernetes.io~1service-name") == service);
+    own.flat_map(|slice| each(slice, "/endpoints"))
+        .map(|endpoint| (endpoint, endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false))))
+}
+
 /// Ready and other endpoints of a Service.
 pub(super) fn endpoints(world: &World, namespace: &str, service: &str) -> (i64, i64) {
-    let slices = world.snapshot.within("EndpointSlice", namespace);
-    let own = slices.filter(|slice| text(slice, "/metadata/labels/kubernetes.io~1service-name") == service);
-    let (mut ready, mut unready) = (0, 0);
-    for endpoint in own.flat_map(|slice| each(slice, "/endpoints")) {
-        match endpoint.pointer("/conditions/ready") {
-            Some(Value::Bool(false)) => unready += 1,
-            _ => ready += 1,
+    let (ready, unready): (Vec<_>, Vec<_>) = endpoints_of(world, namespace, service).partition(|(_, ready)| *ready);
+    (ready.len() as i64, unready.len() as i64)
+}
+
+/// Ready endpoints of a Service by the zones in which it has any.
+pub(super) fn ready_by_zone(world: &World, namespace: &str, service: &str) -> BTreeMap<String, i64> {
+    let mut zones = BTreeMap::new();
+    for (endpoint, ready) in endpoints_of(world, namespace, service) {
+        if let Some(zone) = endpoint["zone"].as_str() {
+            *zones.entry(zone.to_owned()).or_insert(0) += i64::from(ready);
         }
     }
-    (ready, unready)
+    zones
 }
 
 fn is_default(class: &Value) -> bool {

@@ -110,6 +110,7 @@ pub(super) fn facts(namespace: &str, name: &str, container: &str, limit: f64) ->
         request: Some(limit / 2.0),
         has_args: true,
         scratch: vec!["/var/log/payments".into()],
+        ordered: false,
         surge: 1,
         evidence,
     });
