@@ -73,6 +73,7 @@ pub fn candidates<'r>(set: &'r RuleSet, world: &World, alerts: &[Alert]) -> (Vec
     }
     for candidate in &mut found {
         candidate.reasons.extend(named_in_logs(world, &candidate.target));
+        candidate.reasons.extend(alone(candidate));
     }
     let influence = Influence::of(world);
     let named: Vec<_> = alerts.iter().map(|alert| about(world, alert)).collect();
@@ -139,6 +140,19 @@ fn named_in_logs(world: &World, target: &ObjectRef) -> Option<Argument> {
         weight: NAMED_IN_LOGS,
         text: format!("the logs of {} complain and name it", by.into_iter().collect::<Vec<_>>().join(", ")),
         quotes: subjects::lines(&lines),
+    })
+}
+
+/// That nothing brings the pod back, where that is so: it makes the cause no surer, and whoever acts has to know.
+fn alone(candidate: &Candidate<'_>) -> Option<Argument> {
+    let pod = candidate.subject.variable("pod").filter(|_| candidate.subject.alone())?;
+    Some(Argument {
+        weight: 0.0,
+        text: format!(
+            "no controller owns pod {}: once it is deleted, nothing makes it anew",
+            pod.object.name
+        ),
+        quotes: pod.quotes.iter().take(1).cloned().collect(),
     })
 }
 

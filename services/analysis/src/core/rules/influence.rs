@@ -11,7 +11,7 @@ use crate::core::{
     snapshot::{reference, selects},
     subjects::{
         World,
-        owners::{Owners, WORKLOADS},
+        owners::{ALONE, Owners, WORKLOADS},
     },
 };
 
@@ -67,7 +67,7 @@ impl Influence {
         let mut all = Self::default();
         let owners = Owners::of(&world.snapshot);
         all.pods(world, &owners);
-        all.workloads(world);
+        all.workloads(world, &owners);
         all.policies(world, &owners);
         all.others(world);
         all.control_plane(world);
@@ -102,15 +102,20 @@ impl Influence {
         }
     }
 
-    fn workloads(&mut self, world: &World) {
+    fn workloads(&mut self, world: &World, owners: &Owners<'_>) {
         for (caller, called) in &world.traced {
             self.add(key(called), key(caller));
         }
-        for kind in WORKLOADS.into_iter().chain(["Job"]) {
+        for kind in WORKLOADS.into_iter().chain(["Job", ALONE]) {
             for object in world.snapshot.of(kind) {
                 let workload = reference(kind, object);
                 let namespace = text(object, "/metadata/namespace");
-                let template = &object["spec"]["template"];
+                let template = match kind {
+                    ALONE if owners.of_pod(namespace, &workload.name) != Some(&workload) => continue,
+                    // It has in it what a template has.
+                    ALONE => object,
+                    _ => &object["spec"]["template"],
+                };
                 for called in calls(&world.listings, template, &workload) {
                     self.add(key(&called), key(&workload));
                 }

@@ -22,6 +22,8 @@ use crate::core::{
 
 /// What texts of remedies may name besides the subject's variables.
 const MORE: [&str; 1] = ["diagnosis"];
+/// The action that keeps what is known of a workload and changes nothing.
+const KEEPS: &str = "collect_diagnostics";
 
 /// A remedy whose expressions are compiled for the subjects of one rule.
 #[derive(Debug)]
@@ -41,6 +43,13 @@ struct Step {
     with: Vec<(String, Argument)>,
     says: Text,
     why: Text,
+}
+
+impl Step {
+    /// Whether it acts on an object, and does not only keep what is known of it.
+    fn acts(&self) -> bool {
+        self.text.on.is_some() && self.text.action != KEEPS
+    }
 }
 
 #[derive(Debug)]
@@ -188,14 +197,19 @@ pub fn remedy(candidate: &Candidate<'_>, functions: &Functions, snapshot: &Snaps
     scope.add("diagnosis", &told);
     let mut ways = Vec::new();
     let mut criteria = Vec::new();
+    // No action on workloads takes a pod that has no controller, and nothing would make it anew: people are told.
+    let alone = candidate.subject.alone();
     for remedy in &candidate.rule.remedies {
+        if alone && remedy.steps.iter().any(Step::acts) {
+            continue;
+        }
         if let Some(condition) = &remedy.condition
             && !condition.holds(&scope)?
         {
             continue;
         }
         if ways.is_empty() {
-            for check in &remedy.checks {
+            for check in remedy.checks.iter().filter(|check| !alone || check.promql.is_some()) {
                 criteria.extend(criterion(check, candidate, &scope, snapshot)?);
             }
         }
@@ -219,7 +233,7 @@ pub fn remedy(candidate: &Candidate<'_>, functions: &Functions, snapshot: &Snaps
 fn steps(remedy: &Remedy, subject: &Subject, scope: &Scope<'_>) -> Result<Vec<Recommendation>, String> {
     let mut all: Vec<Recommendation> = Vec::new();
     let mut ids: Vec<(&str, StepId)> = Vec::new();
-    for step in &remedy.steps {
+    for step in remedy.steps.iter().filter(|step| !subject.alone() || step.text.on.is_none()) {
         if let Some(condition) = &step.condition
             && !condition.holds(scope)?
         {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use paramedic_domain::object::ObjectRef;
 use serde_json::Value;
 
+use super::Subject;
 use crate::core::{
     read::{controller, text},
     snapshot::{Snapshot, reference, selects},
@@ -13,6 +14,9 @@ use crate::core::{
 /// Kinds that make pods, and whose pods people mean when they speak of them.
 pub const WORKLOADS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
 
+/// The kind of what owns itself: a pod that has no controller, and that nothing brings back.
+pub const ALONE: &str = "Pod";
+
 /// Pods and their owners.
 #[derive(Debug, Default)]
 pub struct Owners<'s> {
@@ -20,13 +24,23 @@ pub struct Owners<'s> {
     pods: BTreeMap<ObjectRef, Vec<&'s Value>>,
 }
 
+impl Subject {
+    /// Whether it is about a pod that has no controller.
+    #[must_use]
+    pub fn alone(&self) -> bool {
+        self.variable("workload").is_some_and(|variable| variable.object.kind == ALONE)
+    }
+}
+
 impl<'s> Owners<'s> {
-    /// Follows the owner references of every pod up to what people deploy; where they lead nowhere, labels decide.
+    /// Follows the owner references of every pod up to what people deploy; where they lead nowhere, labels decide. A pod that has no
+    /// controller is its own.
     #[must_use]
     pub fn of(snapshot: &'s Snapshot) -> Self {
         let mut all = Self::default();
         for pod in snapshot.of("Pod") {
-            let Some(owner) = top(snapshot, pod).or_else(|| by_labels(snapshot, pod)) else {
+            let owner = top(snapshot, pod).or_else(|| by_labels(snapshot, pod));
+            let Some(owner) = owner.or_else(|| controller(pod).is_none().then(|| reference(ALONE, pod))) else {
                 continue;
             };
             let place = (text(pod, "/metadata/namespace"), text(pod, "/metadata/name"));
@@ -36,7 +50,7 @@ impl<'s> Owners<'s> {
         all
     }
 
-    /// The workload or Job of a pod.
+    /// The workload or Job of a pod; the pod, if it has no controller.
     #[must_use]
     pub fn of_pod(&self, namespace: &str, name: &str) -> Option<&ObjectRef> {
         let place: (&str, &str) = (namespace, name);

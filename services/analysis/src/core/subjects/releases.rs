@@ -66,7 +66,7 @@ pub(super) fn of(world: &World, workload: &ObjectRef, pods: &[&Value]) -> Releas
     }
 }
 
-fn ready(pod: &Value) -> bool {
+pub(super) fn ready(pod: &Value) -> bool {
     each(pod, "/status/conditions").any(|condition| text(condition, "/type") == "Ready" && text(condition, "/status") == "True")
 }
 

@@ -9,7 +9,7 @@ use super::{
     EventView, Said, Subject, Variable, World,
     answers::{self, Answer},
     conditions, events, lines, managed_by,
-    owners::{Owners, WORKLOADS},
+    owners::{ALONE, Owners, WORKLOADS},
     quoted,
     releases::{self, ReleaseView},
     view::view,
@@ -24,9 +24,9 @@ use crate::core::{
 };
 
 view! {
-    /// A Deployment, StatefulSet or DaemonSet.
+    /// A Deployment, StatefulSet or DaemonSet; a pod that has no controller is its own workload.
     pub(super) struct WorkloadView {
-        /// `Deployment`, `StatefulSet`, `DaemonSet`.
+        /// `Deployment`, `StatefulSet`, `DaemonSet`; `Pod`: nothing brings it back.
         kind: String,
         /// Its name.
         name: String,
@@ -126,7 +126,7 @@ pub(super) fn subjects(world: &World, owners: &Owners<'_>, all: &mut Vec<Subject
 
 /// The workload as rules see it; `None` if it is none, or is not listed.
 pub(super) fn variable(world: &World, owners: &Owners<'_>, workload: &ObjectRef) -> Option<Variable> {
-    if !WORKLOADS.contains(&workload.kind.as_str()) {
+    if workload.kind != ALONE && !WORKLOADS.contains(&workload.kind.as_str()) {
         return None;
     }
     let namespace = workload.namespace.as_deref().unwrap_or_default();
@@ -173,7 +173,9 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         false => number("/spec/replicas").unwrap_or(1),
     };
     let pods = owners.pods(workload);
-    let template = &object["spec"]["template"];
+    let alone = workload.kind == ALONE;
+    // A pod has in it what a template has.
+    let template = if alone { object } else { &object["spec"]["template"] };
     let called = calls(&world.listings, template, workload);
     let unwell = |one: &&ObjectRef| {
         let namespace = one.namespace.as_deref().unwrap_or_default();
@@ -208,7 +210,10 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         name: workload.name.clone(),
         namespace: namespace.to_owned(),
         desired,
-        ready: number(if daemon { "/status/numberReady" } else { "/status/readyReplicas" }).unwrap_or(0),
+        ready: match alone {
+            true => i64::from(pods.iter().any(|pod| releases::ready(pod))),
+            false => number(if daemon { "/status/numberReady" } else { "/status/readyReplicas" }).unwrap_or(0),
+        },
         available: number(if daemon {
             "/status/numberAvailable"
         } else {
@@ -242,8 +247,8 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         helm_release: own("/metadata/annotations/meta.helm.sh~1release-name"),
         changed_by,
         changed_minutes,
-        service_account: own("/spec/template/spec/serviceAccountName"),
-        node_selector: read::texts(object, "/spec/template/spec/nodeSelector"),
+        service_account: text(template, "/spec/serviceAccountName").to_owned(),
+        node_selector: read::texts(template, "/spec/nodeSelector"),
         events: events(snapshot, &workload.kind, namespace, &workload.name),
         said: world.said.iter().filter(|said| said.by.same_object(workload)).cloned().collect(),
         answers: answers::about(world, workload)

@@ -8,15 +8,18 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     alert::{Alert, AlertStatus},
+    diagnosis::Diagnosis,
     evidence::Source,
     object::ObjectRef,
 };
 
 use crate::core::{
+    contest::diagnose,
     engines::Knobs,
     facts::{Container, Ended, Facts, Hpa, Nodes, Pod, Quota, Revision, Series, Workload},
     logs::Pattern,
-    rules::RuleSet,
+    rules::{self, RuleSet},
+    trial,
 };
 
 pub(super) const MIB: f64 = 1_048_576.0;
@@ -216,4 +219,12 @@ pub(super) fn leaking(namespace: &str, name: &str) -> Facts {
         evidence,
     });
     facts
+}
+
+/// What is found in a test of the shipped rules.
+pub(super) fn shipped(name: &str) -> Diagnosis {
+    let tests = trial::read(rules::shipped::TESTS.iter().copied()).unwrap();
+    let named = tests.iter().find(|named| named.test.name == name).unwrap();
+    let facts = trial::facts(&named.test).unwrap();
+    diagnose(&facts, &knobs()).unwrap()
 }

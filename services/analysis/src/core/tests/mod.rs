@@ -1,6 +1,7 @@
 //! Tables of facts and what the engines say about them.
 
 mod afterwards;
+mod alone;
 mod fixtures;
 mod kept;
 mod leak;

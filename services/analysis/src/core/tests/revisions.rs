@@ -2,14 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::fixtures::knobs;
+use super::fixtures::shipped;
 use crate::core::{
-    contest::diagnose,
     facts::Revision,
     revisions::{number, of_pod, own, revisions},
-    rules::shipped,
-    trial,
 };
+
+/// The actions recommended in a test of the shipped rules, each with its parameters.
+fn recommended(name: &str) -> Vec<(String, Value)> {
+    let steps = shipped(name).recommendations.into_iter();
+    steps
+        .map(|step| (step.action.to_string(), Value::Object(step.parameters)))
+        .collect()
+}
 
 fn kept(name: &str, number: u64, created: &str, container: &Value) -> Value {
     json!({
@@ -64,18 +69,6 @@ fn a_pod_says_of_which_revision_it_is() {
     assert_eq!(of_pod(&pod("DaemonSet", "agent", "5d4f")), "agent-5d4f");
     assert_eq!(of_pod(&pod("ReplicaSet", "web-77", "")), "web-77");
     assert_eq!(of_pod(&json!({"metadata": {"name": "alone"}})), "");
-}
-
-/// The actions recommended in a test of the shipped rules, each with its parameters.
-fn recommended(name: &str) -> Vec<(String, Value)> {
-    let tests = trial::read(shipped::TESTS.iter().copied()).unwrap();
-    let named = tests.iter().find(|named| named.test.name == name).unwrap();
-    let facts = trial::facts(&named.test).unwrap();
-    let diagnosis = diagnose(&facts, &knobs()).unwrap();
-    let steps = diagnosis.recommendations.into_iter();
-    steps
-        .map(|step| (step.action.to_string(), Value::Object(step.parameters)))
-        .collect()
 }
 
 #[test]
