@@ -10,7 +10,7 @@ use paramedic_domain::{
 use serde_json::{Value, json};
 
 use super::{
-    criteria::{BACK, FEW_ERRORS, pods_like},
+    criteria::{self, BACK, FEW_ERRORS, pods_like},
     facts::Facts,
     read::{count, text},
     rules::{
@@ -156,8 +156,8 @@ fn answering(facts: &Facts, workload: &ObjectRef, why: &str) -> Option<Criterion
     let namespace = workload.namespace.as_deref()?;
     let owners = Owners::of(&facts.world.snapshot);
     let sum = |name: &str| -> f64 {
-        let pods = owners.pods(workload).iter().map(|pod| text(pod, "/metadata/name"));
-        let measures = pods.filter_map(|pod| facts.world.measures.find(name, &[("namespace", namespace), ("pod", pod)]));
+        let place = (namespace, workload.name.as_str());
+        let measures = facts.world.measures.of_workload(name, place, owners.pods(workload));
         measures.map(|measure| measure.value).sum()
     };
     let [failed, all] = ["failed", "requests"].map(sum);
@@ -168,13 +168,11 @@ fn answering(facts: &Facts, workload: &ObjectRef, why: &str) -> Option<Criterion
     if share <= most {
         return None;
     }
-    let of = format!("namespace=\"{namespace}\",pod=~\"{}\"", pods_like(&workload.kind, &workload.name));
+    let of = facts.counted.of(namespace, std::iter::once(workload));
     Some(Criterion {
         description: format!("at most {:.1} % of the requests of {workload} fail, which {why}", most * 100.0),
         probe: Probe::Promql {
-            query: format!(
-                "(sum(rate(http_requests_total{{{of},code=~\"5..\"}}[5m])) or vector(0)) / sum(rate(http_requests_total{{{of}}}[5m]))"
-            ),
+            query: criteria::share_failed(facts.counted, &of, "5m"),
         },
         comparison: Comparison::AtMost,
         threshold: most,

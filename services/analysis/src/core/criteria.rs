@@ -5,6 +5,7 @@ use paramedic_domain::verification::{Comparison, Criterion, Probe, WorkloadMetri
 use super::{
     estate::Figure,
     facts::{Facts, Series, Workload},
+    families::Family,
     quantity::human,
     shift,
     stats::median,
@@ -142,7 +143,7 @@ pub fn failures(facts: &Facts, workload: &Workload) -> Option<Criterion> {
     Some(Criterion {
         description: format!("at most {:.1} % of requests fail", threshold * 100.0),
         probe: Probe::Promql {
-            query: errors_of(workload.object.namespace.as_deref().unwrap_or_default(), std::iter::once(workload)),
+            query: errors_of(workload),
         },
         comparison: Comparison::AtMost,
         threshold,
@@ -164,7 +165,7 @@ pub fn failures_as_before(facts: &Facts, workload: &Workload) -> Option<Criterio
             usual * 100.0
         ),
         probe: Probe::Promql {
-            query: errors_of(workload.object.namespace.as_deref().unwrap_or_default(), std::iter::once(workload)),
+            query: errors_of(workload),
         },
         comparison: Comparison::AtMost,
         threshold,
@@ -206,11 +207,14 @@ fn usual(series: &Series) -> Option<f64> {
 /// The 99th percentile of the workload's response times, seconds, over a window.
 #[must_use]
 pub fn p99(workload: &Workload, window: &str) -> String {
-    format!(
-        "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket{{namespace=\"{}\",pod=~\"{}\"}}[{window}])))",
-        workload.object.namespace.as_deref().unwrap_or_default(),
-        pods_of(workload)
-    )
+    workload.counted.p99(&counted(workload), window)
+}
+
+/// Matchers of the series that count the workload's requests.
+#[must_use]
+pub fn counted(workload: &Workload) -> String {
+    let namespace = workload.object.namespace.as_deref().unwrap_or_default();
+    workload.counted.of(namespace, std::iter::once(&workload.object))
 }
 
 /// The growth; reported, but it decides nothing: a larger limit does not cure a leak.
@@ -257,12 +261,16 @@ pub fn pods_like(kind: &str, name: &str) -> String {
     }
 }
 
-/// The share of requests that these workloads of one namespace fail, all together.
+/// The share of requests that a workload fails.
 #[must_use]
-pub fn errors_of<'a>(namespace: &str, workloads: impl Iterator<Item = &'a Workload>) -> String {
-    let pods: Vec<String> = workloads.map(pods_of).collect();
-    let of = format!("namespace=\"{namespace}\",pod=~\"{}\"", pods.join("|"));
-    format!("(sum(rate(http_requests_total{{{of},code=~\"5..\"}}[2m])) or vector(0)) / sum(rate(http_requests_total{{{of}}}[2m]))")
+pub fn errors_of(workload: &Workload) -> String {
+    share_failed(workload.counted, &counted(workload), "2m")
+}
+
+/// The share of requests that fail of the series that these matchers select.
+#[must_use]
+pub fn share_failed(family: &Family, of: &str, window: &str) -> String {
+    format!("({} or vector(0)) / {}", family.failures(of, window), family.rate(of, window))
 }
 
 /// A figure that must be at most (or at least) something.

@@ -10,7 +10,15 @@ use paramedic_domain::{
     object::ObjectRef,
 };
 
-use super::{estate::Estate, logs::Pattern, onset::Onset, subjects::World, timeline::Moment, traces::Traced};
+use super::{
+    estate::Estate,
+    families::{self, Family},
+    logs::Pattern,
+    onset::Onset,
+    subjects::World,
+    timeline::Moment,
+    traces::Traced,
+};
 
 /// Everything an engine may look at.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +65,8 @@ pub struct Facts {
     pub moments: Vec<Moment>,
     /// Evidence for all of it.
     pub evidence: Vec<Evidence>,
+    /// The metrics that count requests where the incident is.
+    pub counted: &'static Family,
     /// Sources that could not be asked, with the reason.
     pub missing: Vec<String>,
 }
@@ -82,6 +92,8 @@ pub struct Workload {
     pub has_args: bool,
     /// Mount paths whose content is lost with the pod.
     pub scratch: Vec<String>,
+    /// The metrics that count its requests.
+    pub counted: &'static Family,
     /// A pod that is not ready holds up the others, whatever its template says: a StatefulSet's, unless they start in parallel.
     pub ordered: bool,
     /// Extra replicas that a rollout may run at once.
@@ -226,6 +238,7 @@ impl Facts {
             workload: None,
             pods: Vec::new(),
             revisions: Vec::new(),
+            counted: families::usual(),
             hpa: None,
             budget: None,
             quotas: Vec::new(),

@@ -7,6 +7,7 @@ use paramedic_domain::evidence::Source;
 use serde_json::Value;
 
 use super::{
+    families::Family,
     read::{amount, each, text},
     snapshot::Snapshot,
     subjects::Quote,
@@ -19,7 +20,7 @@ pub struct Measures(pub Vec<Measure>);
 /// One number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measure {
-    /// What was measured: see [`QUERIES`].
+    /// What was measured: see [`questions`].
     pub name: &'static str,
     /// What it is about.
     pub labels: BTreeMap<String, String>,
@@ -32,15 +33,15 @@ pub struct Measure {
 }
 
 /// A question to Prometheus; `{namespaces}` stands for a pattern of the namespaces in scope.
-pub struct Query {
+struct Query {
     /// Its name.
-    pub name: &'static str,
+    name: &'static str,
     /// PromQL.
-    pub promql: &'static str,
+    promql: &'static str,
 }
 
-/// Every question, with the metric names of cAdvisor, kubelet, kube-state-metrics and the usual client libraries.
-pub const QUERIES: [Query; 22] = [
+/// Every question with one metric name wherever it is asked; requests have [families](super::families) of them.
+const QUERIES: [Query; 16] = [
     Query {
         name: "throttled",
         promql: "sum by (namespace, pod, container) (increase(container_cpu_cfs_throttled_periods_total{namespace=~\"{namespaces}\"}[5m])) / sum by (namespace, pod, container) (increase(container_cpu_cfs_periods_total{namespace=~\"{namespaces}\"}[5m]))",
@@ -48,30 +49,6 @@ pub const QUERIES: [Query; 22] = [
     Query {
         name: "memory_share",
         promql: "max by (namespace, pod, container) (container_memory_working_set_bytes{namespace=~\"{namespaces}\",container!=\"\"}) / on (namespace, pod, container) max by (namespace, pod, container) (kube_pod_container_resource_limits{namespace=~\"{namespaces}\",resource=\"memory\"})",
-    },
-    Query {
-        name: "requests",
-        promql: "sum by (namespace, pod) (rate(http_requests_total{namespace=~\"{namespaces}\"}[5m]))",
-    },
-    Query {
-        name: "requests_before",
-        promql: "sum by (namespace, pod) (rate(http_requests_total{namespace=~\"{namespaces}\"}[10m] offset 3h))",
-    },
-    Query {
-        name: "failed",
-        promql: "sum by (namespace, pod) (rate(http_requests_total{namespace=~\"{namespaces}\",code=~\"5..\"}[5m]))",
-    },
-    Query {
-        name: "failed_before",
-        promql: "sum by (namespace, pod) (rate(http_requests_total{namespace=~\"{namespaces}\",code=~\"5..\"}[10m] offset 3h))",
-    },
-    Query {
-        name: "p99",
-        promql: "histogram_quantile(0.99, sum by (namespace, pod, le) (rate(http_request_duration_seconds_bucket{namespace=~\"{namespaces}\"}[5m])))",
-    },
-    Query {
-        name: "p99_before",
-        promql: "histogram_quantile(0.99, sum by (namespace, pod, le) (rate(http_request_duration_seconds_bucket{namespace=~\"{namespaces}\"}[10m] offset 3h)))",
     },
     Query {
         name: "volume_used",
@@ -131,6 +108,15 @@ pub const QUERIES: [Query; 22] = [
     },
 ];
 
+/// Every question about namespaces (a pattern), by name.
+#[must_use]
+pub fn questions(family: &Family, namespaces: &str) -> Vec<(&'static str, String)> {
+    let fixed = QUERIES
+        .iter()
+        .map(|query| (query.name, query.promql.replace("{namespaces}", namespaces)));
+    fixed.chain(family.questions(namespaces)).collect()
+}
+
 /// The share of its memory limit that each container uses, by the list of the metrics API at `path`.
 #[must_use]
 pub fn memory_shares(snapshot: &Snapshot, path: &str, list: &Value) -> Vec<Measure> {
@@ -165,6 +151,20 @@ impl Measures {
     #[must_use]
     pub fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<&Measure> {
         self.0.iter().find(|measure| measure.name == name && measure.has(labels))
+    }
+
+    /// The numbers of a name of a workload: those of its pods, or its own.
+    pub fn of_workload<'a>(
+        &'a self,
+        name: &str,
+        (namespace, workload): (&str, &str),
+        pods: &[&Value],
+    ) -> impl Iterator<Item = &'a Measure> {
+        let of_pods = pods.iter().map(|pod| ("pod", text(pod, "/metadata/name")));
+        let all = of_pods.chain([("workload", workload)]);
+        all.filter_map(|one| self.find(name, &[("namespace", namespace), one]))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// All numbers of a name whose labels are these.

@@ -7,6 +7,7 @@ pub mod decide;
 pub mod engines;
 pub mod estate;
 pub mod facts;
+pub mod families;
 mod injection;
 pub mod kept;
 pub mod logs;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     facts::{Container, Ended, Pod, Workload},
-    quantity, revisions,
+    families, quantity, revisions,
 };
 
 /// The text at a pointer, `""` if there is none.
@@ -129,6 +129,7 @@ pub fn workload(object: &Value, kind: &str, wanted: &str, evidence: EvidenceId) 
         request: amount(container, "/resources/requests/memory").or_else(|| amount(container, "/resources/limits/memory")),
         has_args: each(container, "/args").next().is_some(),
         scratch: scratch(pod, container),
+        counted: families::usual(),
         ordered: ordered(object, kind),
         surge: surge(object, desired),
         evidence,

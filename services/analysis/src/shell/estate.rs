@@ -49,6 +49,7 @@ pub(super) async fn estate(probes: &Probes, kubernetes: &Reader, facts: &mut Fac
         ..Estate::default()
     };
     for member in &mut estate.members {
+        member.workload.counted = facts.counted;
         unready(kubernetes, facts, member).await?;
     }
     for namespace in listings.keys() {
@@ -254,7 +255,8 @@ async fn figures(prometheus: &Prometheus, facts: &mut Facts, estate: &mut Estate
             .filter(|member| member.workload.object.namespace.as_ref() == Some(namespace))
             .collect();
         if !alerted.is_empty() {
-            let query = criteria::errors_of(namespace, alerted.iter().map(|member| &member.workload));
+            let of = facts.counted.of(namespace, alerted.iter().map(|member| &member.workload.object));
+            let query = criteria::share_failed(facts.counted, &of, "2m");
             let figure = measured(prometheus, facts, &query, "share of requests").await;
             estate.errors.extend(figure.map(|figure| (namespace.clone(), figure)));
         }
@@ -266,7 +268,7 @@ async fn figures(prometheus: &Prometheus, facts: &mut Facts, estate: &mut Estate
             criteria::pods_of(&member.workload)
         );
         if !member.alerts.is_empty() {
-            let total = format!("sum(rate(http_requests_total{{{pods}}}[1m]))");
+            let total = member.workload.counted.rate(&criteria::counted(&member.workload), "1m");
             let query = format!("{total} / {}", total.replace("[1m]", "[10m] offset 1h"));
             member.load = measured(prometheus, facts, &query, "times the load of an hour before").await;
         }

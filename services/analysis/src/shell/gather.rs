@@ -18,7 +18,7 @@ use super::{
     rights::rights,
     signals::signals,
     snapshot::{measures, snapshot, used},
-    telemetry::{logs, metrics},
+    telemetry::{counted, logs, metrics},
     traces::traces,
 };
 use crate::core::{
@@ -60,6 +60,8 @@ async fn gathered(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Re
         Ok(result) => result?,
     }
     let late = |source: &str| format!("{source}: no time left of {} s", budget.as_secs());
+    // Out of time, the questions that follow say so.
+    tokio::time::timeout_at(deadline, counted(probes, &mut facts)).await.ok();
     if let Some(workload) = facts.workload.clone() {
         if tokio::time::timeout_at(deadline, metrics(probes, &workload, &mut facts))
             .await

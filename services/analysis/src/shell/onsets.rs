@@ -34,10 +34,9 @@ pub(super) async fn onsets(probes: &Probes, workload: &Workload, facts: &mut Fac
     if facts.missing.iter().any(|missing| missing.starts_with("prometheus: http")) {
         return;
     }
-    let namespace = workload.object.namespace.as_deref().unwrap_or_default();
     let signals = [
         (Signal::Latency, criteria::p99(workload, "5m")),
-        (Signal::Errors, criteria::errors_of(namespace, std::iter::once(workload))),
+        (Signal::Errors, criteria::errors_of(workload)),
         (Signal::Memory, format!("max({})", criteria::working_set(workload))),
     ];
     for (signal, query) in signals {

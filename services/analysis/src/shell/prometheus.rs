@@ -26,6 +26,11 @@ struct Body {
 }
 
 #[derive(Deserialize)]
+struct Names {
+    data: Vec<String>,
+}
+
+#[derive(Deserialize)]
 #[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
 enum Data {
     Matrix(Vec<Row>),
@@ -85,6 +90,19 @@ impl Prometheus {
     /// A sentence that says what was asked and what went wrong.
     pub async fn instant(&self, query: &str, at: Timestamp) -> Result<Vec<Answer>, String> {
         self.ask("/api/v1/query", &[("query", query), ("time", &seconds(at))]).await
+    }
+
+    /// The names of the metrics that some of these selectors match since `from`; at most so many.
+    ///
+    /// # Errors
+    /// A sentence that says what was asked and what went wrong.
+    pub async fn names(&self, selectors: &[String], from: Timestamp, to: Timestamp) -> Result<Vec<String>, String> {
+        let (from, to, most) = (seconds(from), seconds(to), selectors.len().to_string());
+        let selected = selectors.iter().map(|selector| ("match[]", selector.as_str()));
+        let bounds = [("start", from.as_str()), ("end", &to), ("limit", &most)];
+        let parameters: Vec<(&str, &str)> = selected.chain(bounds).collect();
+        let names: Names = self.0.get("/api/v1/label/__name__/values", &parameters).await?;
+        Ok(names.data)
     }
 
     async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Vec<Answer>, String> {

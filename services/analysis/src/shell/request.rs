@@ -12,7 +12,7 @@ use super::{
     probes::{Probes, Unreachable},
     reader::Reader,
     resolve::ask,
-    telemetry::metrics,
+    telemetry::{counted, metrics},
 };
 use crate::core::{decide::Conclusion, facts::Facts, read, requests::conclude};
 
@@ -33,6 +33,8 @@ pub async fn consider(probes: &Probes, request: &ChangeRequest, attempt: u32) ->
     let object = tokio::time::timeout_at(deadline, looked)
         .await
         .map_err(|_| Unreachable(format!("cluster unreachable: it did not answer within {} s", budget.as_secs())))??;
+    // Out of time, the questions that follow say so.
+    tokio::time::timeout_at(deadline, counted(probes, &mut facts)).await.ok();
     if let Some(workload) = facts.workload.clone()
         && tokio::time::timeout_at(deadline, metrics(probes, &workload, &mut facts))
             .await

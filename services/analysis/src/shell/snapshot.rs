@@ -13,7 +13,7 @@ use super::{
 };
 use crate::core::{
     facts::Facts,
-    measures::{Measure, Measures, QUERIES, memory_shares},
+    measures::{self, Measure, Measures, memory_shares},
     read::each,
     snapshot::{
         Snapshot,
@@ -107,7 +107,7 @@ fn scope(facts: &Facts) -> (BTreeSet<String>, bool) {
 }
 
 /// Only what can be a namespace goes into a path: the text comes from alerts.
-fn is_label(text: &str) -> bool {
+pub(super) fn is_label(text: &str) -> bool {
     !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
@@ -122,11 +122,10 @@ pub(super) async fn measures(probes: &Probes, facts: &mut Facts) {
     let pattern = namespaces.into_iter().collect::<Vec<_>>().join("|");
     let at = facts.at;
     let mut questions = Vec::new();
-    for query in &QUERIES {
-        let promql = query.promql.replace("{namespaces}", &pattern);
+    for (name, promql) in measures::questions(facts.counted, &pattern) {
         questions.push(async move {
             let answer = prometheus.instant(&promql, at).await;
-            (query.name, promql, answer)
+            (name, promql, answer)
         });
     }
     let mut answers: Vec<_> = stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
@@ -140,7 +139,7 @@ pub(super) async fn measures(probes: &Probes, facts: &mut Facts) {
             if let Some((_, value)) = one.points.last().filter(|(_, value)| value.is_finite()) {
                 all.push(Measure {
                     name,
-                    labels: one.labels,
+                    labels: facts.counted.plain(one.labels),
                     value: *value,
                     source: Source::Prometheus,
                     query: promql.clone(),

@@ -1,14 +1,15 @@
 //! What Prometheus and Loki know of a workload.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::SignedDuration;
 use paramedic_domain::{evidence::Source, id::EvidenceId};
 
-use super::probes::Probes;
+use super::{probes::Probes, snapshot::is_label};
 use crate::core::{
     criteria,
     facts::{Facts, Series, Workload},
+    families::{FAMILIES, first},
     logs::{Line, Pattern, cluster},
     quantity::{self, human},
     stats::{fit, longest_run},
@@ -16,6 +17,29 @@ use crate::core::{
 
 /// Most patterns of log lines that become evidence.
 const MAX_PATTERNS: usize = 8;
+
+/// How long before an incident metrics are known that no longer are, hours: their program may be down since.
+const KNOWN_HOURS: i64 = 24;
+
+/// Which metrics count requests in the namespaces of the alerts and of the workload: one question, before any other about them.
+pub(super) async fn counted(probes: &Probes, facts: &mut Facts) {
+    let named = facts.alerts.iter().map(|alert| alert.label("namespace"));
+    let own = facts.workload.iter().filter_map(|workload| workload.object.namespace.as_deref());
+    // What is no name of a namespace would be a pattern: the text comes from alerts.
+    let namespaces: BTreeSet<&str> = named.chain(own).filter(|name| is_label(name)).collect();
+    let (Some(prometheus), false) = (&probes.prometheus, namespaces.is_empty()) else {
+        return;
+    };
+    let pattern = namespaces.into_iter().collect::<Vec<_>>().join("|");
+    let selectors: Vec<String> = FAMILIES.iter().map(|family| family.within(&pattern)).collect();
+    let from = Probes::before(facts.at, SignedDuration::from_hours(KNOWN_HOURS));
+    // Where it does not answer, the questions that follow say so.
+    let names = prometheus.names(&selectors, from, facts.at).await.unwrap_or_default();
+    facts.counted = first(&names).unwrap_or(facts.counted);
+    if let Some(workload) = &mut facts.workload {
+        workload.counted = facts.counted;
+    }
+}
 
 /// Memory by pod, requests and errors of the workload.
 pub(super) async fn metrics(probes: &Probes, workload: &Workload, facts: &mut Facts) {
@@ -50,15 +74,11 @@ pub(super) async fn metrics(probes: &Probes, workload: &Workload, facts: &mut Fa
             }
         }
     }
-    let pods = format!(
-        "namespace=\"{}\",pod=~\"{}\"",
-        workload.object.namespace.as_deref().unwrap_or_default(),
-        criteria::pods_of(workload)
-    );
+    let (family, of) = (workload.counted, criteria::counted(workload));
     let window = format!("{}s", step.as_secs());
-    let total = format!("sum(rate(http_requests_total{{{pods}}}[{window}]))");
+    let total = family.rate(&of, &window);
     facts.requests = series(prometheus, facts, &total, from, step, workload, "requests/s").await;
-    let failed = format!("sum(rate(http_requests_total{{{pods},code=~\"5..\"}}[{window}])) / {total}");
+    let failed = format!("{} / {total}", family.failures(&of, &window));
     facts.errors = series(prometheus, facts, &failed, from, step, workload, "share").await;
     facts.latency = series(prometheus, facts, &criteria::p99(workload, &window), from, step, workload, "s").await;
 }

@@ -4,6 +4,7 @@
 
 mod cases;
 mod diagnoses;
+mod families;
 mod mcp;
 mod models;
 mod neighbourhoods;

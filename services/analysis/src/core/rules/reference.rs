@@ -2,7 +2,8 @@
 
 use super::parse::SUBJECTS;
 use crate::core::{
-    measures::QUERIES,
+    families,
+    measures::questions,
     subjects::{self, view::View},
 };
 
@@ -31,8 +32,8 @@ pub fn markdown() -> String {
         "\n## Numbers of tests\n\nWhat tests of rules may measure (`measures`), by these names, each with the labels that its query leaves.\n\n\
          | name | query |\n|---|---|\n",
     );
-    for query in &QUERIES {
-        page.push_str(&format!("| `{}` | `{}` |\n", query.name, query.promql.replace('|', "\\|")));
+    for (name, query) in questions(families::usual(), "{namespaces}") {
+        page.push_str(&format!("| `{name}` | `{}` |\n", query.replace('|', "\\|")));
     }
     page
 }

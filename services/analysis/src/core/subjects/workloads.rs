@@ -141,16 +141,13 @@ pub(super) fn variable(world: &World, owners: &Owners<'_>, workload: &ObjectRef)
     let numbers = [("failed", view.failed), ("p99", view.p99), ("requests", view.requests)];
     let measured = numbers.into_iter().filter(|(_, value)| *value >= 0.0);
     let pods = owners.pods(workload);
-    let of_pod = |name: &'static str| {
-        let of = |pod: &&Value| {
-            world
-                .measures
-                .find(name, &[("namespace", namespace), ("pod", text(pod, "/metadata/name"))])
-        };
-        pods.iter().filter_map(of).next()
-    };
+    let place = (namespace, workload.name.as_str());
     quotes.extend(reviews(world, workload).map(Review::quote));
-    quotes.extend(measured.filter_map(|(name, _)| of_pod(name)).map(Measure::quote));
+    quotes.extend(
+        measured
+            .filter_map(|(name, _)| world.measures.of_workload(name, place, pods).next())
+            .map(Measure::quote),
+    );
     let excerpt = describe(&view);
     let events = quoted(workload, &view.events);
     Some(
@@ -185,21 +182,14 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         })
     };
     let (changed_by, changed_minutes) = super::last_change(snapshot.at, object);
+    let place = (namespace, workload.name.as_str());
     let sum = |name: &'static str| {
-        let of = |pod: &&Value| {
-            let name_of = text(pod, "/metadata/name");
-            world.measures.find(name, &[("namespace", namespace), ("pod", name_of)])
-        };
-        let values: Vec<f64> = pods.iter().filter_map(of).map(|measure| measure.value).collect();
+        let values: Vec<f64> = world.measures.of_workload(name, place, pods).map(|measure| measure.value).collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>())
     };
     let greatest = |name: &'static str| {
-        let of = |pod: &&Value| {
-            world
-                .measures
-                .find(name, &[("namespace", namespace), ("pod", text(pod, "/metadata/name"))])
-        };
-        pods.iter().filter_map(of).map(|measure| measure.value).max_by(f64::total_cmp)
+        let values = world.measures.of_workload(name, place, pods).map(|measure| measure.value);
+        values.max_by(f64::total_cmp)
     };
     let share = |failed: &'static str, requests: &'static str| {
         let all = sum(requests).filter(|all| *all > 0.0)?;

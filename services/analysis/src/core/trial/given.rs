@@ -12,7 +12,8 @@ use super::{Line, Number, Test};
 use crate::core::{
     estate::Listing,
     facts::Facts,
-    measures::{Measure, Measures, QUERIES},
+    families,
+    measures::{Measure, Measures, questions},
     read::{text, texts},
     snapshot::{Snapshot, kinds::KINDS},
     subjects::{
@@ -113,16 +114,16 @@ fn said(by: ObjectRef, line: &Line) -> Said {
 }
 
 fn measure(number: &Number) -> Result<Measure, String> {
-    let query = QUERIES
-        .iter()
-        .find(|query| query.name == number.name)
+    let (name, query) = questions(families::usual(), ".*")
+        .into_iter()
+        .find(|(name, _)| *name == number.name)
         .ok_or_else(|| format!("there is no number {}", number.name))?;
     Ok(Measure {
-        name: query.name,
+        name,
         labels: number.labels.clone(),
         value: number.value,
         source: Source::Prometheus,
-        query: query.promql.to_owned(),
+        query,
     })
 }
 
