@@ -12,7 +12,7 @@ use super::{
 use crate::core::{
     estate::named_services,
     quantity,
-    reachability::{Direction, Port, Side, blockers},
+    reachability::{Direction, Port, Side, allowed, blockers, concerns},
     read::{each, text},
     snapshot::{age, reference, selects},
 };
@@ -24,11 +24,11 @@ view! {
         name: String,
         /// Its namespace.
         namespace: String,
-        /// Nothing may come in.
+        /// Nothing may come in to a pod that it selects, whatever other policies say.
         denies_ingress: bool,
-        /// Nothing may go out.
+        /// Nothing may go out of one.
         denies_egress: bool,
-        /// Something may go out, but not to port 53.
+        /// Nothing may go out of one to port 53.
         denies_dns: bool,
         /// It selects every pod of its namespace.
         selects_all: bool,
@@ -36,9 +36,9 @@ view! {
         workloads: Vec<String>,
         /// Of those, the ones with pods that are not ready.
         unready: Vec<String>,
-        /// Workloads that call those and that neither it nor another policy lets in, though it has rules.
+        /// Workloads that call those and that neither it nor another policy lets in, though something may come in.
         shuts_out: Vec<String>,
-        /// What the workloads that it selects call and neither it nor another policy lets them reach, though it has rules.
+        /// What the workloads that it selects call and neither it nor another policy lets them reach, though something may go out.
         holds_back_from: Vec<String>,
         /// Minutes since it was made.
         age_minutes: f64,
@@ -97,18 +97,28 @@ pub(super) fn subjects(world: &World, owners: &Owners<'_>, all: &mut Vec<Subject
 fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
     let namespace = text(object, "/metadata/namespace");
     let selector = &object["spec"]["podSelector"];
-    let types: Vec<&str> = each(object, "/spec/policyTypes").filter_map(Value::as_str).collect();
-    let empty = |pointer: &str| each(object, pointer).next().is_none();
-    let dns = each(object, "/spec/egress").any(|rule| {
+    let dns = |rule: &Value| {
         let ports: Vec<&Value> = each(rule, "/ports").collect();
         ports.is_empty() || ports.iter().any(|port| port["port"] == 53 || port["port"] == "dns")
-    });
-    let pods = world
+    };
+    let in_network = |pod: &&Value| !Side::of_pod(&world.snapshot, pod).of_host();
+    let pods: Vec<&Value> = world
         .snapshot
         .within("Pod", namespace)
-        .filter(|pod| selects(selector, &pod["metadata"]["labels"]));
+        .filter(|pod| selects(selector, &pod["metadata"]["labels"]))
+        .filter(in_network)
+        .collect();
+    let denies = |direction: Direction, fits: &dyn Fn(&Value) -> bool| {
+        pods.iter().any(|pod| {
+            let pod = Side::of_pod(&world.snapshot, pod);
+            concerns(object, &pod, direction) && !allowed(world.snapshot.of("NetworkPolicy"), &pod, direction, fits)
+        })
+    };
+    let denies_ingress = denies(Direction::Ingress, &|_| true);
+    let denies_egress = denies(Direction::Egress, &|_| true);
+    let denies_dns = denies(Direction::Egress, &dns);
     let (mut workloads, mut unready) = (Vec::new(), Vec::new());
-    for pod in pods {
+    for pod in &pods {
         let Some(owner) = owners.of_pod(namespace, text(pod, "/metadata/name")) else {
             continue;
         };
@@ -121,7 +131,11 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         names.sort();
         names.dedup();
     }
-    let cuts = cuts(world, object);
+    let partly = |direction| match direction {
+        Direction::Ingress => !denies_ingress,
+        Direction::Egress => !denies_egress,
+    };
+    let cuts = cuts(world, object, &partly);
     let ends = |wanted: Direction| -> Vec<String> {
         let ends = cuts.iter().filter(|cut| cut.direction == wanted).map(|cut| match wanted {
             Direction::Ingress => cut.client.clone(),
@@ -136,13 +150,12 @@ fn policy(world: &World, owners: &Owners<'_>, object: &Value) -> Subject {
         texts.iter().filter(fits).map(|(_, count)| count).sum()
     };
     let (changed_by, changed_minutes) = super::last_change(world.snapshot.at, object);
-    let egress = types.contains(&"Egress");
     let view = PolicyView {
         name: text(object, "/metadata/name").to_owned(),
         namespace: namespace.to_owned(),
-        denies_ingress: (types.is_empty() || types.contains(&"Ingress")) && empty("/spec/ingress"),
-        denies_egress: egress && empty("/spec/egress"),
-        denies_dns: egress && !dns,
+        denies_ingress,
+        denies_egress,
+        denies_dns,
         selects_all: selector.as_object().is_none_or(serde_json::Map::is_empty),
         workloads,
         unready,
@@ -207,18 +220,14 @@ struct Cut {
     direction: Direction,
 }
 
-/// Connections between workloads and the Services in their environment that a policy forbids, alone or with others, though it has rules for
-/// their direction. A Service is cut off where no port of it is reached: which one is used is not known.
-fn cuts(world: &World, policy: &Value) -> Vec<Cut> {
+/// Connections between workloads and the Services in their environment that a policy forbids, alone or with others, in a direction in which
+/// something may pass (`partly`). A Service is cut off where no port of it is reached: which one is used is not known.
+fn cuts(world: &World, policy: &Value, partly: &dyn Fn(Direction) -> bool) -> Vec<Cut> {
     let snapshot = &world.snapshot;
     let workloads = || {
         WORKLOADS
             .into_iter()
             .flat_map(|kind| snapshot.of(kind).iter().map(move |object| (kind, object)))
-    };
-    let has_rules = |direction| match direction {
-        Direction::Ingress => each(policy, "/spec/ingress").next().is_some(),
-        Direction::Egress => each(policy, "/spec/egress").next().is_some(),
     };
     let policies = snapshot.of("NetworkPolicy");
     let mut found = Vec::new();
@@ -252,10 +261,7 @@ fn cuts(world: &World, policy: &Value) -> Vec<Cut> {
                     other["metadata"]["name"] == policy["metadata"]["name"]
                         && other["metadata"]["namespace"] == policy["metadata"]["namespace"]
                 };
-                let part = shut
-                    .iter()
-                    .flatten()
-                    .find(|(other, direction)| same(other) && has_rules(*direction));
+                let part = shut.iter().flatten().find(|(other, direction)| same(other) && partly(*direction));
                 found.extend(part.map(|(_, direction)| Cut {
                     client: text(caller, "/metadata/name").to_owned(),
                     server: text(called, "/metadata/name").to_owned(),

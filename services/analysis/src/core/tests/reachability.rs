@@ -221,3 +221,74 @@ fn every_policy_of_the_side_that_forbids_is_named() {
         .collect();
     assert_eq!(names, [("a", Direction::Ingress), ("b", Direction::Ingress)]);
 }
+
+#[test]
+fn address_blocks_are_compared_with_the_addresses_of_the_pods() {
+    let server = template("db");
+    let from = |cidr: &str, except: &[&str]| {
+        let block = json!({"cidr": cidr, "except": except});
+        json!([{"metadata": {"name": "in", "namespace": "shop"}, "spec": {"podSelector": {}, "ingress": [{"from": [{"ipBlock": block}]}]}}])
+    };
+    // Addresses of the client's pods, the block, its exceptions, whether the server is reached.
+    type Row = (&'static [&'static str], &'static str, &'static [&'static str], bool);
+    let rows: [Row; 11] = [
+        (&[], "192.168.0.0/16", &[], true),
+        (&["10.1.2.3"], "10.0.0.0/8", &[], true),
+        (&["10.1.2.3"], "192.168.0.0/16", &[], false),
+        (&["10.1.2.3"], "10.0.0.0/8", &["10.1.0.0/16"], false),
+        (&["10.1.2.3", "10.2.2.3"], "10.0.0.0/8", &["10.1.0.0/16"], true),
+        (&["10.1.2.3"], "0.0.0.0/0", &[], true),
+        (&["10.1.2.3"], "10.1.2.3/32", &[], true),
+        (&["10.1.2.3"], "10.1.2.2/32", &[], false),
+        (&["fd00::1:2"], "fd00::/64", &[], true),
+        (&["fd00:0:0:1::2"], "fd00::/64", &[], false),
+        (&["10.1.2.3"], "nonsense", &[], false),
+    ];
+    for (addresses, cidr, except, expected) in rows {
+        let mut snapshot = snapshot();
+        snapshot.scope.insert("shop".to_owned());
+        let pods = addresses.iter().enumerate().map(|(number, ip)| {
+            json!({"metadata": {"name": format!("web-{number}"), "namespace": "shop", "labels": {"role": "web", "hash": "x"}},
+                "status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}})
+        });
+        let gone = json!({"metadata": {"name": "web-gone", "namespace": "shop", "labels": {"role": "web"}},
+            "status": {"phase": "Succeeded", "podIP": "192.168.0.1"}});
+        snapshot.file(kinds::named("Pod").unwrap(), pods.chain([gone]).collect());
+        let client_template = template("web");
+        let client = Side::of_template(&snapshot, "shop", &client_template);
+        let server = Side::of_template(&snapshot, "shop", &server);
+        let policies = from(cidr, except);
+        let port = Port {
+            number: Some(8080),
+            protocol: "TCP",
+        };
+        let reached = blockers(policies.as_array().unwrap(), &client, &server, port).is_empty();
+        assert_eq!(reached, expected, "{addresses:?} and {cidr} without {except:?}");
+    }
+}
+
+#[test]
+fn a_pod_in_the_network_of_its_node_is_selected_by_no_policy() {
+    let snapshot = snapshot();
+    let mut host = template("web");
+    host["spec"]["hostNetwork"] = json!(true);
+    let plain = template("db");
+    let policy = |spec: Value| vec![json!({"metadata": {"name": "p", "namespace": "shop"}, "spec": spec})];
+    let reaches = |policies: &[Value], client: &Value, server: &Value| {
+        let client = Side::of_template(&snapshot, "shop", client);
+        let server = Side::of_template(&snapshot, "shop", server);
+        let port = Port {
+            number: Some(8080),
+            protocol: "TCP",
+        };
+        blockers(policies, &client, &server, port).is_empty()
+    };
+    let deny = policy(json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}));
+    assert!(!reaches(&deny, &plain, &plain));
+    assert!(!reaches(&deny, &host, &plain), "what it calls is selected all the same");
+    let deny_in = policy(json!({"podSelector": {}, "policyTypes": ["Ingress"]}));
+    assert!(reaches(&deny_in, &plain, &host));
+    let some = policy(json!({"podSelector": {}, "ingress": [{"from": [{"podSelector": {"matchLabels": {"role": "api"}}}]}]}));
+    assert!(!reaches(&some, &plain, &plain));
+    assert!(reaches(&some, &host, &plain), "whether a selector means it is not known");
+}
