@@ -94,8 +94,6 @@ pub struct Workload {
     pub scratch: Vec<String>,
     /// The metrics that count its requests.
     pub counted: &'static Family,
-    /// A pod that is not ready holds up the others, whatever its template says: a StatefulSet's, unless they start in parallel.
-    pub ordered: bool,
     /// Extra replicas that a rollout may run at once.
     pub surge: u32,
     /// The evidence.

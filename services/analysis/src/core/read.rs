@@ -130,7 +130,6 @@ pub fn workload(object: &Value, kind: &str, wanted: &str, evidence: EvidenceId) 
         has_args: each(container, "/args").next().is_some(),
         scratch: scratch(pod, container),
         counted: families::usual(),
-        ordered: ordered(object, kind),
         surge: surge(object, desired),
         evidence,
     })
@@ -144,12 +143,6 @@ fn scratch(pod: &Value, container: &Value) -> Vec<String> {
         .collect();
     let mounts = each(container, "/volumeMounts").filter(|mount| lost.contains(&text(mount, "/name")));
     mounts.map(|mount| text(mount, "/mountPath").to_owned()).collect()
-}
-
-/// Whether a pod that is not ready holds up the others of its workload.
-#[must_use]
-pub fn ordered(object: &Value, kind: &str) -> bool {
-    kind == "StatefulSet" && text(object, "/spec/podManagementPolicy") != "Parallel"
 }
 
 /// Pods above the wanted number that a rollout may run.

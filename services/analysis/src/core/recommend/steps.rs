@@ -60,28 +60,11 @@ impl List<'_> {
             )
             .why(confidence, RiskLevel::Medium, why);
         self.require_approval(&back);
-        let done = self.unstick(&back).unwrap_or(back);
         self.ready(
             "Wait until every pod is ready on the old revision",
-            done,
+            back,
             "the rollback is done when it serves",
         )
-    }
-
-    /// A StatefulSet waits for a pod that never became ready, whatever its new template says: such pods have to go.
-    fn unstick(&mut self, back: &StepId) -> Option<StepId> {
-        let workload = self.workload;
-        if !workload.ordered || workload.ready >= workload.desired {
-            return None;
-        }
-        let restart = self.add(
-            "restart_statefulset",
-            "Restart the pods that are not ready",
-            json!({"unhealthyOnly": true}),
-            std::slice::from_ref(back),
-        );
-        let why = "the StatefulSet waits for them, and they never become ready with the new template";
-        Some(restart.why(0.90, RiskLevel::Medium, why.into()))
     }
 
     /// Every pod ready.

@@ -48,8 +48,6 @@ view! {
         paused: bool,
         /// Of a StatefulSet: pods with a lower ordinal are not updated; 0: all are.
         partition: i64,
-        /// Of a StatefulSet: a pod that is not ready holds up the others.
-        ordered: bool,
         /// Of a StatefulSet: its newest revision is not on all pods.
         updating: bool,
         /// The controller has not seen the newest specification.
@@ -224,7 +222,6 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         .unwrap_or(0),
         misscheduled: number("/status/numberMisscheduled").unwrap_or(0),
         partition: number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0),
-        ordered: read::ordered(object, &workload.kind),
         updating: text(object, "/status/currentRevision") != text(object, "/status/updateRevision"),
         missing_service: missing_service(world, namespace, object),
         preempted: preempted(world, namespace, &workload.name),

@@ -115,7 +115,6 @@ pub(super) fn facts(namespace: &str, name: &str, container: &str, limit: f64) ->
         has_args: true,
         scratch: vec!["/var/log/payments".into()],
         counted: families::usual(),
-        ordered: false,
         surge: 1,
         evidence,
     });
