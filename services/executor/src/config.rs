@@ -1,6 +1,7 @@
 //! Configuration of the executor role.
 
 mod actions;
+mod modules;
 mod systems;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::core::{
 };
 
 pub use actions::{Action, ActionKind, DryRun};
+pub use modules::Module;
 pub(crate) use systems::split_author;
 pub use systems::{Alertmanager, Repository, Tracker};
 
@@ -54,6 +56,8 @@ pub struct Config {
     pub trackers: Vec<Tracker>,
     /// Where manifests live.
     pub repositories: Vec<Repository>,
+    /// Infrastructure modules whose plans may be applied.
+    pub modules: Vec<Module>,
     /// Actions that the operator registers.
     pub actions: Vec<Action>,
     /// Where alerts are silenced.
@@ -78,6 +82,7 @@ impl Default for Config {
             tcp_networks: Vec::new(),
             trackers: Vec::new(),
             repositories: Vec::new(),
+            modules: Vec::new(),
             actions: Vec::new(),
             alertmanager: Alertmanager::default(),
         }

@@ -4,6 +4,7 @@
 //! - [`api`]: the REST API
 //! - [`audit`]: every request it answered
 //! - [`clock`]: simulated time
+//! - [`commands`]: command-line tools as they were recorded
 //! - [`recording`]: clusters as they were recorded
 //! - [`scenario`]: clusters, behaviours and faults as data
 //! - [`Simulator`]: all of it, behind one listener ([`server`])
@@ -17,6 +18,7 @@ pub mod alerting;
 pub mod api;
 pub mod audit;
 pub mod clock;
+pub mod commands;
 pub mod recording;
 pub mod scenario;
 pub mod server;

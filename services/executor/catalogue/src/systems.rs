@@ -14,6 +14,17 @@ pub struct Systems {
     pub trackers: Vec<Tracker>,
     /// Where manifests live.
     pub repositories: Vec<Repository>,
+    /// Infrastructure modules.
+    pub modules: Vec<Module>,
+}
+
+/// A module whose saved plans may be applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// Its name.
+    pub name: String,
+    /// Its workspace.
+    pub workspace: String,
 }
 
 /// What a tracker speaks.

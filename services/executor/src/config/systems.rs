@@ -114,6 +114,14 @@ impl super::Config {
                     forge: repository.forge,
                 })
                 .collect(),
+            modules: self
+                .modules
+                .iter()
+                .map(|module| systems::Module {
+                    name: module.name.clone(),
+                    workspace: module.workspace.clone(),
+                })
+                .collect(),
         }
     }
 
@@ -148,6 +156,10 @@ impl super::Config {
             "executor.repositories",
             self.repositories.iter().map(|it| it.name.as_str()).collect(),
         )?;
+        names("executor.modules", self.modules.iter().map(|it| it.name.as_str()).collect())?;
+        for (index, module) in self.modules.iter().enumerate() {
+            module.validate(&format!("executor.modules[{index}]"))?;
+        }
         for (index, tracker) in self.trackers.iter().enumerate() {
             http_url(&format!("executor.trackers[{index}].url"), &tracker.url)?;
         }

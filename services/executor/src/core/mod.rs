@@ -9,3 +9,4 @@ pub mod outcome;
 pub mod permit;
 pub mod recorded;
 pub mod rules;
+pub mod saved_plan;

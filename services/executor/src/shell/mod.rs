@@ -19,6 +19,7 @@ mod observe;
 mod operations;
 mod pause;
 pub mod prepare;
+mod program;
 mod prometheus;
 mod run;
 pub mod worker;

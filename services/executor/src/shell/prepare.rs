@@ -169,6 +169,7 @@ impl Service {
                         cluster,
                         fetched: &mut fetched,
                         outside: &self.outside,
+                        kit: &self.kit,
                         plan,
                         step: &item.step,
                     };

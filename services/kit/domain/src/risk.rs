@@ -201,5 +201,13 @@ fn called(call: &Call) -> (RiskLevel, String) {
             Some(why) => (RiskLevel::High, format!("calls {}, which cannot be undone: {why}", request.action)),
             None => (RiskLevel::Low, format!("calls {}", request.action)),
         },
+        Call::Apply(plan) => {
+            let destroys = plan.changes.iter().any(|change| change.effect.destroys());
+            let level = if destroys { RiskLevel::Critical } else { RiskLevel::High };
+            (
+                level,
+                format!("applies a plan of module {}, which nothing undoes: {}", plan.module, plan.summary()),
+            )
+        }
     }
 }

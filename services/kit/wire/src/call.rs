@@ -1,11 +1,13 @@
 //! Requests to systems outside of the cluster.
 
-use paramedic_domain::change::{Call, Commit, Exchange, FileChange, Matchers, Request, Silence, Ticket};
+use paramedic_domain::change::{
+    Bound, Call, Commit, Exchange, FileChange, Matchers, Request, ResourceChange, ResourceEffect, SavedPlan, Silence, Ticket,
+};
 use paramedic_proto::v1::{self, call::Kind};
 
 use crate::{
     Invalid, Wire,
-    codec::{message, message_field},
+    codec::{message, message_field, words},
 };
 
 message!(Matchers => Matchers { labels });
@@ -15,6 +17,10 @@ message!(FileChange => FileChange { path, before, content, diff });
 message!(Commit => Commit { repository, base, base_commit, branch, files, message, pull_request });
 message!(Exchange => Exchange { method, url; body = body_json });
 message!(Request => OutsideRequest { action, forward, undo, irreversible, dry_run });
+words!(ResourceEffect => ResourceEffect { Create, Update, Replace, Destroy });
+message!(Bound => PlanBound { file, sources, lineage, serial });
+message!(ResourceChange => ResourceChange { address, effect, attributes });
+message!(SavedPlan => SavedPlan { module, workspace, bound, changes, dry_run });
 message_field!(Call);
 
 impl Wire for Call {
@@ -25,6 +31,7 @@ impl Wire for Call {
             Self::Ticket(ticket) => Kind::Ticket(ticket.to_proto()),
             Self::Commit(commit) => Kind::Commit(commit.to_proto()),
             Self::Request(request) => Kind::Request(request.to_proto()),
+            Self::Apply(plan) => Kind::Apply(plan.to_proto()),
         };
         v1::Call { kind: Some(kind) }
     }
@@ -42,6 +49,7 @@ impl Wire for Call {
             Some(Kind::Request(request)) => Wire::from_proto(request)
                 .map(Self::Request)
                 .map_err(|invalid| invalid.within("request")),
+            Some(Kind::Apply(plan)) => Wire::from_proto(plan).map(Self::Apply).map_err(|invalid| invalid.within("apply")),
             None => Err(Invalid::new("kind", "is missing or unknown")),
         }
     }

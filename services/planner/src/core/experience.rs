@@ -59,6 +59,7 @@ pub fn kind(change: &Change) -> &str {
             Call::Ticket(_) => "ticket",
             Call::Commit(_) => "commit",
             Call::Request(_) => "request",
+            Call::Apply(_) => "module",
         },
         Change::Notify(_) => "notice",
         Change::Carried { .. } => "carried",

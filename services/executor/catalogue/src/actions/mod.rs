@@ -40,6 +40,7 @@ mod silence;
 mod span;
 mod statefulset;
 mod suspend;
+mod terraform;
 #[cfg(test)]
 mod tests;
 mod ticket;
@@ -120,6 +121,7 @@ const BUILT_IN: &[&BuiltIn] = &[
     &correlate::ACTION,
     &git::ACTION,
     &silence::ACTION,
+    &terraform::ACTION,
     &verify_recovery::ACTION,
     &wait::ACTION,
     &diagnostics::ACTION,

@@ -13,25 +13,13 @@ use tokio::{io::AsyncWriteExt, process::Command};
 use super::secret;
 use crate::{
     config::{Repository, split_author},
-    shell::kubernetes::Trouble,
+    shell::{kubernetes::Trouble, program::KEPT},
 };
 
 /// Longest time one command may take: a shallow clone of a large repository on a slow line.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// What a command may see of this process's environment: where programs, proxies and authorities are.
-const KEPT: &[&str] = &[
-    "PATH",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "GIT_SSL_CAINFO",
-    "SSH_AUTH_SOCK",
-];
+/// What Git may see of this process's environment besides.
+const OF_GIT: &[&str] = &["GIT_SSL_CAINFO", "SSH_AUTH_SOCK"];
 /// Words in Git's messages that say that it may work later.
 const PASSING: &[&str] = &[
     "could not resolve",
@@ -69,6 +57,7 @@ impl<'a> Git<'a> {
         })?;
         let mut environment: Vec<(String, String)> = KEPT
             .iter()
+            .chain(OF_GIT)
             .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
             .collect();
         let fixed = [

@@ -6,9 +6,11 @@ mod forge;
 mod git;
 mod http;
 mod jira;
+mod module;
 mod pull_request;
 mod request;
 mod silence;
+mod terraform;
 mod ticket;
 mod upload;
 
@@ -76,6 +78,10 @@ impl Outside {
         self.config.trackers.iter().find(|tracker| tracker.name == name)
     }
 
+    fn module(&self, name: &str) -> Option<&config::Module> {
+        self.config.modules.iter().find(|module| module.name == name)
+    }
+
     fn action(&self, name: &str) -> Option<&config::Action> {
         self.config.actions.iter().find(|action| action.name == name)
     }
@@ -111,6 +117,7 @@ impl Run<'_> {
             Call::Ticket(ticket) => self.ticket(ticket).await,
             Call::Commit(commit) => self.commit(commit).await,
             Call::Request(request) => self.request(request).await,
+            Call::Apply(plan) => self.apply_saved(plan).await,
         }
     }
 
@@ -121,12 +128,22 @@ impl Run<'_> {
             Call::Ticket(_) => Ok(Report::of("people were told: the ticket stays")),
             Call::Commit(commit) => self.withdraw(commit).await,
             Call::Request(request) => self.request_back(request).await,
+            Call::Apply(plan) => Ok(Report::of(format!(
+                "what was applied to module {} stays: the module as it was before is another plan",
+                plan.module
+            ))),
         }
     }
 
     /// What finds the step's effect again.
     fn mark(&self) -> String {
         marker(&self.attempt.plan, &self.step.id)
+    }
+
+    /// Whether a worker or an attempt before this one may have sent its request.
+    fn began_before(&self) -> bool {
+        let state = self.incident.run.as_ref().and_then(|run| run.steps.get(&self.step.id));
+        state.is_none_or(|state| state.workers.len() > 1 || state.effect != Effect::None)
     }
 
     /// The last question before a request that may have an effect. From here on nobody knows, until there is an answer.

@@ -46,7 +46,7 @@ enum Ask {
 impl Run<'_> {
     pub(super) async fn request(&self, request: &Request) -> Result<Report, Halt> {
         let action = self.registered(&request.action, &request.forward, Ask::Apply)?;
-        let unsure = self.may_have_happened();
+        let unsure = self.began_before();
         self.about_to_send().await?;
         match self
             .worker
@@ -64,12 +64,6 @@ impl Run<'_> {
             }
             Err(trouble) => Err(self.sending(&trouble)),
         }
-    }
-
-    /// Whether a worker or an attempt before this one may have sent the request.
-    fn may_have_happened(&self) -> bool {
-        let state = self.incident.run.as_ref().and_then(|run| run.steps.get(&self.step.id));
-        state.is_none_or(|state| state.workers.len() > 1 || state.effect != Effect::None)
     }
 
     pub(super) async fn request_back(&self, request: &Request) -> Result<Report, Halt> {

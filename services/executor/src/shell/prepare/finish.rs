@@ -13,6 +13,7 @@ use paramedic_domain::{
     object::ObjectRef,
     risk::{Concern, Context},
 };
+use paramedic_runtime::Kit;
 use serde_json::Value;
 
 use super::{Cluster, Trouble, fetch::Fetched};
@@ -27,6 +28,7 @@ pub(super) struct Finishing<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) fetched: &'a mut Fetched,
     pub(super) outside: &'a Outside,
+    pub(super) kit: &'a Kit,
     pub(super) plan: &'a PlanId,
     pub(super) step: &'a StepId,
 }
@@ -43,6 +45,10 @@ impl Finishing<'_> {
             Ok(Pending::Ready(Change::Call(Call::Request(mut request)))) => {
                 self.outside.try_out(&mut request, &marker(self.plan, self.step)).await;
                 (Change::Call(Call::Request(request)), false)
+            }
+            Ok(Pending::Ready(Change::Call(Call::Apply(mut plan)))) => {
+                self.outside.plan(&mut plan, self.kit).await;
+                (Change::Call(Call::Apply(plan)), false)
             }
             Ok(Pending::Ready(change)) => (change, false),
             Ok(Pending::One(request)) => {

@@ -5,4 +5,5 @@ mod figures;
 mod looking;
 mod manifests;
 mod silence;
+mod terraform;
 mod tickets;

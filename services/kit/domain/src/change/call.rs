@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::operation::DryRun;
+use super::{operation::DryRun, saved_plan::SavedPlan};
 use crate::{digest::Digest, id::StepId};
 
 /// One request to one outside system.
@@ -20,6 +20,8 @@ pub enum Call {
     Commit(Commit),
     /// Asks an endpoint that the operator registered as an action.
     Request(Request),
+    /// Applies a saved plan of an infrastructure module.
+    Apply(SavedPlan),
 }
 
 /// A silence in Alertmanager.

@@ -1,6 +1,6 @@
 //! What a person reads about a change, the same wherever it is shown.
 
-use super::{Call, Change, DryRun, Exchange, FieldChange, Operation};
+use super::{Call, Change, DryRun, Exchange, FieldChange, Operation, SavedPlan};
 use crate::object::ObjectRef;
 
 /// A change in words.
@@ -144,7 +144,37 @@ impl Explanation {
                     (None, None) => "cannot be undone".into(),
                 });
             }
+            Call::Apply(plan) => self.saved_plan(plan),
         }
+    }
+}
+
+impl Explanation {
+    fn saved_plan(&mut self, plan: &SavedPlan) {
+        let of = match &plan.bound {
+            Some(bound) => format!("the saved plan {} of", bound.file),
+            None => "a plan of".into(),
+        };
+        self.effects.push(format!(
+            "applies {of} module {} in workspace {}: {}",
+            plan.module,
+            plan.workspace,
+            plan.summary()
+        ));
+        for change in &plan.changes {
+            self.diff.push(FieldChange {
+                path: change.address.clone(),
+                from: None,
+                to: Some(change.effect.word().into()),
+            });
+            self.diff.extend(change.attributes.iter().map(|field| FieldChange {
+                path: format!("{}: {}", change.address, field.path),
+                ..field.clone()
+            }));
+        }
+        self.dry_run.push(plan.dry_run.words());
+        self.undo
+            .push("an applied plan is not taken back by itself: ask for the module as it was before, and approve that plan".into());
     }
 }
 

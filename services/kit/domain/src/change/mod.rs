@@ -3,12 +3,14 @@
 mod call;
 mod explain;
 mod operation;
+mod saved_plan;
 
 use serde::{Deserialize, Serialize};
 
 pub use call::{Call, Commit, Exchange, FileChange, Matchers, Request, Silence, Ticket};
 pub use explain::Explanation;
 pub use operation::{Creation, Deletion, DryRun, Eviction, FieldChange, ObjectPatch, Operation, ReleaseRecord, Wait};
+pub use saved_plan::{Bound, ResourceChange, ResourceEffect, SavedPlan};
 
 use crate::{id::StepId, object::ObjectRef};
 
@@ -92,7 +94,7 @@ impl Change {
         match self {
             Self::Patch(_) | Self::Delete(_) | Self::Sequence { .. } => true,
             Self::Call(call) => match call {
-                Call::Silence(_) | Call::Commit(_) | Call::Request(_) => true,
+                Call::Silence(_) | Call::Commit(_) | Call::Request(_) | Call::Apply(_) => true,
                 // A ticket tells people, like a notice: it stays whatever becomes of the workflow.
                 Call::Ticket(_) => false,
             },
@@ -105,7 +107,7 @@ impl Change {
     pub fn tells(&self) -> bool {
         match self {
             Self::Notify(_) | Self::Call(Call::Ticket(_)) => true,
-            Self::Call(Call::Silence(_) | Call::Commit(_) | Call::Request(_)) => false,
+            Self::Call(Call::Silence(_) | Call::Commit(_) | Call::Request(_) | Call::Apply(_)) => false,
             Self::Patch(_) | Self::Delete(_) | Self::Sequence { .. } | Self::Read { .. } | Self::Exec(_) | Self::Carried { .. } => false,
         }
     }
@@ -156,6 +158,7 @@ impl Change {
             Self::Delete(deletion) => vec![&deletion.dry_run],
             Self::Sequence { operations } => operations.iter().map(Operation::dry_run).collect(),
             Self::Call(Call::Request(request)) => vec![&request.dry_run],
+            Self::Call(Call::Apply(plan)) => vec![&plan.dry_run],
             Self::Call(_) | Self::Read { .. } | Self::Exec(_) | Self::Notify(_) | Self::Carried { .. } => Vec::new(),
         };
         answers.into_iter().find_map(|answer| match answer {

@@ -68,6 +68,7 @@ fn called(call: &Call) -> Option<String> {
             let undo = request.undo.is_some() || request.irreversible.is_some();
             untried(&request.dry_run).or_else(|| (!undo).then(|| "it has no undo and does not say why".to_owned()))
         }
+        Call::Apply(plan) => untried(&plan.dry_run),
         // Silences end, branches are proposals, tickets are words.
         Call::Silence(_) | Call::Commit(_) | Call::Ticket(_) => None,
     }

@@ -2,8 +2,8 @@
 
 use paramedic_domain::{
     change::{
-        Call, Change, Commit, Confirm, Creation, Deletion, DryRun, Eviction, Exchange, Exec, FieldChange, FileChange, Matchers, Notice,
-        ObjectPatch, Operation, ReleaseRecord, Request, Silence, Ticket, Wait,
+        Bound, Call, Change, Commit, Confirm, Creation, Deletion, DryRun, Eviction, Exchange, Exec, FieldChange, FileChange, Matchers,
+        Notice, ObjectPatch, Operation, ReleaseRecord, Request, ResourceChange, ResourceEffect, SavedPlan, Silence, Ticket, Wait,
     },
     plan::{Approach, Estimate, Gate, Lasts, Plan, PlanOption, Refusal, Rollback, Step},
     risk::Risk,
@@ -19,6 +19,31 @@ use super::{
     base::{digest, id, json, object, patch, span, text, texts, time},
     words::{criterion, object_ref, recommendation, risk_level},
 };
+
+fn saved_plan() -> impl Strategy<Value = SavedPlan> {
+    use ResourceEffect::{Create, Destroy, Replace, Update};
+    let bound = (digest(), digest(), text(), any::<u64>()).prop_map(|(file, sources, lineage, serial)| Bound {
+        file,
+        sources,
+        lineage,
+        serial,
+    });
+    let field = (text(), option::of(text()), option::of(text())).prop_map(|(path, from, to)| FieldChange { path, from, to });
+    let change = (text(), select(vec![Create, Update, Replace, Destroy]), vec(field, 0..3)).prop_map(|(address, effect, attributes)| {
+        ResourceChange {
+            address,
+            effect,
+            attributes,
+        }
+    });
+    (text(), text(), option::of(bound), vec(change, 0..3), dry_run()).prop_map(|(module, workspace, bound, changes, dry_run)| SavedPlan {
+        module,
+        workspace,
+        bound,
+        changes,
+        dry_run,
+    })
+}
 
 fn dry_run() -> impl Strategy<Value = DryRun> {
     prop_oneof![
@@ -169,6 +194,7 @@ fn call() -> impl Strategy<Value = Call> {
                 dry_run,
             })
         ),
+        saved_plan().prop_map(Call::Apply),
     ]
     .boxed()
 }

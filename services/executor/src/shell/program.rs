@@ -1,0 +1,182 @@
+//! Programs of this machine: an argument vector, an environment that is said, a folder, a time, and no shell.
+//!
+//! A program gets a process group of its own. When its time is over, or nobody waits for it any more, the group is asked to end
+//! (`SIGINT`, on which Terraform writes down what it did) and killed a little later.
+
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::{Child, Command},
+    sync::oneshot,
+};
+
+/// What programs may see of this process's environment: where programs, proxies and authorities are.
+pub(crate) const KEPT: &[&str] = &[
+    "PATH",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+/// Time to end in, once asked.
+const GRACE: Duration = Duration::from_secs(20);
+/// Most that is kept of what a program writes, in bytes; the rest is read and dropped.
+const MOST_OUTPUT: u64 = 16 << 20;
+
+/// One run.
+pub(crate) struct Program {
+    pub(crate) program: String,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) folder: PathBuf,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) timeout: Duration,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Exit code; `None`: a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+}
+
+/// Why nothing is known of how it ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lost {
+    #[error("cannot run {program}: {error}")]
+    NotStarted { program: String, error: std::io::Error },
+    #[error("not done after {} s, so it was asked to end", .0.as_secs())]
+    TooLong(Duration),
+    #[error("lost: {0}")]
+    Io(std::io::Error),
+    #[error("it wrote more than {MOST_OUTPUT} bytes")]
+    TooMuch,
+}
+
+impl Program {
+    /// Runs it to its end. Dropped before that, the program is asked to end as if its time were over.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "it outlives whoever waits, by seconds, and has nothing to report to the process"
+    )]
+    pub(crate) async fn run(self) -> Result<Ended, Lost> {
+        let child = Command::new(&self.program)
+            .args(&self.arguments)
+            .current_dir(&self.folder)
+            .env_clear()
+            .envs(self.environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|error| Lost::NotStarted {
+                program: self.program,
+                error,
+            })?;
+        let (waits, gone) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        tokio::spawn(async move {
+            answer.send(supervise(child, self.timeout, gone).await).ok();
+        });
+        let ended = answered
+            .await
+            .unwrap_or_else(|_| Err(Lost::Io(std::io::ErrorKind::Interrupted.into())));
+        drop::<oneshot::Sender<()>>(waits);
+        ended
+    }
+}
+
+async fn supervise(mut child: Child, timeout: Duration, gone: oneshot::Receiver<()>) -> Result<Ended, Lost> {
+    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let finished = async {
+        let (stdout, stderr, status) = tokio::join!(bounded(stdout), bounded(stderr), child.wait());
+        let (stdout, stderr) = (stdout?, stderr?);
+        Ok(Ended {
+            code: status.map_err(Lost::Io)?.code(),
+            stdout,
+            stderr,
+        })
+    };
+    tokio::pin!(finished);
+    let over = tokio::select! {
+        ended = &mut finished => return ended,
+        () = tokio::time::sleep(timeout) => Lost::TooLong(timeout),
+        _ = gone => Lost::Io(std::io::ErrorKind::Interrupted.into()),
+    };
+    signal(group, Signal::INT);
+    if tokio::time::timeout(GRACE, &mut finished).await.is_err() {
+        signal(group, Signal::KILL);
+    }
+    Err(over)
+}
+
+fn signal(group: Option<Pid>, signal: Signal) {
+    // A group that is gone already needs no signal.
+    group.and_then(|group| kill_process_group(group, signal).ok());
+}
+
+/// Reads to the end, so that the program is never stopped by a full pipe.
+async fn bounded(from: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Lost> {
+    let mut kept = Vec::new();
+    let Some(mut from) = from else { return Ok(kept) };
+    (&mut from).take(MOST_OUTPUT).read_to_end(&mut kept).await.map_err(Lost::Io)?;
+    let dropped = tokio::io::copy(&mut from, &mut tokio::io::sink()).await.map_err(Lost::Io)?;
+    if dropped > 0 { Err(Lost::TooMuch) } else { Ok(kept) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, timeout: Duration) -> Program {
+        Program {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.into()],
+            folder: "/".into(),
+            environment: vec![("SAID".into(), "here".into())],
+            timeout,
+        }
+    }
+
+    #[tokio::test]
+    async fn code_output_and_environment_are_those_that_were_said() {
+        let ended = sh("echo \"$SAID $HOME\"; echo bad >&2; exit 3", GRACE).run().await.unwrap();
+        assert_eq!(
+            (ended.code, &ended.stdout[..], &ended.stderr[..]),
+            (Some(3), &b"here \n"[..], &b"bad\n"[..])
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_takes_too_long_is_asked_to_end_with_all_its_children() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("told");
+        let script = format!("trap 'echo asked > {}; exit 1' INT; while :; do sleep 0.1; done", told.display());
+        let lost = sh(&script, Duration::from_millis(300)).run().await.unwrap_err();
+        assert!(matches!(lost, Lost::TooLong(_)), "{lost}");
+        assert_eq!(std::fs::read_to_string(told).unwrap(), "asked\n");
+    }
+
+    #[tokio::test]
+    async fn endless_output_is_not_kept() {
+        let lost = sh("head -c 17000000 /dev/zero", GRACE).run().await.unwrap_err();
+        assert!(matches!(lost, Lost::TooMuch), "{lost}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_named() {
+        let mut program = sh("", GRACE);
+        program.program = "no-such-program".into();
+        let said = program.run().await.unwrap_err().to_string();
+        assert!(said.starts_with("cannot run no-such-program"), "{said}");
+    }
+}
