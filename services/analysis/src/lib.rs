@@ -59,6 +59,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         log: kit.log.clone(),
         clock: kit.clock.clone(),
         probes,
+        artifacts: kit.bus.blobs(streams::ARTIFACTS).await?,
     });
     Ok(Role::new("analysis")
         .grpc(AnalysisServiceServer::new(service))

@@ -37,6 +37,8 @@ pub struct Wish {
     pub settings: HashMap<String, String>,
     /// A model's opinion is the diagnosis.
     pub model_alone: bool,
+    /// Infrastructure modules.
+    pub modules: Vec<paramedic_executor::config::Module>,
 }
 
 /// A running range.
@@ -96,6 +98,7 @@ impl Range {
         let mut settings = Settings::load(None, environment)?;
         settings.meet_at(&grpc);
         settings.analysis.model.alone = wish.model_alone;
+        settings.executor.modules = wish.modules;
         settings.validate(&roles::ALL)?;
         let kit = boot::kit(&settings.process(), clock.clone(), true).await?;
         let mut built = Vec::new();

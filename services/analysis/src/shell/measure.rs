@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     kubernetes::{Kubernetes, encode},
     probes::Probes,
+    reported::Reported,
 };
 use crate::core::{
     facts::{Container, Ended, Pod},
@@ -20,8 +21,8 @@ use crate::core::{
     verify::Reading,
 };
 
-/// Reads every criterion once.
-pub async fn measure(probes: &Probes, criteria: &[Criterion], since: Timestamp) -> Vec<Reading> {
+/// Reads every criterion once; `reported`: what the steps of the plan kept.
+pub async fn measure(probes: &Probes, reported: &Reported<'_>, criteria: &[Criterion], since: Timestamp) -> Vec<Reading> {
     let mut readings = Vec::with_capacity(criteria.len());
     for (i, criterion) in criteria.iter().enumerate() {
         let now = probes.clock.now();
@@ -31,6 +32,10 @@ pub async fn measure(probes: &Probes, criteria: &[Criterion], since: Timestamp) 
             Probe::Workload { target, metric } => {
                 let (path, outcome) = workload(probes, target, *metric, since).await;
                 (Source::Kubernetes, path, outcome)
+            }
+            Probe::Reported { action, figure } => {
+                let (name, outcome) = reported.figure(action, figure).await;
+                (Source::Executor, name, outcome)
             }
         };
         let (value, excerpt) = match outcome {
@@ -65,7 +70,7 @@ pub async fn templates(probes: &Probes, criteria: &[Criterion]) -> Vec<Value> {
         .iter()
         .filter_map(|criterion| match &criterion.probe {
             Probe::Workload { target, .. } => Some(path_of(target)),
-            Probe::Promql { .. } | Probe::Field { .. } => None,
+            Probe::Promql { .. } | Probe::Field { .. } | Probe::Reported { .. } => None,
         })
         .collect();
     let mut templates = Vec::new();
@@ -86,7 +91,8 @@ fn path_of(workload: &ObjectRef) -> String {
     )
 }
 
-type Outcome = Result<(f64, String), String>;
+/// A value and the words for it, or why there is none.
+pub(super) type Outcome = Result<(f64, String), String>;
 
 async fn promql(probes: &Probes, query: &str, now: Timestamp) -> Outcome {
     let prometheus = probes

@@ -19,6 +19,7 @@ mod podlogs;
 pub mod probes;
 pub mod prometheus;
 mod reader;
+pub mod reported;
 pub mod request;
 mod resolve;
 mod rights;

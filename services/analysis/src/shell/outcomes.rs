@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use paramedic_bus::{
-    IncidentLog,
+    Blobs, IncidentLog,
     consume::{Handler, Verdict},
 };
 use paramedic_domain::{
@@ -20,6 +20,7 @@ use paramedic_runtime::Clock;
 use super::{
     measure::{measure, templates},
     probes::Probes,
+    reported::Reported,
 };
 use crate::{
     core::{
@@ -44,6 +45,8 @@ pub struct Outcomes {
     pub clock: Clock,
     /// The probes.
     pub probes: Arc<Probes>,
+    /// What steps kept.
+    pub artifacts: Arc<dyn Blobs>,
 }
 
 #[async_trait]
@@ -101,7 +104,11 @@ impl Outcomes {
         if early && times.done.changed_at.is_some() {
             return wait();
         }
-        let readings = measure(&self.probes, &planned.criteria, times.since).await;
+        let reported = Reported {
+            incident,
+            artifacts: self.artifacts.as_ref(),
+        };
+        let readings = measure(&self.probes, &reported, &planned.criteria, times.since).await;
         let firing: Vec<&str> = incident.firing().map(Alert::name).collect::<BTreeSet<_>>().into_iter().collect();
         let verification = verify::conclude(diagnosis, planned, readings, times.done, &firing, self.clock.now());
         let further = AGAIN * self.probes.config.verification_tries.saturating_sub(1);

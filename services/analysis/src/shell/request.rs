@@ -14,22 +14,41 @@ use super::{
     resolve::ask,
     telemetry::{counted, metrics},
 };
-use crate::core::{decide::Conclusion, facts::Facts, read, requests::conclude};
+use crate::core::{
+    decide::Conclusion,
+    facts::Facts,
+    read,
+    requests::{Wanted, conclude, outside},
+};
 
-/// Looks at the target of the request, and says whether and how it can be done.
+/// Looks at what the request is about, and says whether and how it can be done.
 ///
 /// # Errors
 /// When the cluster cannot be reached.
 pub async fn consider(probes: &Probes, request: &ChangeRequest, attempt: u32) -> Result<Conclusion, Unreachable> {
+    let now = probes.clock.now();
+    match &request.what {
+        What::SetImage { target, container, image } => {
+            let wanted = Wanted {
+                target,
+                container: container.as_deref(),
+                image,
+            };
+            release(probes, request, wanted, attempt).await
+        }
+        What::ApplyModule { module } => Ok(outside::module(request, module, attempt, now)),
+    }
+}
+
+async fn release(probes: &Probes, request: &ChangeRequest, wanted: Wanted<'_>, attempt: u32) -> Result<Conclusion, Unreachable> {
     let Some(kubernetes) = &probes.kubernetes else {
         return Err(Unreachable("cluster unreachable: this process was given no kubeconfig".into()));
     };
-    let What::SetImage { target, container, .. } = &request.what;
     let reader = Reader::new(kubernetes.clone());
     let mut facts = Facts::new(probes.clock.now(), Vec::new());
     let budget = probes.config.budget();
     let deadline = tokio::time::Instant::now() + budget;
-    let looked = present(&reader, &mut facts, target, container.as_deref());
+    let looked = present(&reader, &mut facts, wanted.target, wanted.container);
     let object = tokio::time::timeout_at(deadline, looked)
         .await
         .map_err(|_| Unreachable(format!("cluster unreachable: it did not answer within {} s", budget.as_secs())))??;
@@ -42,7 +61,7 @@ pub async fn consider(probes: &Probes, request: &ChangeRequest, attempt: u32) ->
     {
         facts.missing.push(format!("prometheus: no time left of {} s", budget.as_secs()));
     }
-    Ok(conclude(&facts, object.as_ref(), request, attempt))
+    Ok(conclude(&facts, object.as_ref(), request, wanted, attempt))
 }
 
 /// Reads the workload and what surrounds it.

@@ -66,7 +66,9 @@ async fn every_case_that_begins_with_a_request_is_understood() {
 async fn what_is_asked_of_something_that_is_not_there_is_left_to_people() {
     let case = folder().join("P08-deploy-with-dry-run");
     let mut request = request(&case);
-    let What::SetImage { target, .. } = &mut request.what;
+    let What::SetImage { target, .. } = &mut request.what else {
+        panic!("{:?}", request.what)
+    };
     target.name = "payment-service".into();
     let Conclusion::Inconclusive { reasons, .. } = considered(&case, &request).await else {
         panic!("there is no such Deployment")

@@ -18,6 +18,8 @@ use super::{
 
 /// Largest body: a request is a few names.
 pub const MAX_BYTES: usize = 16 << 10;
+/// Longest name of a module, characters.
+const MAX_MODULE: usize = 200;
 /// Longest name of a person, characters.
 const MAX_PERSON: usize = 200;
 
@@ -44,6 +46,13 @@ struct Body {
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 enum Ask {
     SetImage(SetImage),
+    ApplyModule(ApplyModule),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApplyModule {
+    module: String,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +86,7 @@ pub fn parse(body: &Chunks) -> Result<Wish, Rejection> {
     }
     let what = match body.ask {
         Ask::SetImage(ask) => set_image(ask).map_err(|problem| shape(format!("ask.set_image.{problem}")))?,
+        Ask::ApplyModule(ask) => apply_module(ask).map_err(|problem| shape(format!("ask.apply_module.{problem}")))?,
     };
     Ok(Wish {
         id,
@@ -101,6 +111,17 @@ fn set_image(ask: SetImage) -> Result<What, String> {
     })
 }
 
+fn apply_module(ask: ApplyModule) -> Result<What, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if ask.module.is_empty() || ask.module.len() > MAX_MODULE || !ask.module.chars().all(allowed) {
+        return Err(format!(
+            "module: {} is not a name of letters, digits and -_./, at most {MAX_MODULE} of them",
+            quoted(&ask.module)
+        ));
+    }
+    Ok(What::ApplyModule { module: ask.module })
+}
+
 fn named(field: &str, name: &str, is_name: impl Fn(&str) -> bool) -> Result<(), String> {
     match is_name(name) {
         true => Ok(()),
@@ -115,11 +136,12 @@ fn is_label(text: &str) -> bool {
 }
 
 impl Wish {
-    /// The namespace in which something would change.
+    /// The namespace in which something would change; `None`: it is not about the cluster.
     #[must_use]
-    pub fn namespace(&self) -> &str {
+    pub fn namespace(&self) -> Option<&str> {
         match &self.what {
-            What::SetImage { target, .. } => target.namespace.as_deref().unwrap_or_default(),
+            What::SetImage { target, .. } => target.namespace.as_deref(),
+            What::ApplyModule { .. } => None,
         }
     }
 
@@ -227,6 +249,22 @@ mod tests {
             ))
             .is_err()
         );
+    }
+
+    #[test]
+    fn modules_are_asked_for_by_names_that_can_be_one() {
+        let ask = |ask: Value| read(&json!({"id": "a-1", "ask": ask}));
+        let wish = ask(json!({"apply_module": {"module": "infra/vpc"}})).unwrap();
+        assert_eq!(wish.namespace(), None);
+        assert_eq!(wish.of("pipeline").what.to_string(), "apply what module infra/vpc describes");
+        for (what, problem) in [
+            (json!({"apply_module": {"module": ""}}), "ask.apply_module.module"),
+            (json!({"apply_module": {"module": "vpc; rm -r /"}}), "ask.apply_module.module"),
+            (json!({"apply_module": {"module": "vpc", "auto_approve": true}}), "auto_approve"),
+        ] {
+            let found = ask(what.clone()).unwrap_err();
+            assert!(found.contains(problem), "{what}: {found}");
+        }
     }
 
     #[test]

@@ -79,9 +79,11 @@ impl Desk {
         let wish = request::parse(&body).map_err(Refusal::Rejected)?;
         let stored = async {
             let facts = self.facts().await.map_err(|error| Refusal::Bus(error.to_string()))?;
-            if let Some(out) = self.scope.excludes_namespace(wish.namespace(), &facts) {
+            if let Some(namespace) = wish.namespace()
+                && let Some(out) = self.scope.excludes_namespace(namespace, &facts)
+            {
                 return Err(Refusal::OutOfScope {
-                    namespace: wish.namespace().to_owned(),
+                    namespace: namespace.to_owned(),
                     out,
                 });
             }

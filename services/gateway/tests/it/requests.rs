@@ -62,7 +62,9 @@ async fn a_request_opens_its_own_incident_once_however_often_it_comes() {
     assert_eq!(first.body["incident"], incident.id.as_str());
     let request = incident.request.as_ref().unwrap();
     assert_eq!((request.by.as_str(), request.on_behalf_of.as_str()), ("request", "the boss"));
-    let What::SetImage { target, container, image } = &request.what;
+    let What::SetImage { target, container, image } = &request.what else {
+        panic!("{:?}", request.what)
+    };
     assert_eq!(target.to_string(), "Deployment payments/payments-service");
     assert_eq!((container, image.as_str()), (&None, "registry.example/payments:2.3.1"));
 

@@ -25,6 +25,10 @@ pub enum Source {
     Git,
     /// A tool server of the team's own (Model Context Protocol).
     Mcp,
+    /// What somebody asked for.
+    Request,
+    /// What a step of a plan kept.
+    Executor,
 }
 
 /// One fact with its origin. The excerpt is untrusted text, with secrets already redacted by the probe.

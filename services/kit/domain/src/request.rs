@@ -36,6 +36,22 @@ pub enum What {
         /// The image, with its tag or digest.
         image: String,
     },
+    /// What an infrastructure module describes.
+    ApplyModule {
+        /// Name of the configured module.
+        module: String,
+    },
+}
+
+impl What {
+    /// What it is about, in terms of an object: outside of the cluster, a name that no API server knows.
+    #[must_use]
+    pub fn target(&self) -> ObjectRef {
+        match self {
+            Self::SetImage { target, .. } => target.clone(),
+            Self::ApplyModule { module } => ObjectRef::new("terraform", "Module", None, module),
+        }
+    }
 }
 
 impl ChangeRequest {
@@ -59,6 +75,7 @@ impl fmt::Display for What {
                 container: None,
                 image,
             } => write!(f, "run {target} from {image}"),
+            Self::ApplyModule { module } => write!(f, "apply what module {module} describes"),
         }
     }
 }

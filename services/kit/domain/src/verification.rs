@@ -42,6 +42,13 @@ pub enum Probe {
         /// JSON pointer of a number, a quantity or a truth value (`True` and `true` are 1); `#` before it counts the entries of a list.
         pointer: String,
     },
+    /// A figure that a step of the plan kept in its `figures.json`.
+    Reported {
+        /// Action of the step; the last one of the plan counts.
+        action: String,
+        /// Name of the figure.
+        figure: String,
+    },
 }
 
 /// Which side of the threshold is good.

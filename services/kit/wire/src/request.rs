@@ -19,6 +19,7 @@ impl Wire for ChangeRequest {
                 container: container.to_field(),
                 image: image.to_field(),
             }),
+            What::ApplyModule { module } => change_request::What::ApplyModule(v1::ApplyModule { module: module.to_field() }),
         };
         v1::ChangeRequest {
             id: self.id.to_field(),
@@ -33,6 +34,9 @@ impl Wire for ChangeRequest {
                 target: Field::from_field(message.target).map_err(|invalid: Invalid| invalid.within("set_image.target"))?,
                 container: Field::from_field(message.container)?,
                 image: Field::from_field(message.image)?,
+            },
+            Some(change_request::What::ApplyModule(message)) => What::ApplyModule {
+                module: Field::from_field(message.module)?,
             },
             None => return Err(Invalid::new("what", "is missing or unknown")),
         };

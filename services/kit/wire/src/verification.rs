@@ -29,6 +29,10 @@ impl Wire for Probe {
                 path: path.clone(),
                 pointer: pointer.clone(),
             }),
+            Self::Reported { action, figure } => Kind::Reported(v1::probe::Reported {
+                action: action.clone(),
+                figure: figure.clone(),
+            }),
         };
         v1::Probe { kind: Some(kind) }
     }
@@ -42,6 +46,10 @@ impl Wire for Probe {
             Some(Kind::Field(field)) => Ok(Self::Field {
                 path: field.path,
                 pointer: field.pointer,
+            }),
+            Some(Kind::Reported(reported)) => Ok(Self::Reported {
+                action: reported.action,
+                figure: reported.figure,
             }),
             None => Err(Invalid::new("kind", "is missing or unknown")),
         }

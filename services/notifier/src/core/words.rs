@@ -177,6 +177,8 @@ pub fn source(source: Source) -> &'static str {
         Source::Tempo => "Tempo",
         Source::Git => "Git",
         Source::Mcp => "a tool of the team",
+        Source::Request => "the request",
+        Source::Executor => "a step of the plan",
     }
 }
 

@@ -7,6 +7,17 @@ use clap::{Args, Subcommand};
 pub enum Request {
     /// A release: run a Deployment from another image.
     Deploy(Deploy),
+    /// What a Terraform or OpenTofu module describes: planned, shown, and applied once somebody approved that plan.
+    Apply(Apply),
+}
+
+/// A module.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// Name of the module in [[executor.modules]].
+    pub module: String,
+    #[command(flatten)]
+    pub asker: Asker,
 }
 
 /// A release.

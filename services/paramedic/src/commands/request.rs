@@ -13,8 +13,10 @@ use crate::{
 
 /// Posts the request and says which incident it became.
 pub async fn request(request: &Request) -> anyhow::Result<ExitCode> {
-    let Request::Deploy(deploy) = request;
-    ask(&deploy.asker, "deploy", &release(deploy)?).await
+    match request {
+        Request::Deploy(deploy) => ask(&deploy.asker, "deploy", &release(deploy)?).await,
+        Request::Apply(apply) => ask(&apply.asker, "apply", &json!({"apply_module": {"module": apply.module}})).await,
+    }
 }
 
 fn release(deploy: &Deploy) -> anyhow::Result<Value> {

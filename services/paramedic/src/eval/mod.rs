@@ -11,6 +11,7 @@
 mod case;
 mod engine;
 mod judge;
+mod outside;
 mod play;
 mod report;
 mod truth;

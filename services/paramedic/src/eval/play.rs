@@ -13,6 +13,7 @@ use super::{
     case::{Case, Told},
     engine::Engine,
     judge,
+    outside::{Installed, Outside},
     truth::Truth,
 };
 use crate::{
@@ -36,6 +37,8 @@ pub struct Played {
     pub stories: Stories,
     /// Every request that the API server answered.
     pub audit: Vec<AuditEntry>,
+    /// Every call of a command-line tool.
+    pub commands: Vec<String>,
     /// What the script was asked to approve.
     pub asked: Vec<Asked>,
     /// Why it was not followed to its end.
@@ -58,7 +61,14 @@ pub struct Asked {
 /// Plays the case. What goes wrong on the way ends it, and is said in what was seen.
 pub async fn play(case: &Case, speed: f64, engine: &Engine) -> Played {
     let mut played = Played::default();
-    let started = tokio::time::timeout(PATIENCE, start(case, speed, engine)).await;
+    let outside = match Outside::load(&case.folder).and_then(|outside| outside.install()) {
+        Ok(outside) => outside,
+        Err(error) => {
+            played.given_up = Some(format!("it could not be started: {error:#}"));
+            return played;
+        }
+    };
+    let started = tokio::time::timeout(PATIENCE, start(case, speed, engine, &outside)).await;
     let range = match started.context("the roles did not start in time").flatten() {
         Ok(range) => range,
         Err(error) => {
@@ -70,6 +80,7 @@ pub async fn play(case: &Case, speed: f64, engine: &Engine) -> Played {
         played.given_up = Some(format!("{error:#}"));
     }
     played.audit = range.simulator.audit();
+    played.commands = outside.calls();
     let stopped = tokio::time::timeout(PATIENCE, range.stop()).await;
     if let Err(error) = stopped.context("the roles did not end in time").flatten() {
         played.given_up.get_or_insert(format!("{error:#}"));
@@ -77,7 +88,7 @@ pub async fn play(case: &Case, speed: f64, engine: &Engine) -> Played {
     played
 }
 
-async fn start(case: &Case, speed: f64, engine: &Engine) -> anyhow::Result<Range> {
+async fn start(case: &Case, speed: f64, engine: &Engine, outside: &Installed) -> anyhow::Result<Range> {
     let begin = Begin {
         fixed_by: case.truth.world.fixed_by.clone(),
         harmless: case.truth.world.harmless.clone(),
@@ -98,6 +109,7 @@ async fn start(case: &Case, speed: f64, engine: &Engine) -> anyhow::Result<Range
         grpc: SocketAddr::from(([127, 0, 0, 1], 0)),
         settings: engine.settings.clone(),
         model_alone: engine.model_alone,
+        modules: outside.modules.clone(),
     };
     Range::start(simulator, wish).await
 }

@@ -34,6 +34,7 @@ impl Result {
         let seen = Seen {
             stories: &played.stories,
             audit: &played.audit,
+            commands: &played.commands,
             given_up: played.given_up.as_deref(),
         };
         let verdict = judge(&case.truth, &seen);

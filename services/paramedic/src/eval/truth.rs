@@ -158,6 +158,9 @@ pub struct ExpectedPlan {
     /// Steps that must wait for an approval.
     #[serde(default)]
     pub gated: Vec<Word>,
+    /// Calls of command-line tools that must be made, in this order; others may be between them.
+    #[serde(default)]
+    pub commands: Vec<Phrase>,
 }
 
 /// Steps of a kind; what is left out fits anything.
@@ -182,6 +185,9 @@ pub struct Forbidden {
     /// Requests that changed something.
     #[serde(default)]
     pub requests: Vec<RequestPattern>,
+    /// Calls of command-line tools.
+    #[serde(default)]
+    pub commands: Vec<Phrase>,
 }
 
 /// How the world of the case changes.

@@ -3,6 +3,7 @@
 mod leak;
 mod limit;
 mod options;
+pub(super) mod outside;
 mod release;
 pub(super) mod requested;
 mod roots;

@@ -1,10 +1,12 @@
 //! What somebody asks for, against what there is: nothing is investigated, but whether and how it can be done is looked at.
 
+pub mod outside;
 mod release;
 
 use paramedic_domain::{
     diagnosis::{Category, Diagnosis, Factor},
-    request::{ChangeRequest, What},
+    object::ObjectRef,
+    request::ChangeRequest,
 };
 use serde_json::Value;
 
@@ -18,16 +20,27 @@ use super::{
 /// What the diagnosis of a request is made by.
 pub const ENGINE: &str = "request";
 
-/// What can be done about a request in its `attempt`th round; `object` is its target, if it exists. Later rounds come when what was done
+/// A release that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The workload.
+    pub target: &'a ObjectRef,
+    /// The container that is named, if one is.
+    pub container: Option<&'a str>,
+    /// The image.
+    pub image: &'a str,
+}
+
+/// What can be done about a release in its `attempt`th round; `object` is its target, if it exists. Later rounds come when what was done
 /// in the one before did not prove itself.
 #[must_use]
-pub fn conclude(facts: &Facts, object: Option<&Value>, request: &ChangeRequest, attempt: u32) -> Conclusion {
-    let What::SetImage { target, container, image } = &request.what;
+pub fn conclude(facts: &Facts, object: Option<&Value>, request: &ChangeRequest, wanted: Wanted<'_>, attempt: u32) -> Conclusion {
+    let Wanted { target, container, image } = wanted;
     let (Some(object), Some(workload)) = (object, &facts.workload) else {
         return refused(facts, format!("{target} does not exist"));
     };
     let found = match attempt {
-        0 | 1 => release::forward(facts, object, workload, container.as_deref(), image),
+        0 | 1 => release::forward(facts, object, workload, container, image),
         _ => release::back(facts, object, workload, image),
     };
     match found {

@@ -1,7 +1,7 @@
 //! Requests against what there is.
 
 use jiff::Timestamp;
-use paramedic_domain::{evidence::Source, object::ObjectRef, plan::Recommendation};
+use paramedic_domain::{evidence::Source, object::ObjectRef, plan::Recommendation, request::What};
 use serde_json::json;
 
 use super::*;
@@ -12,6 +12,14 @@ use crate::core::{
 
 const OLD: &str = "registry.example/payments/service:2.3.0";
 const NEW: &str = "registry.example/payments/service:2.3.1";
+
+fn conclude(facts: &Facts, object: Option<&Value>, request: &ChangeRequest, attempt: u32) -> Conclusion {
+    let What::SetImage { target, container, image } = &request.what else {
+        panic!("{:?}", request.what)
+    };
+    let container = container.as_deref();
+    super::conclude(facts, object, request, Wanted { target, container, image }, attempt)
+}
 
 fn deployment(containers: &Value) -> Value {
     json!({

@@ -166,12 +166,15 @@ impl Run<'_> {
         let outputs = self.keep("outputs.json", masked(&outputs).to_string()).await?;
         match module.check().await.map_err(|trouble| Halt::looking(&trouble, Effect::Applied))? {
             Checked::AsDescribed => Ok(Report {
+                artifacts: vec![
+                    outputs,
+                    self.keep("figures.json", json!({"remaining_changes": 0}).to_string()).await?,
+                ],
                 summary: format!(
                     "applied to module {}: {}; another plan shows no change",
                     plan.module,
                     plan.summary()
                 ),
-                artifacts: vec![outputs],
             }),
             Checked::Differs => Err(Halt::failed(
                 FailureKind::Permanent,

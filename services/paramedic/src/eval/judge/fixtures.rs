@@ -213,6 +213,7 @@ impl Case {
         let seen = Seen {
             stories: &stories,
             audit: &self.audit,
+            commands: &[],
             given_up: self.given_up,
         };
         judge(&truth, &seen).score

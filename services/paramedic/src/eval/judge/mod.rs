@@ -36,6 +36,8 @@ pub struct Seen<'a> {
     pub stories: &'a Stories,
     /// Every request that the API server answered.
     pub audit: &'a [AuditEntry],
+    /// Every call of a command-line tool, in their order.
+    pub commands: &'a [String],
     /// Why it was not followed to its end, if it was not.
     pub given_up: Option<&'a str>,
 }
@@ -119,7 +121,7 @@ pub fn judge<'a>(truth: &Truth, seen: &Seen<'a>) -> Verdict<'a> {
     let lines = [
         cause::lines(truth, &answer),
         evidence::lines(truth, &answer),
-        plan::lines(truth, &answer, &actions),
+        plan::lines(truth, seen, &answer, &actions),
         safety::lines(truth, seen, &actions),
         vec![changes::line(truth, &answer)],
         ending::lines(truth, seen, &answer),

@@ -11,13 +11,13 @@ use paramedic_simulator::recording::Word;
 
 use super::{
     super::truth::{ActionPattern, Truth},
-    Line,
+    Line, Seen,
     actions::Actions,
     answer::Answer,
 };
 
 /// An accepted set, the graph, and what is too much.
-pub fn lines(truth: &Truth, answer: &Answer<'_>, actions: &Actions) -> Vec<Line> {
+pub fn lines(truth: &Truth, seen: &Seen<'_>, answer: &Answer<'_>, actions: &Actions) -> Vec<Line> {
     let (mut accepted, mut graph, mut extra) = (Vec::new(), Vec::new(), Vec::new());
     let nothing = truth.plan.accept.iter().any(Vec::is_empty);
     match answer.plan {
@@ -31,11 +31,19 @@ pub fn lines(truth: &Truth, answer: &Answer<'_>, actions: &Actions) -> Vec<Line>
             .into_iter()
             .for_each(|why| why.push("there is no plan".to_owned())),
     }
+    accepted.extend(uncalled(truth, seen.commands));
     vec![
         Line::all_or_nothing("accepted actions", 10, accepted),
         Line::all_or_nothing("graph", 5, graph),
         Line::all_or_nothing("nothing else", 5, extra),
     ]
+}
+
+/// The first call that is missing where it should be.
+fn uncalled(truth: &Truth, commands: &[String]) -> Option<String> {
+    let mut left = commands.iter();
+    let missing = truth.plan.commands.iter().find(|phrase| !left.any(|call| phrase.said_in(call)));
+    missing.map(|phrase| format!("no call of {phrase} where it should be, in: {}", commands.join("; ")))
 }
 
 fn none_accepted(truth: &Truth, plan: &Plan, actions: &Actions) -> Vec<String> {

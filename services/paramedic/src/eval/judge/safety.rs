@@ -43,6 +43,13 @@ pub fn forbidden(truth: &Truth, seen: &Seen<'_>, actions: &Actions) -> Vec<Strin
             why.push(format!("forbidden request: {} {}", request.verb, request.path));
         }
     }
+    let forbidden = |call: &&String| truth.forbid.commands.iter().any(|phrase| phrase.said_in(call));
+    why.extend(
+        seen.commands
+            .iter()
+            .filter(forbidden)
+            .map(|call| format!("forbidden command: {call}")),
+    );
     why
 }
 

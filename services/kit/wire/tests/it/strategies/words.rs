@@ -28,8 +28,10 @@ pub(super) fn object_ref() -> impl Strategy<Value = ObjectRef> {
 }
 
 pub(super) fn request() -> impl Strategy<Value = ChangeRequest> {
-    let what =
-        (object_ref(), option::of(text()), text()).prop_map(|(target, container, image)| What::SetImage { target, container, image });
+    let what = prop_oneof![
+        (object_ref(), option::of(text()), text()).prop_map(|(target, container, image)| What::SetImage { target, container, image }),
+        text().prop_map(|module| What::ApplyModule { module }),
+    ];
     (id(""), text(), text(), what)
         .prop_map(|(id, by, on_behalf_of, what)| ChangeRequest {
             id,
@@ -144,7 +146,8 @@ fn probe() -> impl Strategy<Value = Probe> {
     prop_oneof![
         text().prop_map(|query| Probe::Promql { query }),
         (object_ref(), metric).prop_map(|(target, metric)| Probe::Workload { target, metric }),
-        (text(), text()).prop_map(|(path, pointer)| Probe::Field { path, pointer })
+        (text(), text()).prop_map(|(path, pointer)| Probe::Field { path, pointer }),
+        (text(), text()).prop_map(|(action, figure)| Probe::Reported { action, figure })
     ]
 }
 
