@@ -1,5 +1,6 @@
 //! Configuration of the executor role.
 
+mod accounts;
 mod actions;
 mod modules;
 mod systems;
@@ -16,6 +17,7 @@ use crate::core::{
     rules::Rules,
 };
 
+pub use accounts::Account;
 pub use actions::{Action, ActionKind, DryRun};
 pub use modules::Module;
 pub(crate) use systems::split_author;
@@ -58,6 +60,8 @@ pub struct Config {
     pub repositories: Vec<Repository>,
     /// Infrastructure modules whose plans may be applied.
     pub modules: Vec<Module>,
+    /// Cloud accounts whose costs may be reported.
+    pub accounts: Vec<Account>,
     /// Actions that the operator registers.
     pub actions: Vec<Action>,
     /// Where alerts are silenced.
@@ -83,6 +87,7 @@ impl Default for Config {
             trackers: Vec::new(),
             repositories: Vec::new(),
             modules: Vec::new(),
+            accounts: Vec::new(),
             actions: Vec::new(),
             alertmanager: Alertmanager::default(),
         }

@@ -39,6 +39,8 @@ pub struct Wish {
     pub model_alone: bool,
     /// Infrastructure modules.
     pub modules: Vec<paramedic_executor::config::Module>,
+    /// Cloud accounts.
+    pub accounts: Vec<paramedic_executor::config::Account>,
 }
 
 /// A running range.
@@ -99,6 +101,7 @@ impl Range {
         settings.meet_at(&grpc);
         settings.analysis.model.alone = wish.model_alone;
         settings.executor.modules = wish.modules;
+        settings.executor.accounts = wish.accounts;
         settings.validate(&roles::ALL)?;
         let kit = boot::kit(&settings.process(), clock.clone(), true).await?;
         let mut built = Vec::new();

@@ -37,6 +37,7 @@ pub async fn consider(probes: &Probes, request: &ChangeRequest, attempt: u32) ->
             release(probes, request, wanted, attempt).await
         }
         What::ApplyModule { module } => Ok(outside::module(request, module, attempt, now)),
+        What::ReportCosts { account, month } => Ok(outside::costs(request, account, month, now)),
     }
 }
 

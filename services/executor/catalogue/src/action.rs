@@ -98,6 +98,8 @@ pub enum Reader {
     Correlate,
     /// Waits.
     Pause,
+    /// Reports what a cloud account cost.
+    Costs,
 }
 
 impl Kind {

@@ -16,6 +16,8 @@ pub struct Systems {
     pub repositories: Vec<Repository>,
     /// Infrastructure modules.
     pub modules: Vec<Module>,
+    /// Cloud accounts, by their ids.
+    pub accounts: Vec<String>,
 }
 
 /// A module whose saved plans may be applied.

@@ -122,6 +122,7 @@ impl super::Config {
                     workspace: module.workspace.clone(),
                 })
                 .collect(),
+            accounts: self.accounts.iter().map(|account| account.id.clone()).collect(),
         }
     }
 
@@ -157,6 +158,10 @@ impl super::Config {
             self.repositories.iter().map(|it| it.name.as_str()).collect(),
         )?;
         names("executor.modules", self.modules.iter().map(|it| it.name.as_str()).collect())?;
+        names("executor.accounts", self.accounts.iter().map(|it| it.id.as_str()).collect())?;
+        for (index, account) in self.accounts.iter().enumerate() {
+            account.validate(&format!("executor.accounts[{index}]"))?;
+        }
         for (index, module) in self.modules.iter().enumerate() {
             module.validate(&format!("executor.modules[{index}]"))?;
         }

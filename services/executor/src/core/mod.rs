@@ -2,6 +2,7 @@
 
 pub mod advance;
 pub mod control;
+pub mod costs;
 pub mod expiry;
 pub mod limits;
 pub mod markup;

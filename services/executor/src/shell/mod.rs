@@ -5,6 +5,7 @@ pub mod calls;
 mod confirm;
 mod control;
 mod correlate;
+mod costs;
 mod crash;
 mod diagnostics;
 pub mod engine;

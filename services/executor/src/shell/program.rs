@@ -3,7 +3,11 @@
 //! A program gets a process group of its own. When its time is over, or nobody waits for it any more, the group is asked to end
 //! (`SIGINT`, on which Terraform writes down what it did) and killed a little later.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
@@ -92,6 +96,20 @@ impl Program {
         drop::<oneshot::Sender<()>>(waits);
         ended
     }
+}
+
+/// Environment variables from a folder, as a mounted Secret is: each file's name and its content, without the line's end.
+pub(crate) fn secrets(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Kubernetes mounts a Secret by links below names that begin with two dots.
+        if !name.starts_with('.') && entry.path().is_file() {
+            found.push((name, std::fs::read_to_string(entry.path())?.trim_end().to_owned()));
+        }
+    }
+    Ok(found)
 }
 
 async fn supervise(mut child: Child, timeout: Duration, gone: oneshot::Receiver<()>) -> Result<Ended, Lost> {

@@ -164,6 +164,7 @@ impl Run<'_> {
             Some(Kind::Read(Reader::Health)) => self.health(targets).await,
             Some(Kind::Read(Reader::Correlate)) => self.correlate().await,
             Some(Kind::Read(Reader::Pause)) => self.wait().await,
+            Some(Kind::Read(Reader::Costs)) => self.costs().await,
             Some(Kind::Exec | Kind::Cluster | Kind::Outside | Kind::Notify) | None => Err(self.unknown_action()),
         }
     }

@@ -47,12 +47,20 @@ struct Body {
 enum Ask {
     SetImage(SetImage),
     ApplyModule(ApplyModule),
+    ReportCosts(ReportCosts),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ApplyModule {
     module: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReportCosts {
+    account: String,
+    month: String,
 }
 
 #[derive(Deserialize)]
@@ -87,6 +95,7 @@ pub fn parse(body: &Chunks) -> Result<Wish, Rejection> {
     let what = match body.ask {
         Ask::SetImage(ask) => set_image(ask).map_err(|problem| shape(format!("ask.set_image.{problem}")))?,
         Ask::ApplyModule(ask) => apply_module(ask).map_err(|problem| shape(format!("ask.apply_module.{problem}")))?,
+        Ask::ReportCosts(ask) => report_costs(ask).map_err(|problem| shape(format!("ask.report_costs.{problem}")))?,
     };
     Ok(Wish {
         id,
@@ -122,6 +131,19 @@ fn apply_module(ask: ApplyModule) -> Result<What, String> {
     Ok(What::ApplyModule { module: ask.module })
 }
 
+fn report_costs(ask: ReportCosts) -> Result<What, String> {
+    if ask.account.len() != 12 || !ask.account.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!("account: {} is not 12 digits", quoted(&ask.account)));
+    }
+    if ask.month.len() != 7 || format!("{}-01", ask.month).parse::<jiff::civil::Date>().is_err() {
+        return Err(format!("month: {} is not a month like 2026-10", quoted(&ask.month)));
+    }
+    Ok(What::ReportCosts {
+        account: ask.account,
+        month: ask.month,
+    })
+}
+
 fn named(field: &str, name: &str, is_name: impl Fn(&str) -> bool) -> Result<(), String> {
     match is_name(name) {
         true => Ok(()),
@@ -141,7 +163,7 @@ impl Wish {
     pub fn namespace(&self) -> Option<&str> {
         match &self.what {
             What::SetImage { target, .. } => target.namespace.as_deref(),
-            What::ApplyModule { .. } => None,
+            What::ApplyModule { .. } | What::ReportCosts { .. } => None,
         }
     }
 
@@ -252,15 +274,29 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_asked_for_by_names_that_can_be_one() {
+    fn modules_and_costs_are_asked_for_by_names_that_can_be_one() {
         let ask = |ask: Value| read(&json!({"id": "a-1", "ask": ask}));
         let wish = ask(json!({"apply_module": {"module": "infra/vpc"}})).unwrap();
         assert_eq!(wish.namespace(), None);
         assert_eq!(wish.of("pipeline").what.to_string(), "apply what module infra/vpc describes");
+        let wish = ask(json!({"report_costs": {"account": "123456789012", "month": "2026-10"}})).unwrap();
+        assert_eq!(wish.of("pipeline").what.target().name, "123456789012");
         for (what, problem) in [
             (json!({"apply_module": {"module": ""}}), "ask.apply_module.module"),
             (json!({"apply_module": {"module": "vpc; rm -r /"}}), "ask.apply_module.module"),
             (json!({"apply_module": {"module": "vpc", "auto_approve": true}}), "auto_approve"),
+            (
+                json!({"report_costs": {"account": "12345678901x", "month": "2026-10"}}),
+                "ask.report_costs.account",
+            ),
+            (
+                json!({"report_costs": {"account": "123456789012", "month": "2026-13"}}),
+                "ask.report_costs.month",
+            ),
+            (
+                json!({"report_costs": {"account": "123456789012", "month": "2026-1"}}),
+                "ask.report_costs.month",
+            ),
         ] {
             let found = ask(what.clone()).unwrap_err();
             assert!(found.contains(problem), "{what}: {found}");

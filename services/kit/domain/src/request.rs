@@ -41,6 +41,13 @@ pub enum What {
         /// Name of the configured module.
         module: String,
     },
+    /// A report of what a cloud account cost. Nothing changes.
+    ReportCosts {
+        /// The account, 12 digits.
+        account: String,
+        /// The month, `2026-10`.
+        month: String,
+    },
 }
 
 impl What {
@@ -50,6 +57,7 @@ impl What {
         match self {
             Self::SetImage { target, .. } => target.clone(),
             Self::ApplyModule { module } => ObjectRef::new("terraform", "Module", None, module),
+            Self::ReportCosts { account, .. } => ObjectRef::new("aws", "Account", None, account),
         }
     }
 }
@@ -76,6 +84,7 @@ impl fmt::Display for What {
                 image,
             } => write!(f, "run {target} from {image}"),
             Self::ApplyModule { module } => write!(f, "apply what module {module} describes"),
+            Self::ReportCosts { account, month } => write!(f, "report what account {account} cost in {month}"),
         }
     }
 }

@@ -20,6 +20,10 @@ impl Wire for ChangeRequest {
                 image: image.to_field(),
             }),
             What::ApplyModule { module } => change_request::What::ApplyModule(v1::ApplyModule { module: module.to_field() }),
+            What::ReportCosts { account, month } => change_request::What::ReportCosts(v1::ReportCosts {
+                account: account.to_field(),
+                month: month.to_field(),
+            }),
         };
         v1::ChangeRequest {
             id: self.id.to_field(),
@@ -37,6 +41,10 @@ impl Wire for ChangeRequest {
             },
             Some(change_request::What::ApplyModule(message)) => What::ApplyModule {
                 module: Field::from_field(message.module)?,
+            },
+            Some(change_request::What::ReportCosts(message)) => What::ReportCosts {
+                account: Field::from_field(message.account)?,
+                month: Field::from_field(message.month)?,
             },
             None => return Err(Invalid::new("what", "is missing or unknown")),
         };

@@ -9,6 +9,20 @@ pub enum Request {
     Deploy(Deploy),
     /// What a Terraform or OpenTofu module describes: planned, shown, and applied once somebody approved that plan.
     Apply(Apply),
+    /// What a cloud account cost in a month: a report, nothing changes.
+    Costs(Costs),
+}
+
+/// An account and a month.
+#[derive(Debug, Args)]
+pub struct Costs {
+    /// The account, 12 digits.
+    pub account: String,
+    /// The month, like 2026-10.
+    #[arg(long)]
+    pub month: String,
+    #[command(flatten)]
+    pub asker: Asker,
 }
 
 /// A module.

@@ -16,6 +16,10 @@ pub async fn request(request: &Request) -> anyhow::Result<ExitCode> {
     match request {
         Request::Deploy(deploy) => ask(&deploy.asker, "deploy", &release(deploy)?).await,
         Request::Apply(apply) => ask(&apply.asker, "apply", &json!({"apply_module": {"module": apply.module}})).await,
+        Request::Costs(costs) => {
+            let what = json!({"report_costs": {"account": costs.account, "month": costs.month}});
+            ask(&costs.asker, "costs", &what).await
+        }
     }
 }
 

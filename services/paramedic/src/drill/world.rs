@@ -35,6 +35,7 @@ pub async fn start(arguments: &Drill, messages: mpsc::UnboundedSender<Message>) 
         settings: settings.map(|(key, value)| (key.to_owned(), value)).into(),
         model_alone: false,
         modules: Vec::new(),
+        accounts: Vec::new(),
     };
     let range = Range::start(simulator, wish).await?;
     range.simulator.set_alert_webhook(Webhook {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use paramedic_executor::config::Module;
+use paramedic_executor::config::{Account, Module};
 use paramedic_simulator::commands::{Commands, Recorded};
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -18,6 +18,9 @@ pub struct Outside {
     /// Files by path, by the name of the module.
     #[serde(default)]
     modules: BTreeMap<String, BTreeMap<String, String>>,
+    /// Ids of cloud accounts.
+    #[serde(default)]
+    accounts: Vec<String>,
     /// What the tools answer.
     #[serde(default)]
     tools: Recorded,
@@ -27,6 +30,8 @@ pub struct Outside {
 pub struct Installed {
     /// The modules.
     pub modules: Vec<Module>,
+    /// The cloud accounts.
+    pub accounts: Vec<Account>,
     commands: Commands,
     _folder: TempDir,
 }
@@ -75,8 +80,15 @@ impl Outside {
                 plugin_cache: PathBuf::new(),
             });
         }
+        let account = |id: &String| Account {
+            id: id.clone(),
+            region: "eu-central-1".into(),
+            program: commands.tool("aws").display().to_string(),
+            secrets_folder: PathBuf::new(),
+        };
         Ok(Installed {
             modules,
+            accounts: self.accounts.iter().map(account).collect(),
             commands,
             _folder: folder,
         })

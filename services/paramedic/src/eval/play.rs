@@ -110,6 +110,7 @@ async fn start(case: &Case, speed: f64, engine: &Engine, outside: &Installed) ->
         settings: engine.settings.clone(),
         model_alone: engine.model_alone,
         modules: outside.modules.clone(),
+        accounts: outside.accounts.clone(),
     };
     Range::start(simulator, wish).await
 }

@@ -36,6 +36,38 @@ pub(crate) fn module(module: &str) -> Remedy {
     }
 }
 
+/// The report, and the word that it is there.
+pub(crate) fn costs(account: &str, month: &str) -> Remedy {
+    const REPORT: &str = "aws_cost_report";
+    let title = format!("Costs of account {account} in {month}");
+    let report = Recommendation {
+        risk: Some(RiskLevel::None),
+        rationale: "it is asked for, and only reads".into(),
+        ..step(1, REPORT, &title, json!({"account": account, "month": month}))
+    };
+    let tell = Recommendation {
+        dependencies: vec![report.id.clone()],
+        risk: Some(RiskLevel::None),
+        rationale: "the report is for people".into(),
+        ..step(
+            2,
+            "notify_only",
+            "Hand the report over",
+            json!({"title": title, "message": "The report and the answers it was made from are attached.", "attachments": [report.id.as_str()]}),
+        )
+    };
+    Remedy {
+        recommendations: vec![report, tell],
+        options: Vec::new(),
+        criteria: vec![reported(
+            REPORT,
+            "difference",
+            "the services of the report add up to its total".into(),
+            (0.01, "USD"),
+        )],
+    }
+}
+
 fn step(number: usize, action: &str, description: &str, parameters: Value) -> Recommendation {
     let id: StepId = format!("rec-{number:03}")
         .parse()

@@ -33,6 +33,13 @@ pub fn module(request: &ChangeRequest, module: &str, attempt: u32, now: Timestam
     found(request, Category::ChangeRequest, outside::module(module), wrong_if, now)
 }
 
+/// Somebody wants to know what an account cost.
+#[must_use]
+pub fn costs(request: &ChangeRequest, account: &str, month: &str, now: Timestamp) -> Conclusion {
+    let wrong_if = "the services do not add up to the total, or the credentials are of another account".into();
+    found(request, Category::Cost, outside::costs(account, month), wrong_if, now)
+}
+
 fn found(request: &ChangeRequest, category: Category, remedy: Remedy, wrong_if: String, now: Timestamp) -> Conclusion {
     let mut facts = Facts::new(now, Vec::new());
     let asked = facts.cite(

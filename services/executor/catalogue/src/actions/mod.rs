@@ -6,6 +6,7 @@ mod cleanup;
 mod conditions;
 mod config_map;
 mod correlate;
+mod costs;
 mod debug;
 mod diagnostics;
 mod drain;
@@ -63,6 +64,7 @@ use crate::{
 
 pub use conditions::{Comparison, Conditions, Endpoint, Port, Query, declared};
 pub use correlate::Correlation;
+pub use costs::Costs;
 pub use diagnostics::{Diagnostics, Wanted, heap_dump_command, thread_dump_command};
 pub use one_by_one::ready;
 pub use place::{placed, unplaced};
@@ -122,6 +124,7 @@ const BUILT_IN: &[&BuiltIn] = &[
     &git::ACTION,
     &silence::ACTION,
     &terraform::ACTION,
+    &costs::ACTION,
     &verify_recovery::ACTION,
     &wait::ACTION,
     &diagnostics::ACTION,

@@ -14,7 +14,7 @@ use crate::{
     config,
     shell::{
         kubernetes::Trouble,
-        program::{Ended, KEPT, Program},
+        program::{Ended, KEPT, Program, secrets},
     },
 };
 
@@ -228,20 +228,6 @@ impl<'a> Module<'a> {
             message: said.chars().take(600).collect(),
         }
     }
-}
-
-/// Each file's name and its content, without the line's end.
-fn secrets(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // Kubernetes mounts a Secret by links below names that begin with two dots.
-        if !name.starts_with('.') && entry.path().is_file() {
-            found.push((name, std::fs::read_to_string(entry.path())?.trim_end().to_owned()));
-        }
-    }
-    Ok(found)
 }
 
 /// A copy of the folder without what runs leave behind, and the digest of paths and contents. Links lead out of the folder and are refused.

@@ -1,5 +1,6 @@
 //! Systems outside of the cluster: each effect once, whatever is repeated, lost or dies; each undone once.
 
+mod costs;
 mod external;
 mod figures;
 mod looking;

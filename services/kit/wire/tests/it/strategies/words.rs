@@ -31,6 +31,7 @@ pub(super) fn request() -> impl Strategy<Value = ChangeRequest> {
     let what = prop_oneof![
         (object_ref(), option::of(text()), text()).prop_map(|(target, container, image)| What::SetImage { target, container, image }),
         text().prop_map(|module| What::ApplyModule { module }),
+        (text(), text()).prop_map(|(account, month)| What::ReportCosts { account, month }),
     ];
     (id(""), text(), text(), what)
         .prop_map(|(id, by, on_behalf_of, what)| ChangeRequest {
