@@ -91,12 +91,7 @@ pub fn identity(answer: &Value) -> Result<&str, String> {
 /// # Errors
 /// When it is not the whole of one month in one unit.
 pub fn bill(answer: &Value) -> Result<Bill, String> {
-    if answer["NextPageToken"].as_str().is_some_and(|token| !token.is_empty()) {
-        return Err("costs.json has further pages: a part of a bill is no bill".into());
-    }
-    let [month] = answer["ResultsByTime"].as_array().map(Vec::as_slice).unwrap_or_default() else {
-        return Err("costs.json does not hold exactly one month".into());
-    };
+    let month = one_month(answer, "costs.json")?;
     let mut services = Vec::new();
     let mut units = std::collections::BTreeSet::new();
     for group in month["Groups"].as_array().map(Vec::as_slice).unwrap_or_default() {
@@ -119,15 +114,37 @@ pub fn bill(answer: &Value) -> Result<Bill, String> {
     })
 }
 
-/// The total in an answer that is not grouped.
+/// The only month of an answer that is whole.
+fn one_month<'a>(answer: &'a Value, file: &str) -> Result<&'a Value, String> {
+    if more(answer, "NextPageToken") {
+        return Err(format!("{file} has further pages: a part of a bill is no bill"));
+    }
+    match answer["ResultsByTime"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        [month] => Ok(month),
+        _ => Err(format!("{file} does not hold exactly one month")),
+    }
+}
+
+fn more(answer: &Value, token: &str) -> bool {
+    answer.get(token).is_some_and(|token| !token.is_null() && token != "")
+}
+
+/// The total in an answer that is not grouped, in the unit of `bill`.
 ///
 /// # Errors
-/// When it is not one amount.
-pub fn total(answer: &Value) -> Result<Amount, String> {
-    let amount = answer
-        .pointer("/ResultsByTime/0/Total/UnblendedCost/Amount")
-        .and_then(Value::as_str);
-    Amount::parse(amount.ok_or("total.json holds no total")?)
+/// When it is not one amount of one month in that unit.
+pub fn total(answer: &Value, bill: &Bill) -> Result<Amount, String> {
+    let total = &one_month(answer, "total.json")?["Total"]["UnblendedCost"];
+    let (Some(amount), Some(unit)) = (total["Amount"].as_str(), total["Unit"].as_str()) else {
+        return Err("total.json holds no total with a unit".into());
+    };
+    if unit != bill.unit {
+        return Err(format!(
+            "total.json is in {unit:?} and costs.json in {:?}: they cannot be compared",
+            bill.unit
+        ));
+    }
+    Amount::parse(amount)
 }
 
 /// Id and type of each instance.
@@ -135,6 +152,9 @@ pub fn total(answer: &Value) -> Result<Amount, String> {
 /// # Errors
 /// When an id is none: it becomes an argument of a command.
 pub fn instances(answer: &Value) -> Result<Vec<(String, String)>, String> {
+    if more(answer, "NextToken") {
+        return Err("instances.json has further pages: a part of a list is no list".into());
+    }
     let reservations = answer["Reservations"].as_array().ok_or("instances.json holds no list")?;
     let all = reservations.iter().filter_map(|one| one["Instances"].as_array()).flatten();
     all.map(|instance| {
@@ -166,8 +186,13 @@ pub fn load(answer: &Value) -> Result<f64, String> {
 
 /// Names are the provider's words: on one line, and no longer than a name.
 fn plain(text: &str) -> String {
-    let kept = text.chars().filter(|c| !c.is_control() && !matches!(c, '|' | '<' | '>' | '`'));
-    kept.take(80).collect()
+    unmarked(text, 80)
+}
+
+/// On one line, without what Markdown would make something of.
+fn unmarked(text: &str, most: usize) -> String {
+    let kept = text.chars().filter(|c| !c.is_control() && !r"|<>`[]*\".contains(*c));
+    kept.take(most).collect()
 }
 
 /// A whole report.
@@ -176,6 +201,8 @@ pub struct Report<'a> {
     pub account: &'a str,
     /// `2026-10`.
     pub month: &'a str,
+    /// Where the instances were looked for.
+    pub region: &'a str,
     /// By service.
     pub bill: &'a Bill,
     /// The account's total, asked for by itself.
@@ -202,8 +229,10 @@ impl Report<'_> {
         match self.total.0 {
             0 => "0.0 %".into(),
             total => {
-                let tenths = (amount.0 * 1000 * 2 + total) / (total * 2);
-                format!("{}.{} %", tenths / 10, (tenths % 10).abs())
+                let (part, whole) = (amount.0.abs() * 1000, total.abs());
+                let tenths = (part * 2 + whole) / (whole * 2);
+                let negative = tenths > 0 && (amount.0 < 0) != (total < 0);
+                format!("{}{}.{} %", if negative { "-" } else { "" }, tenths / 10, tenths % 10)
             }
         }
     }
@@ -211,12 +240,15 @@ impl Report<'_> {
     /// At most what the idle ones cost, if instances cost the same: what they do is not known, so the least is nothing.
     fn savings(&self) -> Option<String> {
         let (_, compute) = self.bill.services.iter().find(|(name, _)| name == COMPUTE)?;
-        let (idle, looked) = (self.idle().count() as i128, self.running as i128);
-        (idle > 0 && looked > 0).then(|| {
+        let known = self.instances.iter().filter(|one| one.load.is_ok()).count();
+        let (idle, running) = (self.idle().count() as i128, self.running as i128);
+        (idle > 0 && compute.0 > 0).then(|| {
             format!(
-                "0 to {} {} a month: if none of the {idle} is needed, and each costs as much as the average of the {looked} ({COMPUTE}, costs.json)",
-                Amount(compute.0 * idle / looked).text(),
-                self.bill.unit
+                "0 to {} {} a month: if none of the {idle} is needed, each costs as much as the average of the {running}, and these {running}, which \
+                 run in {} now, are all that the month was paid for ({COMPUTE} of all regions, costs.json); the load of {known} of them is known",
+                Amount(compute.0 * idle / running).text(),
+                self.bill.unit,
+                self.region
             )
         })
     }
@@ -273,8 +305,9 @@ impl Report<'_> {
         }
         line(format!("| sum | {} | {} |", self.sum().text(), self.share(self.sum())));
         line(format!(
-            "\n{} running instances (instances.json), {} of them below {} % CPU on average:\n",
+            "\n{} instances run in {} now (instances.json), {} of them below {} % CPU on average:\n",
             self.running,
+            self.region,
             self.idle().count(),
             self.idle_below
         ));
@@ -286,7 +319,12 @@ impl Report<'_> {
         }
         for instance in self.instances {
             if let Err(why) = &instance.load {
-                line(format!("- {} ({}): load not known: {why}", instance.id, instance.kind));
+                line(format!(
+                    "- {} ({}): load not known: {}",
+                    instance.id,
+                    instance.kind,
+                    unmarked(why, 300)
+                ));
             }
         }
         if self.running > self.instances.len() {
@@ -304,97 +342,4 @@ impl Report<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn group(name: &str, amount: &str, unit: &str) -> Value {
-        json!({"Keys": [name], "Metrics": {"UnblendedCost": {"Amount": amount, "Unit": unit}}})
-    }
-
-    fn month(groups: &[Value]) -> Value {
-        json!({"ResultsByTime": [{"Groups": groups, "Estimated": false}]})
-    }
-
-    fn report(bill: &Bill, total: &str, loads: &[f64]) -> (String, String, Value) {
-        let instances: Vec<Instance> = loads
-            .iter()
-            .enumerate()
-            .map(|(index, load)| Instance {
-                id: format!("i-{index}"),
-                kind: "m5.large".into(),
-                load: Ok(*load),
-            })
-            .collect();
-        let report = Report {
-            account: "123456789012",
-            month: "2026-10",
-            bill,
-            total: Amount::parse(total).unwrap(),
-            instances: &instances,
-            running: instances.len(),
-            idle_below: 10.0,
-        };
-        (report.summary(), report.markdown(), report.figures())
-    }
-
-    #[test]
-    fn amounts_are_exact_and_read_as_people_write_them() {
-        for (text, written) in [
-            ("12847.32", "12,847.32"),
-            ("0.005", "0.01"),
-            ("-3.1415926535", "-3.14"),
-            ("1000000", "1,000,000.00"),
-        ] {
-            assert_eq!(Amount::parse(text).unwrap().text(), written);
-        }
-        for text in ["", "1e3", "1.2.3", "NaN", "--1", ".5", "1,5"] {
-            assert!(Amount::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn shares_idle_instances_and_a_range_of_savings_are_what_the_answers_say() {
-        let bill = bill(&month(&[
-            group("Amazon Simple Storage Service", "7616.91", "USD"),
-            group(COMPUTE, "5230.41", "USD"),
-        ]))
-        .unwrap();
-        let mut loads = vec![50.0; 19];
-        loads.extend([2.0, 3.5, 9.9, 0.0]);
-        let (summary, markdown, figures) = report(&bill, "12847.32", &loads);
-        assert!(
-            summary.contains("12,847.32 USD") && summary.contains("23 instances, 4 below 10 % CPU"),
-            "{summary}"
-        );
-        assert!(markdown.contains(&format!("| {COMPUTE} | 5,230.41 | 40.7 % |")), "{markdown}");
-        assert!(markdown.contains("0 to 909.64 USD a month"), "{markdown}");
-        assert_eq!((&figures["difference"], &figures["idle"]), (&json!(0.0), &json!(4)));
-    }
-
-    #[test]
-    fn a_bill_that_is_not_whole_is_none() {
-        for (answer, wanted) in [
-            (json!({"NextPageToken": "x", "ResultsByTime": [{}]}), "further pages"),
-            (json!({"ResultsByTime": []}), "exactly one month"),
-            (month(&[group("a", "1", "USD"), group("b", "1", "EUR")]), "mixes units"),
-            (month(&[group("a", "many", "USD")]), "not an amount"),
-            (month(&[json!({"Keys": []})]), "without name"),
-        ] {
-            let why = bill(&answer).unwrap_err();
-            assert!(why.contains(wanted), "{why}");
-        }
-    }
-
-    #[test]
-    fn what_does_not_add_up_is_a_figure_and_nothing_is_guessed() {
-        let bill = bill(&month(&[group("a | `b`\n<c>", "10", "USD")])).unwrap();
-        let (_, markdown, figures) = report(&bill, "11.5", &[]);
-        assert_eq!(figures["difference"], json!(1.5));
-        assert!(
-            markdown.contains("| a  bc | 10.00 |") && markdown.contains("none can be derived"),
-            "{markdown}"
-        );
-        assert!(load(&json!({"Datapoints": []})).is_err());
-        assert!(instances(&json!({"Reservations": [{"Instances": [{"InstanceId": "i-1; rm"}]}]})).is_err());
-    }
-}
+mod tests;

@@ -129,8 +129,8 @@ impl Run<'_> {
                 account.id
             )));
         }
-        let total = costs::total(&asking.ask(&Question::Total(from, to)).await?).map_err(bad)?;
         let bill = costs::bill(&asking.ask(&Question::ByService(from, to)).await?).map_err(bad)?;
+        let total = costs::total(&asking.ask(&Question::Total(from, to)).await?, &bill).map_err(bad)?;
         let running = costs::instances(&asking.ask(&Question::Running).await?).map_err(bad)?;
         let mut instances = Vec::new();
         for (id, kind) in running.iter().take(MOST_INSTANCES) {
@@ -150,6 +150,7 @@ impl Run<'_> {
         let report = costs::Report {
             account: &account.id,
             month: &month,
+            region: &account.region,
             bill: &bill,
             total,
             instances: &instances,

@@ -81,6 +81,12 @@ fn draft(params: &Params, world: &World, moment: &Moment) -> Result<Draft, Refus
     if first.to_string() > moment.now.to_string() {
         return refuse(format!("parameters.month: {} has not begun", costs.month));
     }
+    if !(0.0..=100.0).contains(&costs.idle_below_percent) {
+        return refuse(format!(
+            "parameters.idle_below_percent: {} is not 0 to 100",
+            costs.idle_below_percent
+        ));
+    }
     let known = &world.systems.accounts;
     if !known.contains(&costs.account) {
         return refuse(format!(
