@@ -8,6 +8,8 @@ use paramedic_catalogue::redact::redact;
 use paramedic_domain::change::{FieldChange, ResourceChange, ResourceEffect, SavedPlan};
 use serde_json::Value;
 
+/// Parts of a plan that do more than change the resources that are listed.
+const UNSHOWN: [&str; 2] = ["deferred_changes", "action_invocations"];
 /// Most resources of one plan: more than that nobody reads.
 const MOST: usize = 300;
 /// Longest value that is shown, in characters.
@@ -29,11 +31,21 @@ pub fn changes(shown: &Value) -> Result<Vec<ResourceChange>, String> {
     if shown.get("errored") == Some(&Value::Bool(true)) {
         return Err("the plan is incomplete: planning ended with an error".into());
     }
+    for part in UNSHOWN {
+        if shown.get(part).and_then(Value::as_array).is_some_and(|part| !part.is_empty()) {
+            return Err(format!(
+                "the plan holds {part}, which an approval cannot show here: apply it by hand"
+            ));
+        }
+    }
     let mut changes = Vec::new();
     let listed = shown.get("resource_changes").and_then(Value::as_array);
     for listed in listed.map(Vec::as_slice).unwrap_or_default() {
         let address = listed.get("address").and_then(Value::as_str).unwrap_or_default();
         let change = &listed["change"];
+        if change.get("importing").is_some_and(|import| !import.is_null()) {
+            return Err(format!("the plan imports {address} into the state, which is done by people"));
+        }
         let Some(effect) = effect(address, &change["actions"])? else {
             continue;
         };
@@ -237,6 +249,16 @@ mod tests {
             (json!({}), "format \"\""),
             (json!({"format_version": "2.0"}), "format \"2.0\""),
             (json!({"format_version": "1.2", "errored": true}), "incomplete"),
+            (json!({"format_version": "1.2", "deferred_changes": [{}]}), "holds deferred_changes"),
+            (
+                json!({"format_version": "1.2", "action_invocations": [{}]}),
+                "holds action_invocations",
+            ),
+            (
+                json!({"format_version": "1.2", "resource_changes": [
+                    {"address": "aws_vpc.v", "change": {"actions": ["no-op"], "importing": {"id": "vpc-1"}}}]}),
+                "imports aws_vpc.v",
+            ),
             (of(&[&["forget"]]), "not known here: [\"forget\"]"),
             (of(&[&[]]), "not known here: []"),
             (of(&vec![&["create"][..]; MOST + 1]), "more than can be read"),

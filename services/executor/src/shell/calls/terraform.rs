@@ -99,7 +99,8 @@ impl Run<'_> {
         }
         module.init().await.map_err(|trouble| self.seeing(&trouble))?;
         let before = module.state().await.map_err(|trouble| self.seeing(&trouble))?;
-        if (&before.lineage, before.serial) != (&bound.lineage, bound.serial) {
+        // A state is written when a part of an apply is done: one that is as it was says nothing of an apply that was cut off.
+        if self.began_before() || (&before.lineage, before.serial) != (&bound.lineage, bound.serial) {
             return self.moved_on(&module, plan, bound, &before).await;
         }
         self.progress(&format!("applies {}", plan.summary())).await?;
@@ -125,21 +126,21 @@ impl Run<'_> {
         }
     }
 
-    /// The state was written since the plan was made: by an attempt before this one that was cut off, or by somebody else.
+    /// An attempt before this one may have begun, or the state was written since the plan was made: it is looked, and nothing applied.
     async fn moved_on(&self, module: &Module<'_>, plan: &SavedPlan, bound: &Bound, now: &State) -> Result<Report, Halt> {
         let ours = self.began_before();
         let effect = if ours { Effect::Unknown } else { Effect::None };
         if ours && module.check().await.map_err(|trouble| Halt::looking(&trouble, effect))? == Checked::AsDescribed {
             self.know(Effect::Applied);
-            return self.proven(module, plan).await;
+            return self.told(module, plan).await;
         }
         let who = if ours {
-            "an attempt before this one applied a part of it, or somebody else changed something"
+            "a worker before this one may have applied a part of the plan, and did not live to say"
         } else {
-            "somebody changed something"
+            "somebody changed something since it was planned"
         };
         let message = format!(
-            "the state of module {} went from serial {} to {} since it was planned: {who}; nothing is applied: look at the module, and ask for a new plan",
+            "module {}: {who} (the state's serial was {} and is {}); nothing is applied: look at the module, and decide on the new plan",
             plan.module, bound.serial, now.serial
         );
         Err(Halt::failed(FailureKind::Drift, effect, message))
@@ -147,8 +148,16 @@ impl Run<'_> {
 
     /// What is known after an apply that failed: a part of it may be there, so it is not tried again.
     async fn half_done(&self, module: &Module<'_>, before: &State, trouble: &Trouble) -> Halt {
+        // A program that was cut off may have made what it did not live to write down.
+        let ended = !matches!(trouble, Trouble::Transient { sent: true, .. });
         let (effect, known) = match module.state().await {
-            Ok(after) if after.serial == before.serial && after.lineage == before.lineage => (Effect::None, "its state was not written"),
+            Ok(after) if after.serial == before.serial && after.lineage == before.lineage => match ended {
+                true => (Effect::None, "its state was not written"),
+                false => (
+                    Effect::Unknown,
+                    "its state was not written, which says nothing of a program that was cut off",
+                ),
+            },
             Ok(_) => (Effect::Applied, "a part of it was applied: its state was written"),
             Err(_) => (Effect::Unknown, "what was applied is not known: its state cannot be read"),
         };
@@ -160,22 +169,10 @@ impl Run<'_> {
         )
     }
 
-    /// Outputs are kept without the sensitive ones, and another plan must show no change.
+    /// Another plan must show no change.
     async fn proven(&self, module: &Module<'_>, plan: &SavedPlan) -> Result<Report, Halt> {
-        let outputs = module.outputs().await.map_err(|trouble| Halt::looking(&trouble, Effect::Applied))?;
-        let outputs = self.keep("outputs.json", masked(&outputs).to_string()).await?;
         match module.check().await.map_err(|trouble| Halt::looking(&trouble, Effect::Applied))? {
-            Checked::AsDescribed => Ok(Report {
-                artifacts: vec![
-                    outputs,
-                    self.keep("figures.json", json!({"remaining_changes": 0}).to_string()).await?,
-                ],
-                summary: format!(
-                    "applied to module {}: {}; another plan shows no change",
-                    plan.module,
-                    plan.summary()
-                ),
-            }),
+            Checked::AsDescribed => self.told(module, plan).await,
             Checked::Differs => Err(Halt::failed(
                 FailureKind::Permanent,
                 Effect::Applied,
@@ -185,6 +182,22 @@ impl Run<'_> {
                 ),
             )),
         }
+    }
+
+    /// The report on a module that is as described; outputs are kept without the sensitive ones.
+    async fn told(&self, module: &Module<'_>, plan: &SavedPlan) -> Result<Report, Halt> {
+        let outputs = module.outputs().await.map_err(|trouble| Halt::looking(&trouble, Effect::Applied))?;
+        Ok(Report {
+            artifacts: vec![
+                self.keep("outputs.json", masked(&outputs).to_string()).await?,
+                self.keep("figures.json", json!({"remaining_changes": 0}).to_string()).await?,
+            ],
+            summary: format!(
+                "applied to module {}: {}; another plan shows no change",
+                plan.module,
+                plan.summary()
+            ),
+        })
     }
 }
 

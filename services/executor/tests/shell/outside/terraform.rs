@@ -184,7 +184,7 @@ async fn files_or_a_state_that_changed_after_the_approval_stop_it() {
         StepState::Failed { kind, message, .. } => {
             assert_eq!(kind, FailureKind::Drift, "{message}");
             assert!(
-                message.contains("from serial 7 to 8") && message.contains("somebody changed"),
+                message.contains("was 7 and is 8") && message.contains("somebody changed"),
                 "{message}"
             );
         }
@@ -213,6 +213,29 @@ async fn half_an_apply_is_reported_and_never_tried_again() {
     let again = story.item(0, Direction::Forward, 2).await;
     let state = story.work(&again, "two").await;
     assert!(matches!(&state, StepState::Failed { .. }), "{state:?}");
+    assert_eq!(infrastructure.applied(), 1, "{:?}", infrastructure.commands.calls());
+    story.stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_that_died_before_its_state_was_written_is_not_made_again() {
+    let breaks = Recording {
+        exits: 1,
+        complains: "Error: connection to the provider lost".into(),
+        ..call("apply *", "")
+    };
+    let infrastructure = Infrastructure::of(plan(&["create"], 14), vec![breaks]);
+    let story = infrastructure.story().await;
+    let item = story.item(0, Direction::Forward, 1).await;
+    story.dies(&item, "step_failed").await;
+    assert_eq!(infrastructure.applied(), 1);
+    match story.work(&item, "successor").await {
+        StepState::Failed { kind, message, .. } => {
+            assert_eq!(kind, FailureKind::Drift, "{message}");
+            assert!(message.contains("did not live to say"), "{message}");
+        }
+        state => panic!("{state:?}"),
+    }
     assert_eq!(infrastructure.applied(), 1, "{:?}", infrastructure.commands.calls());
     story.stage.end().await;
 }
