@@ -8,11 +8,11 @@ use paramedic_domain::{
     event::Artifact,
     fault::{Effect, FailureKind},
 };
+use paramedic_runtime::program::{Program, inherited, secrets};
 use serde_json::Value;
 
 use super::{
     failure::Halt,
-    program::{KEPT, Program, secrets},
     run::{Report, Run},
 };
 use crate::{
@@ -171,8 +171,7 @@ impl Run<'_> {
 
 impl<'r, 'a> Asking<'r, 'a> {
     fn of(run: &'r Run<'a>, account: &'r Account) -> Result<Self, Halt> {
-        let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
-        let mut environment: Vec<(String, String)> = kept.collect();
+        let mut environment = inherited(&[]);
         if !account.secrets_folder.as_os_str().is_empty() {
             let read = secrets(&account.secrets_folder).map_err(|error| {
                 let message = format!(
@@ -203,6 +202,7 @@ impl<'r, 'a> Asking<'r, 'a> {
             arguments,
             folder: "/".into(),
             environment: self.environment.clone(),
+            input: Vec::new(),
             timeout: PATIENCE,
         };
         let failed = |kind, message: String| Halt::failed(kind, Effect::None, format!("{what}: {message}"));

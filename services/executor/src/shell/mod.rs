@@ -20,7 +20,6 @@ mod observe;
 mod operations;
 mod pause;
 pub mod prepare;
-mod program;
 mod prometheus;
 mod run;
 pub mod worker;

@@ -29,6 +29,16 @@ pub enum Source {
     Request,
     /// What a step of a plan kept.
     Executor,
+    /// Argo CD.
+    Argocd,
+    /// Flux.
+    Flux,
+    /// Helm.
+    Helm,
+    /// Amazon Web Services.
+    Aws,
+    /// Google Cloud.
+    Gcp,
 }
 
 /// One fact with its origin. The excerpt is untrusted text, with secrets already redacted by the probe.

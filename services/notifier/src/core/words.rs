@@ -179,6 +179,11 @@ pub fn source(source: Source) -> &'static str {
         Source::Mcp => "a tool of the team",
         Source::Request => "the request",
         Source::Executor => "a step of the plan",
+        Source::Argocd => "Argo CD",
+        Source::Flux => "Flux",
+        Source::Helm => "Helm",
+        Source::Aws => "AWS",
+        Source::Gcp => "Google Cloud",
     }
 }
 

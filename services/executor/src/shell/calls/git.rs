@@ -1,41 +1,16 @@
-//! The `git` program on a shallow, bare clone in a folder of its own: no work tree, no hooks, no shell, nothing of the
-//! machine's configuration; a token goes in the environment, never in an argument.
+//! The `git` program on a shallow, bare clone in a folder of its own, without a work tree.
 
-use std::{process::Stdio, time::Duration};
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use paramedic_catalogue::{redact::redact, systems::Forge};
 use paramedic_domain::change::FileChange;
+use paramedic_runtime::{git, program::Lost};
 use tempfile::TempDir;
-use tokio::{io::AsyncWriteExt, process::Command};
 
 use super::secret;
 use crate::{
     config::{Repository, split_author},
-    shell::{kubernetes::Trouble, program::KEPT},
+    shell::kubernetes::Trouble,
 };
-
-/// Longest time one command may take: a shallow clone of a large repository on a slow line.
-const TIMEOUT: Duration = Duration::from_secs(90);
-/// What Git may see of this process's environment besides.
-const OF_GIT: &[&str] = &["GIT_SSL_CAINFO", "SSH_AUTH_SOCK"];
-/// Words in Git's messages that say that it may work later.
-const PASSING: &[&str] = &[
-    "could not resolve",
-    "couldn't connect",
-    "failed to connect",
-    "connection refused",
-    "connection reset",
-    "connection timed out",
-    "timed out",
-    "early eof",
-    "hung up unexpectedly",
-    "returned error: 5",
-    "returned error: 429",
-    "cannot lock ref",
-    "unable to create",
-];
 
 /// A clone.
 pub(super) struct Git<'a> {
@@ -55,35 +30,15 @@ impl<'a> Git<'a> {
             detail: format!("no folder for it: {error}"),
             sent: false,
         })?;
-        let mut environment: Vec<(String, String)> = KEPT
-            .iter()
-            .chain(OF_GIT)
-            .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
-            .collect();
-        let fixed = [
-            ("GIT_TERMINAL_PROMPT", "0"),
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ("GIT_ALLOW_PROTOCOL", "https:http:ssh:file"),
-            ("LC_ALL", "C"),
-        ];
-        environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        environment.push(("HOME".into(), folder.path().display().to_string()));
-        if let Some(token) = secret(&config.name, &config.token_file).await? {
-            let user = match (config.user.as_str(), config.forge) {
-                ("", Forge::Gitlab) => "oauth2",
-                ("", Forge::Github) => "x-access-token",
-                ("", Forge::Gitea | Forge::None) => "git",
-                (user, _) => user,
-            };
-            // Only for this address: a redirect elsewhere does not get it.
-            environment.push(("GIT_CONFIG_COUNT".into(), "1".into()));
-            environment.push(("GIT_CONFIG_KEY_0".into(), format!("http.{}.extraHeader", config.url)));
-            environment.push((
-                "GIT_CONFIG_VALUE_0".into(),
-                format!("Authorization: Basic {}", STANDARD.encode(format!("{user}:{token}"))),
-            ));
-        }
+        let user = match (config.user.as_str(), config.forge) {
+            ("", Forge::Gitlab) => "oauth2",
+            ("", Forge::Github) => "x-access-token",
+            ("", Forge::Gitea | Forge::None) => "git",
+            (user, _) => user,
+        };
+        let token = secret(&config.name, &config.token_file).await?;
+        let token = token.as_ref().map(|token| (user, token.as_str()));
+        let environment = git::environment(&config.url, token, folder.path());
         let git = Self {
             folder,
             config,
@@ -93,7 +48,7 @@ impl<'a> Git<'a> {
         let mut arguments = vec!["clone"];
         arguments.extend(options);
         arguments.extend(["--branch", &config.base, "--", &config.url, "repository"]);
-        git.run_in(".", &arguments, &[], false, None).await?;
+        git.run_in(".", &arguments, &[], false, &[]).await?;
         Ok(git)
     }
 
@@ -190,59 +145,39 @@ impl<'a> Git<'a> {
     }
 
     async fn given(&self, arguments: &[&str], more: &[(&str, &str)], input: &[u8]) -> Result<String, Trouble> {
-        let output = self.run_in("repository", arguments, more, false, Some(input)).await?;
+        let output = self.run_in("repository", arguments, more, false, input).await?;
         Ok(String::from_utf8_lossy(&output).trim_end().to_owned())
     }
 
     async fn run(&self, arguments: &[&str], more: &[(&str, &str)], changes: bool) -> Output {
-        self.run_in("repository", arguments, more, changes, None).await
+        self.run_in("repository", arguments, more, changes, &[]).await
     }
 
-    async fn run_in(&self, folder: &str, arguments: &[&str], more: &[(&str, &str)], changes: bool, input: Option<&[u8]>) -> Output {
+    async fn run_in(&self, folder: &str, arguments: &[&str], more: &[(&str, &str)], changes: bool, input: &[u8]) -> Output {
         let what = format!("git {} of {}", arguments.first().unwrap_or(&""), self.config.name);
         let lost = |detail: String, sent: bool| Trouble::Transient {
             what: what.clone(),
             detail,
             sent: sent && changes,
         };
-        let mut child = Command::new("git")
-            .args(arguments)
-            .current_dir(self.folder.path().join(folder))
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .envs(more.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| lost(format!("cannot run git: {error}"), false))?;
-        let mut stdin = child.stdin.take();
-        let feed = async {
-            if let (Some(stdin), Some(input)) = (&mut stdin, input) {
-                // A command that ends early says itself why.
-                stdin.write_all(input).await.ok();
-            }
-            drop(stdin.take());
-        };
-        let ended = tokio::time::timeout(TIMEOUT, async { tokio::join!(feed, child.wait_with_output()).1 }).await;
-        let output = match ended {
-            Ok(Ok(output)) => output,
-            Ok(Err(error)) => return Err(lost(format!("git was lost: {error}"), true)),
-            Err(_) => return Err(lost(format!("not done after {} s", TIMEOUT.as_secs()), true)),
-        };
-        if output.status.success() {
-            return Ok(output.stdout);
+        let mut environment = self.environment.clone();
+        environment.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let folder = self.folder.path().join(folder);
+        let ended = git::run(&folder, arguments, environment, input).await.map_err(|error| {
+            let sent = !matches!(error, Lost::NotStarted { .. });
+            lost(error.to_string(), sent)
+        })?;
+        if ended.code == Some(0) {
+            return Ok(ended.stdout);
         }
-        let said = redact(String::from_utf8_lossy(&output.stderr).trim())
+        let said = redact(String::from_utf8_lossy(&ended.stderr).trim())
             .chars()
             .take(400)
             .collect::<String>();
-        let lower = said.to_lowercase();
-        if PASSING.iter().any(|words| lower.contains(words)) {
+        if git::may_pass(&said) {
             return Err(lost(said, true));
         }
-        let code = output.status.code().and_then(|code| code.try_into().ok()).unwrap_or_default();
+        let code = ended.code.and_then(|code| code.try_into().ok()).unwrap_or_default();
         Err(Trouble::Unfit { what, code, message: said })
     }
 }

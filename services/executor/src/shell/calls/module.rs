@@ -7,16 +7,11 @@ use std::{
 
 use paramedic_catalogue::redact::redact;
 use paramedic_domain::digest::Digest;
+use paramedic_runtime::program::{Ended, Program, inherited, secrets};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{
-    config,
-    shell::{
-        kubernetes::Trouble,
-        program::{Ended, KEPT, Program, secrets},
-    },
-};
+use crate::{config, shell::kubernetes::Trouble};
 
 /// Longest time that looking may take: providers are fetched, and each resource is read.
 const LOOKING: Duration = Duration::from_secs(300);
@@ -76,10 +71,7 @@ impl<'a> Module<'a> {
     }
 
     fn environment(&self) -> Result<Vec<(String, String)>, Trouble> {
-        let mut environment: Vec<(String, String)> = KEPT
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
-            .collect();
+        let mut environment = inherited(&[]);
         if !self.config.secrets_folder.as_os_str().is_empty() {
             environment.extend(secrets(&self.config.secrets_folder).map_err(|error| Trouble::Transient {
                 what: format!("secrets of module {}", self.config.name),
@@ -211,6 +203,7 @@ impl<'a> Module<'a> {
             arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
             folder: self.folder.path().to_owned(),
             environment: self.environment.clone(),
+            input: Vec::new(),
             timeout,
         };
         run.run().await.map_err(|lost| Trouble::Transient {

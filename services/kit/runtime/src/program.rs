@@ -11,13 +11,13 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
     sync::oneshot,
 };
 
 /// What programs may see of this process's environment: where programs, proxies and authorities are.
-pub(crate) const KEPT: &[&str] = &[
+const KEPT: &[&str] = &[
     "PATH",
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -34,49 +34,71 @@ const GRACE: Duration = Duration::from_secs(20);
 const MOST_OUTPUT: u64 = 16 << 20;
 
 /// One run.
-pub(crate) struct Program {
-    pub(crate) program: String,
-    pub(crate) arguments: Vec<String>,
-    pub(crate) folder: PathBuf,
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) timeout: Duration,
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Its name or path.
+    pub program: String,
+    /// Its arguments; no shell reads them.
+    pub arguments: Vec<String>,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// All of its environment.
+    pub environment: Vec<(String, String)>,
+    /// What it reads from its standard input.
+    pub input: Vec<u8>,
+    /// Longest time it may take.
+    pub timeout: Duration,
 }
 
 /// What became of it.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub struct Ended {
     /// Exit code; `None`: a signal ended it.
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
+    pub code: Option<i32>,
+    /// What it wrote.
+    pub stdout: Vec<u8>,
+    /// What it wrote of errors.
+    pub stderr: Vec<u8>,
 }
 
 /// Why nothing is known of how it ended.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Lost {
+pub enum Lost {
+    /// It is not there, or may not be run.
     #[error("cannot run {program}: {error}")]
-    NotStarted { program: String, error: std::io::Error },
+    NotStarted {
+        /// Its name or path.
+        program: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Its time was over.
     #[error("not done after {} s, so it was asked to end", .0.as_secs())]
     TooLong(Duration),
+    /// Its pipes broke, or nobody waited for it any more.
     #[error("lost: {0}")]
     Io(std::io::Error),
+    /// It wrote more than is kept.
     #[error("it wrote more than {MOST_OUTPUT} bytes")]
     TooMuch,
 }
 
 impl Program {
     /// Runs it to its end. Dropped before that, the program is asked to end as if its time were over.
+    ///
+    /// # Errors
+    /// It could not be run, or how it ended is not known. A code other than 0 is no error here.
     #[allow(
         clippy::disallowed_methods,
         reason = "it outlives whoever waits, by seconds, and has nothing to report to the process"
     )]
-    pub(crate) async fn run(self) -> Result<Ended, Lost> {
+    pub async fn run(self) -> Result<Ended, Lost> {
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .current_dir(&self.folder)
             .env_clear()
             .envs(self.environment)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -88,7 +110,7 @@ impl Program {
         let (waits, gone) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
         tokio::spawn(async move {
-            answer.send(supervise(child, self.timeout, gone).await).ok();
+            answer.send(supervise(child, self.input, self.timeout, gone).await).ok();
         });
         let ended = answered
             .await
@@ -98,8 +120,20 @@ impl Program {
     }
 }
 
+/// What a program sees of this process's environment: [`KEPT`], and what more is named.
+#[must_use]
+pub fn inherited(more: &[&str]) -> Vec<(String, String)> {
+    let names = KEPT.iter().chain(more);
+    names
+        .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+        .collect()
+}
+
 /// Environment variables from a folder, as a mounted Secret is: each file's name and its content, without the line's end.
-pub(crate) fn secrets(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
+///
+/// # Errors
+/// The folder, or a file of it, cannot be read.
+pub fn secrets(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -112,11 +146,17 @@ pub(crate) fn secrets(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-async fn supervise(mut child: Child, timeout: Duration, gone: oneshot::Receiver<()>) -> Result<Ended, Lost> {
+async fn supervise(mut child: Child, input: Vec<u8>, timeout: Duration, gone: oneshot::Receiver<()>) -> Result<Ended, Lost> {
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let fed = async {
+        if let Some(mut stdin) = stdin {
+            // One that ends before it read all says itself why.
+            stdin.write_all(&input).await.ok();
+        }
+    };
     let finished = async {
-        let (stdout, stderr, status) = tokio::join!(bounded(stdout), bounded(stderr), child.wait());
+        let ((), stdout, stderr, status) = tokio::join!(fed, bounded(stdout), bounded(stderr), child.wait());
         let (stdout, stderr) = (stdout?, stderr?);
         Ok(Ended {
             code: status.map_err(Lost::Io)?.code(),
@@ -161,16 +201,20 @@ mod tests {
             arguments: vec!["-c".into(), script.into()],
             folder: "/".into(),
             environment: vec![("SAID".into(), "here".into())],
+            input: b"given\n".to_vec(),
             timeout,
         }
     }
 
     #[tokio::test]
-    async fn code_output_and_environment_are_those_that_were_said() {
-        let ended = sh("echo \"$SAID $HOME\"; echo bad >&2; exit 3", GRACE).run().await.unwrap();
+    async fn code_input_output_and_environment_are_those_that_were_said() {
+        let ended = sh("read line; echo \"$SAID $HOME$line\"; echo bad >&2; exit 3", GRACE)
+            .run()
+            .await
+            .unwrap();
         assert_eq!(
             (ended.code, &ended.stdout[..], &ended.stderr[..]),
-            (Some(3), &b"here \n"[..], &b"bad\n"[..])
+            (Some(3), &b"here given\n"[..], &b"bad\n"[..])
         );
     }
 
