@@ -2,6 +2,7 @@
 
 mod mcp;
 mod model;
+mod repositories;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,8 +12,9 @@ use serde::Deserialize;
 pub use self::{
     mcp::{McpServer, McpTool},
     model::{Model, Provider},
+    repositories::Repository,
 };
-use crate::core::{settle::Settle, window::Bounds};
+use crate::core::{delivery::Records, read::is_label, settle::Settle, window::Bounds};
 
 /// Defaults of [`Config`].
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
@@ -40,6 +42,9 @@ pub struct Config {
     pub debug_flags: Vec<String>,
     pub rules: PathBuf,
     pub concurrency: usize,
+    pub argocd_namespace: String,
+    pub helm_records: Records,
+    pub repositories: Vec<Repository>,
     pub mcp: Vec<McpServer>,
     pub model: Model,
 }
@@ -89,6 +94,13 @@ impl Config {
                 "is so small that lookback_hours needs more than 10000 samples",
             ));
         }
+        if !self.argocd_namespace.is_empty() && !is_label(&self.argocd_namespace) {
+            return Err(Invalid::new(
+                "analysis.argocd_namespace",
+                format!("{:?} is not the name of a namespace", self.argocd_namespace),
+            ));
+        }
+        repositories::validate(&self.repositories)?;
         mcp::validate(&self.mcp)?;
         self.model.validate()
     }

@@ -16,7 +16,7 @@ use paramedic_bus::{
 use paramedic_proto::v1::analysis_service_server::AnalysisServiceServer;
 use paramedic_runtime::{Kit, Role};
 
-pub use config::{Config, DEFAULTS};
+pub use config::{Config, DEFAULTS, Repository};
 use shell::{
     incidents::{INVESTIGATING_KINDS, Investigations, OPENING_KINDS, Openings},
     investigate::{Investigator, Service},

@@ -4,6 +4,7 @@ pub mod afterwards;
 pub mod contest;
 pub mod criteria;
 pub mod decide;
+pub mod delivery;
 pub mod engines;
 pub mod estate;
 pub mod facts;

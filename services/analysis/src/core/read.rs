@@ -203,3 +203,9 @@ pub fn requested(pod: &Value) -> f64 {
     let of = |container: &Value| amount(container, "/resources/requests/memory").or_else(|| amount(container, "/resources/limits/memory"));
     each(pod, "/spec/containers").filter_map(of).sum()
 }
+
+/// Only what can be a namespace goes into a path: the text comes from alerts.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}

@@ -6,6 +6,7 @@ use paramedic_domain::{evidence::Source, object::ObjectRef};
 use serde_json::Value;
 
 use super::{
+    kubernetes::Problem,
     probes::{Probes, Unreachable},
     prometheus::{Answer, Prometheus},
     reader::Reader,
@@ -15,11 +16,21 @@ use crate::core::{
     criteria,
     estate::{Database, Estate, Figure, Listing, Listings, Member, RunningJob, calls, config_maps, members, mentioned_namespaces},
     facts::Facts,
-    read,
+    read::{self, is_label},
 };
 
 /// Most namespaces that are looked at.
 const MOST_NAMESPACES: usize = 8;
+/// What [`listing`] reads, of all namespaces.
+const EVERYWHERE: [&str; 5] = [
+    "/apis/apps/v1/deployments",
+    "/apis/apps/v1/statefulsets",
+    "/apis/apps/v1/daemonsets",
+    "/api/v1/services",
+    "/api/v1/pods",
+];
+/// More ConfigMaps of one namespace than these are listed together.
+const MOST_ALONE: usize = 2;
 /// Figures by which shared services say themselves whether they are whole: 1 is whole.
 const STATES: [&str; 3] = ["redis_cluster_state", "etcd_server_has_leader", "kafka_controller_active"];
 
@@ -72,38 +83,50 @@ async fn list(kubernetes: &Reader, facts: &mut Facts) -> Result<Listings, Unreac
         .filter(|name| is_label(name))
         .map(ToOwned::to_owned)
         .collect();
-    let mut known: Option<BTreeSet<String>> = None;
-    while let Some(namespace) = open.pop_first() {
-        if listings.contains_key(&namespace) || listings.len() >= MOST_NAMESPACES {
-            continue;
+    // One namespace further is read by itself; what more there are, and whatever they lead to, is in lists of the whole cluster.
+    let mut alone: usize = 1;
+    while !open.is_empty() {
+        if !listings.is_empty() {
+            match alone.checked_sub(open.len()) {
+                Some(left) => alone = left,
+                None => known(kubernetes, &EVERYWHERE).await?,
+            }
         }
-        let listing = listing(kubernetes, facts, &namespace).await?;
         let mut mentioned = BTreeSet::new();
-        for (_, workload) in &listing.workloads {
-            mentioned.extend(mentioned_namespaces(&listing, &workload["spec"]["template"], &namespace));
+        for namespace in std::mem::take(&mut open) {
+            if listings.len() >= MOST_NAMESPACES {
+                break;
+            }
+            let listing = listing(kubernetes, facts, &namespace).await?;
+            for (_, workload) in &listing.workloads {
+                mentioned.extend(mentioned_namespaces(&listing, &workload["spec"]["template"], &namespace));
+            }
+            listings.insert(namespace, listing);
         }
-        mentioned.retain(|name| is_label(name) && *name != namespace);
-        listings.insert(namespace, listing);
+        mentioned.retain(|name| is_label(name) && !listings.contains_key(name));
         if mentioned.is_empty() {
-            continue;
+            break;
         }
-        if known.is_none() {
-            let all = ask(kubernetes, facts, "/api/v1/namespaces").await?;
-            let names = all.iter().flat_map(|all| read::each(all, "/items"));
-            known = Some(names.map(|one| read::text(one, "/metadata/name").to_owned()).collect());
-        }
-        open.extend(
-            mentioned
-                .into_iter()
-                .filter(|name| known.as_ref().is_some_and(|known| known.contains(name))),
-        );
+        let all = ask(kubernetes, facts, "/api/v1/namespaces").await?;
+        let names: BTreeSet<&str> = all
+            .iter()
+            .flat_map(|all| read::each(all, "/items"))
+            .map(|one| read::text(one, "/metadata/name"))
+            .collect();
+        open.extend(mentioned.into_iter().filter(|name| names.contains(name.as_str())));
     }
     Ok(listings)
 }
 
-/// Only what can be a namespace goes into a path: the text comes from alerts and environments.
-fn is_label(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+/// Lists what is then asked for in parts, so that it is asked for once; where that may not be, it is not.
+async fn known(kubernetes: &Reader, paths: &[&str]) -> Result<(), Unreachable> {
+    for path in paths {
+        match kubernetes.get(path).await {
+            Ok(_) | Err(Problem::Absent(_) | Problem::Refused { .. } | Problem::TooMuch { .. }) => {}
+            Err(unreachable @ Problem::Unreachable { .. }) => return Err(Unreachable(unreachable.to_string())),
+        }
+    }
+    Ok(())
 }
 
 async fn listing(kubernetes: &Reader, facts: &mut Facts, namespace: &str) -> Result<Listing, Unreachable> {
@@ -134,6 +157,9 @@ async fn listing(kubernetes: &Reader, facts: &mut Facts, namespace: &str) -> Res
         .iter()
         .flat_map(|(_, object)| config_maps(&object["spec"]["template"]))
         .collect();
+    if maps.len() > MOST_ALONE {
+        known(kubernetes, &[&format!("/api/v1/namespaces/{namespace}/configmaps")]).await?;
+    }
     for name in maps {
         // Where ConfigMaps may not be read, that is one missing source, however many there are.
         if closed(facts, "/configmaps/") {

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::{
     alertmanager::unnoticed,
+    commits::commits,
     complaints::complaints,
+    delivery::deliveries,
     estate::estate,
     kubernetes::encode,
     mcp,
@@ -89,6 +91,13 @@ async fn gathered(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Re
         Err(_) => facts.missing.push(late("neighbourhood")),
     }
     watch(&facts, "what the alerted workloads depend on was read");
+    match tokio::time::timeout_at(deadline, deliveries(probes, kubernetes, &mut facts)).await {
+        Ok(result) => result?,
+        Err(_) => facts.missing.push(late("deliveries")),
+    }
+    if tokio::time::timeout_at(deadline, commits(probes, &mut facts)).await.is_err() {
+        facts.missing.push(late("git"));
+    }
     if tokio::time::timeout_at(deadline, traces(probes, &mut facts)).await.is_err() {
         facts.missing.extend(probes.tracing.iter().map(|tracing| late(tracing.name())));
     }

@@ -12,6 +12,9 @@ use crate::{
     metrics,
 };
 
+/// Asks for a list of metadata alone; no other form of it is taken.
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -26,7 +29,7 @@ pub enum Problem {
         /// The server's message.
         message: String,
     },
-    /// The answer would be more than an investigation may read.
+    /// It would be more than an investigation may ask or read.
     #[error("GET {path}: {used_up}")]
     TooMuch {
         /// Path.
@@ -79,6 +82,17 @@ impl Kubernetes {
         }
     }
 
+    /// Counts a question that is about to be asked in an investigation.
+    ///
+    /// # Errors
+    /// `TooMuch` when they are used up.
+    pub(super) fn count(&self, path: &str) -> Result<(), Problem> {
+        self.meter.call(path).map_err(|used_up| Problem::TooMuch {
+            path: path.to_owned(),
+            used_up,
+        })
+    }
+
     /// One object or list.
     ///
     /// # Errors
@@ -94,6 +108,23 @@ impl Kubernetes {
     pub async fn text(&self, path: &str) -> Result<String, Problem> {
         let body = self.ask(path).await?;
         Ok(String::from_utf8_lossy(&body).into_owned())
+    }
+
+    /// A list of what its objects are called, without what is in them.
+    ///
+    /// # Errors
+    /// See [`Problem`].
+    pub async fn metadata(&self, path: &str) -> Result<Value, Problem> {
+        let request = Request::get(path).header(header::ACCEPT, METADATA).body(Vec::new());
+        let list = parsed(path, &self.timed(path, request).await?)?;
+        match list["kind"] == "PartialObjectMetadataList" {
+            true => Ok(list),
+            // What comes with more than was asked for is not looked at.
+            false => Err(Problem::Refused {
+                path: path.to_owned(),
+                message: "the answer is no list of metadata".into(),
+            }),
+        }
     }
 
     async fn ask(&self, path: &str) -> Result<Vec<u8>, Problem> {

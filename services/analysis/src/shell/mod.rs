@@ -1,7 +1,9 @@
 //! Probes, the bus and callers.
 
 pub mod alertmanager;
+mod commits;
 mod complaints;
+mod delivery;
 mod endpoint;
 mod estate;
 pub mod gather;

@@ -16,7 +16,7 @@ use crate::core::{
 };
 
 /// Most requests for logs.
-const MOST_REQUESTS: usize = 8;
+const MOST_REQUESTS: usize = 7;
 
 /// The last words of what crashed or is not ready, where no log of it was found yet.
 pub(super) async fn podlogs(kubernetes: &Reader, facts: &mut Facts) {

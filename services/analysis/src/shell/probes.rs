@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use paramedic_runtime::{Clock, ClusterAccess};
 
-use super::{alertmanager::Alertmanager, kubernetes::Kubernetes, loki::Loki, meter::Meter, prometheus::Prometheus, tracing::Tracing};
+use super::{
+    alertmanager::Alertmanager, commits::Clones, kubernetes::Kubernetes, loki::Loki, meter::Meter, prometheus::Prometheus, tracing::Tracing,
+};
 use crate::{Config, core::rules::RuleSet};
 
 /// Everything that can be asked, and how much of it.
@@ -21,6 +23,8 @@ pub struct Probes {
     pub tracing: Vec<Tracing>,
     /// Alertmanager; `None` if it is not configured.
     pub alertmanager: Option<Alertmanager>,
+    /// Clones of repositories, for their logs.
+    pub(super) clones: Clones,
     /// Diagnoses as data.
     pub rules: Arc<RuleSet>,
     /// Time.
@@ -45,6 +49,7 @@ impl Probes {
             loki: cluster.loki.as_ref().map(|url| Loki::new(&cluster.http, url, timeout)),
             tracing: Tracing::of(cluster, timeout),
             alertmanager: Alertmanager::of(cluster, timeout),
+            clones: Clones::default(),
             rules,
             clock,
             config,

@@ -11,7 +11,9 @@ pub(super) async fn rights(reader: &Reader, facts: &mut Facts) {
     for right in claimed(&facts.world) {
         match reader.review(&right).await {
             Ok(answer) => facts.world.reviews.extend(answered(right, &answer)),
-            Err(problem @ (Problem::Refused { .. } | Problem::Unreachable { .. } | Problem::TooMuch { .. })) => {
+            // The meter says it.
+            Err(Problem::TooMuch { .. }) => return,
+            Err(problem @ (Problem::Refused { .. } | Problem::Unreachable { .. })) => {
                 facts.missing.push(format!("kubernetes: {problem}"));
                 return;
             }

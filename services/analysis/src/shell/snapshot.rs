@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
-use paramedic_domain::evidence::Source;
+use paramedic_domain::{alert::Alert, evidence::Source};
 use serde_json::Value;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 use crate::core::{
     facts::Facts,
     measures::{self, Measure, Measures, memory_shares},
-    read::each,
+    read::{each, is_label},
     snapshot::{
         Snapshot,
         kinds::{KINDS, Kind},
@@ -33,15 +33,23 @@ const NAMESPACE_LABELS: [&str; 2] = ["exported_namespace", "namespace"];
 pub(super) async fn snapshot(reader: &Reader, facts: &mut Facts) -> Result<(), Unreachable> {
     let (scope, everywhere) = scope(facts);
     let one = scope.iter().next().filter(|_| scope.len() == 1 && !everywhere).cloned();
-    let mut questions = Vec::new();
-    for kind in KINDS {
-        let path = kind.path(one.as_deref().filter(|_| !kind.everywhere));
-        questions.push(async move { (kind, reader.get(&path).await) });
+    let mut answers: Vec<(Kind, Result<Value, Problem>)> = Vec::new();
+    let mut open = KINDS.to_vec();
+    loop {
+        let (now, later): (Vec<Kind>, Vec<Kind>) = open.into_iter().partition(|kind| wanted(*kind, &answers, &facts.alerts));
+        if now.is_empty() {
+            break;
+        }
+        let mut questions = Vec::new();
+        for kind in now {
+            let path = kind.path(one.as_deref().filter(|_| !kind.everywhere));
+            questions.push(async move { (kind, reader.get(&path).await) });
+        }
+        answers.extend(stream::iter(questions).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await);
+        open = later;
     }
-    let answers: Vec<(Kind, Result<Value, Problem>)> = stream::iter(questions).buffer_unordered(AT_ONCE).collect().await;
     let mut snapshot = Snapshot::new(facts.at, scope);
     let (mut refused, mut narrow) = (Vec::new(), Vec::new());
-    let mut answers = answers;
     answers.sort_by_key(|(kind, _)| kind.name);
     if everywhere {
         // Alerts that do not say where: every namespace may be meant.
@@ -90,13 +98,22 @@ pub(super) async fn snapshot(reader: &Reader, facts: &mut Facts) -> Result<(), U
     Ok(())
 }
 
+/// Whether a kind is listed now, by what was listed already.
+fn wanted(kind: Kind, answers: &[(Kind, Result<Value, Problem>)], alerts: &[Alert]) -> bool {
+    let some = |name: &str| {
+        let list = answers.iter().find(|(known, _)| known.name == name);
+        list.is_some_and(|(_, answer)| answer.as_ref().is_ok_and(|list| each(list, "/items").next().is_some()))
+    };
+    kind.beside.is_empty() || kind.beside.iter().any(|name| some(name)) || kind.spoken_of(alerts)
+}
+
 /// The namespaces that alerts name, and whether some alert is about something in a namespace that it does not name.
 fn scope(facts: &Facts) -> (BTreeSet<String>, bool) {
-    let namespace = |alert: &paramedic_domain::alert::Alert| {
+    let namespace = |alert: &Alert| {
         let named = NAMESPACE_LABELS.iter().map(|label| alert.label(label));
         named.filter(|name| is_label(name)).map(ToOwned::to_owned).next()
     };
-    let lost = |alert: &paramedic_domain::alert::Alert| {
+    let lost = |alert: &Alert| {
         namespace(alert).is_none()
             && ["service", "pod", "deployment", "app", "node"]
                 .iter()
@@ -104,11 +121,6 @@ fn scope(facts: &Facts) -> (BTreeSet<String>, bool) {
     };
     let scope = facts.alerts.iter().filter_map(namespace).collect();
     (scope, facts.alerts.iter().any(lost))
-}
-
-/// Only what can be a namespace goes into a path: the text comes from alerts.
-pub(super) fn is_label(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// Asks Prometheus; what it does not have is no missing source.

@@ -5,13 +5,14 @@ use std::{collections::BTreeSet, time::Duration};
 use jiff::SignedDuration;
 use paramedic_domain::{evidence::Source, id::EvidenceId};
 
-use super::{probes::Probes, snapshot::is_label};
+use super::probes::Probes;
 use crate::core::{
     criteria,
     facts::{Facts, Series, Workload},
     families::{FAMILIES, first},
     logs::{Line, Pattern, cluster},
     quantity::{self, human},
+    read::is_label,
     stats::{fit, longest_run},
 };
 

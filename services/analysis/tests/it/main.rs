@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bounded;
 mod cases;
+mod deliveries;
 mod diagnoses;
 mod families;
 mod mcp;

@@ -12,9 +12,6 @@ use crate::{
     world::{SPEED, access, clock, config, rules},
 };
 
-/// Most requests of one investigation to the API server.
-const MOST_GETS: usize = 40;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn with_loki_down_the_last_words_of_a_crash_come_from_the_api_server() {
     let words = [
@@ -33,7 +30,6 @@ async fn with_loki_down_the_last_words_of_a_crash_come_from_the_api_server() {
         let simulator = Simulator::start(options).await.unwrap();
         let probes = Probes::new(&access(&simulator).await, clock(&simulator), config(), rules());
         let conclusion = investigate(&probes, alerts(&case), &mut |_, _| {}).await.unwrap();
-        let gets = simulator.audit().iter().filter(|entry| entry.path.starts_with("/api")).count();
         simulator.shutdown().await;
         let evidence = match &conclusion {
             Conclusion::Found(found) => &found.evidence,
@@ -43,6 +39,5 @@ async fn with_loki_down_the_last_words_of_a_crash_come_from_the_api_server() {
             .iter()
             .any(|one| one.source == Kept::Kubernetes && one.query.contains("/log?container=") && one.excerpt.contains(words));
         assert!(found, "{name}: {evidence:#?}");
-        assert!(gets <= MOST_GETS, "{name}: {gets} requests");
     }
 }

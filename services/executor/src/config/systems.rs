@@ -177,16 +177,7 @@ impl super::Config {
 
 impl Repository {
     fn validate(&self, key: &str) -> Result<(), Invalid> {
-        let parsed = url::Url::parse(&self.url).ok();
-        let good = parsed.as_ref().is_some_and(|url| {
-            matches!(url.scheme(), "https" | "http" | "ssh" | "file") && url.password().is_none() && !url.path().starts_with("/-")
-        });
-        if !good {
-            return Err(Invalid::new(
-                format!("{key}.url"),
-                "is not https://..., ssh://... or file:///... without a password (that belongs into token_file)",
-            ));
-        }
+        paramedic_runtime::git::plain_url(&format!("{key}.url"), &self.url)?;
         if self.base.is_empty() || self.base.starts_with('-') || self.base.contains([' ', ':', '*', '~', '^']) {
             return Err(Invalid::new(
                 format!("{key}.base"),

@@ -5,7 +5,10 @@ use std::{path::Path, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::program::{Ended, Lost, Program, inherited};
+use crate::{
+    config::Invalid,
+    program::{Ended, Lost, Program, inherited},
+};
 
 /// Longest time one command may take: a shallow clone of a large repository on a slow line.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -51,6 +54,24 @@ pub fn environment(url: &str, token: Option<(&str, &str)>, home: &Path) -> Vec<(
         ));
     }
     environment
+}
+
+/// Checks the address of a repository.
+///
+/// # Errors
+/// It is none that Git is given, or holds a password.
+pub fn plain_url(key: &str, url: &str) -> Result<(), Invalid> {
+    let parsed = url::Url::parse(url).ok();
+    let good = parsed.as_ref().is_some_and(|url| {
+        matches!(url.scheme(), "https" | "http" | "ssh" | "file") && url.password().is_none() && !url.path().starts_with("/-")
+    });
+    match good {
+        true => Ok(()),
+        false => Err(Invalid::new(
+            key,
+            "is not https://..., ssh://... or file:///... without a password (that belongs into token_file)",
+        )),
+    }
 }
 
 /// Runs one command in a folder.

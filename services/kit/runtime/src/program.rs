@@ -120,7 +120,7 @@ impl Program {
     }
 }
 
-/// What a program sees of this process's environment: [`KEPT`], and what more is named.
+/// What a program sees of this process's environment: where programs, proxies and authorities are, and what more is named.
 #[must_use]
 pub fn inherited(more: &[&str]) -> Vec<(String, String)> {
     let names = KEPT.iter().chain(more);
@@ -147,7 +147,7 @@ pub fn secrets(folder: &Path) -> std::io::Result<Vec<(String, String)>> {
 }
 
 async fn supervise(mut child: Child, input: Vec<u8>, timeout: Duration, gone: oneshot::Receiver<()>) -> Result<Ended, Lost> {
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    let mut group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let fed = async {
         if let Some(mut stdin) = stdin {
@@ -166,20 +166,34 @@ async fn supervise(mut child: Child, input: Vec<u8>, timeout: Duration, gone: on
     };
     tokio::pin!(finished);
     let over = tokio::select! {
-        ended = &mut finished => return ended,
+        ended = &mut finished => {
+            group.0 = None;
+            return ended;
+        }
         () = tokio::time::sleep(timeout) => Lost::TooLong(timeout),
         _ = gone => Lost::Io(std::io::ErrorKind::Interrupted.into()),
     };
-    signal(group, Signal::INT);
-    if tokio::time::timeout(GRACE, &mut finished).await.is_err() {
-        signal(group, Signal::KILL);
+    group.signal(Signal::INT);
+    if tokio::time::timeout(GRACE, &mut finished).await.is_ok() {
+        group.0 = None;
     }
     Err(over)
 }
 
-fn signal(group: Option<Pid>, signal: Signal) {
-    // A group that is gone already needs no signal.
-    group.and_then(|group| kill_process_group(group, signal).ok());
+/// A group of processes that does not outlive who looks after it: when this process ends first, nobody would be left to.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        // A group that is gone already needs no signal.
+        self.0.and_then(|group| kill_process_group(group, signal).ok());
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
 }
 
 /// Reads to the end, so that the program is never stopped by a full pipe.
@@ -226,6 +240,44 @@ mod tests {
         let lost = sh(&script, Duration::from_millis(300)).run().await.unwrap_err();
         assert!(matches!(lost, Lost::TooLong(_)), "{lost}");
         assert_eq!(std::fs::read_to_string(told).unwrap(), "asked\n");
+    }
+
+    /// What a file holds, once it does.
+    async fn read(path: &Path) -> String {
+        loop {
+            match tokio::fs::read_to_string(path).await {
+                Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_would_not_end_does_not_outlive_the_process_that_looks_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("told");
+        let script = format!("trap '' INT; echo $$ > {}; while :; do sleep 0.1; done", told.display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let pid = runtime.block_on(async {
+            tokio::select! {
+                lost = sh(&script, GRACE).run() => panic!("{lost:?}"),
+                pid = read(&told) => pid,
+            }
+        });
+        // The task that asked it to end, in vain, ends here.
+        drop(runtime);
+        // It is gone, or a zombie until its parent, this process, is: either way it runs no more.
+        let runs = || {
+            let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            state
+                .rsplit_once(')')
+                .is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+        };
+        let deadline = std::time::Instant::now() + GRACE;
+        while runs() {
+            assert!(std::time::Instant::now() < deadline, "process {pid} still runs");
+            std::thread::yield_now();
+        }
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! A release that does not work: pods of the newest revision fail since its rollout, while the revision before it worked.
 //!
 //! Weights: failing pods are all of the newest revision 0.30, the previous revision still runs 0.20 (or once ran 0.10),
-//! it began with the rollout 0.15, the log says why 0.10, the change is known 0.05; for errors instead of crashes: error
+//! it began with the rollout 0.15, the log says why 0.10, the change is known 0.05, what delivers it applied it then 0.05; for errors instead of crashes: error
 //! share at least five times that before the rollout 0.30. Response times or errors that left their usual level
 //! before the rollout: -0.15, and nothing for its time.
 
@@ -10,6 +10,7 @@ use paramedic_domain::diagnosis::{Category, Factor};
 
 use super::{Finding, factor, seconds_between, span};
 use crate::core::{
+    delivery::{Delivery, commits::Commit},
     facts::{Container, Facts, Pod, Revision, Workload},
     onset::{Onset, Signal},
     shift,
@@ -20,6 +21,8 @@ const MIN_ERRORS: f64 = 0.01;
 /// How much greater the share must be than before the rollout.
 const ERRORS_FACTOR: f64 = 5.0;
 
+/// What it adds that Argo CD or Flux applied something when the rollout began.
+const DELIVERED: f64 = 0.05;
 /// What a release loses that came later than what it would have caused.
 const SOONER: f64 = -0.15;
 /// The time of an onset is no more exact than this: samples a minute apart, of rates over some minutes.
@@ -69,6 +72,7 @@ pub(super) fn diagnose(facts: &Facts, workload: &Workload) -> Result<Finding, St
     factors.extend(previous_factor(previous));
     factors.extend(sooner_factor(facts, newest).or_else(|| onset_factor(facts, newest, age)));
     factors.extend(log_factor(facts, &failing));
+    factors.extend(delivered_factor(facts, newest));
     factors.extend(change_factor(newest));
     let pull = !failing.is_empty() && failing.iter().all(|(_, container)| waits_for(container, &PULL));
     let what = match failing.first() {
@@ -185,6 +189,25 @@ fn sooner_factor(facts: &Facts, newest: &Revision) -> Option<Factor> {
         [first.evidence.clone(), newest.evidence.clone()],
     )
     .filter(|_| ahead > BLUR)
+}
+
+/// What applied the revision, and what it applied.
+fn delivered_factor(facts: &Facts, newest: &Revision) -> Option<Factor> {
+    let workload = &facts.workload.as_ref()?.object;
+    let own = |delivery: &&Delivery| delivery.owns(workload) && delivery.began(newest.created);
+    let delivery = facts.world.deliveries.iter().find(own)?;
+    let commits: Vec<String> = delivery.commits(&facts.world.commits).take(2).map(Commit::words).collect();
+    let commits = if commits.is_empty() {
+        String::new()
+    } else {
+        format!("; committed: {}", commits.join("; "))
+    };
+    let evidence = facts.evidence.iter().filter(|evidence| evidence.query == delivery.query);
+    factor(
+        DELIVERED,
+        format!("{} applied {} when that rollout began{commits}", delivery.owner, delivery.applied()),
+        evidence.map(|evidence| evidence.id.clone()),
+    )
 }
 
 fn log_factor(facts: &Facts, failing: &[(&Pod, &Container)]) -> Option<Factor> {

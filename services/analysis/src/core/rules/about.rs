@@ -3,7 +3,7 @@
 use paramedic_domain::alert::Alert;
 use serde_json::Value;
 
-use super::influence::{Key, api_server, at};
+use super::influence::{Key, api_server, at, key};
 use crate::core::{
     read::{each, text},
     subjects::{World, owners::WORKLOADS},
@@ -32,7 +32,7 @@ fn scraped(world: &World, instance: &str) -> Option<Key> {
 /// The objects that an alert's labels name; empty where they name none that is known.
 #[must_use]
 pub fn about(world: &World, alert: &Alert) -> Vec<Key> {
-    const LABELS: [(&str, &str); 14] = [
+    const LABELS: [(&str, &str); 18] = [
         ("pod", "Pod"),
         ("deployment", "Deployment"),
         ("statefulset", "StatefulSet"),
@@ -45,6 +45,11 @@ pub fn about(world: &World, alert: &Alert) -> Vec<Key> {
         ("resourcequota", "ResourceQuota"),
         ("service", "Service"),
         ("ingress", "Ingress"),
+        ("httproute", "HTTPRoute"),
+        ("gateway", "Gateway"),
+        // kube-state-metrics calls both by their kinds' own label.
+        ("name", "HTTPRoute"),
+        ("name", "Gateway"),
         ("replicaset", "ReplicaSet"),
         ("name", "Certificate"),
     ];
@@ -70,6 +75,12 @@ pub fn about(world: &World, alert: &Alert) -> Vec<Key> {
             found.push(at(kind, "", name));
         }
     }
+    let delivers = world.deliveries.iter().map(|delivery| &delivery.owner);
+    found.extend(
+        delivers
+            .filter(|owner| owner.name == alert.label("name") && owner.namespace.as_deref() == Some(namespace))
+            .map(key),
+    );
     if API_SERVER.contains(&alert.name()) {
         found.push(api_server());
     }

@@ -11,6 +11,7 @@ use crate::core::{
     snapshot::{reference, selects},
     subjects::{
         World,
+        gateways::{backends, parents},
         owners::{ALONE, Owners, WORKLOADS},
     },
 };
@@ -68,6 +69,7 @@ impl Influence {
         let owners = Owners::of(&world.snapshot);
         all.pods(world, &owners);
         all.workloads(world, &owners);
+        all.deliveries(world);
         all.policies(world, &owners);
         all.others(world);
         all.control_plane(world);
@@ -142,6 +144,15 @@ impl Influence {
                     at("ReplicaSet", namespace, text(set, "/metadata/name")),
                     at(&kind, namespace, &name),
                 );
+            }
+        }
+    }
+
+    /// What delivers something is as well as that. What it cannot apply keeps its workloads as they were, which is no fault of them.
+    fn deliveries(&mut self, world: &World) {
+        for delivery in &world.deliveries {
+            for workload in &delivery.workloads {
+                self.add(key(workload), key(&delivery.owner));
             }
         }
     }
@@ -243,6 +254,21 @@ impl Influence {
                 self.add(service.clone(), own.clone());
                 // Who is alerted about a Service that an Ingress does not find is alerted about the Ingress.
                 self.add(own.clone(), service);
+            }
+        }
+        for gateway in world.snapshot.of("Gateway") {
+            let own = at("Gateway", text(gateway, "/metadata/namespace"), text(gateway, "/metadata/name"));
+            self.add(at("GatewayClass", "", text(gateway, "/spec/gatewayClassName")), own);
+        }
+        for route in world.snapshot.of("HTTPRoute") {
+            let own = at("HTTPRoute", text(route, "/metadata/namespace"), text(route, "/metadata/name"));
+            for (namespace, gateway) in parents(route) {
+                self.add(at("Gateway", namespace, gateway), own.clone());
+            }
+            for (namespace, service, _) in backends(route) {
+                self.add(at("Service", namespace, service), own.clone());
+                // As of an Ingress: who does not find the Service is alerted about.
+                self.add(own.clone(), at("Service", namespace, service));
             }
         }
         for kind in WORKLOADS {

@@ -15,11 +15,14 @@ use super::{
 };
 
 /// What rules may look at one by one, and the names that their expressions may use.
-pub const SUBJECTS: [(&str, &[&str]); 20] = [
+pub const SUBJECTS: [(&str, &[&str]); 23] = [
     ("container", &["container", "pod", "workload"]),
     ("pod", &["pod", "workload"]),
     ("workload", &["workload"]),
     ("service", &["service", "workload", "logs"]),
+    ("gateway", &["gateway"]),
+    ("route", &["route", "logs"]),
+    ("delivery", &["delivery"]),
     ("ingress", &["ingress", "logs"]),
     ("policy", &["policy", "logs"]),
     ("quota", &["quota"]),

@@ -21,6 +21,7 @@ families!(
     "admission",
     "containers",
     "control-plane",
+    "deliveries",
     "jobs",
     "networks",
     "nodes",

@@ -1,5 +1,7 @@
 //! The kinds that an investigation lists.
 
+use paramedic_domain::alert::Alert;
+
 /// How a kind is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
@@ -15,6 +17,8 @@ pub struct Kind {
     pub everywhere: bool,
     /// Whether clusters may be without it.
     pub optional: bool,
+    /// It says something only beside objects of one of these kinds; empty: always.
+    pub beside: &'static [&'static str],
 }
 
 const fn inside(name: &'static str, api: &'static str, plural: &'static str) -> Kind {
@@ -25,6 +29,7 @@ const fn inside(name: &'static str, api: &'static str, plural: &'static str) -> 
         namespaced: true,
         everywhere: false,
         optional: false,
+        beside: &[],
     }
 }
 
@@ -36,7 +41,7 @@ const fn of_cluster(name: &'static str, api: &'static str, plural: &'static str)
 }
 
 /// Every kind. Secrets are not among them: that one is missing, its users' events and states say.
-pub const KINDS: [Kind; 30] = [
+pub const KINDS: [Kind; 33] = [
     inside("Pod", "v1", "pods"),
     inside("Event", "v1", "events"),
     inside("Service", "v1", "services"),
@@ -45,7 +50,10 @@ pub const KINDS: [Kind; 30] = [
     inside("ReplicaSet", "apps/v1", "replicasets"),
     inside("StatefulSet", "apps/v1", "statefulsets"),
     inside("DaemonSet", "apps/v1", "daemonsets"),
-    inside("ControllerRevision", "apps/v1", "controllerrevisions"),
+    Kind {
+        beside: &["StatefulSet", "DaemonSet"],
+        ..inside("ControllerRevision", "apps/v1", "controllerrevisions")
+    },
     inside("Job", "batch/v1", "jobs"),
     inside("CronJob", "batch/v1", "cronjobs"),
     inside("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers"),
@@ -64,11 +72,29 @@ pub const KINDS: [Kind; 30] = [
         everywhere: true,
         ..inside("Lease", "coordination.k8s.io/v1", "leases")
     },
+    Kind {
+        everywhere: true,
+        optional: true,
+        beside: &["HTTPRoute"],
+        ..inside("Gateway", "gateway.networking.k8s.io/v1", "gateways")
+    },
+    Kind {
+        optional: true,
+        ..inside("HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes")
+    },
+    Kind {
+        optional: true,
+        beside: &["Gateway"],
+        ..of_cluster("GatewayClass", "gateway.networking.k8s.io/v1", "gatewayclasses")
+    },
     of_cluster("Node", "v1", "nodes"),
     of_cluster("Namespace", "v1", "namespaces"),
     of_cluster("PersistentVolume", "v1", "persistentvolumes"),
     of_cluster("StorageClass", "storage.k8s.io/v1", "storageclasses"),
-    of_cluster("IngressClass", "networking.k8s.io/v1", "ingressclasses"),
+    Kind {
+        beside: &["Ingress"],
+        ..of_cluster("IngressClass", "networking.k8s.io/v1", "ingressclasses")
+    },
     of_cluster("APIService", "apiregistration.k8s.io/v1", "apiservices"),
     of_cluster("CertificateSigningRequest", "certificates.k8s.io/v1", "certificatesigningrequests"),
     of_cluster(
@@ -90,6 +116,15 @@ pub fn named(name: &str) -> Option<Kind> {
 }
 
 impl Kind {
+    /// Whether alerts speak of it: by a label of its name, or in their own. That proves nothing, but is reason to look.
+    #[must_use]
+    pub fn spoken_of(&self, alerts: &[Alert]) -> bool {
+        let label = self.name.to_lowercase();
+        alerts
+            .iter()
+            .any(|alert| !alert.label(&label).is_empty() || alert.name().contains(self.name))
+    }
+
     /// Path of the list: of one namespace, or of all.
     #[must_use]
     pub fn path(&self, namespace: Option<&str>) -> String {

@@ -4,6 +4,8 @@ pub mod answers;
 mod batch;
 mod claims;
 mod cluster;
+mod deliveries;
+pub mod gateways;
 mod nodes;
 pub mod owners;
 mod pods;
@@ -33,6 +35,7 @@ use self::{
     view::{Field, Shape, Shaped, View, view},
 };
 use super::{
+    delivery::{Delivery, commits::Commit},
     estate::Listings,
     facts::file,
     measures::Measures,
@@ -59,6 +62,10 @@ pub struct World {
     pub reviews: Vec<Review>,
     /// Numbers of Prometheus.
     pub measures: Measures,
+    /// What tools that deliver say of workloads that they own.
+    pub deliveries: Vec<Delivery>,
+    /// What was committed to the repositories that they apply, newest first.
+    pub commits: Vec<Commit>,
     /// Sources that did not answer.
     pub silent: BTreeSet<Source>,
 }
@@ -203,6 +210,9 @@ pub fn shapes() -> Vec<(&'static str, Shape)> {
         ("workload", workloads::WorkloadView::shape()),
         ("service", services::ServiceView::shape()),
         ("ingress", services::IngressView::shape()),
+        ("gateway", gateways::GatewayView::shape()),
+        ("route", gateways::RouteView::shape()),
+        ("delivery", deliveries::DeliveryView::shape()),
         ("policy", policies::PolicyView::shape()),
         ("quota", policies::QuotaView::shape()),
         ("claim", claims::ClaimView::shape()),
@@ -234,6 +244,8 @@ pub fn all(world: &World, alerts: &[Alert]) -> Vec<Subject> {
     pods::subjects(world, &owners, &mut all);
     workloads::subjects(world, &owners, &mut all);
     services::subjects(world, &owners, &mut all);
+    gateways::subjects(world, &mut all);
+    deliveries::subjects(world, &mut all);
     policies::subjects(world, &owners, &mut all);
     claims::subjects(world, &mut all);
     nodes::subjects(world, &mut all);
@@ -248,7 +260,7 @@ pub fn all(world: &World, alerts: &[Alert]) -> Vec<Subject> {
 }
 
 /// Subjects that write no logs themselves: rules may cite those of their namespace.
-const WITH_LOGS: [&str; 5] = ["service", "ingress", "policy", "claim", "certificate"];
+const WITH_LOGS: [&str; 6] = ["service", "ingress", "route", "policy", "claim", "certificate"];
 
 view! {
     /// What is said in the namespace of an object that writes no logs itself.
@@ -369,20 +381,6 @@ fn conditions(object: &Value) -> BTreeMap<String, BTreeMap<&'static str, String>
             (text(condition, "/type").to_owned(), fields.into())
         })
         .collect()
-}
-
-/// What manages an object besides people: `helm`, `argo`, `flux`, or nothing.
-fn managed_by(object: &Value) -> &'static str {
-    let has = |pointer: &str| object.pointer(pointer).is_some();
-    if has("/metadata/annotations/argocd.argoproj.io~1tracking-id") {
-        "argo"
-    } else if has("/metadata/labels/kustomize.toolkit.fluxcd.io~1name") || has("/metadata/labels/helm.toolkit.fluxcd.io~1name") {
-        "flux"
-    } else if has("/metadata/annotations/meta.helm.sh~1release-name") {
-        "helm"
-    } else {
-        ""
-    }
 }
 
 /// The last manager that wrote something else than status, and minutes since then.

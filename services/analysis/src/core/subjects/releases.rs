@@ -36,6 +36,13 @@ view! {
     }
 }
 
+impl ReleaseView {
+    /// Minutes since it began, where that is known.
+    pub(super) fn began(&self) -> Option<f64> {
+        (self.number > 0).then_some(self.minutes_ago)
+    }
+}
+
 /// The newest rollout of a workload.
 pub(super) fn of(world: &World, workload: &ObjectRef, pods: &[&Value]) -> ReleaseView {
     let namespace = workload.namespace.as_deref().unwrap_or_default();

@@ -8,13 +8,16 @@ use serde_json::Value;
 use super::{
     EventView, Said, Subject, Variable, World,
     answers::{self, Answer},
-    conditions, events, lines, managed_by,
+    conditions,
+    deliveries::{self, DeliveryView},
+    events, lines,
     owners::{ALONE, Owners, WORKLOADS},
     quoted,
     releases::{self, ReleaseView},
     view::view,
 };
 use crate::core::{
+    delivery::managed_by,
     estate::calls,
     measures::Measure,
     read::{self, count, each, text},
@@ -62,6 +65,8 @@ view! {
         managed_by: &'static str,
         /// Name of its Helm release.
         helm_release: String,
+        /// What delivers it, where that was asked.
+        delivery: DeliveryView,
         /// Manager that wrote it last.
         changed_by: String,
         /// Minutes since then.
@@ -151,6 +156,7 @@ pub(super) fn variable(world: &World, owners: &Owners<'_>, workload: &ObjectRef)
     Some(
         Variable::new("workload", &view, workload.clone(), excerpt)
             .quoting(quotes)
+            .quoting(deliveries::quotes(world, workload))
             .quoting(events)
             .quoting(lines(&said))
             .quoting(answers::quotes(&answers)),
@@ -193,6 +199,7 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         let all = sum(requests).filter(|all| *all > 0.0)?;
         Some(sum(failed).unwrap_or(0.0) / all)
     };
+    let release = releases::of(world, workload, pods);
     WorkloadView {
         kind: workload.kind.clone(),
         name: workload.name.clone(),
@@ -229,7 +236,8 @@ fn view(world: &World, owners: &Owners<'_>, workload: &ObjectRef, object: &Value
         lagging: number("/status/observedGeneration") < number("/metadata/generation"),
         conditions: conditions(object),
         blocked: blocked(world, workload),
-        release: releases::of(world, workload, pods),
+        delivery: deliveries::of(world, workload, release.began()),
+        release,
         managed_by: managed_by(object),
         helm_release: own("/metadata/annotations/meta.helm.sh~1release-name"),
         changed_by,

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod alone;
+mod delivery;
 mod families;
 mod fixtures;
 mod kept;

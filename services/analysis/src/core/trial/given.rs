@@ -2,26 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use paramedic_domain::{
     alert::{Alert, AlertStatus},
     evidence::Source,
     object::ObjectRef,
 };
+use serde_json::Value;
 
 use super::{Line, Number, Test};
 use crate::core::{
+    delivery::{Delivery, Places, Records, owned},
     estate::Listing,
     facts::Facts,
     families,
     measures::{Measure, Measures, questions},
     read::{text, texts},
-    snapshot::{Snapshot, kinds::KINDS},
+    snapshot::{Snapshot, kinds::KINDS, reference},
     subjects::{
         Said, World,
         answers::{Answer, Answered},
         owners::WORKLOADS,
     },
 };
+
+/// Kinds that deliver others.
+const DELIVER: [&str; 3] = ["Application", "Kustomization", "HelmRelease"];
 
 /// What a test gives, as an investigation would have gathered it.
 ///
@@ -44,7 +50,7 @@ pub(in crate::core) fn facts(test: &Test) -> Result<Facts, String> {
         let known = KINDS.into_iter().find(|known| known.name == kind);
         match known {
             Some(kind) => snapshot.file(kind, vec![object.clone()]),
-            None if kind == "ConfigMap" => {}
+            None if kind == "ConfigMap" || DELIVER.contains(&kind) => {}
             None => return Err(format!("object {name}: rules do not look at {kind:?}")),
         }
     }
@@ -64,7 +70,15 @@ pub(in crate::core) fn facts(test: &Test) -> Result<Facts, String> {
             None => world.said.push(said(by, line)),
         }
     }
+    world.deliveries = deliveries(test, &world);
     world.measures = Measures(test.measures.iter().map(measure).collect::<Result<_, String>>()?);
+    let mut facts = Facts::new(now, alerts(test, now));
+    facts.missing = test.silent.iter().map(|source| format!("{source:?}: does not answer")).collect();
+    facts.world = world;
+    Ok(facts)
+}
+
+fn alerts(test: &Test, now: Timestamp) -> Vec<Alert> {
     let alerts = test.alerts.iter().enumerate().map(|(i, labels)| Alert {
         fingerprint: format!("{i:016x}"),
         status: AlertStatus::Firing,
@@ -75,10 +89,30 @@ pub(in crate::core) fn facts(test: &Test) -> Result<Facts, String> {
         generator_url: String::new(),
         group_key: "{}".into(),
     });
-    let mut facts = Facts::new(now, alerts.collect());
-    facts.missing = test.silent.iter().map(|source| format!("{source:?}: does not answer")).collect();
-    facts.world = world;
-    Ok(facts)
+    alerts.collect()
+}
+
+/// What the test's deliverers say of its workloads.
+fn deliveries(test: &Test, world: &World) -> Vec<Delivery> {
+    let workloads = WORKLOADS
+        .into_iter()
+        .flat_map(|kind| world.snapshot.of(kind).iter().map(move |object| reference(kind, object)));
+    let places = Places {
+        argo_namespace: "argocd",
+        helm: Records::Off,
+    };
+    let alerts = alerts(test, world.snapshot.at);
+    let owners = owned(world, &alerts, &workloads.collect::<Vec<_>>(), places);
+    let said = owners.iter().filter_map(|owner| {
+        let own = |object: &&Value| {
+            let object = *object;
+            text(object, "/kind") == owner.object.kind
+                && text(object, "/metadata/name") == owner.object.name
+                && owner.object.namespace.as_deref() == Some(text(object, "/metadata/namespace"))
+        };
+        Delivery::read(owner, test.objects.iter().find(own)?)
+    });
+    said.collect()
 }
 
 fn wrote(line: &Line, snapshot: &Snapshot) -> ObjectRef {

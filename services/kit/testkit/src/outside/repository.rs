@@ -35,6 +35,11 @@ impl GitRepository {
 
     /// Somebody commits a file to a branch.
     pub fn commit(&self, branch: &str, path: &str, content: &str, message: &str) -> Result<()> {
+        self.commit_at(branch, path, content, message, None)
+    }
+
+    /// Somebody commits a file to a branch, at a time as Git takes it (`@1772000000 +0000`); left out: now.
+    pub fn commit_at(&self, branch: &str, path: &str, content: &str, message: &str, at: Option<&str>) -> Result<()> {
         let parent = self.head(branch)?;
         let id = self.git(&["hash-object", "-w", "--stdin"], Some(content))?;
         if let Some(parent) = &parent {
@@ -46,8 +51,10 @@ impl GitRepository {
         if let Some(parent) = &parent {
             arguments.extend(["-p", parent]);
         }
-        let commit = self.git(&arguments, None)?;
-        self.git(&["update-ref", &format!("refs/heads/{branch}"), &commit], None)?;
+        let date = at.map(|at| [("GIT_AUTHOR_DATE", at), ("GIT_COMMITTER_DATE", at)]);
+        let commit = self.output(&arguments, None, date.as_ref().map_or(&[], |date| &date[..]))?;
+        let commit = commit.trim_end();
+        self.git(&["update-ref", &format!("refs/heads/{branch}"), commit], None)?;
         Ok(())
     }
 
@@ -65,7 +72,7 @@ impl GitRepository {
 
     /// A file on a branch.
     pub fn file(&self, branch: &str, path: &str) -> Result<String> {
-        self.output(&["show", &format!("{branch}:{path}")], None)
+        self.output(&["show", &format!("{branch}:{path}")], None, &[])
     }
 
     /// Message of the last commit of a branch.
@@ -79,10 +86,10 @@ impl GitRepository {
     }
 
     fn git(&self, arguments: &[&str], input: Option<&str>) -> Result<String> {
-        Ok(self.output(arguments, input)?.trim_end().to_owned())
+        Ok(self.output(arguments, input, &[])?.trim_end().to_owned())
     }
 
-    fn output(&self, arguments: &[&str], input: Option<&str>) -> Result<String> {
+    fn output(&self, arguments: &[&str], input: Option<&str>, more: &[(&str, &str)]) -> Result<String> {
         let folder: &Path = self.folder.path();
         let mut child = Command::new("git")
             .args(arguments)
@@ -94,6 +101,7 @@ impl GitRepository {
             .env("GIT_AUTHOR_EMAIL", "ada@example.com")
             .env("GIT_COMMITTER_NAME", "Ada")
             .env("GIT_COMMITTER_EMAIL", "ada@example.com")
+            .envs(more.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

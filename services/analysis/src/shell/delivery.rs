@@ -1,0 +1,83 @@
+//! Asks what delivers the workloads of an incident: Argo CD, Flux and Helm by their objects, then Git for what they apply.
+
+use paramedic_domain::object::ObjectRef;
+use serde_json::Value;
+
+use super::{
+    kubernetes::Problem,
+    probes::{Probes, Unreachable},
+    reader::Reader,
+};
+use crate::core::{
+    delivery::{Delivery, Owner, Places, Tool, owned},
+    facts::Facts,
+    snapshot::reference,
+    subjects::owners::WORKLOADS,
+};
+
+/// Asks those that deliver, and files what they say.
+///
+/// # Errors
+/// When the cluster cannot be reached.
+pub(super) async fn deliveries(probes: &Probes, kubernetes: &Reader, facts: &mut Facts) -> Result<(), Unreachable> {
+    let places = Places {
+        argo_namespace: &probes.config.argocd_namespace,
+        helm: probes.config.helm_records,
+    };
+    for owner in owned(&facts.world, &facts.alerts, &workloads(facts), places) {
+        match read(kubernetes, &owner).await {
+            Ok(Some(delivery)) => {
+                facts.moments.extend(delivery.moments());
+                delivery.quote().file(facts.at, &mut facts.evidence);
+                facts.world.deliveries.push(delivery);
+            }
+            // Gone, or the label of an instance was somebody else's.
+            Ok(None) | Err(Problem::Absent(_)) => {}
+            Err(unreachable @ Problem::Unreachable { .. }) => return Err(Unreachable(unreachable.to_string())),
+            // What may not be read of a guess is no source that is missing.
+            Err(Problem::Refused { .. }) if !owner.certain => {}
+            // The meter says it.
+            Err(Problem::TooMuch { .. }) => {}
+            Err(problem @ Problem::Refused { .. }) => {
+                facts.missing.push(format!("{}: {problem}", owner.tool.name()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Workloads of this incident, those that alerts lead to first.
+fn workloads(facts: &Facts) -> Vec<ObjectRef> {
+    let alerted = facts.workload.iter().map(|workload| &workload.object);
+    let alerted = alerted.chain(facts.estate.alerted().map(|member| &member.workload.object));
+    let mut all: Vec<ObjectRef> = alerted.cloned().collect();
+    for kind in WORKLOADS {
+        all.extend(facts.world.snapshot.of(kind).iter().map(|object| reference(kind, object)));
+    }
+    all
+}
+
+async fn read(kubernetes: &Reader, owner: &Owner) -> Result<Option<Delivery>, Problem> {
+    let path = owner.path();
+    let object = match owner.tool {
+        // Of records, which hold values that may be secret, only what they are called is read.
+        Tool::Helm => kubernetes.metadata(&path).await?,
+        Tool::Argo | Tool::Flux => kubernetes.get(&path).await?,
+    };
+    let Some(mut delivery) = Delivery::read(owner, &object) else {
+        return Ok(None);
+    };
+    if let Some(path) = Delivery::source_of(&object) {
+        fetched(kubernetes, &path, &object, &mut delivery).await?;
+    }
+    Ok(Some(delivery))
+}
+
+async fn fetched(kubernetes: &Reader, path: &str, object: &Value, delivery: &mut Delivery) -> Result<(), Problem> {
+    match kubernetes.get(path).await {
+        Ok(repository) => delivery.fetched(object, &repository),
+        Err(Problem::Absent(_)) => {}
+        Err(problem) => return Err(problem),
+    }
+    Ok(())
+}

@@ -1,0 +1,259 @@
+//! What Argo CD, Helm and Git say of a release that does not work.
+
+use jiff::{SignedDuration, Timestamp};
+use kube::{
+    Api, Client,
+    api::{DynamicObject, Patch, PatchParams, PostParams},
+    discovery::ApiResource,
+};
+use paramedic_analysis::{
+    Config, Repository,
+    core::{decide::Conclusion, delivery::Records},
+    shell::{investigate::investigate, probes::Probes},
+};
+use paramedic_domain::{
+    diagnosis::{Category, Diagnosis},
+    evidence::Source,
+};
+use paramedic_simulator::Simulator;
+use paramedic_testkit::outside::GitRepository;
+use serde_json::{Value, json};
+
+use crate::world::{access, alert, clock, config, crash_looping, rules, simulate};
+
+fn api(client: &Client, version: &str, kind: &str, plural: &str, namespace: &str) -> Api<DynamicObject> {
+    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    let resource = ApiResource {
+        group: group.into(),
+        version: version.into(),
+        api_version: if group.is_empty() {
+            version.into()
+        } else {
+            format!("{group}/{version}")
+        },
+        kind: kind.into(),
+        plural: plural.into(),
+    };
+    Api::namespaced_with(client.clone(), namespace, &resource)
+}
+
+async fn create(client: &Client, namespace: &str, plural: &str, object: Value) {
+    let (version, kind) = (
+        object["apiVersion"].as_str().unwrap().to_owned(),
+        object["kind"].as_str().unwrap().to_owned(),
+    );
+    let object: DynamicObject = serde_json::from_value(object).unwrap();
+    api(client, &version, &kind, plural, namespace)
+        .create(&PostParams::default(), &object)
+        .await
+        .unwrap();
+}
+
+fn of_cluster(version: &str, kind: &str, plural: &str) -> ApiResource {
+    ApiResource {
+        group: version.rsplit_once('/').map_or("", |(group, _)| group).into(),
+        version: "v1".into(),
+        api_version: version.into(),
+        kind: kind.into(),
+        plural: plural.into(),
+    }
+}
+
+/// Argo CD's namespace and its kind, as its installation makes them.
+async fn install_argo(client: &Client) {
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "applications.argoproj.io"},
+        "spec": {
+            "group": "argoproj.io", "scope": "Namespaced",
+            "names": {"kind": "Application", "listKind": "ApplicationList", "plural": "applications", "singular": "application"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]
+        }
+    });
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}});
+    let kinds = [
+        of_cluster("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions"),
+        of_cluster("v1", "Namespace", "namespaces"),
+    ];
+    for (kind, object) in kinds.iter().zip([definition, namespace]) {
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        Api::all_with(client.clone(), kind)
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
+    }
+}
+
+async fn annotate(client: &Client, annotations: Value) {
+    let patch = json!({"metadata": {"annotations": annotations}});
+    api(client, "apps/v1", "Deployment", "deployments", "shop")
+        .patch("cart-api", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .unwrap();
+}
+
+/// The time at which the newest revision of the cart began.
+fn rolled_out(simulator: &Simulator) -> Timestamp {
+    let sets = paramedic_simulator::store::Gvr::new("apps", "v1", "replicasets");
+    let (sets, _) = simulator.store().list(&sets, Some("shop"));
+    let times = sets
+        .iter()
+        .filter(|set| set["metadata"]["name"].as_str().unwrap().starts_with("cart-api-"));
+    times
+        .map(|set| set["metadata"]["creationTimestamp"].as_str().unwrap().parse().unwrap())
+        .max()
+        .unwrap()
+}
+
+async fn diagnosis(simulator: &Simulator, config: Config) -> Diagnosis {
+    let pod = crash_looping(simulator, "shop").await;
+    let labels = [
+        ("alertname", "KubePodCrashLooping"),
+        ("namespace", "shop"),
+        ("pod", &pod),
+        ("container", "cart-api"),
+    ];
+    let probes = Probes::new(&access(simulator).await, clock(simulator), config, rules());
+    match investigate(&probes, vec![alert(simulator, &labels, "crashes")], &mut |_, _| {})
+        .await
+        .unwrap()
+    {
+        Conclusion::Found(diagnosis) => *diagnosis,
+        Conclusion::Inconclusive { reasons, .. } => panic!("{reasons:#?}"),
+    }
+}
+
+async fn applied_by_argo(simulator: &Simulator, repository: &GitRepository) {
+    let client = access(simulator).await.client.unwrap();
+    let released = rolled_out(simulator);
+    let minutes = |minutes: i64| released.checked_add(SignedDuration::from_mins(minutes)).unwrap();
+    let at = |minutes_after: i64| format!("@{} +0000", minutes(minutes_after).as_second());
+    let commit = |path: &str, message: &str, after: i64| {
+        repository.commit_at("main", path, message, message, Some(&at(after))).unwrap();
+        repository.head("main").unwrap().unwrap()
+    };
+    install_argo(&client).await;
+    let old = commit("cart/values.yaml", "pin the image", -3 * 24 * 60);
+    commit("web/values.yaml", "colours of the shop", -4);
+    let new = commit("cart/values.yaml", "feature flags for the cart", -3);
+    annotate(
+        &client,
+        json!({"argocd.argoproj.io/tracking-id": "cart:apps/Deployment:shop/cart-api"}),
+    )
+    .await;
+    create(
+        &client,
+        "argocd",
+        "applications",
+        json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": "cart", "namespace": "argocd"},
+            "spec": {"source": {"repoURL": repository.url(), "path": "cart", "targetRevision": "main"}},
+            "status": {"sync": {"status": "Synced", "revision": new}, "health": {"status": "Degraded"}, "history": [
+                {"id": 0, "revision": old, "deployedAt": minutes(-3 * 24 * 60)}, {"id": 1, "revision": new, "deployedAt": minutes(1)}
+            ]}
+        }),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_that_argo_cd_applied_is_told_with_its_commit() {
+    let simulator = simulate("bad-release").await;
+    let repository = GitRepository::start("README", "nothing").unwrap();
+    let without = diagnosis(&simulator, config()).await;
+    applied_by_argo(&simulator, &repository).await;
+    let mut config = config();
+    config.repositories = vec![serde_json::from_value::<Repository>(json!({"url": repository.url()})).unwrap()];
+    let found = diagnosis(&simulator, config).await;
+    assert_eq!(
+        (found.category, found.target.to_string()),
+        (Category::BadRelease, "Deployment shop/cart-api".into())
+    );
+    assert!(found.missing_sources.is_empty(), "{:?}", found.missing_sources);
+    assert!(found.confidence > without.confidence, "{} {}", found.confidence, without.confidence);
+    let applied = found
+        .factors
+        .iter()
+        .find(|factor| factor.text.contains("Application argocd/cart applied"));
+    assert!(
+        applied.unwrap().text.contains("feature flags for the cart (cart/values.yaml)"),
+        "{:#?}",
+        found.factors
+    );
+    let rows: Vec<(Source, &str)> = found.timeline.iter().map(|row| (row.source, row.what.as_str())).collect();
+    let of = |source: Source| {
+        rows.iter()
+            .filter(|(own, _)| *own == source)
+            .map(|(_, what)| *what)
+            .collect::<Vec<_>>()
+    };
+    let [commit] = of(Source::Git)[..] else {
+        panic!("only what was committed lately on the path that is applied: {rows:#?}")
+    };
+    assert!(commit.contains("by Ada: feature flags for the cart"), "{commit}");
+    assert!(
+        of(Source::Argocd).iter().any(|what| what.starts_with("argocd applied ")),
+        "{rows:#?}"
+    );
+    simulator.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_cannot_be_read_is_named_and_lowers_confidence() {
+    let simulator = simulate("bad-release").await;
+    let repository = GitRepository::start("README", "nothing").unwrap();
+    applied_by_argo(&simulator, &repository).await;
+    let mut config = config();
+    let known = diagnosis(&simulator, config.clone()).await;
+    config.repositories = vec![serde_json::from_value::<Repository>(json!({"url": repository.url()})).unwrap()];
+    drop(repository);
+    let found = diagnosis(&simulator, config).await;
+    let [missing] = &found.missing_sources[..] else {
+        panic!("{:?}", found.missing_sources)
+    };
+    assert!(missing.starts_with("git: file://") && missing.contains("git fetch: "), "{missing}");
+    assert!(found.confidence < known.confidence, "{} {}", found.confidence, known.confidence);
+    simulator.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn releases_of_helm_are_read_without_what_is_in_them() {
+    let simulator = simulate("bad-release").await;
+    let client = access(&simulator).await.client.unwrap();
+    annotate(
+        &client,
+        json!({"meta.helm.sh/release-name": "cart", "meta.helm.sh/release-namespace": "shop"}),
+    )
+    .await;
+    for (version, status) in [("1", "superseded"), ("2", "deployed")] {
+        let labels = json!({"owner": "helm", "name": "cart", "status": status, "version": version});
+        let name = format!("sh.helm.release.v1.cart.v{version}");
+        create(&client, "shop", "secrets", json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1", "metadata": {"name": name, "namespace": "shop", "labels": labels},
+            "stringData": {"release": "hunter2"}
+        }))
+        .await;
+    }
+    let read = |simulator: &Simulator| {
+        simulator
+            .audit()
+            .iter()
+            .any(|entry| entry.verb == "list" && entry.path.ends_with("/secrets"))
+    };
+    let unasked = diagnosis(&simulator, config()).await;
+    assert!(!read(&simulator), "nothing is asked for unless it is set");
+    assert!(unasked.timeline.iter().all(|row| row.source != Source::Helm));
+    let mut config = config();
+    config.helm_records = Records::Secrets;
+    let found = diagnosis(&simulator, config).await;
+    assert!(read(&simulator));
+    let rows: Vec<&str> = found
+        .timeline
+        .iter()
+        .filter(|row| row.source == Source::Helm)
+        .map(|row| row.what.as_str())
+        .collect();
+    assert!(rows.contains(&"helm applied release 2"), "{rows:?}");
+    assert!(!format!("{found:?}").contains("hunter2"));
+    simulator.shutdown().await;
+}
