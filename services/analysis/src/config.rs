@@ -1,5 +1,6 @@
 //! Settings of the analysis service.
 
+mod clouds;
 mod mcp;
 mod model;
 mod repositories;
@@ -10,6 +11,7 @@ use paramedic_runtime::config::Invalid;
 use serde::Deserialize;
 
 pub use self::{
+    clouds::{Cloud, CloudKind},
     mcp::{McpServer, McpTool},
     model::{Model, Provider},
     repositories::Repository,
@@ -46,6 +48,7 @@ pub struct Config {
     pub helm_records: Records,
     pub repositories: Vec<Repository>,
     pub mcp: Vec<McpServer>,
+    pub clouds: Vec<Cloud>,
     pub model: Model,
 }
 
@@ -102,6 +105,7 @@ impl Config {
         }
         repositories::validate(&self.repositories)?;
         mcp::validate(&self.mcp)?;
+        clouds::validate(&self.clouds)?;
         self.model.validate()
     }
 

@@ -41,6 +41,8 @@ pub struct Wish {
     pub modules: Vec<paramedic_executor::config::Module>,
     /// Cloud accounts.
     pub accounts: Vec<paramedic_executor::config::Account>,
+    /// Clouds that the analysis may ask.
+    pub clouds: Vec<paramedic_analysis::config::Cloud>,
 }
 
 /// A running range.
@@ -102,6 +104,7 @@ impl Range {
         settings.analysis.model.alone = wish.model_alone;
         settings.executor.modules = wish.modules;
         settings.executor.accounts = wish.accounts;
+        settings.analysis.clouds = wish.clouds;
         settings.validate(&roles::ALL)?;
         let kit = boot::kit(&settings.process(), clock.clone(), true).await?;
         let mut built = Vec::new();

@@ -1,6 +1,7 @@
 //! Pure analysis: facts in, a diagnosis or the list of what was looked at out; measurements in, a verdict out.
 
 pub mod afterwards;
+pub mod clouds;
 pub mod contest;
 pub mod criteria;
 pub mod decide;

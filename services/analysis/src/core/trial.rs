@@ -73,6 +73,9 @@ pub struct Test {
     /// Numbers, by the names that rules know.
     #[serde(default)]
     pub measures: Vec<Number>,
+    /// What cloud providers answer.
+    #[serde(default)]
+    pub clouds: Vec<Answers>,
     /// Sources that do not answer.
     #[serde(default)]
     pub silent: Vec<Source>,
@@ -95,6 +98,16 @@ pub struct Line {
     /// The tool of your own that said it, as `server/tool`; left out: it is a line of its logs.
     #[serde(default)]
     pub tool: Option<String>,
+}
+
+/// What the tool of a cloud provider answers about an object.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// The object, as `Kind name`.
+    pub of: String,
+    /// The answers in the order in which it is asked: what it prints; as text, its complaint that there is no such thing.
+    pub answers: Vec<Value>,
 }
 
 /// A number.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     alertmanager::unnoticed,
+    clouds::clouds,
     commits::commits,
     complaints::complaints,
     delivery::deliveries,
@@ -97,6 +98,9 @@ async fn gathered(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Re
     }
     if tokio::time::timeout_at(deadline, commits(probes, &mut facts)).await.is_err() {
         facts.missing.push(late("git"));
+    }
+    if tokio::time::timeout_at(deadline, clouds(probes, &mut facts)).await.is_err() {
+        facts.missing.push(late("clouds"));
     }
     if tokio::time::timeout_at(deadline, traces(probes, &mut facts)).await.is_err() {
         facts.missing.extend(probes.tracing.iter().map(|tracing| late(tracing.name())));

@@ -1,6 +1,7 @@
 //! Probes, the bus and callers.
 
 pub mod alertmanager;
+pub mod clouds;
 mod commits;
 mod complaints;
 mod delivery;

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use paramedic_runtime::{Clock, ClusterAccess};
 
 use super::{
-    alertmanager::Alertmanager, commits::Clones, kubernetes::Kubernetes, loki::Loki, meter::Meter, prometheus::Prometheus, tracing::Tracing,
+    alertmanager::Alertmanager, clouds::Tool, commits::Clones, kubernetes::Kubernetes, loki::Loki, meter::Meter, prometheus::Prometheus,
+    tracing::Tracing,
 };
 use crate::{Config, core::rules::RuleSet};
 
@@ -25,6 +26,8 @@ pub struct Probes {
     pub alertmanager: Option<Alertmanager>,
     /// Clones of repositories, for their logs.
     pub(super) clones: Clones,
+    /// The tools of cloud providers; empty if none is configured.
+    pub clouds: Vec<Tool>,
     /// Diagnoses as data.
     pub rules: Arc<RuleSet>,
     /// Time.
@@ -50,6 +53,7 @@ impl Probes {
             tracing: Tracing::of(cluster, timeout),
             alertmanager: Alertmanager::of(cluster, timeout),
             clones: Clones::default(),
+            clouds: config.clouds.iter().map(|cloud| Tool::new(cloud.clone(), timeout)).collect(),
             rules,
             clock,
             config,
@@ -65,6 +69,7 @@ impl Probes {
             loki: self.loki.as_ref().map(|loki| loki.metered(meter)),
             tracing: self.tracing.iter().map(|tracing| tracing.metered(meter)).collect(),
             alertmanager: self.alertmanager.as_ref().map(|alertmanager| alertmanager.metered(meter)),
+            clouds: self.clouds.iter().map(|tool| tool.metered(meter)).collect(),
             ..self.clone()
         }
     }

@@ -271,6 +271,7 @@ cases! {
     c10_hpa_maxed_real_load => "C10-hpa-maxed-real-load",
     c11_postgres_crashloop_two_apps => "C11-postgres-crashloop-two-apps",
     c12_nothing_wrong => "C12-nothing-wrong",
+    c13_node_spot_reclaimed => "C13-node-spot-reclaimed",
     p01_oomkill_memory_leak_7step => "P01-oomkill-memory-leak-7step",
     p02_cascading_failure_9step => "P02-cascading-failure-9step",
     p03_alert_storm_redis_5step => "P03-alert-storm-redis-5step",

@@ -4,6 +4,7 @@
 
 mod bounded;
 mod cases;
+mod clouds;
 mod deliveries;
 mod diagnoses;
 mod families;

@@ -36,6 +36,7 @@ pub async fn start(arguments: &Drill, messages: mpsc::UnboundedSender<Message>) 
         model_alone: false,
         modules: Vec::new(),
         accounts: Vec::new(),
+        clouds: Vec::new(),
     };
     let range = Range::start(simulator, wish).await?;
     range.simulator.set_alert_webhook(Webhook {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use paramedic_analysis::config::{Cloud, CloudKind};
 use paramedic_executor::config::{Account, Module};
 use paramedic_simulator::commands::{Commands, Recorded};
 use serde::Deserialize;
@@ -21,6 +22,9 @@ pub struct Outside {
     /// Ids of cloud accounts.
     #[serde(default)]
     accounts: Vec<String>,
+    /// Clouds that the analysis may ask.
+    #[serde(default)]
+    clouds: Vec<Cloud>,
     /// What the tools answer.
     #[serde(default)]
     tools: Recorded,
@@ -32,6 +36,8 @@ pub struct Installed {
     pub modules: Vec<Module>,
     /// The cloud accounts.
     pub accounts: Vec<Account>,
+    /// The clouds.
+    pub clouds: Vec<Cloud>,
     commands: Commands,
     _folder: TempDir,
 }
@@ -86,9 +92,20 @@ impl Outside {
             program: commands.tool("aws").display().to_string(),
             secrets_folder: PathBuf::new(),
         };
+        let cloud = |cloud: &Cloud| {
+            let tool = match cloud.kind {
+                CloudKind::Aws => "aws",
+                CloudKind::Gcp => "gcloud",
+            };
+            Cloud {
+                program: commands.tool(tool).display().to_string(),
+                ..cloud.clone()
+            }
+        };
         Ok(Installed {
             modules,
             accounts: self.accounts.iter().map(account).collect(),
+            clouds: self.clouds.iter().map(cloud).collect(),
             commands,
             _folder: folder,
         })

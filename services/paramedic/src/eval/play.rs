@@ -111,6 +111,7 @@ async fn start(case: &Case, speed: f64, engine: &Engine, outside: &Installed) ->
         model_alone: engine.model_alone,
         modules: outside.modules.clone(),
         accounts: outside.accounts.clone(),
+        clouds: outside.clouds.clone(),
     };
     Range::start(simulator, wish).await
 }

@@ -17,7 +17,7 @@ use super::{
 /// What rules may look at one by one, and the names that their expressions may use.
 pub const SUBJECTS: [(&str, &[&str]); 23] = [
     ("container", &["container", "pod", "workload"]),
-    ("pod", &["pod", "workload"]),
+    ("pod", &["pod", "workload", "disk"]),
     ("workload", &["workload"]),
     ("service", &["service", "workload", "logs"]),
     ("gateway", &["gateway"]),
@@ -28,7 +28,7 @@ pub const SUBJECTS: [(&str, &[&str]); 23] = [
     ("quota", &["quota"]),
     ("claim", &["claim", "logs"]),
     ("volume", &["volume"]),
-    ("node", &["node"]),
+    ("node", &["node", "machine"]),
     ("zone", &["zone"]),
     ("autoscaler", &["autoscaler", "workload"]),
     ("budget", &["budget"]),

@@ -5,8 +5,11 @@ mod batch;
 mod claims;
 mod cluster;
 mod deliveries;
+pub mod disks;
 pub mod gateways;
-mod nodes;
+pub mod machines;
+pub(super) mod nodes;
+mod overheard;
 pub mod owners;
 mod pods;
 mod policies;
@@ -35,6 +38,7 @@ use self::{
     view::{Field, Shape, Shaped, View, view},
 };
 use super::{
+    clouds::Told,
     delivery::{Delivery, commits::Commit},
     estate::Listings,
     facts::file,
@@ -62,6 +66,8 @@ pub struct World {
     pub reviews: Vec<Review>,
     /// Numbers of Prometheus.
     pub measures: Measures,
+    /// What cloud providers told of machines and disks.
+    pub told: Vec<Told>,
     /// What tools that deliver say of workloads that they own.
     pub deliveries: Vec<Delivery>,
     /// What was committed to the repositories that they apply, newest first.
@@ -218,6 +224,8 @@ pub fn shapes() -> Vec<(&'static str, Shape)> {
         ("claim", claims::ClaimView::shape()),
         ("volume", claims::VolumeView::shape()),
         ("node", nodes::NodeView::shape()),
+        ("machine", machines::Machine::shape()),
+        ("disk", disks::DiskView::shape()),
         ("zone", zones::ZoneView::shape()),
         ("autoscaler", scaling::AutoscalerView::shape()),
         ("budget", scaling::BudgetView::shape()),
@@ -229,7 +237,7 @@ pub fn shapes() -> Vec<(&'static str, Shape)> {
         ("signing_request", cluster::SigningRequestView::shape()),
         ("alert", cluster::AlertView::shape()),
         ("cluster", cluster::ClusterView::shape()),
-        ("logs", LogsView::shape()),
+        ("logs", overheard::LogsView::shape()),
     ]
 }
 
@@ -253,35 +261,9 @@ pub fn all(world: &World, alerts: &[Alert]) -> Vec<Subject> {
     scaling::subjects(world, &mut all);
     batch::subjects(world, &owners, &mut all);
     cluster::subjects(world, alerts, &mut all);
-    for subject in all.iter_mut().filter(|subject| WITH_LOGS.contains(&subject.of)) {
-        subject.variables.push(logs(world, &subject.object));
-    }
+    overheard::add(world, &mut all);
+    disks::add(world, &mut all);
     all
-}
-
-/// Subjects that write no logs themselves: rules may cite those of their namespace.
-const WITH_LOGS: [&str; 6] = ["service", "ingress", "route", "policy", "claim", "certificate"];
-
-view! {
-    /// What is said in the namespace of an object that writes no logs itself.
-    struct LogsView {
-        /// The newest line of each shape.
-        texts: Vec<String>,
-    }
-}
-
-/// `logs`: what is said in the namespace of an object.
-fn logs(world: &World, object: &ObjectRef) -> Variable {
-    let said: Vec<&Said> = world.said.iter().filter(|said| said.by.namespace == object.namespace).collect();
-    Variable {
-        name: "logs",
-        fields: serde_json::to_value(&LogsView {
-            texts: said.iter().map(|said| said.text.clone()).collect(),
-        })
-        .unwrap_or_default(),
-        object: object.clone(),
-        quotes: said.iter().flat_map(|said| lines(std::slice::from_ref(said))).collect(),
-    }
 }
 
 /// The path at which an object is read.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{EventView, Subject, Variable, World, conditions, events, quoted, view::view};
+use super::{EventView, Subject, Variable, World, conditions, events, machines, quoted, view::view};
 use crate::core::{
     read::{each, text},
     snapshot::{age, reference},
@@ -99,7 +99,10 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
         let quotes = quoted(&node, &view.events);
         all.push(Subject {
             of: "node",
-            variables: vec![Variable::new("node", &view, node.clone(), excerpt).quoting(quotes)],
+            variables: vec![
+                Variable::new("node", &view, node.clone(), excerpt).quoting(quotes),
+                machines::of(world, &node),
+            ],
             object: node,
         });
     }
@@ -111,7 +114,7 @@ pub(super) fn zone(node: &Value) -> &str {
 }
 
 /// Its condition `Ready`: the status, and all of it.
-pub(super) fn ready(node: &Value) -> (&str, &Value) {
+pub(in crate::core) fn ready(node: &Value) -> (&str, &Value) {
     let mut conditions = each(node, "/status/conditions");
     let ready = conditions
         .find(|condition| text(condition, "/type") == "Ready")

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod alone;
+mod clouds;
 mod delivery;
 mod families;
 mod fixtures;

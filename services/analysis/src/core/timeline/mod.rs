@@ -29,6 +29,8 @@ const MOST_WORDS: usize = 180;
 pub enum Telling {
     /// Somebody or something changed the system, or a signal left its usual level: where causes are looked for.
     Turn,
+    /// What somebody announced for a time that may still come.
+    Ahead,
     /// An alert, the first line of an error, the slow span: what is felt.
     Symptom,
     /// A warning of the cluster, the end of a container.
@@ -77,7 +79,8 @@ pub fn timeline(facts: &Facts, target: &ObjectRef) -> (Vec<Moment>, u32) {
     all.extend(changes::moments(&facts.world.snapshot));
     all.retain(|moment| {
         let window = if moment.telling == Telling::Turn { CHANGES_WINDOW } else { WINDOW };
-        moment.at <= facts.at && moment.at >= felt.checked_sub(window).unwrap_or(Timestamp::MIN)
+        let due = moment.at <= facts.at || moment.telling == Telling::Ahead;
+        due && moment.at >= felt.checked_sub(window).unwrap_or(Timestamp::MIN)
     });
     let near = near(facts, target);
     // What is about something else tells less than anything about what is wrong, but alerts, which are all about this incident.

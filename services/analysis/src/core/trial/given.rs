@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{Line, Number, Test};
 use crate::core::{
+    clouds,
     delivery::{Delivery, Places, Records, owned},
     estate::Listing,
     facts::Facts,
@@ -75,6 +76,7 @@ pub(in crate::core) fn facts(test: &Test) -> Result<Facts, String> {
     let mut facts = Facts::new(now, alerts(test, now));
     facts.missing = test.silent.iter().map(|source| format!("{source:?}: does not answer")).collect();
     facts.world = world;
+    told(test, &mut facts)?;
     Ok(facts)
 }
 
@@ -113,6 +115,30 @@ fn deliveries(test: &Test, world: &World) -> Vec<Delivery> {
         Delivery::read(owner, test.objects.iter().find(own)?)
     });
     said.collect()
+}
+
+/// What cloud providers tell, as an investigation would have asked them.
+fn told(test: &Test, facts: &mut Facts) -> Result<(), String> {
+    let sought = clouds::sought(facts);
+    for said in &test.clouds {
+        let Some(sought) = sought.iter().find(|sought| sought.object.to_string() == said.of) else {
+            return Err(format!("clouds: nobody would ask about {}", said.of));
+        };
+        let answers: Vec<_> = said.answers.iter().map(answer_of_cloud).collect();
+        let told = sought
+            .told(&answers, facts.at)
+            .map_err(|why| format!("clouds: {}: {why}", said.of))?;
+        facts.moments.extend(told.moments.clone());
+        facts.world.told.push(told);
+    }
+    Ok(())
+}
+
+fn answer_of_cloud(said: &Value) -> clouds::Answer {
+    match said {
+        Value::String(complaint) => clouds::Answer::Absent(complaint.clone()),
+        printed => clouds::Answer::Json(printed.clone()),
+    }
 }
 
 fn wrote(line: &Line, snapshot: &Snapshot) -> ObjectRef {

@@ -18,10 +18,15 @@ pub fn shift(files: &mut Files, chance: &mut StdRng) {
     let Ok(pattern) = Regex::new(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})") else {
         return;
     };
+    // As AWS writes when a machine was ended.
+    let Ok(spoken) = Regex::new(r"([0-9]{4}-[0-9]{2}-[0-9]{2}) ([0-9]{2}:[0-9]{2}:[0-9]{2}) GMT") else {
+        return;
+    };
     for document in files.documents() {
         texts(document, &|text| {
-            let later = |found: &regex::Captures<'_>| later(&found[0], by).unwrap_or_else(|| found[0].to_owned());
-            pattern.replace_all(text, later).into_owned()
+            let plain = |found: &regex::Captures<'_>| later(&found[0], by).unwrap_or_else(|| found[0].to_owned());
+            let said = |found: &regex::Captures<'_>| said_later(&found[1], &found[2], by).unwrap_or_else(|| found[0].to_owned());
+            spoken.replace_all(&pattern.replace_all(text, plain), said).into_owned()
         });
         numbers(document, by);
     }
@@ -37,6 +42,12 @@ fn later(text: &str, by: SignedDuration) -> Option<String> {
         .split_once('.')
         .map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
     Some(format!("{:.digits$}", time.checked_add(by).ok()?))
+}
+
+/// The same of a time in words.
+fn said_later(day: &str, clock: &str, by: SignedDuration) -> Option<String> {
+    let time = later(&format!("{day}T{clock}Z"), by)?;
+    Some(format!("{} GMT", time.trim_end_matches('Z').replace('T', " ")))
 }
 
 /// Times that are numbers: of spans in nanoseconds, and the values of series that are times.
@@ -102,6 +113,7 @@ mod tests {
         ] {
             assert_eq!(later(before, BY).as_deref(), after, "{before}");
         }
+        assert_eq!(said_later("2026-03-02", "14:20:00", BY).as_deref(), Some("2026-03-03 19:20:00 GMT"));
     }
 
     #[test]
