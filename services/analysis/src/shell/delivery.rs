@@ -3,11 +3,7 @@
 use paramedic_domain::object::ObjectRef;
 use serde_json::Value;
 
-use super::{
-    kubernetes::Problem,
-    probes::{Probes, Unreachable},
-    reader::Reader,
-};
+use super::{kubernetes::Problem, probes::Probes, reader::Reader};
 use crate::core::{
     delivery::{Delivery, Owner, Places, Tool, owned},
     facts::Facts,
@@ -16,10 +12,7 @@ use crate::core::{
 };
 
 /// Asks those that deliver, and files what they say.
-///
-/// # Errors
-/// When the cluster cannot be reached.
-pub(super) async fn deliveries(probes: &Probes, kubernetes: &Reader, facts: &mut Facts) -> Result<(), Unreachable> {
+pub(super) async fn deliveries(probes: &Probes, kubernetes: &Reader, facts: &mut Facts) {
     let places = Places {
         argo_namespace: &probes.config.argocd_namespace,
         helm: probes.config.helm_records,
@@ -33,17 +26,16 @@ pub(super) async fn deliveries(probes: &Probes, kubernetes: &Reader, facts: &mut
             }
             // Gone, or the label of an instance was somebody else's.
             Ok(None) | Err(Problem::Absent(_)) => {}
-            Err(unreachable @ Problem::Unreachable { .. }) => return Err(Unreachable(unreachable.to_string())),
             // What may not be read of a guess is no source that is missing.
             Err(Problem::Refused { .. }) if !owner.certain => {}
             // The meter says it.
             Err(Problem::TooMuch { .. }) => {}
-            Err(problem @ Problem::Refused { .. }) => {
+            // Their kinds are added to the API server, and may fail by themselves.
+            Err(problem @ (Problem::Refused { .. } | Problem::Unreachable { .. })) => {
                 facts.missing.push(format!("{}: {problem}", owner.tool.name()));
             }
         }
     }
-    Ok(())
 }
 
 /// Workloads of this incident, those that alerts lead to first.

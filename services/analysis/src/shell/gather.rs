@@ -92,9 +92,11 @@ async fn gathered(probes: &Probes, alerts: Vec<Alert>, watch: Watcher<'_>) -> Re
         Err(_) => facts.missing.push(late("neighbourhood")),
     }
     watch(&facts, "what the alerted workloads depend on was read");
-    match tokio::time::timeout_at(deadline, deliveries(probes, kubernetes, &mut facts)).await {
-        Ok(result) => result?,
-        Err(_) => facts.missing.push(late("deliveries")),
+    if tokio::time::timeout_at(deadline, deliveries(probes, kubernetes, &mut facts))
+        .await
+        .is_err()
+    {
+        facts.missing.push(late("deliveries"));
     }
     if tokio::time::timeout_at(deadline, commits(probes, &mut facts)).await.is_err() {
         facts.missing.push(late("git"));

@@ -71,6 +71,8 @@ pub(super) async fn snapshot(reader: &Reader, facts: &mut Facts) -> Result<(), U
             Err(Problem::Refused { .. }) if kind.optional => {}
             Err(Problem::Refused { .. }) if kind.namespaced && one.is_none() => narrow.push(kind),
             Err(Problem::Refused { .. }) => refused.push(kind.plural),
+            // What others add to the API server may fail by itself: a webhook that converts, say.
+            Err(problem @ Problem::Unreachable { .. }) if kind.optional => facts.missing.push(format!("{}: {problem}", kind.plural)),
             Err(unreachable @ Problem::Unreachable { .. }) => return Err(Unreachable(unreachable.to_string())),
         }
     }

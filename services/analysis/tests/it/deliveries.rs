@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::{
     Api, Client,
     api::{DynamicObject, Patch, PatchParams, PostParams},
+    client::Body,
     discovery::ApiResource,
 };
 use paramedic_analysis::{
@@ -15,6 +16,7 @@ use paramedic_domain::{
     diagnosis::{Category, Diagnosis},
     evidence::Source,
 };
+use paramedic_runtime::ClusterAccess;
 use paramedic_simulator::Simulator;
 use paramedic_testkit::outside::GitRepository;
 use serde_json::{Value, json};
@@ -106,6 +108,10 @@ fn rolled_out(simulator: &Simulator) -> Timestamp {
 }
 
 async fn diagnosis(simulator: &Simulator, config: Config) -> Diagnosis {
+    diagnosed(simulator, access(simulator).await, config).await
+}
+
+async fn diagnosed(simulator: &Simulator, access: ClusterAccess, config: Config) -> Diagnosis {
     let pod = crash_looping(simulator, "shop").await;
     let labels = [
         ("alertname", "KubePodCrashLooping"),
@@ -113,7 +119,7 @@ async fn diagnosis(simulator: &Simulator, config: Config) -> Diagnosis {
         ("pod", &pod),
         ("container", "cart-api"),
     ];
-    let probes = Probes::new(&access(simulator).await, clock(simulator), config, rules());
+    let probes = Probes::new(&access, clock(simulator), config, rules());
     match investigate(&probes, vec![alert(simulator, &labels, "crashes")], &mut |_, _| {})
         .await
         .unwrap()
@@ -255,5 +261,45 @@ async fn releases_of_helm_are_read_without_what_is_in_them() {
         .collect();
     assert!(rows.contains(&"helm applied release 2"), "{rows:?}");
     assert!(!format!("{found:?}").contains("hunter2"));
+    simulator.shutdown().await;
+}
+
+/// A client whose questions about kinds of Argo CD and cert-manager fail as they do while what converts them is down.
+fn without_conversion(inner: Client) -> Client {
+    let service = tower::service_fn(move |request: http::Request<Body>| {
+        let inner = inner.clone();
+        async move {
+            let path = request.uri().path();
+            match path.contains("/argoproj.io/") || path.contains("/cert-manager.io/") {
+                false => inner.send(request).await,
+                true => {
+                    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 500, "message": "conversion webhook failed"});
+                    let answer = http::Response::builder()
+                        .status(500)
+                        .body(Body::from(status.to_string().into_bytes()));
+                    Ok(answer.unwrap())
+                }
+            }
+        }
+    });
+    Client::new(service, "default")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kinds_that_others_add_may_fail_without_stopping_an_investigation() {
+    let simulator = simulate("bad-release").await;
+    let repository = GitRepository::start("README", "nothing").unwrap();
+    applied_by_argo(&simulator, &repository).await;
+    let mut access = access(&simulator).await;
+    access.client = access.client.map(without_conversion);
+    let found = diagnosed(&simulator, access, config()).await;
+    assert_eq!(found.category, Category::BadRelease);
+    let missing = |name: &str| {
+        found
+            .missing_sources
+            .iter()
+            .any(|missing| missing.starts_with(name) && missing.contains("conversion webhook failed"))
+    };
+    assert!(missing("argocd: ") && missing("certificates: "), "{:?}", found.missing_sources);
     simulator.shutdown().await;
 }
