@@ -4,11 +4,11 @@ use paramedic_analysis::{
     core::decide::Conclusion,
     shell::{investigate::investigate, probes::Probes},
 };
-use paramedic_simulator::{Begin, Cluster, Options, Recording, Simulator, Source};
+use paramedic_simulator::Source;
 
 use crate::{
-    cases::{alerts, folder, truth},
-    world::{SPEED, access, clock, config, rules},
+    cases::{alerts, folder, recorded, truth},
+    world::{access, clock, config, rules},
 };
 
 /// Most requests of one investigation to the API server.
@@ -17,14 +17,7 @@ const MOST: usize = 40;
 /// How often the API server was asked about a case, and what was left out because that was often enough.
 async fn asked(name: &str, down: Vec<Source>) -> (usize, Vec<String>) {
     let case = folder().join(name);
-    let begin = Begin {
-        down,
-        ..Begin::at(truth(&case).now.unwrap())
-    };
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(&case).unwrap()), begin));
-    options.speed = SPEED;
-    let simulator = Simulator::start(options).await.unwrap();
+    let simulator = recorded(&case, truth(&case).now.unwrap(), down).await;
     let probes = Probes::new(&access(&simulator).await, clock(&simulator), config(), rules());
     let mut unasked = Vec::new();
     let conclusion = investigate(&probes, alerts(&case), &mut |_, _| {}).await.unwrap();

@@ -91,6 +91,15 @@ pub(crate) async fn investigated(
     investigated_at(case, (alerts, now), down, ways).await
 }
 
+/// The recorded cluster of a case as it was at a time.
+pub(crate) async fn recorded(case: &Path, now: Timestamp, down: Vec<Source>) -> Simulator {
+    let begin = Begin { down, ..Begin::at(now) };
+    let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(case).unwrap()), begin));
+    options.speed = SPEED;
+    rustls::crypto::ring::default_provider().install_default().ok();
+    Simulator::start(options).await.unwrap()
+}
+
 /// The same, at another time.
 pub(crate) async fn investigated_at(
     case: &Path,
@@ -98,11 +107,7 @@ pub(crate) async fn investigated_at(
     down: Vec<Source>,
     ways: impl FnOnce(&mut ClusterAccess, &Simulator),
 ) -> Conclusion {
-    let begin = Begin { down, ..Begin::at(now) };
-    let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(case).unwrap()), begin));
-    options.speed = SPEED;
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let simulator = Simulator::start(options).await.unwrap();
+    let simulator = recorded(case, now, down).await;
     let mut access = access(&simulator).await;
     ways(&mut access, &simulator);
     let probes = Probes::new(&access, clock(&simulator), config(), rules());

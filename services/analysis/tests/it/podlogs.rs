@@ -5,11 +5,11 @@ use paramedic_analysis::{
     shell::{investigate::investigate, probes::Probes},
 };
 use paramedic_domain::evidence::Source as Kept;
-use paramedic_simulator::{Begin, Cluster, Options, Recording, Simulator, Source};
+use paramedic_simulator::Source;
 
 use crate::{
-    cases::{alerts, folder, truth},
-    world::{SPEED, access, clock, config, rules},
+    cases::{alerts, folder, recorded, truth},
+    world::{access, clock, config, rules},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,14 +20,7 @@ async fn with_loki_down_the_last_words_of_a_crash_come_from_the_api_server() {
     ];
     for (name, words) in words {
         let case = folder().join(name);
-        let begin = Begin {
-            down: vec![Source::Loki],
-            ..Begin::at(truth(&case).now.unwrap())
-        };
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let mut options = Options::new(Cluster::Recording(Box::new(Recording::load(&case).unwrap()), begin));
-        options.speed = SPEED;
-        let simulator = Simulator::start(options).await.unwrap();
+        let simulator = recorded(&case, truth(&case).now.unwrap(), vec![Source::Loki]).await;
         let probes = Probes::new(&access(&simulator).await, clock(&simulator), config(), rules());
         let conclusion = investigate(&probes, alerts(&case), &mut |_, _| {}).await.unwrap();
         simulator.shutdown().await;
