@@ -5,7 +5,10 @@ use paramedic_domain::{
     evidence::{Evidence, Source},
 };
 
-use super::facts::{Facts, file};
+use super::{
+    delivery::{Delivery, commits::Commit},
+    facts::{Facts, file},
+};
 
 /// Phrases that address a reader, or forge a decision; no program writes them by itself.
 const PHRASES: [&str; 18] = [
@@ -52,6 +55,12 @@ pub(super) fn factors(facts: &Facts, evidence: &mut Vec<Evidence>) -> Vec<Factor
     }
     for said in &facts.world.answers {
         found.extend(order(&said.answer.text).map(|text| (Source::Mcp, said.query.clone(), text)));
+    }
+    let delivered = facts.world.deliveries.iter().map(Delivery::quote);
+    let committed = facts.world.commits.iter().map(Commit::quote);
+    let told = facts.world.told.iter().flat_map(|told| told.quotes.iter().cloned());
+    for quote in delivered.chain(committed).chain(told) {
+        found.extend(order(&quote.excerpt).map(|text| (quote.source, quote.query, text)));
     }
     for pod in facts.world.snapshot.of("Pod") {
         let name = super::read::text(pod, "/metadata/name");

@@ -11,7 +11,7 @@ use paramedic_runtime::{git, program::Lost};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use super::probes::Probes;
+use super::{meter::Meter, probes::Probes};
 use crate::{
     config::Repository,
     core::{
@@ -34,8 +34,11 @@ const LOOKBACK: SignedDuration = SignedDuration::from_hours(24);
 const MOST_WORDS: usize = 200;
 
 /// Clones by the address of their repository.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Clones(Arc<Mutex<HashMap<String, Arc<Mutex<TempDir>>>>>);
+#[derive(Clone, Default)]
+pub(super) struct Clones {
+    folders: Arc<Mutex<HashMap<String, Arc<Mutex<TempDir>>>>>,
+    meter: Meter,
+}
 
 /// Reads what was committed to what deliveries apply, where the repository is configured.
 pub(super) async fn commits(probes: &Probes, facts: &mut Facts) {
@@ -49,12 +52,14 @@ pub(super) async fn commits(probes: &Probes, facts: &mut Facts) {
                 .iter()
                 .find(|known| same_repository(&known.url, &origin.url));
             let Some(repository) = known else { continue };
-            match tokio::time::timeout(probes.config.probe_timeout(), read(probes, repository, delivery, origin, since)).await {
-                Ok(Ok(commits)) => found.extend(commits),
-                Ok(Err(problem)) => facts.missing.push(format!("git: {}: {problem}", repository.url)),
-                Err(_) => {
-                    let seconds = probes.config.probe_timeout().as_secs();
-                    facts.missing.push(format!("git: {}: no answer within {seconds} s", repository.url));
+            let patience = probes.config.probe_timeout();
+            let read = tokio::time::timeout(patience, read(probes, repository, delivery, origin, since)).await;
+            match read.unwrap_or_else(|_| Err(format!("no answer within {} s", patience.as_secs()))) {
+                Ok(commits) => found.extend(commits),
+                Err(problem) => {
+                    // What was broken off may leave a lock behind: the next one begins anew.
+                    probes.clones.forget(&repository.url).await;
+                    facts.missing.push(format!("git: {}: {problem}", repository.url));
                 }
             }
         }
@@ -76,6 +81,7 @@ async fn read(
     let folder = clone.lock().await;
     let git = Git {
         repository,
+        meter: &probes.clones.meter,
         folder: folder.path().to_owned(),
         environment: environment(repository, folder.path()).await?,
     };
@@ -119,6 +125,7 @@ async fn environment(repository: &Repository, home: &Path) -> Result<Vec<(String
 
 struct Git<'a> {
     repository: &'a Repository,
+    meter: &'a Meter,
     folder: PathBuf,
     environment: Vec<(String, String)>,
 }
@@ -129,7 +136,8 @@ impl Git<'_> {
         let ended = git::run(&self.folder, arguments, self.environment.clone(), input).await;
         let ended = ended.map_err(|lost: Lost| format!("git {what}: {lost}"))?;
         if ended.code == Some(0) {
-            return Ok(ended.stdout);
+            let taken = self.meter.take(ended.stdout.len(), "git", what);
+            return taken.map(|()| ended.stdout).map_err(|used_up| format!("git {what}: {used_up}"));
         }
         let said = redact(String::from_utf8_lossy(&ended.stderr).trim());
         let said: String = said.replace(&self.repository.url, "it").chars().take(MOST_WORDS).collect();
@@ -139,7 +147,7 @@ impl Git<'_> {
 
 impl Clones {
     async fn of(&self, url: &str) -> Result<Arc<Mutex<TempDir>>, String> {
-        let mut all = self.0.lock().await;
+        let mut all = self.folders.lock().await;
         if let Some(known) = all.get(url) {
             return Ok(known.clone());
         }
@@ -147,5 +155,67 @@ impl Clones {
         let folder = Arc::new(Mutex::new(folder));
         all.insert(url.to_owned(), folder.clone());
         Ok(folder)
+    }
+
+    async fn forget(&self, url: &str) {
+        self.folders.lock().await.remove(url);
+    }
+
+    /// The same, reading from a budget.
+    pub(super) fn metered(&self, meter: &Meter) -> Self {
+        Self {
+            meter: meter.clone(),
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paramedic_domain::object::ObjectRef;
+    use paramedic_testkit::outside::GitRepository;
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::delivery::{Owner, Places, Records, owned};
+
+    fn applying(url: &str) -> Delivery {
+        let deployment = json!({"metadata": {
+            "name": "web", "namespace": "shop", "annotations": {"argocd.argoproj.io/tracking-id": "web:apps/Deployment:shop/web"}
+        }});
+        let mut facts = Facts::new(Timestamp::UNIX_EPOCH, Vec::new());
+        facts.world.snapshot.scope.insert("shop".into());
+        facts
+            .world
+            .snapshot
+            .file(crate::core::snapshot::kinds::named("Deployment").unwrap(), vec![deployment]);
+        let places = Places {
+            argo_namespace: "argocd",
+            helm: Records::Off,
+        };
+        let web = ObjectRef::new("apps/v1", "Deployment", Some("shop"), "web");
+        let owners: Vec<Owner> = owned(&facts.world, &[], &[web], places);
+        let object = json!({"spec": {"source": {"repoURL": url, "path": "web", "targetRevision": "main"}}});
+        Delivery::read(&owners[0], &object).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_was_left_behind_costs_one_answer() {
+        let repository = GitRepository::start("web/values.yaml", "1").unwrap();
+        repository.commit("main", "web/values.yaml", "2", "more of it").unwrap();
+        let mut probes = crate::shell::probes::tests::without_sources();
+        probes.config.repositories = vec![serde_json::from_value(json!({"url": repository.url()})).unwrap()];
+        let clone = probes.clones.of(&repository.url()).await.unwrap();
+        let lock = clone.lock().await.path().join("shallow.lock");
+        tokio::fs::write(&lock, "").await.unwrap();
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            let mut facts = Facts::new(Timestamp::now(), Vec::new());
+            facts.world.deliveries.push(applying(&repository.url()));
+            commits(&probes, &mut facts).await;
+            let subjects: Vec<String> = facts.world.commits.into_iter().map(|commit| commit.subject).collect();
+            seen.push((facts.missing.len(), subjects));
+        }
+        assert_eq!(seen, [(1, vec![]), (0, vec!["more of it".to_owned()])]);
     }
 }

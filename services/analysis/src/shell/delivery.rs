@@ -18,22 +18,37 @@ pub(super) async fn deliveries(probes: &Probes, kubernetes: &Reader, facts: &mut
         helm: probes.config.helm_records,
     };
     for owner in owned(&facts.world, &facts.alerts, &workloads(facts), places) {
-        match read(kubernetes, &owner).await {
-            Ok(Some(delivery)) => {
-                facts.moments.extend(delivery.moments());
-                delivery.quote().file(facts.at, &mut facts.evidence);
-                facts.world.deliveries.push(delivery);
-            }
-            // Gone, or the label of an instance was somebody else's.
-            Ok(None) | Err(Problem::Absent(_)) => {}
-            // What may not be read of a guess is no source that is missing.
-            Err(Problem::Refused { .. }) if !owner.certain => {}
-            // The meter says it.
-            Err(Problem::TooMuch { .. }) => {}
-            // Their kinds are added to the API server, and may fail by themselves.
-            Err(problem @ (Problem::Refused { .. } | Problem::Unreachable { .. })) => {
-                facts.missing.push(format!("{}: {problem}", owner.tool.name()));
-            }
+        let Some(object) = answer(read(kubernetes, &owner).await, &owner, facts) else {
+            continue;
+        };
+        let Some(mut delivery) = Delivery::read(&owner, &object) else {
+            continue;
+        };
+        if let Some(path) = Delivery::source_of(&object)
+            && let Some(repository) = answer(kubernetes.get(&path).await, &owner, facts)
+        {
+            delivery.fetched(&object, &repository);
+        }
+        facts.moments.extend(delivery.moments());
+        delivery.quote().file(facts.at, &mut facts.evidence);
+        facts.world.deliveries.push(delivery);
+    }
+}
+
+/// What was answered; what should have been is named as missing.
+fn answer(answer: Result<Value, Problem>, owner: &Owner, facts: &mut Facts) -> Option<Value> {
+    match answer {
+        Ok(object) => Some(object),
+        // Gone, or the label of an instance was somebody else's.
+        Err(Problem::Absent(_)) => None,
+        // What may not be read of a guess is no source that is missing.
+        Err(Problem::Refused { .. }) if !owner.certain => None,
+        // The meter says it.
+        Err(Problem::TooMuch { .. }) => None,
+        // Their kinds are added to the API server, and may fail by themselves.
+        Err(problem @ (Problem::Refused { .. } | Problem::Unreachable { .. })) => {
+            facts.missing.push(format!("{}: {problem}", owner.tool.name()));
+            None
         }
     }
 }
@@ -49,27 +64,11 @@ fn workloads(facts: &Facts) -> Vec<ObjectRef> {
     all
 }
 
-async fn read(kubernetes: &Reader, owner: &Owner) -> Result<Option<Delivery>, Problem> {
+async fn read(kubernetes: &Reader, owner: &Owner) -> Result<Value, Problem> {
     let path = owner.path();
-    let object = match owner.tool {
+    match owner.tool {
         // Of records, which hold values that may be secret, only what they are called is read.
-        Tool::Helm => kubernetes.metadata(&path).await?,
-        Tool::Argo | Tool::Flux => kubernetes.get(&path).await?,
-    };
-    let Some(mut delivery) = Delivery::read(owner, &object) else {
-        return Ok(None);
-    };
-    if let Some(path) = Delivery::source_of(&object) {
-        fetched(kubernetes, &path, &object, &mut delivery).await?;
+        Tool::Helm => kubernetes.metadata(&path).await,
+        Tool::Argo | Tool::Flux => kubernetes.get(&path).await,
     }
-    Ok(Some(delivery))
-}
-
-async fn fetched(kubernetes: &Reader, path: &str, object: &Value, delivery: &mut Delivery) -> Result<(), Problem> {
-    match kubernetes.get(path).await {
-        Ok(repository) => delivery.fetched(object, &repository),
-        Err(Problem::Absent(_)) => {}
-        Err(problem) => return Err(problem),
-    }
-    Ok(())
 }

@@ -70,6 +70,7 @@ impl Probes {
             tracing: self.tracing.iter().map(|tracing| tracing.metered(meter)).collect(),
             alertmanager: self.alertmanager.as_ref().map(|alertmanager| alertmanager.metered(meter)),
             clouds: self.clouds.iter().map(|tool| tool.metered(meter)).collect(),
+            clones: self.clones.metered(meter),
             ..self.clone()
         }
     }
@@ -78,5 +79,39 @@ impl Probes {
     #[must_use]
     pub fn before(at: Timestamp, span: SignedDuration) -> Timestamp {
         at.checked_sub(span).unwrap_or(Timestamp::MIN)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::HashMap;
+
+    use paramedic_domain::policy::Mode;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::DEFAULTS;
+
+    #[derive(Deserialize)]
+    struct Defaults {
+        analysis: Config,
+    }
+
+    /// Probes that have nobody to ask.
+    pub(in crate::shell) fn without_sources() -> Probes {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let defaults: Defaults = paramedic_runtime::config::load(&[DEFAULTS], None, HashMap::new(), &[]).unwrap();
+        let cluster = ClusterAccess {
+            name: "none".parse().unwrap(),
+            client: None,
+            prometheus: None,
+            loki: None,
+            jaeger: None,
+            tempo: None,
+            alertmanager: None,
+            mode: Mode::Observe,
+            http: paramedic_runtime::http::client().unwrap(),
+        };
+        Probes::new(&cluster, Clock::system(), defaults.analysis, Arc::default())
     }
 }

@@ -23,7 +23,7 @@ use rmcp::{
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use crate::world::{access, alert, clock, config, crash_looping, simulate};
+use crate::world::{access, clock, config, crashing, simulate};
 
 const TOKEN: &str = "a-token-of-the-team";
 
@@ -119,17 +119,6 @@ async fn diagnosis(simulator: &Simulator, alerts: Vec<Alert>, servers: Vec<McpSe
         Conclusion::Found(found) => *found,
         Conclusion::Inconclusive { reasons, .. } => panic!("{reasons:#?}"),
     }
-}
-
-async fn crashing(simulator: &Simulator) -> Vec<Alert> {
-    let pod = crash_looping(simulator, "shop").await;
-    let labels = [
-        ("alertname", "KubePodCrashLooping"),
-        ("namespace", "shop"),
-        ("pod", &pod),
-        ("container", "cart-api"),
-    ];
-    vec![alert(simulator, &labels, "")]
 }
 
 #[tokio::test(flavor = "multi_thread")]

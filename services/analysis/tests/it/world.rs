@@ -107,6 +107,18 @@ pub(crate) async fn crash_looping(simulator: &Simulator, namespace: &str) -> Str
     pod(simulator, namespace, waits).await
 }
 
+/// The alert about that pod of the cart.
+pub(crate) async fn crashing(simulator: &Simulator) -> Vec<Alert> {
+    let pod = crash_looping(simulator, "shop").await;
+    let labels = [
+        ("alertname", "KubePodCrashLooping"),
+        ("namespace", "shop"),
+        ("pod", &pod),
+        ("container", "cart-api"),
+    ];
+    vec![alert(simulator, &labels, "")]
+}
+
 /// The role, running on a bus of its own.
 pub(crate) struct Running {
     pub(crate) bus: SharedBus,

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use paramedic_domain::{alert::Alert, evidence::Source, object::ObjectRef};
-use serde::Serialize;
 use serde_json::Value;
 
 use super::{Quote, Subject, Variable, World, conditions, minutes, services::endpoints, view::view};
@@ -149,7 +148,7 @@ pub(super) fn subjects(world: &World, alerts: &[Alert], all: &mut Vec<Subject>) 
             "APIService {}: available {} ({}): {}",
             view.name, view.available, view.reason, view.message
         );
-        all.push(subject("api_service", &view, reference("APIService", object), excerpt));
+        all.push(Subject::of("api_service", &view, reference("APIService", object), excerpt));
     }
     for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
         for object in world.snapshot.of(kind) {
@@ -174,7 +173,7 @@ pub(super) fn subjects(world: &World, alerts: &[Alert], all: &mut Vec<Subject>) 
                     "webhook {} asks Service {}, which exists: {}, has no ready endpoint: {}, and fails closed: {}",
                     view.name, view.service, view.service_exists, view.service_dead, view.fails_closed
                 );
-                all.push(subject("webhook", &view, reference(kind, object), excerpt));
+                all.push(Subject::of("webhook", &view, reference(kind, object), excerpt));
             }
         }
     }
@@ -183,14 +182,6 @@ pub(super) fn subjects(world: &World, alerts: &[Alert], all: &mut Vec<Subject>) 
     }
     for object in world.snapshot.of("CertificateSigningRequest") {
         all.push(signing_request(world, object));
-    }
-}
-
-fn subject(of: &'static str, view: &impl Serialize, object: ObjectRef, excerpt: String) -> Subject {
-    Subject {
-        of,
-        variables: vec![Variable::new(of, view, object.clone(), excerpt)],
-        object,
     }
 }
 
@@ -293,7 +284,7 @@ fn signing_request(world: &World, object: &Value) -> Subject {
         "CertificateSigningRequest {} of {} for {}: pending {}, refused {} {}, {:.0} min old",
         view.name, view.requester, view.signer, view.pending, view.refused, view.message, view.age_minutes
     );
-    subject("signing_request", &view, reference("CertificateSigningRequest", object), excerpt)
+    Subject::of("signing_request", &view, reference("CertificateSigningRequest", object), excerpt)
 }
 
 fn certificate(world: &World, object: &Value) -> Subject {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Subject, Variable, World, conditions, services::endpoints, view::view};
+use super::{Subject, World, conditions, services::endpoints, view::view};
 use crate::core::{
     read::{each, text},
     snapshot::reference,
@@ -70,12 +70,7 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
                 format!(": {}", view.unserved)
             }
         );
-        let object = reference("Gateway", object);
-        all.push(Subject {
-            of: "gateway",
-            variables: vec![Variable::new("gateway", &view, object.clone(), excerpt)],
-            object,
-        });
+        all.push(Subject::of("gateway", &view, reference("Gateway", object), excerpt));
     }
     for object in world.snapshot.of("HTTPRoute") {
         let view = route(world, object);
@@ -89,12 +84,7 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
             view.missing_ports.join(", "),
             view.dead_services.join(", ")
         );
-        let object = reference("HTTPRoute", object);
-        all.push(Subject {
-            of: "route",
-            variables: vec![Variable::new("route", &view, object.clone(), excerpt)],
-            object,
-        });
+        all.push(Subject::of("route", &view, reference("HTTPRoute", object), excerpt));
     }
 }
 

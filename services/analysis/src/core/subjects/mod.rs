@@ -178,6 +178,15 @@ impl Shaped for Said {
 }
 
 impl Subject {
+    /// One that expressions know by its own name alone.
+    fn of(of: &'static str, view: &impl Serialize, object: ObjectRef, excerpt: String) -> Self {
+        Self {
+            of,
+            variables: vec![Variable::new(of, view, object.clone(), excerpt)],
+            object,
+        }
+    }
+
     /// The variable of a name.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&Variable> {

@@ -381,10 +381,5 @@ fn quota(world: &World, object: &Value) -> Subject {
         format!("; {}", view.refusal)
     };
     let excerpt = format!("ResourceQuota {namespace}/{name}: {}{refusal}", parts.join(", "));
-    let object = reference("ResourceQuota", object);
-    Subject {
-        of: "quota",
-        variables: vec![Variable::new("quota", &view, object.clone(), excerpt)],
-        object,
-    }
+    Subject::of("quota", &view, reference("ResourceQuota", object), excerpt)
 }

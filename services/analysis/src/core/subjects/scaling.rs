@@ -120,12 +120,7 @@ pub(super) fn subjects(world: &World, all: &mut Vec<Subject>) {
             "PodDisruptionBudget {}/{}: {} of {} pods are healthy, {} have to be, {} may go",
             view.namespace, view.name, view.healthy, view.expected, view.wanted, view.allowed
         );
-        let budget = reference("PodDisruptionBudget", object);
-        all.push(Subject {
-            of: "budget",
-            variables: vec![Variable::new("budget", &view, budget.clone(), excerpt)],
-            object: budget,
-        });
+        all.push(Subject::of("budget", &view, reference("PodDisruptionBudget", object), excerpt));
     }
 }
 

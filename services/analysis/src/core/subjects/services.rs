@@ -230,10 +230,5 @@ fn ingress(world: &World, object: &Value) -> Subject {
         view.missing_services.join(", "),
         view.dead_services.join(", ")
     );
-    let object = reference("Ingress", object);
-    Subject {
-        of: "ingress",
-        variables: vec![Variable::new("ingress", &view, object.clone(), excerpt)],
-        object,
-    }
+    Subject::of("ingress", &view, reference("Ingress", object), excerpt)
 }
