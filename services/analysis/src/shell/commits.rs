@@ -210,7 +210,7 @@ mod tests {
         tokio::fs::write(&lock, "").await.unwrap();
         let mut seen = Vec::new();
         for _ in 0..2 {
-            let mut facts = Facts::new(Timestamp::now(), Vec::new());
+            let mut facts = Facts::new(probes.clock.now(), Vec::new());
             facts.world.deliveries.push(applying(&repository.url()));
             commits(&probes, &mut facts).await;
             let subjects: Vec<String> = facts.world.commits.into_iter().map(|commit| commit.subject).collect();
