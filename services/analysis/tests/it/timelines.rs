@@ -61,10 +61,10 @@ async fn a_checkout_that_waits_for_a_database_is_told_by_alerts_logs_and_the_slo
         "connection timeout: inventory-db:5432",
     );
     has(&found, Source::Prometheus, "Deployment shop/checkout", "p99 left its usual");
-    // The recorded latency turns at 14:32:00; samples are a minute apart.
+    // The recorded latency turns at 14:32:00. Samples are a minute apart, and one taken seconds after the turn holds too little of it.
     let onset = found.timeline.iter().find(|row| row.what.starts_with("p99 left")).unwrap();
     let after = onset.at.as_second() - "2026-03-19T14:32:00Z".parse::<jiff::Timestamp>().unwrap().as_second();
-    assert!((0..=60).contains(&after), "{}", told(&found));
+    assert!((0..=120).contains(&after), "{}", told(&found));
 }
 
 #[tokio::test(flavor = "multi_thread")]
