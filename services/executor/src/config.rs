@@ -5,10 +5,11 @@ mod actions;
 mod modules;
 mod systems;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use paramedic_catalogue::network::{Network, NoNetwork};
 use paramedic_domain::policy::Mode;
+use paramedic_policy::Policy;
 use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
 
@@ -152,11 +153,12 @@ impl Config {
         }
     }
 
-    /// The rules of the workflows of a cluster in this mode.
+    /// The rules of the workflows of a cluster in this mode, under this policy.
     #[must_use]
-    pub fn rules(&self, mode: Mode) -> Rules {
+    pub fn rules(&self, mode: Mode, policy: Arc<Policy>) -> Rules {
         Rules {
             mode,
+            policy,
             parallel_steps: self.parallel_steps,
             attempts: self.attempts,
             undo_attempts: self.undo_attempts,

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod maintenance;
 mod plan;
+mod policy;
 mod practice;
 mod regroup;
 mod report;
@@ -15,6 +16,7 @@ mod storm;
 
 pub use maintenance::{Add as AddWindow, Maintenance, Until};
 pub use plan::{Choice, Plan, Preview};
+pub use policy::Policy as Policies;
 pub use practice::{Approve, Drill, Engine, Evaluate, Model, Simulate};
 pub use regroup::{Regroup, Who as RegroupWho};
 pub use report::Report;
@@ -67,6 +69,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: Rules,
+    },
+    /// What runs by itself, what asks, what must not run: check, test, explain and try policies.
+    Policy {
+        /// What to do.
+        #[command(subcommand)]
+        command: Policies,
     },
     /// Print the configuration reference as Markdown.
     Configuration,

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use paramedic_runtime::Clock;
+
 use crate::{
     cli::{Cli, Command},
     commands, drill, eval, reference, roles, simulate, text,
@@ -44,6 +46,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Simulate(arguments) => simulate::run(arguments).await,
         Command::Storm { command } => commands::storm(command),
         Command::Rules { command } => commands::rules(command),
+        Command::Policy { command } => commands::policy(command, Clock::system().now()).await,
         Command::Configuration => {
             text::say(reference::markdown().trim_end());
             Ok(ExitCode::SUCCESS)

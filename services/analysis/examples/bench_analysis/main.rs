@@ -166,6 +166,7 @@ async fn access(simulator: &Simulator) -> anyhow::Result<ClusterAccess> {
         tempo: None,
         alertmanager: None,
         mode: Mode::Observe,
+        policies: paramedic_runtime::Policies::default(),
         http: paramedic_runtime::http::client()?,
     })
 }

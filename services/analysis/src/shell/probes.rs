@@ -110,6 +110,7 @@ pub(super) mod tests {
             tempo: None,
             alertmanager: None,
             mode: Mode::Observe,
+            policies: paramedic_runtime::Policies::default(),
             http: paramedic_runtime::http::client().unwrap(),
         };
         Probes::new(&cluster, Clock::system(), defaults.analysis, Arc::default())

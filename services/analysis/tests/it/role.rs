@@ -64,6 +64,7 @@ async fn an_incident_is_investigated_and_a_finished_plan_verified() {
         criteria: incident.diagnosis.unwrap().criteria.clone(),
         notes: Vec::new(),
         chosen: 0,
+        policy: None,
         deadline: None,
         estimate: None,
         options: Vec::new(),
@@ -154,6 +155,7 @@ async fn an_unreachable_cluster_is_tried_again_and_then_said() {
         tempo: None,
         alertmanager: None,
         mode: Mode::Standard,
+        policies: paramedic_runtime::Policies::default(),
         http: paramedic_runtime::http::client().unwrap(),
     };
     let mut config = config();

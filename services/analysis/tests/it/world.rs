@@ -67,6 +67,7 @@ pub(crate) async fn access(simulator: &Simulator) -> ClusterAccess {
         tempo: None,
         alertmanager: None,
         mode: Mode::Standard,
+        policies: paramedic_runtime::Policies::default(),
         http: paramedic_runtime::http::client().unwrap(),
     }
 }

@@ -44,6 +44,7 @@ impl Console {
                 tempo: None,
                 alertmanager: None,
                 mode: Mode::Standard,
+                policies: paramedic_runtime::Policies::default(),
                 http: paramedic_runtime::http::client().unwrap(),
             },
         };

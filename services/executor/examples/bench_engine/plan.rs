@@ -38,6 +38,7 @@ pub(crate) fn plan(incident: &IncidentId) -> Plan {
                 level: RiskLevel::None,
                 reasons: vec!["only reads".into()],
             },
+            context: Some(paramedic_domain::risk::Context::default()),
             policy: "reads run".into(),
             gate: None,
             timeout: Duration::from_secs(60),
@@ -61,5 +62,6 @@ pub(crate) fn plan(incident: &IncidentId) -> Plan {
         estimate: None,
         options: Vec::new(),
         chosen: 0,
+        policy: None,
     }
 }

@@ -82,6 +82,7 @@ impl Stage {
                 tempo: None,
                 alertmanager: None,
                 mode: Mode::Standard,
+                policies: paramedic_runtime::Policies::default(),
                 http: reqwest::Client::new(),
             },
         };

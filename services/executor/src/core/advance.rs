@@ -230,7 +230,7 @@ fn startable<'a>(
             break;
         }
         if !runnable(plan, run, step, rules, now)
-            || clearance(incident, plan, step, rules.mode) != Clearance::Clear
+            || clearance(incident, plan, step, rules, now) != Clearance::Clear
             || under_way.iter().any(|other| share_a_target(step, other))
             || !room(step)
         {

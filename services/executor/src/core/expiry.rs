@@ -188,6 +188,7 @@ mod tests {
                 level: RiskLevel::None,
                 reasons: Vec::new(),
             },
+            context: Some(paramedic_domain::risk::Context::default()),
             policy: String::new(),
             gate: None,
             timeout: Duration::from_secs(1),
@@ -210,6 +211,7 @@ mod tests {
             estimate: None,
             options: Vec::new(),
             chosen: 0,
+            policy: None,
         }
     }
 

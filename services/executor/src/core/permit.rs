@@ -66,7 +66,7 @@ pub fn permit<'a>(incident: &'a Incident, attempt: &Attempt, rules: &Rules, leas
                 return Err(Denied::Stopping(stop.reason));
             }
             let plan = incident.plan.as_ref().ok_or_else(|| stale(attempt, "the incident has no plan"))?;
-            match clearance(incident, plan, step, rules.mode) {
+            match clearance(incident, plan, step, rules, now) {
                 Clearance::Clear => {}
                 Clearance::Undecided => return Err(Denied::Forbidden("its gate is not granted".into())),
                 Clearance::Forbidden(reason) => return Err(Denied::Forbidden(reason)),

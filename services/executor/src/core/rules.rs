@@ -1,20 +1,24 @@
 //! What holds for every workflow here: limits, and the checks that a plan must still pass when its steps run.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use paramedic_domain::{
     approval::GateState,
+    change::Change,
     incident::Incident,
     plan::{Plan, Step, gate_digest},
-    policy::{self, Decision, Mode, Question},
+    policy::{Decision, Mode},
 };
+use paramedic_policy::{About, Asked, Policy, Question};
 
 /// Limits and mode that apply to a workflow.
 #[derive(Debug, Clone)]
 pub struct Rules {
     /// How much the operator lets run in this cluster.
     pub mode: Mode,
+    /// What decides on steps.
+    pub policy: Arc<Policy>,
     /// Steps of one workflow that may be with the workers at the same time.
     pub parallel_steps: usize,
     /// Forward attempts of one step, the first included.
@@ -39,6 +43,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             mode: Mode::Standard,
+            policy: Arc::new(Policy::shipped()),
             parallel_steps: 4,
             attempts: 3,
             undo_attempts: 5,
@@ -61,30 +66,36 @@ pub enum Clearance {
 
 /// Checks policy, gate and digest of one step again: the plan is data that somebody else wrote.
 #[must_use]
-pub fn clearance(incident: &Incident, plan: &Plan, step: &Step, mode: Mode) -> Clearance {
+pub fn clearance(incident: &Incident, plan: &Plan, step: &Step, rules: &Rules, now: Timestamp) -> Clearance {
     match gate_clearance(incident, plan, step) {
-        Clearance::Clear => policy_clearance(incident, step, mode),
+        Clearance::Clear => policy_clearance(incident, plan, step, rules, now),
         other => other,
     }
 }
 
-/// Whether the plan was proposed under a policy that still lets the step run. Whether the target is production is not in
-/// the plan, so only what holds everywhere is asked again: the strictest rules were applied when the gates were set.
-fn policy_clearance(incident: &Incident, step: &Step, mode: Mode) -> Clearance {
-    let question = Question {
-        mode,
-        risk: step.risk.level,
-        read_only: step.change.read_only(),
-        mutates: step.change.mutates(),
-        confidence: incident.diagnosis.as_ref().map_or(0.0, |diagnosis| diagnosis.confidence),
-        requires_approval: None,
-        production: false,
-    };
-    match policy::decide(&question) {
-        Decision::Auto { .. } => Clearance::Clear,
-        Decision::Ask { .. } if step.gate.is_some() => Clearance::Clear,
-        Decision::Ask { reason, .. } => Clearance::Forbidden(format!("step {} has no gate, but {reason}", step.id)),
-        Decision::Deny { reason } => Clearance::Forbidden(format!("step {}: {reason}", step.id)),
+/// Whether policy as it stands now still lets the step run: it may have become stricter since the plan was made, and a freeze may have begun.
+fn policy_clearance(incident: &Incident, plan: &Plan, step: &Step, rules: &Rules, now: Timestamp) -> Clearance {
+    if let Change::Carried { .. } = step.change {
+        return Clearance::Clear;
+    }
+    let about = About::of(incident, plan.attempt);
+    let verdict = rules.policy.decide(&Question {
+        about: &about,
+        step: Asked::of(step),
+        mode: rules.mode,
+        now,
+    });
+    match (verdict.decision, &step.gate) {
+        (Decision::Auto { .. }, _) => Clearance::Clear,
+        (Decision::Ask { quorum, reason, .. }, Some(gate)) => match plan.gate(gate) {
+            Some(gate) if gate.quorum < quorum => Clearance::Forbidden(format!(
+                "step {}: {reason}; policy now wants {quorum} approvals, and {} asked for {}",
+                step.id, gate.id, gate.quorum
+            )),
+            Some(_) | None => Clearance::Clear,
+        },
+        (Decision::Ask { reason, .. }, None) => Clearance::Forbidden(format!("step {} has no gate, but {reason}", step.id)),
+        (Decision::Deny { reason }, _) => Clearance::Forbidden(format!("step {}: {reason}", step.id)),
     }
 }
 

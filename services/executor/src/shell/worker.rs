@@ -98,7 +98,7 @@ impl Worker {
     }
 
     pub(crate) fn rules(&self) -> Rules {
-        self.config.rules(self.kit.cluster.mode)
+        self.config.rules(self.kit.cluster.mode, self.kit.cluster.policies.current())
     }
 
     /// A name for the handling of one event: the same event in the same process again, because a sign of life was lost, is in

@@ -234,6 +234,7 @@ fn kit(bus: SharedBus) -> Kit {
             tempo: None,
             alertmanager: None,
             mode: Mode::Standard,
+            policies: paramedic_runtime::Policies::default(),
             http: reqwest::Client::new(),
         },
     }

@@ -205,6 +205,7 @@ fn kit(bus: &SharedBus, clock: &Clock, client: Option<kube::Client>) -> Kit {
             tempo: None,
             alertmanager: None,
             mode: Mode::Standard,
+            policies: paramedic_runtime::Policies::default(),
             http: paramedic_runtime::http::client().unwrap(),
         },
     }

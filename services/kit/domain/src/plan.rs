@@ -8,7 +8,7 @@ use crate::{
     change::Change,
     digest::Digest,
     id::{GateId, PlanId, StepId},
-    risk::{Risk, RiskLevel},
+    risk::{Context, Risk, RiskLevel},
     verification::Criterion,
 };
 
@@ -66,6 +66,9 @@ pub struct Step {
     pub change: Change,
     /// Graded by us.
     pub risk: Risk,
+    /// What is known of the surroundings of its change; `None`: it was planned before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Context>,
     /// Why it runs by itself, or why it asks.
     pub policy: String,
     /// The gate it waits for.
@@ -158,6 +161,9 @@ pub struct Plan {
     pub rollback: Rollback,
     /// How success will be measured.
     pub criteria: Vec<Criterion>,
+    /// Digest of the policy that decided on its steps; `None`: it was made before policies had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Digest>,
     /// What the planner wants people to know: merged rollouts, owners, doubts.
     pub notes: Vec<String>,
     /// How long the workflow may take from its proposal to its last forward step, the waiting for people included;

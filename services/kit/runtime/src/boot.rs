@@ -7,7 +7,7 @@ use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, jetstream::Je
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Clock, ClusterAccess, Kit,
+    Clock, ClusterAccess, Kit, Policies,
     config::{Bus, ClockSource, Cluster, Process},
     http, kubernetes,
 };
@@ -63,6 +63,7 @@ pub async fn cluster(settings: &Cluster, reach: bool) -> anyhow::Result<ClusterA
         tempo: url(&settings.tempo_url),
         alertmanager: url(&settings.alertmanager_url),
         mode: settings.mode()?,
+        policies: Policies::open(&settings.policy_file),
         http: http::client()?,
     })
 }

@@ -149,6 +149,8 @@ pub struct Cluster {
     pub alertmanager_url: String,
     /// What may be done here: `observe`, `standard`, `autonomous`.
     pub mode: String,
+    /// File with the policy; empty: the one that comes with the product.
+    pub policy_file: PathBuf,
 }
 
 impl Cluster {

@@ -10,6 +10,7 @@ pub mod git;
 pub mod grpc;
 pub mod http;
 pub mod kubernetes;
+mod policies;
 pub mod program;
 pub mod serve;
 pub mod service;
@@ -18,4 +19,5 @@ pub mod telemetry;
 pub mod tls;
 
 pub use clock::Clock;
+pub use policies::Policies;
 pub use service::{ClusterAccess, GrpcService, Kit, Role, Task, WithoutBus};

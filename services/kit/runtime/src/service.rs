@@ -7,7 +7,7 @@ use paramedic_domain::{id::ClusterId, policy::Mode};
 use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService, service::RoutesBuilder};
 
-use crate::Clock;
+use crate::{Clock, Policies};
 
 /// What every service is given.
 #[derive(Clone)]
@@ -43,6 +43,8 @@ pub struct ClusterAccess {
     pub alertmanager: Option<String>,
     /// What may be done.
     pub mode: Mode,
+    /// Which steps run by themselves, ask people, or must not run.
+    pub policies: Policies,
     /// Client for telemetry.
     pub http: reqwest::Client,
 }

@@ -22,13 +22,13 @@ message!(Recommendation => Recommendation {
     parameters = parameters_json
 });
 message!(Step => Step {
-    id, action, description, rationale, depends_on, change, risk, policy, gate, timeout, lasts, estimate;
+    id, action, description, rationale, depends_on, change, risk, policy, gate, timeout, lasts, estimate, context;
     parameters = parameters_json
 });
 message!(Gate => Gate { id, steps, digest, risk, reason, quorum, expires_after });
 message!(Plan => Plan {
     id, attempt, summary, steps, gates, levels, critical_path, longest, rollback, criteria, notes, deadline, estimate, options,
-    chosen
+    chosen, policy
 });
 message!(Refusal => Refusal { step, reason });
 

@@ -1,6 +1,6 @@
 //! Prepared steps become a plan: graded, decided by policy, gated, timed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use paramedic_domain::{
@@ -9,10 +9,11 @@ use paramedic_domain::{
     id::{GateId, IncidentId, PlanId, StepId},
     object::ObjectRef,
     plan::{Gate, Plan, Recommendation, Refusal, Rollback, Step, gate_digest},
-    policy::{self, Decision, Mode},
+    policy::{Decision, Mode},
     risk::{self, Risk, RiskLevel},
     verification::Criterion,
 };
+use paramedic_policy::{About, Asked, Policy, Question, Verdict};
 
 use super::{
     catalogue::Catalogue,
@@ -30,8 +31,10 @@ pub struct Brief {
     pub plan: PlanId,
     /// 1 for the incident's first plan.
     pub attempt: u32,
-    /// Confidence of the diagnosis, 0 to 1.
-    pub confidence: f64,
+    /// The incident as policy sees it.
+    pub about: About,
+    /// What decides on the steps.
+    pub policy: Arc<Policy>,
     /// Mode of the cluster.
     pub mode: Mode,
     /// The recommendations, as given.
@@ -100,7 +103,8 @@ pub fn assemble(brief: &Brief, parts: &Parts<'_>, mut notes: Vec<String>) -> Res
                 "{id} asks although the recommendation says that it need not: high risk always asks, whatever the confidence"
             ));
         }
-        let policy = match decide(brief, &wishes, prepared, &risk) {
+        let Verdict { decision, rule } = decide(brief, &wishes, recommendation, prepared, &risk);
+        let policy = match decision {
             Decision::Auto { reason } => reason,
             Decision::Ask {
                 reason,
@@ -118,7 +122,13 @@ pub fn assemble(brief: &Brief, parts: &Parts<'_>, mut notes: Vec<String>) -> Res
                 reason
             }
             Decision::Deny { reason } => {
-                refusals.push(refusal(&id, format!("policy denies it: {reason}")));
+                refusals.push(refusal(
+                    &id,
+                    format!(
+                        "policy denies it: {reason} (rule {rule} of policy {})",
+                        brief.policy.digest().short()
+                    ),
+                ));
                 continue;
             }
         };
@@ -131,6 +141,7 @@ pub fn assemble(brief: &Brief, parts: &Parts<'_>, mut notes: Vec<String>) -> Res
             parameters: recommendation.parameters.clone(),
             change: prepared.change.clone(),
             risk,
+            context: Some(prepared.context.clone()),
             policy,
             gate: None,
             timeout: prepared.timeout,
@@ -189,20 +200,30 @@ impl Wishes {
 }
 
 /// The policy's answer. What a carried step wishes is asked by its carrier, whose patch holds the change.
-fn decide(brief: &Brief, wishes: &Wishes, prepared: &Prepared, risk: &Risk) -> Decision {
+fn decide(brief: &Brief, wishes: &Wishes, recommendation: &Recommendation, prepared: &Prepared, risk: &Risk) -> Verdict {
     if let Change::Carried { by, .. } = &prepared.change {
-        return Decision::Auto {
-            reason: format!("its change is in the patch of {by} and is decided there"),
+        return Verdict {
+            decision: Decision::Auto {
+                reason: format!("its change is in the patch of {by} and is decided there"),
+            },
+            rule: "carried".into(),
         };
     }
-    policy::decide(&policy::Question {
+    brief.policy.decide(&Question {
+        about: &brief.about,
+        step: Asked {
+            id: &recommendation.id,
+            action: &recommendation.action,
+            parameters: &recommendation.parameters,
+            requires_approval: wishes.approval == Some(true),
+            read_only: prepared.read_only && prepared.change.read_only(),
+            mutates: prepared.mutates || prepared.change.mutates(),
+            change: &prepared.change,
+            risk,
+            context: &prepared.context,
+        },
         mode: brief.mode,
-        risk: risk.level,
-        read_only: prepared.read_only && prepared.change.read_only(),
-        mutates: prepared.mutates || prepared.change.mutates(),
-        confidence: brief.confidence,
-        requires_approval: wishes.approval,
-        production: prepared.context.production,
+        now: brief.now,
     })
 }
 
@@ -291,6 +312,7 @@ fn finish(brief: &Brief, outline: &Outline, steps: Vec<Step>, gates: Vec<Gate>, 
         estimate,
         options: Vec::new(),
         chosen: 0,
+        policy: Some(brief.policy.digest()),
     }
 }
 

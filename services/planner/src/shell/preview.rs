@@ -5,6 +5,7 @@ use paramedic_domain::{
     id::{ClusterId, PlanId},
     plan::{Plan, Refusal},
 };
+use paramedic_policy::About;
 use paramedic_proto::v1::{self, planner_service_server::PlannerService};
 use paramedic_wire::Wire;
 use tonic::{Request, Response, Status};
@@ -75,7 +76,8 @@ impl Service {
         let brief = Brief {
             plan: PlanId::derive(&["preview", text]),
             attempt: 1,
-            confidence,
+            about: About::preview(self.cluster.clone(), confidence),
+            policy: self.proposer.policies.current(),
             mode: self.proposer.mode,
             recommendations: set.recommendations,
             criteria: Vec::new(),

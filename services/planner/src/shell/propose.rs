@@ -11,7 +11,8 @@ use paramedic_domain::{
     plan::{Plan, Refusal},
     policy::Mode,
 };
-use paramedic_runtime::{Clock, Kit};
+use paramedic_policy::About;
+use paramedic_runtime::{Clock, Kit, Policies};
 
 use super::{
     executor::Preparer,
@@ -39,6 +40,8 @@ pub struct Proposer {
     pub clock: Clock,
     /// Mode of the cluster.
     pub mode: Mode,
+    /// What decides on steps.
+    pub policies: Policies,
     /// Settings.
     pub config: Config,
     /// The executor.
@@ -56,6 +59,7 @@ impl Proposer {
         Ok(Self {
             clock: kit.clock.clone(),
             mode: kit.cluster.mode,
+            policies: kit.cluster.policies.clone(),
             config,
             executor,
             records: Records::open(&kit.bus).await?,
@@ -86,12 +90,14 @@ impl Proposer {
             records: &self.records,
             cluster: &incident.cluster,
         };
+        let policy = self.policies.current();
         let (mut outcomes, mut tracks) = (Vec::with_capacity(wanted.options.len()), Vec::new());
         for option in &wanted.options {
             let brief = Brief {
                 plan: plan_id(incident, attempt),
                 attempt,
-                confidence: diagnosis.confidence,
+                about: About::of(incident, attempt),
+                policy: policy.clone(),
                 mode: self.mode,
                 recommendations: option.recommendations.clone(),
                 criteria: diagnosis.criteria.clone(),

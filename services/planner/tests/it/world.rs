@@ -113,6 +113,7 @@ pub(crate) async fn run(config: Config) -> Running {
             tempo: None,
             alertmanager: None,
             mode: Mode::Standard,
+            policies: paramedic_runtime::Policies::default(),
             http: paramedic_runtime::http::client().unwrap(),
         },
     };

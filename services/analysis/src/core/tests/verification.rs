@@ -37,6 +37,7 @@ pub(super) fn plan(diagnosis: &Diagnosis) -> Plan {
         criteria: diagnosis.criteria.clone(),
         notes: vec![Digest::ZERO.short()],
         chosen: 0,
+        policy: None,
         deadline: None,
         estimate: None,
         options: Vec::new(),

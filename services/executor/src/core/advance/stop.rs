@@ -45,7 +45,9 @@ pub fn stop(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<Stop> 
         .chain(closed_gates(incident, plan, run))
         .min_by_key(|(at, _)| *at)
         .map(|(_, stop)| stop);
-    happened.or_else(|| impossible(incident, plan, run, rules))
+    happened
+        .or_else(|| impossible(incident, plan, run, rules, now))
+        .or_else(|| turned_back(plan, run))
 }
 
 fn ended(incident: &Incident) -> Option<(Timestamp, Stop)> {
@@ -158,8 +160,28 @@ fn closed_gates<'a>(incident: &'a Incident, plan: &'a Plan, run: &'a Run) -> imp
         .map(|(_, at, cause, reason)| (at, Stop { cause, reason }))
 }
 
+/// Its effects are being put back: what stopped it may be gone by now (a freeze has ended, the policy was changed), but half a workflow
+/// that is undone never goes forward again.
+fn turned_back(plan: &Plan, run: &Run) -> Option<Stop> {
+    let back = plan.steps.iter().find(|step| {
+        run.steps.get(&step.id).is_some_and(|state| {
+            matches!(
+                state.state,
+                StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. }
+            )
+        })
+    })?;
+    Some(Stop {
+        cause: FailureCause::StepFailed {
+            step: back.id.clone(),
+            kind: FailureKind::Forbidden,
+        },
+        reason: format!("policy stopped it, and the effect of step {} was already being undone", back.id),
+    })
+}
+
 /// A step that would wait for ever: forbidden by policy or digest, or its dependencies can never be satisfied.
-fn impossible(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules) -> Option<Stop> {
+fn impossible(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules, now: Timestamp) -> Option<Stop> {
     let waiting: Vec<&Step> = plan
         .steps
         .iter()
@@ -177,7 +199,7 @@ fn impossible(incident: &Incident, plan: &Plan, run: &Run, rules: &Rules) -> Opt
         reason,
     };
     for step in &waiting {
-        if let Clearance::Forbidden(reason) = clearance(incident, plan, step, rules.mode) {
+        if let Clearance::Forbidden(reason) = clearance(incident, plan, step, rules, now) {
             return Some(stop(step, FailureKind::Forbidden, reason));
         }
     }

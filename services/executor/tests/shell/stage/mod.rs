@@ -108,6 +108,7 @@ impl Stage {
                 tempo: None,
                 alertmanager: None,
                 mode: Mode::Standard,
+                policies: paramedic_runtime::Policies::default(),
                 http: reqwest_client(),
             },
         };

@@ -88,6 +88,7 @@ impl Range {
                 tempo: None,
                 alertmanager: None,
                 mode: Mode::Standard,
+                policies: paramedic_runtime::Policies::default(),
                 http: paramedic_runtime::http::client().unwrap(),
             },
         };

@@ -109,6 +109,14 @@ impl TryFrom<String> for Zone {
     }
 }
 
+impl Zone {
+    /// When its clocks say what.
+    #[must_use]
+    pub fn rules(&self) -> &TimeZone {
+        &self.rules
+    }
+}
+
 impl From<Zone> for String {
     fn from(zone: Zone) -> Self {
         zone.name

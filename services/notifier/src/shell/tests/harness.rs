@@ -86,6 +86,7 @@ impl Site {
                 tempo: None,
                 alertmanager: None,
                 mode: Mode::Standard,
+                policies: paramedic_runtime::Policies::default(),
                 http: paramedic_runtime::http::client().unwrap(),
             },
         };

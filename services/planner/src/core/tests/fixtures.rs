@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,6 +16,7 @@ use paramedic_domain::{
     policy::Mode,
     risk::Context,
 };
+use paramedic_policy::{About, Policy};
 use serde_json::{Value, json};
 
 use crate::core::{
@@ -328,7 +330,8 @@ impl Case {
         let brief = Brief {
             plan: PlanId::derive(&["test"]),
             attempt: 1,
-            confidence: self.confidence,
+            about: About::preview("test".parse().unwrap(), self.confidence),
+            policy: Arc::new(Policy::shipped()),
             mode: self.mode,
             recommendations: self.recommendations.clone(),
             criteria: Vec::new(),

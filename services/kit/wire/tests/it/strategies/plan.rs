@@ -6,7 +6,7 @@ use paramedic_domain::{
         Notice, ObjectPatch, Operation, ReleaseRecord, Request, ResourceChange, ResourceEffect, SavedPlan, Silence, Ticket, Wait,
     },
     plan::{Approach, Estimate, Gate, Lasts, Plan, PlanOption, Refusal, Rollback, Step},
-    risk::Risk,
+    risk::{Context, Risk},
 };
 use proptest::{
     collection::{btree_map, vec},
@@ -226,10 +226,14 @@ fn step() -> impl Strategy<Value = Step> {
             span(),
             option::of(lasts()),
             option::of(estimate()),
+            option::of(context()),
         ),
     )
         .prop_map(
-            |((id, action, description, rationale, parameters, depends_on), (change, risk, policy, gate, timeout, lasts, estimate))| Step {
+            |(
+                (id, action, description, rationale, parameters, depends_on),
+                (change, risk, policy, gate, timeout, lasts, estimate, context),
+            )| Step {
                 id,
                 action,
                 description,
@@ -243,9 +247,28 @@ fn step() -> impl Strategy<Value = Step> {
                 timeout,
                 lasts,
                 estimate,
+                context,
             },
         )
         .boxed()
+}
+
+fn context() -> impl Strategy<Value = Context> {
+    (
+        option::of(any::<u32>()),
+        any::<bool>(),
+        any::<bool>(),
+        option::of(text()),
+        btree_map(text(), text(), 0..3),
+    )
+        .prop_map(|(replicas, production, template_change, gitops_owner, labels)| Context {
+            replicas,
+            production,
+            template_change,
+            gitops_owner,
+            labels,
+            ..Context::default()
+        })
 }
 
 fn lasts() -> impl Strategy<Value = Lasts> {
@@ -302,13 +325,19 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
             vec(criterion(), 0..2),
             texts(),
         ),
-        (option::of(span()), option::of(estimate()), vec(plan_option(), 0..2), any::<u32>()),
+        (
+            option::of(span()),
+            option::of(estimate()),
+            vec(plan_option(), 0..2),
+            any::<u32>(),
+            option::of(digest()),
+        ),
     )
         .prop_map(
             |(
                 (id, attempt, summary, steps, gates),
                 (levels, critical_path, longest, rollback, criteria, notes),
-                (deadline, estimate, options, chosen),
+                (deadline, estimate, options, chosen, policy),
             )| Plan {
                 id,
                 attempt,
@@ -325,6 +354,7 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
                 estimate,
                 options,
                 chosen,
+                policy,
             },
         )
         .boxed()
