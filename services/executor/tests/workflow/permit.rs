@@ -1,6 +1,6 @@
 //! Single moments: what random histories do not show because two rules stand behind one another, and what they have found.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::SignedDuration;
 use paramedic_domain::{
@@ -11,9 +11,11 @@ use paramedic_domain::{
     plan::Rollback,
 };
 use paramedic_executor::core::{
-    advance::{Hand, advance},
+    advance::{Hand, advance, stop},
     permit::{Attempt, Denied, permit},
 };
+
+use paramedic_policy::Policy;
 
 use crate::{
     model::{Model, step_id},
@@ -116,6 +118,36 @@ fn a_gate_that_counts_as_granted_with_too_few_voices_lets_nothing_through() {
         "{denied:?}"
     );
     assert_eq!(granted(vec![voice("ada@example.com"), voice("bob@example.com")]), Ok(()));
+}
+
+#[test]
+fn a_workflow_that_policy_stopped_and_that_is_being_undone_does_not_go_on_when_policy_lets_it_again() {
+    let mut model = Model::new(&story());
+    let first = attempt(&model, 0, Direction::Forward, 1);
+    begin(&mut model, &first);
+    model.append(Event::StepSucceeded {
+        plan: first.plan,
+        step: first.step,
+        attempt: 1,
+        summary: String::new(),
+        artifacts: Vec::new(),
+    });
+    let shipped = model.rules.policy.clone();
+    assert_eq!(stop(&model.incident, &model.rules, model.now), None);
+    let closed = "rules: [{name: closed, when: step.mutates, then: deny, reason: closed for today}]";
+    model.rules.policy = Arc::new(Policy::parse(closed).unwrap());
+    let stopped = stop(&model.incident, &model.rules, model.now).unwrap();
+    assert!(stopped.reason.contains("closed for today"), "{}", stopped.reason);
+    model.rules.policy = shipped;
+    assert_eq!(
+        stop(&model.incident, &model.rules, model.now),
+        None,
+        "nothing was undone yet: it may go on"
+    );
+    let back = attempt(&model, 0, Direction::Undo, 1);
+    begin(&mut model, &back);
+    let stopped = stop(&model.incident, &model.rules, model.now).unwrap();
+    assert!(stopped.reason.contains("its effect was put back"), "{}", stopped.reason);
 }
 
 #[test]

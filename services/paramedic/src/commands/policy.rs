@@ -1,10 +1,6 @@
 //! Policies: checked, tested, explained on a plan, and tried on the past.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::Context;
 use jiff::{Timestamp, tz::TimeZone};
@@ -59,7 +55,7 @@ fn load(file: Option<&Path>) -> anyhow::Result<Policy> {
     read(file)?.map_err(|problems| anyhow::anyhow!("{} cannot be used:\n  {}", file.display(), problems.join("\n  ")))
 }
 
-fn check(file: &PathBuf) -> anyhow::Result<ExitCode> {
+fn check(file: &Path) -> anyhow::Result<ExitCode> {
     match read(file)? {
         Ok(policy) => {
             let rules = text::plural(policy.rules().len(), "rule");
@@ -115,7 +111,7 @@ async fn explain(server: &Server, id: &str, file: Option<&Path>, mode: Mode, now
     }
     for step in plan.steps.iter().filter(|step| decided(step)) {
         let verdict = decide(&policy, &incident, plan, step, mode, now);
-        text::say(&text::clean(&format!("{:<20} {}", step.id, words(&verdict))));
+        text::say(&text::clean(&format!("{:<20} {}", step.id.as_str(), words(&verdict))));
         text::say(&text::clean(&format!("{:<20} as planned: {}{}", "", then(step), step.policy)));
     }
     Ok(ExitCode::SUCCESS)

@@ -5,11 +5,13 @@ use paramedic_domain::{
     fault::FailureKind,
     incident::Incident,
 };
+use paramedic_policy::Policy;
+use paramedic_runtime::Policies;
 use serde_json::json;
 
 use crate::{
     executor::{Pretend, Served},
-    world::{config, run, seven},
+    world::{config, run, run_under, seven},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,6 +62,39 @@ async fn a_second_rollout_is_prepared_on_top_of_the_first() {
         ("verify-payment-service", 2),
     ];
     assert_eq!(asked, wanted.map(|(ids, assumed)| (ids.to_owned(), assumed)));
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_of_one_s_own_sets_the_quorum_and_signs_the_plan() {
+    let text = "rules:\n\
+        - {name: reads, when: step.risk == 'none', then: auto, reason: it changes nothing}\n\
+        - {name: two, then: ask, quorum: 2, expires_minutes: 7, reason: 'two look at {target.name}'}\n";
+    let policy = Policy::parse(text).unwrap();
+    let digest = policy.digest();
+    let served = Served::start(Pretend::default()).await;
+    let running = run_under(config(&served.url), Policies::of(policy)).await;
+    let id = running.diagnosed(seven()).await;
+    let plan = running.until(&id, |incident| incident.plan.is_some()).await.plan.unwrap();
+    assert_eq!(plan.policy, Some(digest));
+    let gate = &plan.gates[0];
+    assert_eq!((gate.quorum, gate.expires_after.as_secs()), (2, 420));
+    assert!(gate.reason.contains("two look at payment-service"), "{}", gate.reason);
+    running.stop().await;
+    served.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_policy_denies_is_refused_with_its_rule() {
+    let policy = Policy::parse("rules: [{name: closed, when: step.mutates, then: deny, reason: closed for today}]").unwrap();
+    let short = policy.digest().short();
+    let served = Served::start(Pretend::default()).await;
+    let running = run_under(config(&served.url), Policies::of(policy)).await;
+    let id = running.diagnosed(seven()).await;
+    let refusals = running.until(&id, |incident| incident.refusals.is_some()).await.refusals.unwrap();
+    let expected = format!("policy denies it: closed for today (rule closed of policy {short})");
+    assert!(refusals.iter().any(|refusal| refusal.reason == expected), "{refusals:?}");
     running.stop().await;
     served.stop().await;
 }

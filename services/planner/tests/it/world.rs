@@ -16,7 +16,7 @@ use paramedic_domain::{
     verification::{Verdict, Verification},
 };
 use paramedic_planner::{Config, DEFAULTS, build};
-use paramedic_runtime::{Clock, ClusterAccess, Kit, tasks};
+use paramedic_runtime::{Clock, ClusterAccess, Kit, Policies, tasks};
 use paramedic_testkit::Backoff;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -93,8 +93,12 @@ pub(crate) struct Running {
     _folder: TempDir,
 }
 
-#[allow(clippy::disallowed_methods, reason = "the test owns the task and joins it")]
 pub(crate) async fn run(config: Config) -> Running {
+    run_under(config, Policies::default()).await
+}
+
+#[allow(clippy::disallowed_methods, reason = "the test owns the task and joins it")]
+pub(crate) async fn run_under(config: Config, policies: Policies) -> Running {
     rustls::crypto::ring::default_provider().install_default().ok();
     let folder = tempfile::tempdir().unwrap();
     let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
@@ -113,7 +117,7 @@ pub(crate) async fn run(config: Config) -> Running {
             tempo: None,
             alertmanager: None,
             mode: Mode::Standard,
-            policies: paramedic_runtime::Policies::default(),
+            policies,
             http: paramedic_runtime::http::client().unwrap(),
         },
     };

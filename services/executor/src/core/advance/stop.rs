@@ -45,9 +45,7 @@ pub fn stop(incident: &Incident, rules: &Rules, now: Timestamp) -> Option<Stop> 
         .chain(closed_gates(incident, plan, run))
         .min_by_key(|(at, _)| *at)
         .map(|(_, stop)| stop);
-    happened
-        .or_else(|| impossible(incident, plan, run, rules, now))
-        .or_else(|| turned_back(plan, run))
+    happened.or_else(|| impossible(incident, plan, run, rules, now))
 }
 
 fn ended(incident: &Incident) -> Option<(Timestamp, Stop)> {
@@ -158,26 +156,6 @@ fn closed_gates<'a>(incident: &'a Incident, plan: &'a Plan, run: &'a Run) -> imp
     closed
         .filter(move |(gate, at, ..)| needed(gate, *at))
         .map(|(_, at, cause, reason)| (at, Stop { cause, reason }))
-}
-
-/// Its effects are being put back: what stopped it may be gone by now (a freeze has ended, the policy was changed), but half a workflow
-/// that is undone never goes forward again.
-fn turned_back(plan: &Plan, run: &Run) -> Option<Stop> {
-    let back = plan.steps.iter().find(|step| {
-        run.steps.get(&step.id).is_some_and(|state| {
-            matches!(
-                state.state,
-                StepState::Undoing { .. } | StepState::Undone | StepState::UndoFailed { .. }
-            )
-        })
-    })?;
-    Some(Stop {
-        cause: FailureCause::StepFailed {
-            step: back.id.clone(),
-            kind: FailureKind::Forbidden,
-        },
-        reason: format!("policy stopped it, and the effect of step {} was already being undone", back.id),
-    })
 }
 
 /// A step that would wait for ever: forbidden by policy or digest, or its dependencies can never be satisfied.

@@ -112,6 +112,32 @@ async fn in_observe_mode_not_even_an_approved_change_leaves_the_process() {
     stage.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_became_stricter_after_the_approval_keeps_the_change_in_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    std::fs::write(&file, paramedic_policy::Policy::shipped_text()).unwrap();
+    let mut stage = Stage::start().await;
+    stage.kit.cluster.policies = paramedic_runtime::Policies::open(&file);
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    let work = stage.item(&plan, 0, Direction::Forward, 1).await;
+    let worker = stage.worker(&stage.kit, "one").await;
+    std::fs::write(
+        &file,
+        "rules: [{name: closed, when: step.mutates, then: deny, reason: closed for today}]",
+    )
+    .unwrap();
+    assert_eq!(worker.handle(&work).await, Verdict::Done);
+    let incident = stage.incident().await;
+    let Some(StepState::Failed { message, .. }) = incident.step_state(&plan.steps[0].id) else {
+        panic!("{incident:?}")
+    };
+    assert!(message.contains("closed for today"), "{message}");
+    assert!(stage.mutations().is_empty());
+    stage.end().await;
+}
+
 /// The change under way, waiting for its target, which another workflow remediates.
 async fn waiting() -> (Stage, paramedic_domain::plan::Plan, tokio::task::JoinSet<Verdict>) {
     let stage = Stage::start().await;
