@@ -1,5 +1,5 @@
 //! The query side: `IncidentService` over the incident logs, whose state is derived and can be thrown away; and what people say
-//! about alerts to come, `MaintenanceService`.
+//! about alerts to come, `MaintenanceService`; and the kill switch, `SafetyService`.
 //!
 //! - [`core`]: the catalogue of all incidents as folded from their logs, and the decision to cancel one.
 //! - `shell::tail`: follows the logs. `shell::service`: answers.
@@ -11,7 +11,10 @@ mod shell;
 
 use std::sync::Arc;
 
-use paramedic_proto::v1::{incident_service_server::IncidentServiceServer, maintenance_service_server::MaintenanceServiceServer};
+use paramedic_proto::v1::{
+    incident_service_server::IncidentServiceServer, maintenance_service_server::MaintenanceServiceServer,
+    safety_service_server::SafetyServiceServer,
+};
 use paramedic_runtime::{Kit, Role};
 
 pub use config::{Config, DEFAULTS};
@@ -20,16 +23,18 @@ pub use metrics::describe;
 /// Builds the role: the gRPC service and the task that follows the logs.
 ///
 /// # Errors
-/// None today; the signature is that of every role.
+/// When the bus is unavailable.
 pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     metrics::describe();
     let tail = Arc::new(shell::tail::Tail::new(kit.bus.clone()));
     let service = shell::service::Incidents::new(&config, &kit, tail.clone());
     let maintenance = shell::maintenance::Maintenance::new(&config, &kit);
+    let safety = shell::safety::Safety::open(&config, &kit).await?;
     let follow = shell::tail::follow(tail, config.poll_interval(), kit.drain);
     Ok(Role::new("console")
         .grpc(IncidentServiceServer::new(service))
         .grpc(MaintenanceServiceServer::new(maintenance))
+        .grpc(SafetyServiceServer::new(safety))
         .task("tail", async move {
             follow.await;
             Ok(())

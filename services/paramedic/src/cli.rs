@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod kill_switch;
 mod maintenance;
 mod plan;
 mod policy;
@@ -14,6 +15,7 @@ mod request;
 mod rules;
 mod storm;
 
+pub use kill_switch::{KillSwitch, Move as MoveSwitch};
 pub use maintenance::{Add as AddWindow, Maintenance, Until};
 pub use plan::{Choice, Plan, Preview};
 pub use policy::Policy as Policies;
@@ -164,6 +166,12 @@ pub enum Command {
         /// What is right.
         #[command(subcommand)]
         command: Regroup,
+    },
+    /// Stop every change everywhere, at once; let changes go on; say which it is.
+    KillSwitch {
+        /// What to do.
+        #[command(subcommand)]
+        command: KillSwitch,
     },
     /// Maintenance windows: expect alerts for a time, list, end.
     Maintenance {

@@ -64,6 +64,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Plan { command } => commands::plan(command).await,
         Command::Workflow { command } => commands::workflow(command).await,
         Command::Actions(arguments) => commands::actions(&arguments).await,
+        Command::KillSwitch { command } => commands::kill_switch(command).await,
         Command::Maintenance { command } => commands::maintenance(command).await,
         Command::Regroup { command } => commands::regroup(command).await,
         Command::Deadletters { command } => commands::dead_letters(command).await,

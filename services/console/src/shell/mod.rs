@@ -5,6 +5,7 @@ mod dead_letters;
 mod identity;
 pub(crate) mod maintenance;
 mod regroup;
+pub(crate) mod safety;
 pub(crate) mod service;
 mod status;
 mod summary;

@@ -10,7 +10,10 @@ use paramedic_domain::{
     id::{ClusterId, IncidentId},
     policy::Mode,
 };
-use paramedic_proto::v1::{incident_service_client::IncidentServiceClient, maintenance_service_client::MaintenanceServiceClient};
+use paramedic_proto::v1::{
+    incident_service_client::IncidentServiceClient, maintenance_service_client::MaintenanceServiceClient,
+    safety_service_client::SafetyServiceClient,
+};
 use paramedic_runtime::{Clock, ClusterAccess, Kit, grpc, serve};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -20,6 +23,7 @@ use tonic::transport::Channel;
 pub(crate) struct Console {
     pub(crate) client: IncidentServiceClient<Channel>,
     pub(crate) maintenance: MaintenanceServiceClient<Channel>,
+    pub(crate) safety: SafetyServiceClient<Channel>,
     pub(crate) kit: Kit,
     tasks: JoinSet<anyhow::Result<()>>,
     _folder: TempDir,
@@ -57,7 +61,8 @@ impl Console {
         let channel = grpc::channel(&url, Duration::from_secs(20)).unwrap();
         Self {
             client: IncidentServiceClient::new(channel.clone()),
-            maintenance: MaintenanceServiceClient::new(channel),
+            maintenance: MaintenanceServiceClient::new(channel.clone()),
+            safety: SafetyServiceClient::new(channel),
             kit,
             tasks,
             _folder: folder,

@@ -8,5 +8,6 @@ mod harness;
 mod maintenance;
 mod queries;
 mod regroup;
+mod safety;
 mod topology;
 mod watching;

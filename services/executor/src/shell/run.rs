@@ -239,10 +239,20 @@ impl Run<'_> {
     }
 
     /// The last question before anything is changed, asked of the log as it is now. A step that has lost its place waits until
-    /// there is room again.
+    /// there is room again, and everything waits while the kill switch is thrown, undoing too.
     pub(crate) async fn permitted(&self, leases: &[Lease]) -> Result<(), Halt> {
         loop {
             let incident = self.allowed(leases).await?;
+            if let Some(position) = self.worker.kill_switch.position().await?.filter(|position| position.thrown) {
+                metrics::refusal("kill_switch");
+                self.progress(&format!(
+                    "stopped by {}: {}; waits until the kill switch is released",
+                    position.by, position.reason
+                ))
+                .await?;
+                self.pause().await;
+                continue;
+            }
             if self.purpose == Purpose::Expiry || self.attempt.direction == Direction::Undo {
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use jiff::Timestamp;
-use paramedic_bus::{Blobs, LogError, lease::Leases, streams};
+use paramedic_bus::{Blobs, LogError, kill_switch::KillSwitch, lease::Leases, streams};
 use paramedic_catalogue::Catalogue;
 use paramedic_domain::{
     change::Change, envelope::Envelope, event::Event, fault::FailureKind, id::WorkerId, incident::Incident, plan::Step,
@@ -38,6 +38,7 @@ pub struct Worker {
     pub(crate) cluster: Cluster,
     pub(crate) catalogue: Catalogue,
     pub(crate) leases: Leases,
+    pub(crate) kill_switch: KillSwitch,
     pub(crate) ledgers: Ledgers,
     pub(crate) outside: Outside,
     pub(crate) blobs: Arc<dyn Blobs>,
@@ -84,6 +85,7 @@ impl Worker {
     ) -> Result<Self, paramedic_bus::Error> {
         Ok(Self {
             leases: Leases::open(&kit.bus).await?,
+            kill_switch: KillSwitch::open(&kit.bus).await?,
             ledgers: Ledgers::open(&kit.bus, config.cluster_limits(), config.namespace_limits()).await?,
             blobs: kit.bus.blobs(streams::ARTIFACTS).await?,
             outside: Outside::new(&config),

@@ -47,6 +47,7 @@ pub mod dead_letters;
 pub mod embedded;
 mod incident_log;
 pub mod jetstream;
+pub mod kill_switch;
 pub mod leader;
 pub mod lease;
 mod limits;

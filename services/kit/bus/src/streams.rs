@@ -17,6 +17,8 @@ pub const LEASES: &str = "leases";
 pub const LIMITS: &str = "limits";
 /// Which replica does what only one should do.
 pub const LEADERS: &str = "leaders";
+/// Bucket of the kill switch.
+pub const SWITCHES: &str = "switches";
 /// Deliveries of a message that ended without a verdict.
 pub const STRIKES: &str = "strikes";
 /// How far the alerts of each cluster are correlated.

@@ -3,6 +3,7 @@
 mod artifacts;
 mod dead_letters;
 mod decide;
+mod kill_switch;
 mod maintenance;
 mod plan;
 mod policy;
@@ -22,6 +23,7 @@ pub use artifacts::artifacts;
 pub use dead_letters::dead_letters;
 pub use decide::confirmed;
 pub use decide::decide;
+pub use kill_switch::kill_switch;
 pub use maintenance::maintenance;
 pub use plan::plan;
 pub use policy::policy;

@@ -138,6 +138,40 @@ async fn a_policy_that_became_stricter_after_the_approval_keeps_the_change_in_th
     stage.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_kill_switch_is_thrown_nothing_is_changed_or_undone_and_then_the_step_goes_on() {
+    let stage = Stage::start().await;
+    let plan = propose(&stage, &[limit()]).await;
+    stage.approve().await;
+    for direction in [Direction::Forward, Direction::Undo] {
+        let before = stage.mutations().len();
+        throw(&stage, true).await;
+        let work = stage.item(&plan, 0, direction, 1).await;
+        let worker = stage.worker(&stage.kit, "one").await;
+        let mut working = tokio::task::JoinSet::new();
+        working.spawn(async move { worker.handle(&work).await });
+        eventually!(progress(&stage, &plan).await.is_some_and(|said| said.contains("kill switch")));
+        assert_eq!(stage.mutations().len(), before, "{direction:?}");
+        throw(&stage, false).await;
+        assert_eq!(working.join_next().await.unwrap().unwrap(), Verdict::Done);
+        assert_eq!(stage.mutations().len(), before + 1, "{direction:?}");
+    }
+    let state = stage.incident().await.step_state(&plan.steps[0].id).cloned();
+    assert_eq!(state, Some(StepState::Undone));
+    stage.end().await;
+}
+
+async fn throw(stage: &Stage, thrown: bool) {
+    let switch = paramedic_bus::kill_switch::KillSwitch::open(&stage.kit.bus).await.unwrap();
+    let position = paramedic_bus::kill_switch::Position {
+        thrown,
+        by: "ada@example.com".into(),
+        reason: "the network is being repaired".into(),
+        at: stage.kit.clock.now(),
+    };
+    switch.set(&position).await.unwrap();
+}
+
 /// The change under way, waiting for its target, which another workflow remediates.
 async fn waiting() -> (Stage, paramedic_domain::plan::Plan, tokio::task::JoinSet<Verdict>) {
     let stage = Stage::start().await;
