@@ -26,7 +26,11 @@ static REFERENCE: LazyLock<Json> = LazyLock::new(facts::reference);
 static FUNCTIONS: LazyLock<Context<'static, 'static>> = LazyLock::new(Context::default);
 
 /// A compiled expression.
-pub(crate) struct Expression(Program);
+pub(crate) struct Expression {
+    program: Program,
+    /// Paths of facts that it names.
+    uses: BTreeSet<String>,
+}
 
 /// What the expressions of one question see.
 pub(crate) struct Scope(Context<'static, 'static>);
@@ -52,13 +56,19 @@ impl Expression {
             return Err(format!("has more than {MAX_LENGTH} bytes"));
         }
         let program = Program::compile(source).map_err(|error| format!("{source:?} is no CEL expression: {error}"))?;
-        names(program.expression(), &mut BTreeSet::new()).map_err(|problem| format!("{source:?}: {problem}"))?;
-        let expression = Self(program);
+        let mut uses = BTreeSet::new();
+        names(program.expression(), &BTreeSet::new(), &mut uses).map_err(|problem| format!("{source:?}: {problem}"))?;
+        let expression = Self { program, uses };
         // a function that does not exist or takes something else shows when it is called
-        match expression.0.execute(&Scope::new(&REFERENCE).0) {
+        match expression.program.execute(&Scope::new(&REFERENCE).0) {
             Ok(_) | Err(ExecutionError::NoSuchKey(_) | ExecutionError::IndexOutOfBounds(_)) => Ok(expression),
             Err(error) => Err(format!("{source:?}: {error}")),
         }
+    }
+
+    /// Paths of facts that it names, as `step.risk` or `production`.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = &str> {
+        self.uses.iter().map(String::as_str)
     }
 
     /// Whether it holds. What asks for a label or parameter that is not there does not hold.
@@ -66,7 +76,7 @@ impl Expression {
     /// # Errors
     /// Why it cannot be said.
     pub(crate) fn holds(&self, scope: &Scope) -> Result<bool, String> {
-        match self.0.execute(&scope.0) {
+        match self.program.execute(&scope.0) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(_) => Err("says neither true nor false".into()),
             Err(ExecutionError::NoSuchKey(_)) => Ok(false),
@@ -76,7 +86,7 @@ impl Expression {
 
     /// Its value in a sentence; empty where it has none.
     pub(crate) fn text(&self, scope: &Scope) -> String {
-        match self.0.execute(&scope.0) {
+        match self.program.execute(&scope.0) {
             Ok(Value::String(text)) => text.to_string(),
             Ok(Value::Int(number)) => number.to_string(),
             Ok(Value::UInt(number)) => number.to_string(),
@@ -89,45 +99,49 @@ impl Expression {
 
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0.source_info().source)
+        write!(f, "{:?}", self.program.source_info().source)
     }
 }
 
-/// Checks that every name and field is among the facts; `own` are the variables of macros.
-fn names(expression: &IdedExpr, own: &mut BTreeSet<String>) -> Result<(), String> {
+/// Checks that every name and field is among the facts, and notes which; `own` are the variables of macros.
+fn names(expression: &IdedExpr, own: &BTreeSet<String>, uses: &mut BTreeSet<String>) -> Result<(), String> {
     if let Some(path) = path(expression) {
-        return if own.contains(path[0]) { Ok(()) } else { known(&path) };
+        if own.contains(path[0]) {
+            return Ok(());
+        }
+        uses.insert(path[..path.len().min(2)].join("."));
+        return known(&path);
     }
     match &expression.expr {
-        Expr::Select(select) => names(&select.operand, own),
+        Expr::Select(select) => names(&select.operand, own, uses),
         Expr::Call(call) => {
             if let Some(target) = &call.target {
-                names(target, own)?;
+                names(target, own, uses)?;
             }
-            call.args.iter().try_for_each(|one| names(one, own))
+            call.args.iter().try_for_each(|one| names(one, own, uses))
         }
         Expr::Comprehension(over) => {
-            names(&over.iter_range, own)?;
+            names(&over.iter_range, own, uses)?;
             let mut inner = own.clone();
             inner.extend([over.iter_var.clone(), over.accu_var.clone()]);
             inner.extend(over.iter_var2.clone());
             [&over.accu_init, &over.loop_cond, &over.loop_step, &over.result]
                 .into_iter()
-                .try_for_each(|part| names(part, &mut inner))
+                .try_for_each(|part| names(part, &inner, uses))
         }
-        Expr::List(list) => list.elements.iter().try_for_each(|one| names(one, own)),
-        Expr::Map(map) => map.entries.iter().try_for_each(|entry| entries(&entry.expr, own)),
-        Expr::Struct(fields) => fields.entries.iter().try_for_each(|entry| entries(&entry.expr, own)),
+        Expr::List(list) => list.elements.iter().try_for_each(|one| names(one, own, uses)),
+        Expr::Map(map) => map.entries.iter().try_for_each(|entry| entries(&entry.expr, own, uses)),
+        Expr::Struct(fields) => fields.entries.iter().try_for_each(|entry| entries(&entry.expr, own, uses)),
         Expr::Ident(_) | Expr::Unspecified | Expr::Literal(_) => Ok(()),
     }
 }
 
-fn entries(entry: &EntryExpr, own: &mut BTreeSet<String>) -> Result<(), String> {
+fn entries(entry: &EntryExpr, own: &BTreeSet<String>, uses: &mut BTreeSet<String>) -> Result<(), String> {
     match entry {
-        EntryExpr::StructField(field) => names(&field.value, own),
+        EntryExpr::StructField(field) => names(&field.value, own, uses),
         EntryExpr::MapEntry(entry) => {
-            names(&entry.key, own)?;
-            names(&entry.value, own)
+            names(&entry.key, own, uses)?;
+            names(&entry.value, own, uses)
         }
     }
 }

@@ -46,7 +46,7 @@ impl Policy {
             mutates: question.step.mutates,
             risk: question.step.risk.level,
             freeze: freeze.map(|freeze| freeze.name.as_str()),
-            facts: question.facts(mode, &self.zone),
+            facts: question.facts(mode, &self.zone, &self.uses),
         })
     }
 

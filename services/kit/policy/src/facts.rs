@@ -5,11 +5,10 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use jiff::{Timestamp, tz::TimeZone};
 use paramedic_domain::{
     alert::Severity,
-    change::Change,
+    change::{Change, Operation},
     diagnosis::Category,
     id::{ClusterId, StepId},
     incident::Incident,
-    object::ObjectRef,
     plan::Step,
     policy::Mode,
     risk::{Context, Risk, RiskLevel},
@@ -153,74 +152,96 @@ impl Question<'_> {
         targets.into_iter().filter_map(|target| target.namespace.as_deref()).collect()
     }
 
-    /// Everything that rules see; times by the clock of `zone`.
+    /// What rules see, as far as `uses` names it; times by the clock of `zone`.
     #[must_use]
-    pub(crate) fn facts(&self, mode: Mode, zone: &TimeZone) -> Value {
-        let (about, step) = (self.about, &self.step);
+    pub(crate) fn facts(&self, mode: Mode, zone: &TimeZone, uses: &BTreeSet<String>) -> Value {
+        let (about, step, context) = (self.about, &self.step, self.step.context);
         // What is no number is no confidence.
         let confidence = if about.confidence.is_nan() { 0.0 } else { about.confidence };
         let targets = step.change.lease_targets();
-        let local = self.now.to_zoned(zone.clone());
-        json!({
-            "mode": mode,
-            "cluster": about.cluster.as_str(),
-            "environment": about.environment,
-            "production": step.context.production,
-            "requester": about.requester,
-            "incident": {
-                "title": about.title,
-                "severity": about.severity,
-                "priority": about.priority,
-                "environment": about.environment,
-                "team": about.team,
-                "alerts": about.alerts,
-                "storm": about.storm,
-                "requested": !about.requester.is_empty(),
-            },
-            "diagnosis": {
-                "category": about.category.as_ref().map(word).unwrap_or_default(),
-                "confidence": confidence,
-                "percent": (confidence * 100.0).round() as i64,
-            },
-            "plan": { "attempt": about.attempt },
-            "step": {
-                "id": step.id.as_str(),
-                "action": step.action,
-                "risk": step.risk.level,
-                "reasons": step.risk.reasons,
-                "requires_approval": step.requires_approval,
-                "read_only": step.read_only,
-                "mutates": step.mutates,
-                "parameters": step.parameters,
-            },
-            "change": {
-                "verbs": step.change.operations().iter().map(|operation| operation.verb()).collect::<BTreeSet<_>>(),
-                "kinds": targets.iter().map(|target| target.kind.as_str()).collect::<BTreeSet<_>>(),
-                "namespaces": self.namespaces(),
-                "objects": targets.len(),
-                "restarts": step.context.template_change,
-                "replicas": step.context.replicas.map_or(-1, i64::from),
-                "disruptions_allowed": step.context.disruptions_allowed.map_or(-1, i64::from),
-            },
-            "target": target(targets.first().copied(), step.context),
-            "time": {
-                "weekday": local.strftime("%a").to_string().to_lowercase(),
-                "hour": i64::from(local.hour()),
-                "minute": i64::from(local.minute()),
-                "date": local.date().to_string(),
-            },
-        })
+        let target = targets.first();
+        let local = || self.now.to_zoned(zone.clone());
+        let mut facts = Facts { uses, made: Map::new() };
+        facts.plain("mode", || json!(mode));
+        facts.plain("cluster", || json!(about.cluster.as_str()));
+        facts.plain("environment", || json!(about.environment));
+        facts.plain("production", || json!(context.production));
+        facts.plain("requester", || json!(about.requester));
+        facts.of("incident", "title", || json!(about.title));
+        facts.of("incident", "severity", || json!(about.severity));
+        facts.of("incident", "priority", || json!(about.priority));
+        facts.of("incident", "environment", || json!(about.environment));
+        facts.of("incident", "team", || json!(about.team));
+        facts.of("incident", "alerts", || json!(about.alerts));
+        facts.of("incident", "storm", || json!(about.storm));
+        facts.of("incident", "requested", || json!(!about.requester.is_empty()));
+        facts.of("diagnosis", "category", || {
+            json!(about.category.as_ref().map(word).unwrap_or_default())
+        });
+        facts.of("diagnosis", "confidence", || json!(confidence));
+        facts.of("diagnosis", "percent", || json!((confidence * 100.0).round() as i64));
+        facts.of("plan", "attempt", || json!(about.attempt));
+        facts.of("step", "id", || json!(step.id.as_str()));
+        facts.of("step", "action", || json!(step.action));
+        facts.of("step", "risk", || json!(step.risk.level));
+        facts.of("step", "reasons", || json!(step.risk.reasons));
+        facts.of("step", "requires_approval", || json!(step.requires_approval));
+        facts.of("step", "read_only", || json!(step.read_only));
+        facts.of("step", "mutates", || json!(step.mutates));
+        facts.of("step", "parameters", || json!(step.parameters));
+        facts.of("change", "verbs", || json!(verbs(step.change)));
+        facts.of("change", "kinds", || {
+            json!(targets.iter().map(|target| target.kind.as_str()).collect::<BTreeSet<_>>())
+        });
+        facts.of("change", "namespaces", || json!(self.namespaces()));
+        facts.of("change", "objects", || json!(targets.len()));
+        facts.of("change", "restarts", || json!(context.template_change));
+        facts.of("change", "replicas", || json!(context.replicas.map_or(-1, i64::from)));
+        facts.of("change", "disruptions_allowed", || {
+            json!(context.disruptions_allowed.map_or(-1, i64::from))
+        });
+        facts.of("target", "kind", || json!(target.map_or("", |target| target.kind.as_str())));
+        facts.of("target", "namespace", || {
+            json!(target.and_then(|target| target.namespace.as_deref()).unwrap_or_default())
+        });
+        facts.of("target", "name", || json!(target.map_or("", |target| target.name.as_str())));
+        facts.of("target", "labels", || json!(context.labels));
+        facts.of("target", "owner", || json!(context.gitops_owner.as_deref().unwrap_or_default()));
+        facts.of("time", "weekday", || json!(local().strftime("%a").to_string().to_lowercase()));
+        facts.of("time", "hour", || json!(local().hour()));
+        facts.of("time", "minute", || json!(local().minute()));
+        facts.of("time", "date", || json!(local().date().to_string()));
+        Value::Object(facts.made)
     }
 }
 
-fn target(target: Option<&ObjectRef>, context: &Context) -> Value {
-    json!({
-        "kind": target.map_or("", |target| target.kind.as_str()),
-        "namespace": target.and_then(|target| target.namespace.as_deref()).unwrap_or_default(),
-        "name": target.map_or("", |target| target.name.as_str()),
-        "labels": context.labels,
-        "owner": context.gitops_owner.as_deref().unwrap_or_default(),
-    })
+/// Facts on their way: only those that somebody asks for are made, since a decision is asked for often.
+struct Facts<'u> {
+    uses: &'u BTreeSet<String>,
+    made: Map<String, Value>,
+}
+
+impl Facts<'_> {
+    fn plain(&mut self, name: &str, value: impl FnOnce() -> Value) {
+        if self.uses.contains(name) {
+            self.made.insert(name.to_owned(), value());
+        }
+    }
+
+    fn of(&mut self, object: &str, name: &str, value: impl FnOnce() -> Value) {
+        let names = |path: &String| {
+            path.strip_prefix(object)
+                .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('.') == Some(name))
+        };
+        if self.uses.iter().any(names) {
+            let fields = self.made.entry(object).or_insert_with(|| json!({}));
+            fields[name] = value();
+        }
+    }
+}
+
+fn verbs(change: &Change) -> BTreeSet<&'static str> {
+    change.operations().iter().map(Operation::verb).collect()
 }
 
 /// How a closed set spells one of its values.

@@ -31,6 +31,8 @@ pub struct Policy {
     pub(crate) freezes: Vec<Freeze>,
     pub(crate) zone: TimeZone,
     pub(crate) tests: Vec<Expectation>,
+    /// Paths of the facts that rules name: only those are made.
+    pub(crate) uses: BTreeSet<String>,
     digest: Digest,
 }
 
@@ -114,6 +116,7 @@ impl Policy {
             freezes: Vec::new(),
             zone: TimeZone::UTC,
             tests: Vec::new(),
+            uses: BTreeSet::new(),
             digest: Digest::of(b""),
         }
     }
@@ -176,7 +179,9 @@ impl Policy {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let uses = rules.iter().flat_map(|rule: &Rule| rule.when.uses().chain(rule.reason.uses()));
         Ok(Self {
+            uses: uses.map(str::to_owned).collect(),
             rules,
             ceiling: file.ceiling,
             modes: file.modes,

@@ -35,6 +35,17 @@ impl Text {
         Ok(Self(parts))
     }
 
+    /// Paths of facts that it names.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .flat_map(|part| match part {
+                Part::Plain(_) => None,
+                Part::Inserted(expression) => Some(expression.uses()),
+            })
+            .flatten()
+    }
+
     /// The sentence with the values of its expressions, on one line.
     pub(crate) fn fill(&self, scope: &Scope) -> String {
         let mut out = String::new();
