@@ -20,6 +20,9 @@ use crate::cli::Server;
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Most incidents that a server lists at once.
+pub const MOST_LISTED: u32 = 1000;
+
 /// Both services, reached with the caller's token.
 pub struct Client {
     pub(crate) incidents: IncidentServiceClient<Channel>,
@@ -77,7 +80,7 @@ impl Client {
         let request = self.request(ListIncidentsRequest {
             cluster: None,
             open_only,
-            limit: 1000,
+            limit: MOST_LISTED,
         })?;
         let answer = self.incidents.list(request).await.map_err(|status| self.explain(status))?;
         Ok(answer.into_inner().incidents)

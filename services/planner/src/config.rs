@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use paramedic_domain::plan::Rollback;
+use paramedic_domain::{name_pattern, plan::Rollback};
 use paramedic_runtime::config::Invalid;
 use serde::{Deserialize, Serialize};
 
@@ -106,15 +106,7 @@ impl Config {
             ("planner.allow_namespaces", &self.allow_namespaces),
             ("planner.deny_namespaces", &self.deny_namespaces),
         ] {
-            if let Some(bad) = names
-                .iter()
-                .find(|name| name.is_empty() || name.trim_end_matches('*').contains('*'))
-            {
-                return Err(Invalid::new(
-                    key,
-                    format!("{bad:?} is no name and no beginning of one (a * only at the end)"),
-                ));
-            }
+            name_pattern::check(names).map_err(|problem| Invalid::new(key, problem))?;
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ pub mod incident;
 pub mod invariant;
 pub mod maintenance;
 pub mod matcher;
+pub mod name_pattern;
 pub mod object;
 pub mod phases;
 pub mod plan;

@@ -10,7 +10,6 @@ use crate::{
     condition::Scope,
     facts::Question,
     file::{Policy, Rule, Then},
-    limits::stricter,
 };
 
 /// A decision, and what made it.
@@ -36,16 +35,13 @@ impl Policy {
     /// Decides on one step. What no rule decides asks.
     #[must_use]
     pub fn decide(&self, question: &Question<'_>) -> Verdict {
-        let namespaces = question.namespaces();
-        let scoped = self.modes.iter().filter(|scoped| scoped.covers(&namespaces));
-        let mode = scoped.fold(question.mode, |mode, scoped| stricter(mode, scoped.mode));
-        let freeze = self.freezes.iter().find(|freeze| freeze.holds(&namespaces, question.now));
+        let (mode, freeze) = self.limits(question.mode, &question.touched(), question.now);
         self.judge(&Case {
             mode,
             read_only: question.step.read_only,
             mutates: question.step.mutates,
             risk: question.step.risk.level,
-            freeze: freeze.map(|freeze| freeze.name.as_str()),
+            freeze,
             facts: question.facts(mode, &self.zone, &self.uses),
         })
     }

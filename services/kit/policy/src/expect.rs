@@ -1,16 +1,18 @@
 //! Expectations: a table in the file that says what the policy shall decide.
 
+use jiff::Timestamp;
 use paramedic_domain::{
     policy::{Decision, Mode},
     risk::RiskLevel,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     decide::Case,
-    facts::reference,
+    facts::{reference, time},
     file::{Policy, Then},
+    limits::Touched,
 };
 
 /// One expectation: facts that differ from the reference, and what they lead to.
@@ -20,8 +22,9 @@ pub(crate) struct Expectation {
     name: String,
     #[serde(default)]
     given: Value,
-    #[serde(default)]
-    freeze: Option<String>,
+    /// When; not given: Monday 5 January 2026, 12:00 UTC.
+    #[serde(default = "noon")]
+    at: Timestamp,
     expect: Expected,
 }
 
@@ -64,14 +67,20 @@ impl Expectation {
             Ok(facts) => facts,
             Err(problem) => return Some(problem),
         };
-        case(&facts, None).err()
+        case(&facts).err()
     }
 
     fn facts(&self) -> Result<Value, String> {
+        if self.given.get("time").is_some() {
+            return Err("given.time: say when with `at`, as in at: 2026-01-09T17:00:00Z".into());
+        }
         let mut facts = reference();
         overlay(&mut facts, &self.given, "given")?;
         if let Some(confidence) = facts.pointer("/diagnosis/confidence").and_then(Value::as_f64) {
             facts["diagnosis"]["percent"] = ((confidence * 100.0).round() as i64).into();
+        }
+        if self.given.pointer("/change/namespaces").is_none() {
+            facts["change"]["namespaces"] = json!([facts["target"]["namespace"]]);
         }
         Ok(facts)
     }
@@ -86,8 +95,20 @@ impl Policy {
 
     fn try_one(&self, expectation: &Expectation) -> Outcome {
         let facts = expectation.facts().unwrap_or_default();
-        let freeze = expectation.freeze.as_deref();
-        let found = case(&facts, freeze).map(|case| self.judge(&case));
+        let found = case(&facts).map(|case| {
+            let names = facts["change"]["namespaces"].as_array().into_iter().flatten();
+            let touched = Touched::Known(names.filter_map(Value::as_str).collect());
+            let (mode, freeze) = self.limits(case.mode, &touched, expectation.at);
+            let mut facts = facts.clone();
+            facts["mode"] = json!(mode);
+            facts["time"] = time(&expectation.at.to_zoned(self.zone.clone()));
+            self.judge(&Case {
+                mode,
+                freeze,
+                facts,
+                ..case
+            })
+        });
         let expected = &expectation.expect;
         let failed = match found {
             Ok(found) => {
@@ -132,7 +153,11 @@ fn words(then: Then, rule: Option<&str>, quorum: Option<u32>) -> String {
     words
 }
 
-fn case<'a>(facts: &Value, freeze: Option<&'a str>) -> Result<Case<'a>, String> {
+fn noon() -> Timestamp {
+    Timestamp::constant(1_767_614_400, 0)
+}
+
+fn case(facts: &Value) -> Result<Case<'static>, String> {
     let mode: Mode = serde_json::from_value(facts["mode"].clone()).map_err(|error| format!("mode: {error}"))?;
     let risk: RiskLevel = serde_json::from_value(facts["step"]["risk"].clone()).map_err(|error| format!("step.risk: {error}"))?;
     let truth = |name: &str| {
@@ -145,8 +170,8 @@ fn case<'a>(facts: &Value, freeze: Option<&'a str>) -> Result<Case<'a>, String> 
         read_only: truth("read_only")?,
         mutates: truth("mutates")?,
         risk,
-        freeze,
-        facts: facts.clone(),
+        freeze: None,
+        facts: Value::Null,
     })
 }
 

@@ -2,18 +2,21 @@
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use paramedic_domain::{
     alert::Severity,
     change::{Change, Operation},
     diagnosis::Category,
     id::{ClusterId, StepId},
     incident::Incident,
+    object::ObjectRef,
     plan::Step,
     policy::Mode,
     risk::{Context, Risk, RiskLevel},
 };
 use serde_json::{Map, Value, json};
+
+use crate::limits::Touched;
 
 /// The incident behind a plan, as far as rules see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +41,8 @@ pub struct About {
     pub requester: String,
     /// Its diagnosis says this; `None`: nothing yet.
     pub category: Option<Category>,
+    /// Namespace of the object that its diagnosis names; `None`: it has none, or there is no diagnosis.
+    pub namespace: Option<String>,
     /// 0 to 1.
     pub confidence: f64,
     /// 1 for the first plan of the incident.
@@ -59,6 +64,7 @@ impl About {
             storm: false,
             requester: String::new(),
             category: None,
+            namespace: None,
             confidence,
             attempt: 1,
         }
@@ -78,6 +84,7 @@ impl About {
             storm: incident.storm.is_some(),
             requester: incident.request.as_ref().map(|request| request.by.clone()).unwrap_or_default(),
             category: incident.diagnosis.as_ref().map(|diagnosis| diagnosis.category),
+            namespace: incident.diagnosis.as_ref().and_then(|diagnosis| diagnosis.target.namespace.clone()),
             confidence: incident.diagnosis.as_ref().map_or(0.0, |diagnosis| diagnosis.confidence),
             attempt,
         }
@@ -145,11 +152,32 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// The namespaces that the change touches; what has none is not listed.
-    #[must_use]
-    pub fn namespaces(&self) -> BTreeSet<&str> {
-        let targets = self.step.change.lease_targets();
-        targets.into_iter().filter_map(|target| target.namespace.as_deref()).collect()
+    /// Everything that the step changes, runs in or looks at.
+    fn targets(&self) -> Vec<&ObjectRef> {
+        match self.step.change {
+            Change::Exec(exec) => vec![&exec.target],
+            Change::Read { targets, .. } => targets.iter().collect(),
+            Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } => self.step.change.lease_targets(),
+            Change::Call(_) | Change::Notify(_) | Change::Carried { .. } => Vec::new(),
+        }
+    }
+
+    /// The namespaces of those. What is done outside of the cluster (a pull request, a silence, an action of one's own) belongs to the
+    /// namespace that its parameters name and to that of the cause.
+    pub(crate) fn touched(&self) -> Touched<'_> {
+        let mut names: BTreeSet<&str> = self
+            .targets()
+            .into_iter()
+            .filter_map(|target| target.namespace.as_deref())
+            .collect();
+        if let Change::Call(_) = self.step.change {
+            names.extend(self.step.parameters.get("namespace").and_then(Value::as_str));
+            names.extend(self.about.namespace.as_deref());
+            if names.is_empty() {
+                return Touched::Unknown;
+            }
+        }
+        Touched::Known(names)
     }
 
     /// What rules see, as far as `uses` names it; times by the clock of `zone`.
@@ -158,9 +186,13 @@ impl Question<'_> {
         let (about, step, context) = (self.about, &self.step, self.step.context);
         // What is no number is no confidence.
         let confidence = if about.confidence.is_nan() { 0.0 } else { about.confidence };
-        let targets = step.change.lease_targets();
+        let targets = self.targets();
         let target = targets.first();
-        let local = || self.now.to_zoned(zone.clone());
+        let namespaces = match self.touched() {
+            Touched::Known(names) => names,
+            Touched::Unknown => BTreeSet::new(),
+        };
+        let clock = || time(&self.now.to_zoned(zone.clone()));
         let mut facts = Facts { uses, made: Map::new() };
         facts.plain("mode", || json!(mode));
         facts.plain("cluster", || json!(about.cluster.as_str()));
@@ -193,7 +225,7 @@ impl Question<'_> {
         facts.of("change", "kinds", || {
             json!(targets.iter().map(|target| target.kind.as_str()).collect::<BTreeSet<_>>())
         });
-        facts.of("change", "namespaces", || json!(self.namespaces()));
+        facts.of("change", "namespaces", || json!(namespaces));
         facts.of("change", "objects", || json!(targets.len()));
         facts.of("change", "restarts", || json!(context.template_change));
         facts.of("change", "replicas", || json!(context.replicas.map_or(-1, i64::from)));
@@ -207,10 +239,10 @@ impl Question<'_> {
         facts.of("target", "name", || json!(target.map_or("", |target| target.name.as_str())));
         facts.of("target", "labels", || json!(context.labels));
         facts.of("target", "owner", || json!(context.gitops_owner.as_deref().unwrap_or_default()));
-        facts.of("time", "weekday", || json!(local().strftime("%a").to_string().to_lowercase()));
-        facts.of("time", "hour", || json!(local().hour()));
-        facts.of("time", "minute", || json!(local().minute()));
-        facts.of("time", "date", || json!(local().date().to_string()));
+        facts.of("time", "weekday", || clock()["weekday"].take());
+        facts.of("time", "hour", || clock()["hour"].take());
+        facts.of("time", "minute", || clock()["minute"].take());
+        facts.of("time", "date", || clock()["date"].take());
         Value::Object(facts.made)
     }
 }
@@ -242,6 +274,16 @@ impl Facts<'_> {
 
 fn verbs(change: &Change) -> BTreeSet<&'static str> {
     change.operations().iter().map(Operation::verb).collect()
+}
+
+/// A time as rules see it.
+pub(crate) fn time(local: &Zoned) -> Value {
+    json!({
+        "weekday": local.strftime("%a").to_string().to_lowercase(),
+        "hour": local.hour(),
+        "minute": local.minute(),
+        "date": local.date().to_string(),
+    })
 }
 
 /// How a closed set spells one of its values.
@@ -296,4 +338,72 @@ pub fn reference() -> Value {
         "target": { "kind": "Deployment", "namespace": "shop", "name": "web", "labels": {}, "owner": "" },
         "time": { "weekday": "mon", "hour": 12, "minute": 0, "date": "2026-01-05" },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every path of the reference, as rules would name it.
+    fn paths() -> BTreeSet<String> {
+        let of = |(name, value): (&String, &Value)| match value.as_object() {
+            Some(fields) => fields.keys().map(|field| format!("{name}.{field}")).collect::<Vec<_>>(),
+            None => vec![name.clone()],
+        };
+        reference().as_object().into_iter().flatten().flat_map(of).collect()
+    }
+
+    #[test]
+    fn what_conditions_are_checked_against_is_what_they_find() {
+        let about = About::preview("test".parse().unwrap(), 0.9);
+        let id: StepId = "a".parse().unwrap();
+        let question = Question {
+            about: &about,
+            step: Asked {
+                id: &id,
+                action: "scale",
+                parameters: &Map::new(),
+                requires_approval: false,
+                read_only: true,
+                mutates: false,
+                change: &Change::Read {
+                    what: String::new(),
+                    targets: vec![ObjectRef::new("v1", "Pod", Some("shop"), "web")],
+                },
+                risk: &Risk {
+                    level: RiskLevel::None,
+                    reasons: Vec::new(),
+                },
+                context: &Context::default(),
+            },
+            mode: Mode::Standard,
+            now: Timestamp::UNIX_EPOCH,
+        };
+        let made = question.facts(Mode::Standard, &TimeZone::UTC, &paths());
+        let kinds = |value: &Value| -> Vec<(String, std::mem::Discriminant<Value>)> {
+            let found = paths().into_iter().map(|path| {
+                let at = value.pointer(&format!("/{}", path.replace('.', "/")));
+                (path.clone(), std::mem::discriminant(at.unwrap_or_else(|| panic!("no {path}"))))
+            });
+            found.collect()
+        };
+        assert_eq!(kinds(&made), kinds(&reference()));
+        assert_eq!(made.as_object().unwrap().len(), reference().as_object().unwrap().len());
+        assert_eq!(question.facts(Mode::Standard, &TimeZone::UTC, &BTreeSet::new()), json!({}));
+    }
+
+    #[test]
+    fn the_page_names_every_fact_and_its_example_holds() {
+        let page = include_str!("../../../../docs/policy.md");
+        for path in paths() {
+            let name = path.rsplit('.').next().unwrap_or(&path);
+            assert!(page.contains(&format!("`{name}`")), "docs/policy.md does not name {path}");
+        }
+        let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+        let policy = crate::Policy::parse(example).unwrap();
+        assert!(!policy.test().is_empty());
+        for outcome in policy.test() {
+            assert_eq!(outcome.failed, None, "{}", outcome.name);
+        }
+    }
 }

@@ -3,13 +3,13 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use jiff::tz::TimeZone;
-use paramedic_domain::{digest::Digest, maintenance::Zone, policy::DEFAULT_EXPIRY, risk::RiskLevel};
+use paramedic_domain::{digest::Digest, maintenance::Zone, name_pattern, policy::DEFAULT_EXPIRY, risk::RiskLevel};
 use serde::Deserialize;
 
 use crate::{
     condition::Expression,
     expect::Expectation,
-    limits::{Freeze, Scoped, bad_name},
+    limits::{Freeze, Scoped},
     text::Text,
 };
 
@@ -164,10 +164,15 @@ impl Policy {
                     "modes[{index}]: names no namespace; the mode of the cluster is its own setting"
                 ));
             }
-            problems.extend(bad_name(&scoped.namespaces).map(|problem| format!("modes[{index}]: {problem}")));
+            problems.extend(
+                name_pattern::check(&scoped.namespaces)
+                    .err()
+                    .map(|problem| format!("modes[{index}]: {problem}")),
+            );
         }
         for freeze in &file.freezes {
-            problems.extend(bad_name(&freeze.namespaces).map(|problem| format!("freeze {}: {problem}", freeze.name)));
+            let names = name_pattern::check(&freeze.namespaces).err();
+            problems.extend(names.map(|problem| format!("freeze {}: {problem}", freeze.name)));
         }
         for expectation in &file.tests {
             problems.extend(

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use paramedic_domain::{maintenance::Schedule, policy::Mode};
+use paramedic_domain::{maintenance::Schedule, name_pattern::fits, policy::Mode};
 use serde::Deserialize;
+
+use crate::file::Policy;
 
 /// A stricter mode for some namespaces.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -29,39 +31,40 @@ pub struct Freeze {
     pub namespaces: Vec<String>,
 }
 
-impl Scoped {
-    pub(crate) fn covers(&self, namespaces: &BTreeSet<&str>) -> bool {
-        any(&self.namespaces, namespaces)
+/// The namespaces that a change touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Touched<'a> {
+    /// These; none for what belongs to no namespace.
+    Known(BTreeSet<&'a str>),
+    /// Nobody knows: what holds for any namespace holds for it.
+    Unknown,
+}
+
+impl Touched<'_> {
+    fn any(&self, patterns: &[String]) -> bool {
+        match self {
+            Self::Known(names) => names.iter().any(|name| patterns.iter().any(|pattern| fits(pattern, name))),
+            Self::Unknown => true,
+        }
     }
 }
 
-impl Freeze {
-    /// Whether it holds for a change of these namespaces now.
-    pub(crate) fn holds(&self, namespaces: &BTreeSet<&str>, now: Timestamp) -> bool {
-        (self.namespaces.is_empty() || any(&self.namespaces, namespaces)) && self.during.span_at(now).is_some()
+impl Policy {
+    /// The mode that holds for a change, and the freeze that does, if one does.
+    pub(crate) fn limits(&self, mode: Mode, touched: &Touched<'_>, now: Timestamp) -> (Mode, Option<&str>) {
+        let scoped = self.modes.iter().filter(|scoped| touched.any(&scoped.namespaces));
+        let mode = scoped.fold(mode, |mode, scoped| stricter(mode, scoped.mode));
+        let holds =
+            |freeze: &&Freeze| (freeze.namespaces.is_empty() || touched.any(&freeze.namespaces)) && freeze.during.span_at(now).is_some();
+        (mode, self.freezes.iter().find(holds).map(|freeze| freeze.name.as_str()))
     }
 }
 
 /// The stricter of two modes.
-pub(crate) fn stricter(one: Mode, other: Mode) -> Mode {
+fn stricter(one: Mode, other: Mode) -> Mode {
     match (one, other) {
         (Mode::Observe, _) | (_, Mode::Observe) => Mode::Observe,
         (Mode::Standard, _) | (_, Mode::Standard) => Mode::Standard,
         (Mode::Autonomous, Mode::Autonomous) => Mode::Autonomous,
     }
-}
-
-/// What is wrong with names of namespaces.
-pub(crate) fn bad_name(names: &[String]) -> Option<String> {
-    let bad = |name: &&String| name.is_empty() || name.trim_end_matches('*').contains('*');
-    let name = names.iter().find(bad)?;
-    Some(format!("{name:?} is no name and no beginning of one (a * only at the end)"))
-}
-
-fn any(patterns: &[String], namespaces: &BTreeSet<&str>) -> bool {
-    let fits = |pattern: &String, name: &str| match pattern.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => pattern == name,
-    };
-    namespaces.iter().any(|name| patterns.iter().any(|pattern| fits(pattern, name)))
 }

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use paramedic_domain::{
-    change::{Change, DryRun, ObjectPatch, Wait},
+    change::{Call, Change, DryRun, Exec, ObjectPatch, Silence, Wait},
     id::StepId,
     object::ObjectRef,
     policy::{Decision, Mode},
@@ -159,6 +159,10 @@ fn what_cannot_be_used_is_refused_with_the_rule_and_the_reason() {
             "tests: [{name: t, given: {step: {rsk: low}}, expect: {then: auto}}]",
             "given.step.rsk",
         ),
+        (
+            "tests: [{name: t, given: {time: {hour: 3}}, expect: {then: auto}}]",
+            "say when with `at`",
+        ),
         ("tests: [{name: t, given: {mode: sleepy}, expect: {then: auto}}]", "mode"),
     ] {
         let problems = Policy::parse(text).unwrap_err().join("; ");
@@ -229,6 +233,64 @@ fn freezes_modes_and_the_ceiling_hold_whatever_the_rules_say() {
     }
     assert_eq!(ask(&policy, &paid, Mode::Autonomous, 0.9, monday).rule, "observe-mode");
     assert_eq!(ask(&policy, &paid, Mode::Autonomous, 0.9, saturday).rule, "observe-mode");
+}
+
+#[test]
+fn what_runs_in_a_namespace_or_is_done_for_it_is_held_by_its_limits_too() {
+    let policy =
+        rules("modes: [{namespaces: [payments], mode: observe}]\nceiling: high\nrules: [{name: all, then: auto, reason: everything}]\n");
+    let found = |change: Change, parameters: Value| {
+        let mut step = step(RiskLevel::Low);
+        step.change = change;
+        step.parameters = parameters.as_object().cloned().unwrap();
+        ask(&policy, &step, Mode::Autonomous, 0.9, at("2026-01-05T12:00:00Z")).rule
+    };
+    let exec = |namespace| {
+        Change::Exec(Exec {
+            target: ObjectRef::new("apps/v1", "Deployment", Some(namespace), "web"),
+            container: String::new(),
+            argv: vec!["tar".into()],
+        })
+    };
+    let silence = || {
+        Change::Call(Call::Silence(Silence {
+            matchers: Vec::new(),
+            lasts: std::time::Duration::from_secs(60),
+            comment: String::new(),
+        }))
+    };
+    assert_eq!(found(exec("payments"), json!({})), "observe-mode");
+    assert_eq!(found(exec("shop"), json!({})), "all");
+    assert_eq!(found(silence(), json!({"namespace": "payments"})), "observe-mode");
+    assert_eq!(found(silence(), json!({"namespace": "shop"})), "all");
+    assert_eq!(
+        found(silence(), json!({})),
+        "observe-mode",
+        "nobody knows where: what holds anywhere holds"
+    );
+}
+
+#[test]
+fn expectations_have_a_time_and_a_namespace() {
+    let policy = rules(
+        "modes: [{namespaces: [payments], mode: observe}]\n\
+         freezes: [{name: Friday evening, during: {type: weekly, days: [fri], from: '16:00', until: '23:59', zone: UTC}}]\n\
+         rules:\n\
+         - {name: night, when: time.hour < 6, then: ask, reason: at night}\n\
+         - {name: alerts, when: 'incident.alerts.exists(name, name.startsWith(\"Kube\"))', then: ask, reason: an alert of Kubernetes}\n\
+         - {name: all, then: auto, reason: everything}\n\
+         tests:\n\
+         - {name: noon, expect: {then: auto, rule: all}}\n\
+         - {name: Friday, at: 2026-01-09T17:00:00Z, expect: {then: deny, rule: freeze}}\n\
+         - {name: night, at: 2026-01-05T03:00:00Z, expect: {then: ask, rule: night}}\n\
+         - {name: payments, given: {target: {namespace: payments}}, expect: {then: deny, rule: observe-mode}}\n\
+         - {name: Kubernetes, given: {incident: {alerts: [KubePodCrashLooping]}}, expect: {then: ask, rule: alerts}}\n",
+    );
+    let outcomes = policy.test();
+    assert_eq!(outcomes.len(), 5);
+    for outcome in outcomes {
+        assert_eq!(outcome.failed, None, "{}", outcome.name);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use paramedic_policy::{About, Asked, Policy, Question, Verdict};
 
 use crate::{
     cli::{Policies, Server},
-    client::{self, Client},
+    client::{self, Client, MOST_LISTED},
     text,
 };
 
@@ -121,7 +121,9 @@ async fn simulate(server: &Server, file: &Path, from: Timestamp, mode: Mode) -> 
     let policy = load(Some(file))?;
     let mut client = Client::new(server)?;
     let (mut steps, mut different, mut incidents) = (0_usize, 0_usize, 0_usize);
-    for summary in client.list(false).await? {
+    let summaries = client.list(false).await?;
+    let all = summaries.len() < MOST_LISTED as usize;
+    for summary in summaries {
         let opened = summary.opened_at.as_ref().map_or(i64::MAX, |time| time.seconds);
         if opened < from.as_second() {
             continue;
@@ -159,6 +161,11 @@ async fn simulate(server: &Server, file: &Path, from: Timestamp, mode: Mode) -> 
         text::plural(incidents, "incident"),
         text::utc(from)
     ));
+    if !all {
+        text::say(&format!(
+            "only the newest {MOST_LISTED} incidents were looked at: a server lists no more"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

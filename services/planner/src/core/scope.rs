@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use paramedic_domain::{
     change::{Change, Operation},
     id::StepId,
+    name_pattern::fits,
     object::ObjectRef,
     plan::Refusal,
 };
@@ -62,13 +63,6 @@ impl Scope {
         }
         let free = self.allowed.is_empty() || listed(&self.allowed);
         (!free).then(|| format!("namespace {namespace} is not among planner.allow_namespaces"))
-    }
-}
-
-fn fits(pattern: &str, namespace: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => namespace.starts_with(beginning),
-        None => pattern == namespace,
     }
 }
 
