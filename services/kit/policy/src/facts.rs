@@ -70,6 +70,11 @@ impl About {
         }
     }
 
+    /// The confidence; what is no number is none.
+    fn sure(&self) -> f64 {
+        if self.confidence.is_nan() { 0.0 } else { self.confidence }
+    }
+
     /// What is known of an incident.
     #[must_use]
     pub fn of(incident: &Incident, attempt: u32) -> Self {
@@ -89,6 +94,15 @@ impl About {
             attempt,
         }
     }
+}
+
+/// Paths of all facts, as rules name them: `step.risk`, `production`.
+pub(crate) fn paths() -> BTreeSet<String> {
+    let of = |(name, value): (&String, &Value)| match value.as_object() {
+        Some(fields) => fields.keys().map(|field| format!("{name}.{field}")).collect::<Vec<_>>(),
+        None => vec![name.clone()],
+    };
+    reference().as_object().into_iter().flatten().flat_map(of).collect()
 }
 
 /// Surroundings that nobody kept: what is not known to be elsewhere is in production.
@@ -180,94 +194,69 @@ impl Question<'_> {
         Touched::Known(names)
     }
 
-    /// What rules see, as far as `uses` names it; times by the clock of `zone`.
+    /// What rules see at these paths; times by the clock of `zone`.
     #[must_use]
-    pub(crate) fn facts(&self, mode: Mode, zone: &TimeZone, uses: &BTreeSet<String>) -> Value {
-        let (about, step, context) = (self.about, &self.step, self.step.context);
-        // What is no number is no confidence.
-        let confidence = if about.confidence.is_nan() { 0.0 } else { about.confidence };
-        let targets = self.targets();
-        let target = targets.first();
-        let namespaces = match self.touched() {
-            Touched::Known(names) => names,
-            Touched::Unknown => BTreeSet::new(),
-        };
-        let clock = || time(&self.now.to_zoned(zone.clone()));
-        let mut facts = Facts { uses, made: Map::new() };
-        facts.plain("mode", || json!(mode));
-        facts.plain("cluster", || json!(about.cluster.as_str()));
-        facts.plain("environment", || json!(about.environment));
-        facts.plain("production", || json!(context.production));
-        facts.plain("requester", || json!(about.requester));
-        facts.of("incident", "title", || json!(about.title));
-        facts.of("incident", "severity", || json!(about.severity));
-        facts.of("incident", "priority", || json!(about.priority));
-        facts.of("incident", "environment", || json!(about.environment));
-        facts.of("incident", "team", || json!(about.team));
-        facts.of("incident", "alerts", || json!(about.alerts));
-        facts.of("incident", "storm", || json!(about.storm));
-        facts.of("incident", "requested", || json!(!about.requester.is_empty()));
-        facts.of("diagnosis", "category", || {
-            json!(about.category.as_ref().map(word).unwrap_or_default())
-        });
-        facts.of("diagnosis", "confidence", || json!(confidence));
-        facts.of("diagnosis", "percent", || json!((confidence * 100.0).round() as i64));
-        facts.of("plan", "attempt", || json!(about.attempt));
-        facts.of("step", "id", || json!(step.id.as_str()));
-        facts.of("step", "action", || json!(step.action));
-        facts.of("step", "risk", || json!(step.risk.level));
-        facts.of("step", "reasons", || json!(step.risk.reasons));
-        facts.of("step", "requires_approval", || json!(step.requires_approval));
-        facts.of("step", "read_only", || json!(step.read_only));
-        facts.of("step", "mutates", || json!(step.mutates));
-        facts.of("step", "parameters", || json!(step.parameters));
-        facts.of("change", "verbs", || json!(verbs(step.change)));
-        facts.of("change", "kinds", || {
-            json!(targets.iter().map(|target| target.kind.as_str()).collect::<BTreeSet<_>>())
-        });
-        facts.of("change", "namespaces", || json!(namespaces));
-        facts.of("change", "objects", || json!(targets.len()));
-        facts.of("change", "restarts", || json!(context.template_change));
-        facts.of("change", "replicas", || json!(context.replicas.map_or(-1, i64::from)));
-        facts.of("change", "disruptions_allowed", || {
-            json!(context.disruptions_allowed.map_or(-1, i64::from))
-        });
-        facts.of("target", "kind", || json!(target.map_or("", |target| target.kind.as_str())));
-        facts.of("target", "namespace", || {
-            json!(target.and_then(|target| target.namespace.as_deref()).unwrap_or_default())
-        });
-        facts.of("target", "name", || json!(target.map_or("", |target| target.name.as_str())));
-        facts.of("target", "labels", || json!(context.labels));
-        facts.of("target", "owner", || json!(context.gitops_owner.as_deref().unwrap_or_default()));
-        facts.of("time", "weekday", || clock()["weekday"].take());
-        facts.of("time", "hour", || clock()["hour"].take());
-        facts.of("time", "minute", || clock()["minute"].take());
-        facts.of("time", "date", || clock()["date"].take());
-        Value::Object(facts.made)
-    }
-}
-
-/// Facts on their way: only those that somebody asks for are made, since a decision is asked for often.
-struct Facts<'u> {
-    uses: &'u BTreeSet<String>,
-    made: Map<String, Value>,
-}
-
-impl Facts<'_> {
-    fn plain(&mut self, name: &str, value: impl FnOnce() -> Value) {
-        if self.uses.contains(name) {
-            self.made.insert(name.to_owned(), value());
+    pub(crate) fn facts(&self, mode: Mode, zone: &TimeZone, paths: &BTreeSet<String>) -> Value {
+        let mut facts = Map::new();
+        for path in paths {
+            let value = self.fact(path, mode, zone);
+            match path.split_once('.') {
+                None => drop(facts.insert(path.clone(), value)),
+                Some((object, name)) => facts.entry(object).or_insert_with(|| json!({}))[name] = value,
+            }
         }
+        Value::Object(facts)
     }
 
-    fn of(&mut self, object: &str, name: &str, value: impl FnOnce() -> Value) {
-        let names = |path: &String| {
-            path.strip_prefix(object)
-                .is_some_and(|rest| rest.is_empty() || rest.strip_prefix('.') == Some(name))
-        };
-        if self.uses.iter().any(names) {
-            let fields = self.made.entry(object).or_insert_with(|| json!({}));
-            fields[name] = value();
+    /// One fact; only those that a policy names are made, since a decision is asked for often.
+    fn fact(&self, path: &str, mode: Mode, zone: &TimeZone) -> Value {
+        let (about, step, context) = (self.about, &self.step, self.step.context);
+        let target = || self.targets().into_iter().next();
+        match path {
+            "mode" => json!(mode),
+            "cluster" => json!(about.cluster.as_str()),
+            "environment" | "incident.environment" => json!(about.environment),
+            "production" => json!(context.production),
+            "requester" => json!(about.requester),
+            "incident.title" => json!(about.title),
+            "incident.severity" => json!(about.severity),
+            "incident.priority" => json!(about.priority),
+            "incident.team" => json!(about.team),
+            "incident.alerts" => json!(about.alerts),
+            "incident.storm" => json!(about.storm),
+            "incident.requested" => json!(!about.requester.is_empty()),
+            "diagnosis.category" => json!(about.category.as_ref().map(word).unwrap_or_default()),
+            "diagnosis.confidence" => json!(about.sure()),
+            "diagnosis.percent" => json!((about.sure() * 100.0).round() as i64),
+            "plan.attempt" => json!(about.attempt),
+            "step.id" => json!(step.id.as_str()),
+            "step.action" => json!(step.action),
+            "step.risk" => json!(step.risk.level),
+            "step.reasons" => json!(step.risk.reasons),
+            "step.requires_approval" => json!(step.requires_approval),
+            "step.read_only" => json!(step.read_only),
+            "step.mutates" => json!(step.mutates),
+            "step.parameters" => json!(step.parameters),
+            "change.verbs" => json!(verbs(step.change)),
+            "change.kinds" => json!(self.targets().iter().map(|target| target.kind.as_str()).collect::<BTreeSet<_>>()),
+            "change.namespaces" => match self.touched() {
+                Touched::Known(names) => json!(names),
+                Touched::Unknown => json!([]),
+            },
+            "change.objects" => json!(self.targets().len()),
+            "change.restarts" => json!(context.template_change),
+            "change.replicas" => json!(context.replicas.map_or(-1, i64::from)),
+            "change.disruptions_allowed" => json!(context.disruptions_allowed.map_or(-1, i64::from)),
+            "target.kind" => json!(target().map_or("", |target| target.kind.as_str())),
+            "target.namespace" => json!(target().and_then(|target| target.namespace.as_deref()).unwrap_or_default()),
+            "target.name" => json!(target().map_or("", |target| target.name.as_str())),
+            "target.labels" => json!(context.labels),
+            "target.owner" => json!(context.gitops_owner.as_deref().unwrap_or_default()),
+            path => match path.strip_prefix("time.") {
+                Some(name) => time(&self.now.to_zoned(zone.clone()))[name].take(),
+                // paths were checked against the reference, and a test holds the reference against this
+                None => Value::Null,
+            },
         }
     }
 }
@@ -343,15 +332,6 @@ pub fn reference() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Every path of the reference, as rules would name it.
-    fn paths() -> BTreeSet<String> {
-        let of = |(name, value): (&String, &Value)| match value.as_object() {
-            Some(fields) => fields.keys().map(|field| format!("{name}.{field}")).collect::<Vec<_>>(),
-            None => vec![name.clone()],
-        };
-        reference().as_object().into_iter().flatten().flat_map(of).collect()
-    }
 
     #[test]
     fn what_conditions_are_checked_against_is_what_they_find() {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::{
     condition::Expression,
     expect::Expectation,
+    facts,
     limits::{Freeze, Scoped},
     text::Text,
 };
@@ -184,9 +185,19 @@ impl Policy {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let uses = rules.iter().flat_map(|rule: &Rule| rule.when.uses().chain(rule.reason.uses()));
+        let named: Vec<&str> = rules
+            .iter()
+            .flat_map(|rule: &Rule| rule.when.uses().chain(rule.reason.uses()))
+            .collect();
+        // who names an object names all of it
+        let wanted = |path: &String| {
+            named
+                .iter()
+                .any(|name| path == name || path.split_once('.').is_some_and(|(object, _)| object == *name))
+        };
+        let uses = facts::paths().into_iter().filter(wanted).collect();
         Ok(Self {
-            uses: uses.map(str::to_owned).collect(),
+            uses,
             rules,
             ceiling: file.ceiling,
             modes: file.modes,
