@@ -56,6 +56,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if ne .role "gateway" }}{{ $_ := set $env "PARAMEDIC_CLUSTER__LOKI_URL" $values.cluster.lokiUrl }}{{ end }}
 {{- end -}}
 {{- if and $values.cluster.policy (has .role (list "planner" "executor")) }}{{ $_ := set $env "PARAMEDIC_CLUSTER__POLICY_FILE" "/etc/paramedic-policy/policy.yaml" }}{{ end -}}
+{{- if and $values.people.secret (has .role (list "planner" "executor" "approval" "console")) }}{{/* A file and not a variable, so that roles change without a restart. */}}{{ $_ := set $env "PARAMEDIC_PEOPLE__FILE" (printf "/etc/paramedic-people/%s" $values.people.secretKey) }}{{ end -}}
 {{- if eq .role "gateway" }}{{/* A file and not the value, so that tokens change without a restart. */}}
 {{- $_ := set $env "PARAMEDIC_GATEWAY__SOURCES__ALERTMANAGER__TOKENS_FILE" (printf "/etc/paramedic-tokens/%s" $values.gateway.tokensSecretKey) }}
 {{- $_ := set $env "PARAMEDIC_GATEWAY__TOPOLOGY__ENABLED" $values.gateway.topology }}

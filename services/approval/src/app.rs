@@ -9,7 +9,7 @@ use paramedic_runtime::{Kit, Role};
 use crate::{
     config::Config,
     metrics,
-    shell::{desk::Desk, grpc::Service, http, identity::Callers, index, secret, worker},
+    shell::{desk::Desk, grpc::Service, http, index, secret, worker},
 };
 
 /// Plans and questions handled at once; each is one or two appends.
@@ -34,15 +34,15 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     let nonces = kit.bus.kv(streams::APPROVALS, None).await?;
     let gates = kit.bus.kv(index::BUCKET, Some(index::KEPT)).await?;
     let secret = secret::obtain(&config.link_secret, nonces.as_ref()).await?;
-    let callers = Callers::new(&config);
-    if callers.open() {
-        tracing::warn!("approval.approvers is empty: whoever reaches the gRPC port may decide under any name");
+    if kit.people.current().is_unchecked() {
+        tracing::warn!("people.file is empty: whoever reaches the gRPC port may decide under any name");
     }
     let desk = Desk::new(kit.clone(), nonces, secret);
     let service = Service {
         desk: desk.clone(),
         index: gates.clone(),
-        callers: Arc::new(callers),
+        kit: kit.clone(),
+        notifier_token: config.notifier_token,
         public_url: config.public_url,
     };
     let (asking, indexing) = (kit.clone(), kit);

@@ -17,20 +17,8 @@ pub struct Config {
     pub public_url: String,
     /// Secret that signs links; empty: generated and shared through the bus.
     pub link_secret: SecretString,
-    /// Who may decide with which token; empty: the caller's word is taken for its identity.
-    pub approvers: Vec<Approver>,
-    /// Token with which the notifier asks for links; empty: once there are approvers, nobody gets links.
+    /// Token with which the notifier asks for links; empty: once people are configured, nobody gets links.
     pub notifier_token: SecretString,
-}
-
-/// A person (or program) that may decide.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Approver {
-    /// The identity that is recorded: an address or user name.
-    pub identity: String,
-    /// The bearer token that proves it.
-    pub token: SecretString,
 }
 
 impl Config {
@@ -53,22 +41,6 @@ impl Config {
                 format!("has {length} characters, needs {MIN_SECRET} (or none: one is generated)"),
             ));
         }
-        for (index, approver) in self.approvers.iter().enumerate() {
-            let key = |field: &str| format!("approval.approvers[{index}].{field}");
-            if approver.identity.trim().is_empty() || approver.identity.chars().any(char::is_control) {
-                return Err(Invalid::new(key("identity"), "must name a person or program"));
-            }
-            if approver.token.expose_secret().len() < MIN_TOKEN {
-                return Err(Invalid::new(key("token"), format!("needs at least {MIN_TOKEN} characters")));
-            }
-            let same = |other: &Approver| other.token.expose_secret() == approver.token.expose_secret();
-            if self.approvers[..index].iter().any(same) {
-                return Err(Invalid::new(
-                    key("token"),
-                    "is another approver's token too: a token must tell who decides",
-                ));
-            }
-        }
         let length = self.notifier_token.expose_secret().len();
         if length != 0 && length < MIN_TOKEN {
             return Err(Invalid::new(
@@ -88,11 +60,7 @@ mod tests {
         Config {
             public_url: "https://paramedic.example.com".into(),
             link_secret: String::new().into(),
-            approvers: vec![Approver {
-                identity: "ann@example.com".into(),
-                token: "a-token-of-ann-1234".to_owned().into(),
-            }],
-            notifier_token: String::new().into(),
+            notifier_token: "a-token-of-the-notifier".to_owned().into(),
         }
     }
 
@@ -102,9 +70,6 @@ mod tests {
         let mut short = config();
         short.link_secret = "short".to_owned().into();
         assert_eq!(short.validate().unwrap_err().key, "approval.link_secret");
-        let mut twice = config();
-        twice.approvers.push(twice.approvers[0].clone());
-        assert_eq!(twice.validate().unwrap_err().key, "approval.approvers[1].token");
         let mut scheme = config();
         scheme.public_url = "ftp://x".into();
         assert_eq!(scheme.validate().unwrap_err().key, "approval.public_url");
@@ -112,6 +77,6 @@ mod tests {
 
     #[test]
     fn secrets_are_not_printed() {
-        assert!(!format!("{:?}", config()).contains("a-token-of-ann"));
+        assert!(!format!("{:?}", config()).contains("a-token-of"));
     }
 }

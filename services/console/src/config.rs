@@ -3,14 +3,10 @@
 use std::time::Duration;
 
 use paramedic_runtime::config::Invalid;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 /// Defaults, under the header `[console]`.
 pub const DEFAULTS: &str = include_str!("../defaults.toml");
-
-/// Fewest characters of a bearer token.
-const MIN_TOKEN: usize = 16;
 
 /// The console's section. `defaults.toml` says why each default is what it is.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,18 +14,6 @@ const MIN_TOKEN: usize = 16;
 pub struct Config {
     /// How often the log is looked at for new events, milliseconds.
     pub poll_interval_ms: u64,
-    /// Who may cancel incidents; empty: the caller's word is taken for its identity.
-    pub operators: Vec<Operator>,
-}
-
-/// A person (or program) that may cancel.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Operator {
-    /// The identity that is recorded: an address or user name.
-    pub identity: String,
-    /// The bearer token that proves it.
-    pub token: SecretString,
 }
 
 impl Config {
@@ -40,15 +24,6 @@ impl Config {
     pub fn validate(&self) -> Result<(), Invalid> {
         if !(10..=60_000).contains(&self.poll_interval_ms) {
             return Err(Invalid::new("console.poll_interval_ms", "must be 10 to 60000"));
-        }
-        for (index, operator) in self.operators.iter().enumerate() {
-            let key = |field: &str| format!("console.operators[{index}].{field}");
-            if operator.identity.trim().is_empty() || operator.identity.chars().any(char::is_control) {
-                return Err(Invalid::new(key("identity"), "must name a person or program"));
-            }
-            if operator.token.expose_secret().len() < MIN_TOKEN {
-                return Err(Invalid::new(key("token"), format!("needs at least {MIN_TOKEN} characters")));
-            }
         }
         Ok(())
     }
@@ -80,15 +55,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_names_its_key() {
-        for (extra, key) in [
-            ("poll_interval_ms = 1", "console.poll_interval_ms"),
-            (
-                "operators = [{identity = ' ', token = '0123456789abcdef'}]",
-                "console.operators[0].identity",
-            ),
-            ("operators = [{identity = 'ann', token = 'short'}]", "console.operators[0].token"),
-        ] {
-            assert_eq!(load(&format!("[console]\n{extra}")).validate().unwrap_err().key, key);
-        }
+        let error = load("[console]\npoll_interval_ms = 1").validate().unwrap_err();
+        assert_eq!(error.key, "console.poll_interval_ms");
     }
 }

@@ -27,14 +27,15 @@ pub use metrics::describe;
 pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     metrics::describe();
     let tail = Arc::new(shell::tail::Tail::new(kit.bus.clone()));
-    let service = shell::service::Incidents::new(&config, &kit, tail.clone());
-    let maintenance = shell::maintenance::Maintenance::new(&config, &kit);
-    let safety = shell::safety::Safety::open(&config, &kit).await?;
+    let service = shell::service::Incidents::new(&kit, tail.clone());
+    let maintenance = shell::maintenance::Maintenance::new(&kit);
+    let safety = shell::safety::Safety::open(&kit).await?;
+    let callers = shell::identity::Callers::new(&kit);
     let follow = shell::tail::follow(tail, config.poll_interval(), kit.drain);
     Ok(Role::new("console")
-        .grpc(IncidentServiceServer::new(service))
-        .grpc(MaintenanceServiceServer::new(maintenance))
-        .grpc(SafetyServiceServer::new(safety))
+        .grpc(IncidentServiceServer::with_interceptor(service, callers.clone()))
+        .grpc(MaintenanceServiceServer::with_interceptor(maintenance, callers.clone()))
+        .grpc(SafetyServiceServer::with_interceptor(safety, callers))
         .task("tail", async move {
             follow.await;
             Ok(())

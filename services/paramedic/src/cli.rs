@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod kill_switch;
 mod maintenance;
+mod people;
 mod plan;
 mod policy;
 mod practice;
@@ -17,6 +18,7 @@ mod storm;
 
 pub use kill_switch::{KillSwitch, Move as MoveSwitch};
 pub use maintenance::{Add as AddWindow, Maintenance, Until};
+pub use people::People;
 pub use plan::{Choice, Plan, Preview};
 pub use policy::Policy as Policies;
 pub use practice::{Approve, Drill, Engine, Evaluate, Model, Simulate};
@@ -78,6 +80,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Policies,
     },
+    /// Who may do what: check a people file, make tokens for it, ask it.
+    People {
+        /// What to do.
+        #[command(subcommand)]
+        command: People,
+    },
     /// Print the configuration reference as Markdown.
     Configuration,
     /// Say that something is wrong: it becomes an alert like any other.
@@ -122,6 +130,19 @@ pub enum Command {
         server: Server,
         #[command(flatten)]
         decision: Decision,
+    },
+    /// Say that you look at a gate: reminders and escalations wait for you.
+    Ack {
+        #[command(flatten)]
+        server: Server,
+        /// Incident id.
+        id: String,
+        /// Gate id; needed when more than one waits.
+        #[arg(long)]
+        gate: Option<String>,
+        /// Your name, where the server does not know you by a token.
+        #[arg(long, env = "USER", default_value = "")]
+        by: String,
     },
     /// Deny a gate.
     Deny {

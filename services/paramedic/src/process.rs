@@ -47,6 +47,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Storm { command } => commands::storm(command),
         Command::Rules { command } => commands::rules(command),
         Command::Policy { command } => commands::policy(command, Clock::system().now()).await,
+        Command::People { command } => commands::people(&command, Clock::system().now()),
         Command::Configuration => {
             text::say(reference::markdown().trim_end());
             Ok(ExitCode::SUCCESS)
@@ -59,6 +60,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Show { server, id, json } => commands::show(&server, &id, json).await,
         Command::Timeline { server, id } => commands::timeline(&server, &id).await,
         Command::Approve { server, decision } => commands::decide(&server, &decision, true).await,
+        Command::Ack { server, id, gate, by } => commands::acknowledge(&server, &id, gate.as_deref(), &by).await,
         Command::Deny { server, decision } => commands::decide(&server, &decision, false).await,
         Command::Replay { server, id } => commands::replay(&server, &id).await,
         Command::Plan { command } => commands::plan(command).await,

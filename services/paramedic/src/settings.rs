@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub struct Settings {
     bus: config::Bus,
     cluster: config::Cluster,
+    people: config::PeopleFile,
     http: config::HttpListener,
     grpc: config::Listener,
     telemetry: config::Telemetry,
@@ -89,6 +90,7 @@ impl Settings {
         Process {
             bus: self.bus.clone(),
             cluster: self.cluster.clone(),
+            people: self.people.clone(),
             http: self.http.clone(),
             grpc: self.grpc.clone(),
             telemetry: self.telemetry.clone(),

@@ -219,6 +219,11 @@ pub fn event(event: &Event) -> String {
         ),
         Event::ApprovalExpired { gate, .. } => format!("approval expired: {gate}"),
         Event::ApprovalEscalated { gate, to, .. } => format!("approval escalated: {gate} to {to}"),
+        Event::ApprovalReminded { gate, number, .. } => format!("approval reminder {number}: {gate}"),
+        Event::ApprovalAcknowledged { gate, by, channel, .. } => format!("{by} looks at {gate} ({})", word(channel)),
+        Event::ApprovalRefused {
+            gate, by, channel, reason, ..
+        } => format!("answer of {by} ({}) to {gate} did not count: {reason}", word(channel)),
         Event::StepStarted {
             step,
             direction,

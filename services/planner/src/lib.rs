@@ -56,6 +56,7 @@ pub async fn build_with(config: Config, kit: Kit, executor: Arc<dyn Preparer>) -
         cluster: kit.cluster.name.clone(),
         log: kit.log.clone(),
         proposer: proposer.clone(),
+        people: kit.people.clone(),
     };
     let planner = Arc::new(Diagnoses {
         log: kit.log.clone(),

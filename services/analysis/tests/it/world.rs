@@ -136,6 +136,7 @@ pub(crate) async fn run(config: Config, clock: Clock, cluster: ClusterAccess) ->
     let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
     streams::ensure_all(bus.as_ref(), 1).await.unwrap();
     let kit = Kit {
+        people: paramedic_runtime::People::default(),
         log: IncidentLog::new(bus.clone()),
         bus: bus.clone(),
         clock: clock.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use paramedic_domain::{
     alert::Severity,
-    approval::{Channel, Decision},
+    approval::{Answer, Channel},
     change::{Change, DryRun, FieldChange, ObjectPatch, Wait},
     digest::Digest,
     envelope::Recorded,
@@ -16,7 +16,11 @@ use paramedic_domain::{
     object::ObjectRef,
     plan::{Gate, Plan, Rollback, Step, gate_digest},
     risk::{Risk, RiskLevel},
+    terms::Terms,
 };
+use paramedic_people::Standing;
+
+use super::decide::Vote;
 
 /// `seconds` after the fixture's start.
 pub(crate) fn at(seconds: i64) -> Timestamp {
@@ -28,16 +32,21 @@ pub(crate) fn gate_id(plan: &PlanId, n: usize) -> GateId {
     GateId::derive(&[plan.as_str(), &n.to_string()])
 }
 
-/// An answer that fits gate `n` of the current plan.
-pub(crate) fn decision(incident: &Incident, n: usize, by: &str) -> Decision {
+/// A vote that fits gate `n` of the current plan.
+pub(crate) fn vote(incident: &Incident, n: usize, answer: Answer) -> Vote {
     let gate = &incident.plan.as_ref().unwrap().gates[n];
-    Decision {
+    Vote {
         gate: gate.id.clone(),
         digest: gate.digest,
-        by: by.into(),
+        answer,
         channel: Channel::Cli,
         reason: "looks right".into(),
     }
+}
+
+/// Somebody where nobody is checked.
+pub(crate) fn anybody(id: &str) -> Standing {
+    Standing::unchecked(id)
 }
 
 /// An incident and its log.
@@ -100,6 +109,26 @@ impl Log {
         self.recorded.push(recorded);
     }
 
+    /// The same in the log: before anybody was asked.
+    pub(crate) fn rewrite_terms(&mut self, edit: impl Fn(&mut Terms)) {
+        let Some(Event::PlanProposed { plan }) = self.recorded.last_mut().map(|last| &mut last.envelope.event) else {
+            panic!("the plan is the last event")
+        };
+        for gate in &mut plan.gates {
+            edit(&mut gate.terms);
+        }
+        self.edit_terms(edit);
+    }
+
+    /// Other terms for every gate, as if policy had asked like that.
+    pub(crate) fn edit_terms(&mut self, edit: impl Fn(&mut Terms)) {
+        let mut plan = self.incident.plan.as_deref().unwrap().clone();
+        for gate in &mut plan.gates {
+            edit(&mut gate.terms);
+        }
+        self.incident.plan = Some(std::sync::Arc::new(plan));
+    }
+
     pub(crate) fn end(&mut self, time: Timestamp) {
         let event = Event::IncidentCancelled {
             by: "ann".into(),
@@ -140,8 +169,11 @@ fn plan(attempt: u32, gates: usize, quorum: u32) -> Plan {
             digest: gate_digest(&id, &[step]),
             risk: RiskLevel::Medium,
             reason: "it changes production".into(),
-            quorum,
-            expires_after: Duration::from_secs(1800),
+            terms: Terms {
+                quorum,
+                expires_after: Duration::from_secs(1800),
+                ..Terms::default()
+            },
         })
         .collect();
     Plan {

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use paramedic_domain::{
-    approval::GateState,
+    approval::{GateState, Pursuit},
     event::Event,
     id::{GateId, PlanId},
     incident::Incident,
+    people::any_of,
+    terms::{ACKNOWLEDGED_FOR, Escalation, Terms},
 };
 
 /// What the timer of one question should do now.
@@ -17,7 +19,7 @@ pub enum Timer {
     Settled,
     /// Look again after this long.
     Wait(Duration),
-    /// Its time is over.
+    /// Something is due: see [`due`].
     Due,
 }
 
@@ -35,52 +37,121 @@ pub fn ask(incident: &Incident, now: Timestamp) -> Vec<Event> {
         .map(|gate| Event::ApprovalRequested {
             plan: plan.id.clone(),
             gate: gate.id.clone(),
-            expires_at: now.saturating_add(gate.expires_after).unwrap_or(Timestamp::MAX),
+            expires_at: now.saturating_add(gate.terms.expires_after).unwrap_or(Timestamp::MAX),
         })
         .collect()
 }
 
-/// Questions whose time is over.
+/// What is due at the question that `plan` asked at `gate`: its end, or else one reminder and one escalation at most, since whoever was
+/// away for an hour wants no twelve messages.
 // Waiting => Expired
 #[must_use]
-pub fn expire(incident: &Incident, now: Timestamp) -> Vec<Event> {
-    let Some(plan) = incident.plan.as_ref().filter(|_| answer_matters(incident)) else {
+pub fn due(incident: &Incident, plan: &PlanId, gate: &GateId, now: Timestamp) -> Vec<Event> {
+    let Some(question) = waiting(incident, plan, gate) else {
         return Vec::new();
     };
-    incident
-        .gates
-        .iter()
-        .filter(|(gate, _)| needed(incident, gate))
-        .filter(|(_, state)| match state {
-            GateState::Waiting { expires_at, .. } => now >= *expires_at,
-            GateState::Planned | GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. } => false,
-        })
-        .map(|(gate, _)| Event::ApprovalExpired {
-            plan: plan.id.clone(),
+    let (plan, gate) = (plan.clone(), gate.clone());
+    if now >= question.expires_at {
+        return vec![Event::ApprovalExpired { plan, gate }];
+    }
+    let mut events = Vec::new();
+    if let Some((_, next)) = question.next_escalation().filter(|(due, _)| *due <= now) {
+        events.push(Event::ApprovalEscalated {
+            plan: plan.clone(),
             gate: gate.clone(),
-        })
-        .collect()
+            to: any_of(&next.to),
+            level: question.pursuit.escalations + 1,
+        });
+    }
+    // Who is asked next is reminded by that.
+    if events.is_empty() && question.next_reminder().is_some_and(|due| due <= now) {
+        events.push(Event::ApprovalReminded {
+            plan,
+            gate,
+            number: question.reminders_due(now),
+        });
+    }
+    events
 }
 
 /// Where the timer of the question that `plan` asked at `gate` stands.
 #[must_use]
 pub fn timer(incident: &Incident, plan: &PlanId, gate: &GateId, now: Timestamp) -> Timer {
-    let current = incident.plan.as_ref().is_some_and(|current| current.id == *plan);
-    if !current || !answer_matters(incident) || !needed(incident, gate) {
+    let Some(question) = waiting(incident, plan, gate) else {
         return Timer::Settled;
+    };
+    let escalation = question.next_escalation().map(|(due, _)| due);
+    let next = [Some(question.expires_at), escalation, question.next_reminder()]
+        .into_iter()
+        .flatten()
+        .min();
+    match next {
+        Some(next) if next > now => Timer::Wait(next.duration_since(now).unsigned_abs()),
+        Some(_) | None => Timer::Due,
     }
-    match incident.gates.get(gate) {
-        Some(GateState::Waiting { expires_at, .. }) => {
-            if now >= *expires_at {
-                Timer::Due
-            } else {
-                Timer::Wait(expires_at.duration_since(now).unsigned_abs())
-            }
-        }
-        Some(GateState::Planned | GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. }) | None => {
-            Timer::Settled
+}
+
+/// A question that waits.
+struct Waiting<'a> {
+    terms: &'a Terms,
+    since: Timestamp,
+    expires_at: Timestamp,
+    pursuit: &'a Pursuit,
+}
+
+fn waiting<'a>(incident: &'a Incident, plan: &PlanId, gate: &GateId) -> Option<Waiting<'a>> {
+    let current = incident.plan.as_ref().filter(|current| current.id == *plan)?;
+    if !answer_matters(incident) || !needed(incident, gate) {
+        return None;
+    }
+    match incident.gates.get(gate)? {
+        GateState::Waiting {
+            since,
+            expires_at,
+            pursuit,
+            ..
+        } => Some(Waiting {
+            terms: &current.gate(gate)?.terms,
+            since: *since,
+            expires_at: *expires_at,
+            pursuit,
+        }),
+        GateState::Planned | GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. } => None,
+    }
+}
+
+impl Waiting<'_> {
+    /// Nobody is disturbed before, since somebody looks at it.
+    fn not_before(&self, due: Timestamp) -> Timestamp {
+        match &self.pursuit.acknowledged {
+            Some(acknowledged) => due.max(after(acknowledged.at, ACKNOWLEDGED_FOR)),
+            None => due,
         }
     }
+
+    fn next_escalation(&self) -> Option<(Timestamp, &Escalation)> {
+        let done = usize::try_from(self.pursuit.escalations).unwrap_or(usize::MAX);
+        let (due, next) = self.terms.escalations_of(self.since).nth(done)?;
+        Some((self.not_before(due), next))
+    }
+
+    fn next_reminder(&self) -> Option<Timestamp> {
+        let every = self.terms.remind_every?;
+        Some(self.not_before(after(self.since, every.saturating_mul(self.pursuit.reminders.saturating_add(1)))))
+    }
+
+    /// How many reminders are due by now, sent or not; those that were missed are not made up for.
+    fn reminders_due(&self, now: Timestamp) -> u32 {
+        let every = self.terms.remind_every.map_or(u128::MAX, |every| every.as_millis().max(1));
+        let elapsed = now.duration_since(self.since).unsigned_abs().as_millis();
+        u32::try_from(elapsed / every)
+            .unwrap_or(u32::MAX)
+            .max(self.pursuit.reminders.saturating_add(1))
+    }
+}
+
+fn after(time: Timestamp, wait: Duration) -> Timestamp {
+    time.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// Whether a step still waits behind the gate: what people have taken out of the workflow needs no answer, and nobody's silence.
@@ -120,12 +191,12 @@ mod tests {
         let plan = log.incident.plan.as_ref().unwrap().id.clone();
         let gate = gate_id(&plan, 0);
         assert_eq!(timer(&log.incident, &plan, &gate, at(0)), Timer::Wait(Duration::from_secs(1800)));
-        assert!(expire(&log.incident, at(1799)).is_empty());
+        assert!(due(&log.incident, &plan, &gate, at(1799)).is_empty());
         assert_eq!(timer(&log.incident, &plan, &gate, at(1800)), Timer::Due);
-        let events = expire(&log.incident, at(1800));
+        let events = due(&log.incident, &plan, &gate, at(1800));
         assert_eq!(events.len(), 1);
         log.push(events[0].clone(), at(1800));
-        assert!(expire(&log.incident, at(1801)).is_empty());
+        assert!(due(&log.incident, &plan, &gate, at(1801)).is_empty());
         assert_eq!(timer(&log.incident, &plan, &gate, at(1801)), Timer::Settled);
     }
 
@@ -147,8 +218,8 @@ mod tests {
         assert_eq!(ask(&planned.incident, at(2)).len(), 1, "only the other gate is asked");
         let mut waiting = Log::waiting(1);
         skip(&mut waiting);
-        assert!(expire(&waiting.incident, at(9999)).is_empty());
         let plan = waiting.incident.plan.as_ref().unwrap().id.clone();
+        assert!(due(&waiting.incident, &plan, &gate_id(&plan, 0), at(9999)).is_empty());
         assert_eq!(timer(&waiting.incident, &plan, &gate_id(&plan, 0), at(1800)), Timer::Settled);
     }
 
@@ -159,6 +230,7 @@ mod tests {
         assert!(ask(&planned.incident, at(2)).is_empty());
         let mut waiting = Log::waiting(1);
         waiting.end(at(1));
-        assert!(expire(&waiting.incident, at(9999)).is_empty());
+        let plan = waiting.incident.plan.as_ref().unwrap().id.clone();
+        assert!(due(&waiting.incident, &plan, &gate_id(&plan, 0), at(9999)).is_empty());
     }
 }

@@ -4,11 +4,12 @@
 //! digest, so it cannot approve another change than the one in the message; the recipient, so the record says whose
 //! link was used; the answer, so the deny link cannot approve; and its end.
 
+use super::decide::Vote;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use paramedic_domain::{
-    approval::{Answer, Channel, Decision, GateState},
+    approval::{Answer, Channel, GateState},
     digest::Digest,
     id::{ClusterId, GateId, IncidentId},
     incident::Incident,
@@ -126,13 +127,13 @@ pub fn nonce_key(token: &str) -> String {
 }
 
 impl Claims {
-    /// The decision that using the link makes.
+    /// What using the link says.
     #[must_use]
-    pub fn decision(&self, reason: &str) -> Decision {
-        Decision {
+    pub fn vote(&self, reason: &str) -> Vote {
+        Vote {
             gate: self.gate.clone(),
             digest: self.digest,
-            by: self.recipient.clone(),
+            answer: self.answer,
             channel: Channel::Email,
             reason: reason.trim().to_owned(),
         }

@@ -4,6 +4,7 @@ pub mod decide;
 pub mod gates;
 pub mod link;
 pub mod page;
+pub mod question;
 pub mod refusal;
 
 #[cfg(test)]

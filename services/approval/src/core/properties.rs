@@ -12,8 +12,8 @@ use proptest::prelude::*;
 
 use super::{
     decide::decide,
-    fixture::{Log, at, decision},
-    gates::expire,
+    fixture::{Log, anybody, at, gate_id, vote},
+    gates::due,
 };
 
 #[derive(Debug, Clone)]
@@ -60,33 +60,36 @@ proptest! {
             match step {
                 Move::Pass(seconds) => now += seconds,
                 Move::Timer => {
-                    for event in expire(&log.incident, at(now)) {
-                        log.push(event, at(now));
+                    let plan = log.incident.plan.as_ref().unwrap().id.clone();
+                    for gate in (0..gates).map(|gate| gate_id(&plan, gate)) {
+                        for event in due(&log.incident, &plan, &gate, at(now)) {
+                            log.push(event, at(now));
+                        }
                     }
                 }
                 Move::Answer { person, gate, approve, right_digest } => {
-                    let mut answer = decision(&log.incident, gate % gates, people[person]);
+                    let word = if approve { Answer::Approve } else { Answer::Deny };
+                    let mut answer = vote(&log.incident, gate % gates, word);
                     if !right_digest {
                         answer.digest = paramedic_domain::digest::Digest::of(b"something else");
                     }
-                    let word = if approve { Answer::Approve } else { Answer::Deny };
-                    match decide(&log.incident, word, &answer, at(now)) {
-                        Ok(events) => {
+                    match decide(&log.incident, &answer, &anybody(people[person]), at(now)) {
+                        Ok(event) => {
                             prop_assert!(right_digest, "an answer about another digest was counted");
-                            for event in events { log.push(event, at(now)); }
+                            log.push(event, at(now));
                         }
                         Err(refusal) => prop_assert!(!refusal.to_string().is_empty()),
                     }
                 }
                 Move::Race { person, gate, approve } => {
                     // both contenders saw the same state; the loser of the compare-and-set decides again on the new one
-                    let answer = decision(&stale, gate % gates, people[person]);
-                    let word = if approve { Answer::Approve } else { Answer::Deny };
+                    let answer = vote(&stale, gate % gates, if approve { Answer::Approve } else { Answer::Deny });
+                    let who = anybody(people[person]);
                     for _contender in 0..2 {
-                        if decide(&stale, word, &answer, at(now)).is_ok()
-                            && let Ok(events) = decide(&log.incident, word, &answer, at(now))
+                        if decide(&stale, &answer, &who, at(now)).is_ok()
+                            && let Ok(event) = decide(&log.incident, &answer, &who, at(now))
                         {
-                            for event in events { log.push(event, at(now)); }
+                            log.push(event, at(now));
                         }
                     }
                 }

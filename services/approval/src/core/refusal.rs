@@ -5,6 +5,7 @@ use paramedic_domain::{
     approval::Answer,
     digest::Digest,
     id::{GateId, IncidentId, PlanId},
+    people::Role,
 };
 
 /// A decision that does not count, with the sentence its author reads.
@@ -76,6 +77,30 @@ pub enum Refusal {
         /// Who asked.
         by: String,
     },
+    /// The person is not somebody who may.
+    #[error("{by} may not {} {gate}: that takes the role {role} in {place}, which the people file does not give (any more)", verb(*.answer))]
+    NoRole {
+        /// Gate.
+        gate: GateId,
+        /// Who.
+        by: String,
+        /// What they wanted.
+        answer: Answer,
+        /// The role that they lack.
+        role: Role,
+        /// Where the change is.
+        place: String,
+    },
+    /// Policy wants others.
+    #[error("{gate} wants the approval of {wanted}, and {by} is none of them: ask one of them, or an admin")]
+    NotAmong {
+        /// Gate.
+        gate: GateId,
+        /// Who.
+        by: String,
+        /// Whose approval is wanted, in words.
+        wanted: String,
+    },
     /// Too late.
     #[error("{gate} expired at {at}: nothing will run from this plan, ask for a new one")]
     Expired {
@@ -94,9 +119,6 @@ pub enum Refusal {
         /// Approvals still missing.
         missing: u32,
     },
-    /// Nobody knows who decides.
-    #[error("a decision needs an identity: say who you are (an address or user name of printable characters, at most 200)")]
-    NoIdentity,
     /// The reason is longer than anybody reads.
     #[error("the reason has {characters} characters; at most {max} are kept")]
     ReasonTooLong {
@@ -119,12 +141,20 @@ impl Refusal {
             Self::NotAsked { .. } => "not_asked",
             Self::WrongDigest { .. } => "wrong_digest",
             Self::AlreadyDecided { .. } => "already_decided",
+            Self::NoRole { .. } => "no_role",
+            Self::NotAmong { .. } => "not_among",
             Self::Expired { .. } => "expired",
             Self::OwnRequest { .. } => "own_request",
             Self::AlreadyCounted { .. } => "already_counted",
-            Self::NoIdentity => "no_identity",
             Self::ReasonTooLong { .. } => "reason_too_long",
         }
+    }
+}
+
+fn verb(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Approve => "approve",
+        Answer::Deny => "deny",
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     core::{
-        decide::{decide, explain, recorded, same_person},
+        decide::{Vote, acknowledge, decide, explain, recorded},
         link::{self, BadLink, Claims},
         refusal::Refusal,
     },
@@ -13,11 +13,14 @@ use crate::{
 use bytes::Bytes;
 use paramedic_bus::{Error as BusError, Kv, LogError};
 use paramedic_domain::{
-    approval::{Answer, Decision, GateState},
-    id::{ClusterId, IncidentId},
+    approval::{Answer, Channel, GateState},
+    event::Event,
+    id::{ClusterId, GateId, IncidentId},
     incident::Incident,
+    people::same_person,
     plan::Gate,
 };
+use paramedic_people::{Standing, Unknown};
 use paramedic_runtime::Kit;
 use secrecy::{ExposeSecret as _, SecretSlice};
 
@@ -27,6 +30,20 @@ pub struct Desk {
     kit: Kit,
     nonces: Arc<dyn Kv>,
     secret: Arc<SecretSlice<u8>>,
+}
+
+/// How somebody is known in a channel.
+#[derive(Debug, Clone, Copy)]
+pub enum Name<'a> {
+    /// The address that a mail went to.
+    Email(&'a str),
+    /// A user of a Slack workspace.
+    Slack {
+        /// Id of the workspace.
+        team: &'a str,
+        /// Id of the user.
+        user: &'a str,
+    },
 }
 
 /// A counted answer.
@@ -59,6 +76,9 @@ pub enum LinkFailure {
     /// It was used.
     #[error("this link was already used: each link works once")]
     Used,
+    /// Whose it is.
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
     /// The answer behind it.
     #[error(transparent)]
     NotCounted(#[from] NotCounted),
@@ -78,44 +98,61 @@ impl Desk {
         }
     }
 
-    /// Counts an answer, or says why not. The same answer of the same person again is no error and counts nothing.
+    /// What somebody may do, by the people file as it stands now: a role that was taken away no longer counts, whenever the message was sent.
+    ///
+    /// # Errors
+    /// When nobody is known by that name.
+    pub fn standing(&self, who: &Name<'_>) -> Result<Standing, Unknown> {
+        let (people, now) = (self.kit.people.current(), self.kit.clock.now());
+        let standing = match who {
+            Name::Email(address) => people.by_email(address, now),
+            Name::Slack { team, user } => people.by_slack(team, user, now),
+        };
+        if let Err(unknown) = &standing {
+            ::metrics::counter!(metrics::REFUSALS, "reason" => "unknown_person").increment(1);
+            tracing::warn!(%unknown, "somebody unknown wanted to decide");
+        }
+        standing
+    }
+
+    /// Counts a vote, or says why not. The same answer of the same person again is no error and counts nothing.
     ///
     /// # Errors
     /// Refusals, and a bus that cannot be used.
-    pub async fn answer(&self, cluster: &ClusterId, id: &IncidentId, answer: Answer, decision: &Decision) -> Result<Counted, NotCounted> {
+    pub async fn answer(&self, cluster: &ClusterId, id: &IncidentId, vote: &Vote, who: &Standing) -> Result<Counted, NotCounted> {
         let mut refusal = None;
-        let mut tried = false;
+        let mut tried: Option<Event> = None;
         let decided = self.kit.log.decide(cluster, id, None, &self.kit.clock, |incident, now| {
             refusal = None;
-            if tried && recorded(incident, answer, decision) {
+            if tried.as_ref().is_some_and(|event| recorded(incident, event)) {
                 // our own append, whose acknowledgement was lost
                 return Vec::new();
             }
-            decide(incident, answer, decision, now).map_or_else(
-                |reason| {
+            match decide(incident, vote, who, now) {
+                Ok(event) => {
+                    tried = Some(event.clone());
+                    vec![event]
+                }
+                Err(reason) => {
                     refusal = Some(reason);
                     Vec::new()
-                },
-                |events| {
-                    tried = true;
-                    events
-                },
-            )
+                }
+            }
         });
         let incident = decided.await?.incident;
         match refusal {
             None => {
-                let (word, channel) = (answer_word(answer), channel_word(decision));
+                let (word, channel) = (answer_word(vote.answer), channel_word(vote.channel));
                 ::metrics::counter!(metrics::DECISIONS, "answer" => word, "channel" => channel).increment(1);
-                tracing::info!(incident = %id, gate = %decision.gate, answer = word, by = decision.by, channel, "counted");
-                let message = standing(&incident, decision);
+                tracing::info!(incident = %id, gate = %vote.gate, answer = word, by = who.id, channel, "counted");
+                let message = standing(&incident, vote);
                 Ok(Counted {
                     incident,
                     now: true,
                     message,
                 })
             }
-            Some(reason) if is_repetition(&reason, answer, decision) => Ok(Counted {
+            Some(reason) if is_repetition(&reason, vote, who) => Ok(Counted {
                 incident,
                 now: false,
                 message: reason.to_string(),
@@ -125,11 +162,53 @@ impl Desk {
                     Refusal::UnknownGate { .. } => explain(reason, &self.kit.log.read(cluster, id).await?),
                     other => other,
                 };
-                ::metrics::counter!(metrics::REFUSALS, "reason" => reason.code()).increment(1);
-                tracing::info!(incident = %id, gate = %decision.gate, by = decision.by, %reason, "refused");
+                self.keep(cluster, id, vote, who, &reason).await?;
                 Err(reason.into())
             }
         }
+    }
+
+    /// Somebody says that they look at a question.
+    ///
+    /// # Errors
+    /// Refusals, and a bus that cannot be used.
+    pub async fn acknowledge(
+        &self,
+        cluster: &ClusterId,
+        id: &IncidentId,
+        (gate, channel): (&GateId, Channel),
+        who: &Standing,
+    ) -> Result<Arc<Incident>, NotCounted> {
+        let mut refusal = None;
+        let decided = self.kit.log.decide(cluster, id, None, &self.kit.clock, |incident, now| {
+            acknowledge(incident, gate, channel, who, now)
+                .map_err(|reason| refusal = Some(reason))
+                .into_iter()
+                .collect()
+        });
+        let incident = decided.await?.incident;
+        match refusal {
+            None => Ok(incident),
+            Some(reason) => Err(reason.into()),
+        }
+    }
+
+    /// The log keeps who wanted to decide and could not.
+    async fn keep(&self, cluster: &ClusterId, id: &IncidentId, vote: &Vote, who: &Standing, reason: &Refusal) -> Result<(), LogError> {
+        ::metrics::counter!(metrics::REFUSALS, "reason" => reason.code()).increment(1);
+        tracing::info!(incident = %id, gate = %vote.gate, by = who.id, %reason, "refused");
+        let event = Event::ApprovalRefused {
+            gate: vote.gate.clone(),
+            by: who.id.clone(),
+            channel: vote.channel,
+            code: reason.code().to_owned(),
+            reason: reason.to_string(),
+        };
+        let kept = self.kit.log.decide(cluster, id, None, &self.kit.clock, |incident, _| {
+            let keeps = incident.keeps_refusal(&vote.gate, reason.code(), &who.id);
+            if keeps { vec![event.clone()] } else { Vec::new() }
+        });
+        kept.await.map(drop)
     }
 
     /// The claims of a link that can still be used, and the incident it is about. Changes nothing.
@@ -152,7 +231,8 @@ impl Desk {
             .load(&claims.cluster, &claims.incident)
             .await
             .map_err(NotCounted::Log)?;
-        decide(&incident, claims.answer, &claims.decision(""), self.kit.clock.now()).map_err(NotCounted::Refused)?;
+        let who = self.standing(&Name::Email(&claims.recipient))?;
+        decide(&incident, &claims.vote(""), &who, self.kit.clock.now()).map_err(NotCounted::Refused)?;
         Ok((claims, incident))
     }
 
@@ -162,16 +242,14 @@ impl Desk {
     /// Why it was not counted; after a failure of the log the link can be used again.
     pub async fn use_link(&self, token: &str, reason: &str) -> Result<(Claims, Counted), LinkFailure> {
         let claims = self.claims(token)?;
+        let who = self.standing(&Name::Email(&claims.recipient))?;
         let nonce = link::nonce_key(token);
         match self.nonces.create(&nonce, Bytes::from_static(b"used")).await {
             Ok(_) => {}
             Err(BusError::WrongRevision { .. }) => return Err(LinkFailure::Used),
             Err(error) => return Err(error.into()),
         }
-        match self
-            .answer(&claims.cluster, &claims.incident, claims.answer, &claims.decision(reason))
-            .await
-        {
+        match self.answer(&claims.cluster, &claims.incident, &claims.vote(reason), &who).await {
             Ok(counted) => Ok((claims, counted)),
             Err(NotCounted::Log(error)) => {
                 if let Err(kept) = self.nonces.delete(&nonce, None).await {
@@ -191,7 +269,7 @@ impl Desk {
         &self,
         cluster: &ClusterId,
         id: &IncidentId,
-        gate: &paramedic_domain::id::GateId,
+        gate: &GateId,
         recipient: &str,
     ) -> Result<Option<link::Pair>, LogError> {
         let incident = self.kit.log.load(cluster, id).await?;
@@ -207,18 +285,23 @@ impl Desk {
     }
 
     fn claims(&self, token: &str) -> Result<Claims, BadLink> {
-        link::verify(self.secret.expose_secret(), token, self.kit.clock.now())
+        link::verify(self.secret.expose_secret(), token, self.kit.clock.now()).inspect_err(|bad| {
+            ::metrics::counter!(metrics::FORGED, "with" => "link").increment(1);
+            tracing::warn!(%bad, "a link that is not valid");
+        })
     }
 }
 
 /// A person who says the same thing again has not been refused.
-fn is_repetition(refusal: &Refusal, answer: Answer, decision: &Decision) -> bool {
+fn is_repetition(refusal: &Refusal, vote: &Vote, who: &Standing) -> bool {
     match refusal {
         Refusal::AlreadyCounted { .. } => true,
         Refusal::AlreadyDecided { answer: earlier, by, .. } => {
-            *earlier == answer && by.split(", ").any(|person| same_person(person, &decision.by))
+            *earlier == vote.answer && by.split(", ").any(|person| same_person(person, &who.id))
         }
         Refusal::OwnRequest { .. }
+        | Refusal::NoRole { .. }
+        | Refusal::NotAmong { .. }
         | Refusal::NoPlan { .. }
         | Refusal::UnknownGate { .. }
         | Refusal::OlderPlan { .. }
@@ -226,18 +309,17 @@ fn is_repetition(refusal: &Refusal, answer: Answer, decision: &Decision) -> bool
         | Refusal::NotAsked { .. }
         | Refusal::WrongDigest { .. }
         | Refusal::Expired { .. }
-        | Refusal::NoIdentity
         | Refusal::ReasonTooLong { .. } => false,
     }
 }
 
-fn standing(incident: &Incident, decision: &Decision) -> String {
-    let gate = &decision.gate;
+fn standing(incident: &Incident, vote: &Vote) -> String {
+    let gate = &vote.gate;
     let quorum = incident
         .plan
         .as_ref()
         .and_then(|plan| plan.gate(gate))
-        .map_or(1, |gate: &Gate| gate.quorum);
+        .map_or(1, |gate: &Gate| gate.terms.quorum);
     match incident.gates.get(gate) {
         Some(GateState::Waiting { approvals, .. }) => {
             format!(
@@ -245,7 +327,7 @@ fn standing(incident: &Incident, decision: &Decision) -> String {
                 approvals.len()
             )
         }
-        Some(GateState::Granted { .. }) => format!("approved: {gate} is open and exactly {} will run", decision.digest.short()),
+        Some(GateState::Granted { .. }) => format!("approved: {gate} is open and exactly {} will run", vote.digest.short()),
         Some(GateState::Denied { .. }) => format!("denied: nothing behind {gate} will run"),
         Some(GateState::Planned | GateState::Expired { .. }) | None => format!("counted for {gate}"),
     }
@@ -258,9 +340,8 @@ fn answer_word(answer: Answer) -> &'static str {
     }
 }
 
-fn channel_word(decision: &Decision) -> &'static str {
-    use paramedic_domain::approval::Channel;
-    match decision.channel {
+fn channel_word(channel: Channel) -> &'static str {
+    match channel {
         Channel::Cli => "cli",
         Channel::Email => "email",
         Channel::Slack => "slack",

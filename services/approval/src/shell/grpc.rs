@@ -5,20 +5,28 @@ use std::{pin::Pin, sync::Arc};
 use futures::{Stream, StreamExt as _};
 use paramedic_bus::{Error as BusError, Kv, LogError};
 use paramedic_domain::{
-    approval::{Answer, Channel, Decision},
+    approval::{Answer, Channel},
     digest::Digest,
     id::{ClusterId, GateId, IncidentId},
+    people::Role,
 };
+use paramedic_people::Standing;
 use paramedic_proto::v1::{self, approval_service_server::ApprovalService};
+use paramedic_runtime::{
+    Kit,
+    caller::{bearer, caller, permitted},
+};
 use paramedic_wire::{Invalid, Wire};
-use tonic::{Request, Response, Status};
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
+use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 use super::{
     desk::{Desk, NotCounted},
-    identity::Callers,
     index::{Note, Place},
     view,
 };
+use crate::core::decide::Vote;
 
 /// The service.
 pub struct Service {
@@ -26,10 +34,43 @@ pub struct Service {
     pub desk: Desk,
     /// Which gates there are.
     pub index: Arc<dyn Kv>,
-    /// Who calls.
-    pub callers: Arc<Callers>,
+    /// Kit.
+    pub kit: Kit,
+    /// The notifier's token; empty: none.
+    pub notifier_token: SecretString,
     /// Base URL of links; empty: there are none.
     pub public_url: String,
+}
+
+impl Service {
+    /// Who calls, by the people file as it stands now.
+    fn caller(&self, metadata: &MetadataMap, claimed: &str) -> Result<Standing, Status> {
+        caller(&self.kit.people.current(), metadata, claimed, self.kit.clock.now())
+    }
+
+    /// Everybody who is known may look.
+    fn viewer(&self, metadata: &MetadataMap) -> Result<(), Status> {
+        permitted(self.caller(metadata, "anybody")?, Role::Viewer, None).map(drop)
+    }
+
+    /// Lets the notifier through: a link decides in its recipient's name, so not everybody may have one made.
+    fn notifier(&self, metadata: &MetadataMap) -> Result<(), Status> {
+        let token = self.notifier_token.expose_secret();
+        if token.is_empty() {
+            return if self.kit.people.current().is_unchecked() {
+                Ok(())
+            } else {
+                Err(Status::permission_denied(
+                    "no links are handed out: people are configured, but approval.notifier_token is not",
+                ))
+            };
+        }
+        if token.as_bytes().ct_eq(bearer(metadata)?.as_bytes()).into() {
+            Ok(())
+        } else {
+            Err(Status::permission_denied("only the notifier's token may ask for links"))
+        }
+    }
 }
 
 type Approvals = Pin<Box<dyn Stream<Item = Result<v1::Approval, Status>> + Send>>;
@@ -37,6 +78,7 @@ type Approvals = Pin<Box<dyn Stream<Item = Result<v1::Approval, Status>> + Send>
 #[tonic::async_trait]
 impl ApprovalService for Service {
     async fn list(&self, request: Request<v1::ListApprovalsRequest>) -> Result<Response<v1::ListApprovalsResponse>, Status> {
+        self.viewer(request.metadata())?;
         let wanted = request.into_inner();
         let mut approvals = Vec::new();
         for key in self.index.keys().await.map_err(unavailable)? {
@@ -60,6 +102,7 @@ impl ApprovalService for Service {
     }
 
     async fn get(&self, request: Request<v1::GetApprovalRequest>) -> Result<Response<v1::Approval>, Status> {
+        self.viewer(request.metadata())?;
         let wanted = request.into_inner();
         let place = place(wanted.cluster, wanted.incident, wanted.gate)?;
         let found = look(&self.desk, &place, true).await?;
@@ -67,25 +110,22 @@ impl ApprovalService for Service {
     }
 
     async fn decide(&self, request: Request<v1::DecideRequest>) -> Result<Response<v1::DecideResponse>, Status> {
-        let by = self.callers.decider(request.metadata(), &request.get_ref().by)?;
+        let who = self.caller(request.metadata(), &request.get_ref().by)?;
         let wanted = request.into_inner();
         let place = place(wanted.cluster, wanted.incident, wanted.gate)?;
         let answer: Answer = field("answer", wanted.answer)?;
-        let decision = Decision {
+        let vote = Vote {
             gate: place.gate.clone(),
             digest: field::<Digest>("digest", wanted.digest)?,
-            by,
+            answer,
             channel: field::<Channel>("channel", wanted.channel)?,
             reason: wanted.reason.trim().to_owned(),
         };
         let counted = self
             .desk
-            .answer(&place.cluster, &place.incident, answer, &decision)
+            .answer(&place.cluster, &place.incident, &vote, &who)
             .await
-            .map_err(|problem| match problem {
-                NotCounted::Refused(refusal) => refused(&refusal),
-                NotCounted::Log(error) => log_status(&error),
-            })?;
+            .map_err(not_counted)?;
         Ok(Response::new(v1::DecideResponse {
             approval: view::approval(&counted.incident, &place.gate),
             counted: counted.now,
@@ -93,9 +133,26 @@ impl ApprovalService for Service {
         }))
     }
 
+    async fn acknowledge(&self, request: Request<v1::AcknowledgeRequest>) -> Result<Response<v1::Approval>, Status> {
+        let who = self.caller(request.metadata(), &request.get_ref().by)?;
+        let wanted = request.into_inner();
+        let place = place(wanted.cluster, wanted.incident, wanted.gate)?;
+        let channel = field::<Channel>("channel", wanted.channel)?;
+        let asked = (&place.gate, channel);
+        let incident = self
+            .desk
+            .acknowledge(&place.cluster, &place.incident, asked, &who)
+            .await
+            .map_err(not_counted)?;
+        view::approval(&incident, &place.gate)
+            .map(Response::new)
+            .ok_or_else(|| not_found(&place))
+    }
+
     type WatchStream = Approvals;
 
     async fn watch(&self, request: Request<v1::WatchApprovalsRequest>) -> Result<Response<Approvals>, Status> {
+        self.viewer(request.metadata())?;
         let wanted = request.into_inner().cluster;
         // what is settled already is not news: entries up to here are only reported when they wait
         let mut known = 0;
@@ -126,7 +183,7 @@ impl ApprovalService for Service {
     }
 
     async fn links(&self, request: Request<v1::LinksRequest>) -> Result<Response<v1::LinksResponse>, Status> {
-        self.callers.notifier(request.metadata())?;
+        self.notifier(request.metadata())?;
         let wanted = request.into_inner();
         let place = place(wanted.cluster, wanted.incident, wanted.gate)?;
         let recipient = wanted.recipient.trim();
@@ -183,12 +240,20 @@ fn not_found(place: &Place) -> Status {
     ))
 }
 
+fn not_counted(problem: NotCounted) -> Status {
+    match problem {
+        NotCounted::Refused(refusal) => refused(&refusal),
+        NotCounted::Log(error) => log_status(&error),
+    }
+}
+
 fn refused(refusal: &crate::core::refusal::Refusal) -> Status {
     use crate::core::refusal::Refusal;
     let sentence = refusal.to_string();
     match refusal {
         Refusal::NoPlan { .. } | Refusal::UnknownGate { .. } => Status::not_found(sentence),
-        Refusal::NoIdentity | Refusal::ReasonTooLong { .. } => Status::invalid_argument(sentence),
+        Refusal::NoRole { .. } | Refusal::NotAmong { .. } => Status::permission_denied(sentence),
+        Refusal::ReasonTooLong { .. } => Status::invalid_argument(sentence),
         Refusal::NotAsked { .. } => Status::unavailable(sentence),
         Refusal::OlderPlan { .. }
         | Refusal::Over { .. }

@@ -65,6 +65,7 @@ fn failed(failure: &LinkFailure) -> Response {
     let (status, heading) = match failure {
         LinkFailure::Bad(BadLink::Invalid) => (StatusCode::BAD_REQUEST, "Not a valid link"),
         LinkFailure::Bad(BadLink::Expired(_)) => (StatusCode::GONE, "Too late"),
+        LinkFailure::Unknown(_) => (StatusCode::FORBIDDEN, "Not decided"),
         LinkFailure::Used | LinkFailure::NotCounted(NotCounted::Refused(_)) => (StatusCode::CONFLICT, "Not decided"),
         LinkFailure::NotCounted(NotCounted::Log(_)) | LinkFailure::Bus(_) => {
             tracing::warn!(%failure, "an approval link could not be served");

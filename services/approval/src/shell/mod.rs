@@ -3,7 +3,6 @@
 pub mod desk;
 pub mod grpc;
 pub mod http;
-pub mod identity;
 pub mod index;
 pub mod secret;
 pub mod view;

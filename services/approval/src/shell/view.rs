@@ -1,6 +1,10 @@
 //! A gate as gRPC callers see it.
 
-use paramedic_domain::{approval::GateState, id::GateId, incident::Incident};
+use paramedic_domain::{
+    approval::{GateState, Pursuit},
+    id::GateId,
+    incident::Incident,
+};
 use paramedic_proto::v1;
 use paramedic_wire::Wire as _;
 
@@ -10,12 +14,17 @@ pub fn approval(incident: &Incident, gate: &GateId) -> Option<v1::Approval> {
     let plan = incident.plan.as_ref()?;
     let question = plan.gate(gate)?;
     let state = incident.gates.get(gate)?;
+    let pursuit = match state {
+        GateState::Waiting { pursuit, .. } => pursuit.clone(),
+        GateState::Planned | GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. } => Pursuit::default(),
+    };
     let (status, since, expires_at, decisions) = match state {
         GateState::Planned => (v1::GateStatus::Planned, None, None, Vec::new()),
         GateState::Waiting {
             since,
             expires_at,
             approvals,
+            ..
         } => (v1::GateStatus::Waiting, Some(since), Some(expires_at), approvals.clone()),
         GateState::Granted { approvals, .. } => (v1::GateStatus::Granted, None, None, approvals.clone()),
         GateState::Denied { decision, .. } => (v1::GateStatus::Denied, None, None, vec![decision.clone()]),
@@ -36,6 +45,8 @@ pub fn approval(incident: &Incident, gate: &GateId) -> Option<v1::Approval> {
         status: status.into(),
         since: since.map(paramedic_wire::Wire::to_proto),
         expires_at: expires_at.map(paramedic_wire::Wire::to_proto),
+        acknowledged_by: pursuit.acknowledged.map(|acknowledged| acknowledged.by).unwrap_or_default(),
+        escalations: pursuit.escalations,
         decisions: decisions.iter().map(paramedic_wire::Wire::to_proto).collect(),
     })
 }

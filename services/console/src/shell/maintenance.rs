@@ -4,6 +4,7 @@ use paramedic_bus::{Append, Error, Expect, Headers, SharedBus, Start, streams, t
 use paramedic_domain::{
     id::ClusterId,
     maintenance::{Window, WindowChange, WindowTold, Windows},
+    people::Role,
     subject::Subject,
 };
 use paramedic_proto::v1::{self, add_window_request, maintenance_service_server::MaintenanceService};
@@ -11,12 +12,8 @@ use paramedic_runtime::{Clock, Kit};
 use paramedic_wire::Wire;
 use tonic::{Request, Response, Status};
 
-use super::{identity, status};
-use crate::{
-    Config,
-    config::Operator,
-    core::windows::{self, End, Wanted},
-};
+use super::{identity::Callers, status};
+use crate::core::windows::{self, End, Wanted};
 
 /// Lost races until the caller is told to try again; each means that somebody else declared or ended a window.
 const MAX_ROUNDS: u32 = 16;
@@ -26,16 +23,16 @@ pub(crate) struct Maintenance {
     bus: SharedBus,
     clock: Clock,
     cluster: ClusterId,
-    operators: Vec<Operator>,
+    callers: Callers,
 }
 
 impl Maintenance {
-    pub(crate) fn new(config: &Config, kit: &Kit) -> Self {
+    pub(crate) fn new(kit: &Kit) -> Self {
         Self {
             bus: kit.bus.clone(),
             clock: kit.clock.clone(),
             cluster: kit.cluster.name.clone(),
-            operators: config.operators.clone(),
+            callers: Callers::new(kit),
         }
     }
 
@@ -99,7 +96,7 @@ fn subject(cluster: &ClusterId) -> String {
 impl MaintenanceService for Maintenance {
     async fn add_window(&self, request: Request<v1::AddWindowRequest>) -> Result<Response<v1::AddWindowResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
-        let by = identity::verified(&self.operators, &metadata, &request.by)?;
+        let by = self.callers.with_role(Role::Responder, None, &metadata, &request.by)?;
         let cluster = self.cluster(&request.cluster)?;
         let refused = |field: &str, problem: &dyn std::fmt::Display| Status::invalid_argument(format!("{field}: {problem}"));
         let matchers = request.matchers.iter().map(|text| status::parse("matchers", text));
@@ -149,7 +146,7 @@ impl MaintenanceService for Maintenance {
 
     async fn end_window(&self, request: Request<v1::EndWindowRequest>) -> Result<Response<v1::EndWindowResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
-        let by = identity::verified(&self.operators, &metadata, &request.by)?;
+        let by = self.callers.with_role(Role::Responder, None, &metadata, &request.by)?;
         let cluster = self.cluster(&request.cluster)?;
         let id = status::parse("id", &request.id)?;
         let ended = self.change(&cluster, |windows| {

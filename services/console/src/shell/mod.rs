@@ -2,7 +2,7 @@
 
 mod artifacts;
 mod dead_letters;
-mod identity;
+pub(crate) mod identity;
 pub(crate) mod maintenance;
 mod regroup;
 pub(crate) mod safety;

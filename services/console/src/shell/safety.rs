@@ -1,13 +1,13 @@
 //! `SafetyService`: the kill switch.
 
 use paramedic_bus::kill_switch::{KillSwitch, Position};
+use paramedic_domain::people::Role;
 use paramedic_proto::v1::{self, safety_service_server::SafetyService};
 use paramedic_runtime::{Clock, Kit};
 use paramedic_wire::Wire;
 use tonic::{Request, Response, Status};
 
-use super::{identity, status};
-use crate::{Config, config::Operator};
+use super::{identity::Callers, status};
 
 /// Longest reason, characters: a paragraph.
 const MAX_REASON: usize = 2_000;
@@ -16,7 +16,7 @@ const MAX_REASON: usize = 2_000;
 pub(crate) struct Safety {
     switch: KillSwitch,
     clock: Clock,
-    operators: Vec<Operator>,
+    callers: Callers,
 }
 
 impl Safety {
@@ -24,11 +24,11 @@ impl Safety {
     ///
     /// # Errors
     /// When the bus is unavailable.
-    pub(crate) async fn open(config: &Config, kit: &Kit) -> Result<Self, paramedic_bus::Error> {
+    pub(crate) async fn open(kit: &Kit) -> Result<Self, paramedic_bus::Error> {
         Ok(Self {
             switch: KillSwitch::open(&kit.bus).await?,
             clock: kit.clock.clone(),
-            operators: config.operators.clone(),
+            callers: Callers::new(kit),
         })
     }
 }
@@ -46,7 +46,9 @@ fn told(position: Option<Position>) -> v1::KillSwitchPosition {
 impl SafetyService for Safety {
     async fn set_kill_switch(&self, request: Request<v1::SetKillSwitchRequest>) -> Result<Response<v1::SetKillSwitchResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
-        let by = identity::verified(&self.operators, &metadata, &request.by)?;
+        // To stop everything must be easy; to let it go on is for whoever answers for all of it.
+        let role = if request.thrown { Role::Responder } else { Role::Admin };
+        let by = self.callers.with_role(role, None, &metadata, &request.by)?;
         let reason = request.reason.trim();
         if reason.is_empty() || reason.chars().count() > MAX_REASON {
             return Err(Status::invalid_argument(format!(

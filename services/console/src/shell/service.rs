@@ -6,24 +6,24 @@ use futures::{Stream, stream};
 use paramedic_bus::{IncidentLog, SharedBus, Start, streams};
 use paramedic_domain::{
     id::{ClusterId, IncidentId},
+    people::Role,
     subject,
 };
+use paramedic_people::Place;
 use paramedic_proto::v1::{self, incident_service_server::IncidentService};
 use paramedic_runtime::{Clock, Kit};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    artifacts, dead_letters, identity, regroup, status,
+    artifacts, dead_letters,
+    identity::Callers,
+    regroup, status,
     summary::summary,
     tail::{ALL, Tail},
     topology, watch,
 };
-use crate::{
-    Config,
-    config::Operator,
-    core::{cancel, catalogue::Wanted},
-};
+use crate::core::{cancel, catalogue::Wanted};
 
 /// Incidents in a list when the caller names no limit.
 const DEFAULT_LIMIT: u32 = 100;
@@ -38,13 +38,13 @@ pub(crate) struct Incidents {
     drain: CancellationToken,
     cluster: ClusterId,
     tail: Arc<Tail>,
-    operators: Vec<Operator>,
+    callers: Callers,
 }
 
 type Streaming<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 impl Incidents {
-    pub(crate) fn new(config: &Config, kit: &Kit, tail: Arc<Tail>) -> Self {
+    pub(crate) fn new(kit: &Kit, tail: Arc<Tail>) -> Self {
         Self {
             bus: kit.bus.clone(),
             log: kit.log.clone(),
@@ -52,7 +52,7 @@ impl Incidents {
             drain: kit.drain.clone(),
             cluster: kit.cluster.name.clone(),
             tail,
-            operators: config.operators.clone(),
+            callers: Callers::new(kit),
         }
     }
 }
@@ -150,8 +150,11 @@ impl IncidentService for Incidents {
 
     async fn cancel(&self, request: Request<v1::CancelIncidentRequest>) -> Result<Response<v1::CancelIncidentResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
-        let by = identity::verified(&self.operators, &metadata, &request.by)?;
         let (cluster, id) = ids(&request.cluster, &request.incident)?;
+        let incident = self.log.load(&cluster, &id).await.map_err(|error| status::log(&error))?;
+        let by = self
+            .callers
+            .with_role(Role::Responder, Some(&Place::of(&incident)), &metadata, &request.by)?;
         let decided = self
             .log
             .decide(&cluster, &id, None, &self.clock, |incident, _| {
@@ -170,7 +173,7 @@ impl IncidentService for Incidents {
 
     async fn regroup(&self, request: Request<v1::RegroupRequest>) -> Result<Response<v1::RegroupResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
-        let by = identity::verified(&self.operators, &metadata, &request.by)?;
+        let by = self.callers.with_role(Role::Responder, None, &metadata, &request.by)?;
         let cluster: ClusterId = status::parse("cluster", &request.cluster)?;
         let alerts = regroup::regroup(&self.bus, &self.log, &self.clock, &cluster, request.correction, by).await?;
         Ok(Response::new(v1::RegroupResponse { alerts }))
@@ -187,7 +190,7 @@ impl IncidentService for Incidents {
         request: Request<v1::RetryDeadLetterRequest>,
     ) -> Result<Response<v1::RetryDeadLetterResponse>, Status> {
         let (metadata, _, request) = request.into_parts();
-        let by = identity::verified(&self.operators, &metadata, &request.by)?;
+        let by = self.callers.with_role(Role::Responder, None, &metadata, &request.by)?;
         dead_letters::retry(self.bus.as_ref(), request.number, &by).await.map(Response::new)
     }
 

@@ -31,10 +31,23 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) async fn start(extra: &str) -> Self {
+        Self::start_with(extra, paramedic_runtime::People::default()).await
+    }
+
+    /// With Ann, who has a role and this token, and nobody else.
+    pub(crate) async fn guarded(role: &str, token: &str) -> Self {
+        let hash = paramedic_people::token_hash(token);
+        let people = format!("people: [{{id: ann, tokens: [\"{hash}\"], roles: [{{role: {role}}}]}}]");
+        let people = paramedic_people::Directory::parse(&people).unwrap();
+        Self::start_with("", paramedic_runtime::People::of(people)).await
+    }
+
+    async fn start_with(extra: &str, people: paramedic_runtime::People) -> Self {
         let folder = TempDir::new().unwrap();
         let bus: paramedic_bus::SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
         streams::ensure_all(&*bus, 1).await.unwrap();
         let kit = Kit {
+            people,
             log: IncidentLog::new(bus.clone()),
             bus,
             clock: Clock::manual("2026-11-21T23:00:00Z".parse().unwrap()),
@@ -124,4 +137,13 @@ fn config(extra: &str) -> Config {
         .console;
     config.validate().unwrap();
     config
+}
+
+/// A request of Ann, whose token is `0123456789abcdef`.
+pub(crate) fn signed<T>(message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request
+        .metadata_mut()
+        .insert("authorization", "Bearer 0123456789abcdef".parse().unwrap());
+    request
 }

@@ -6,7 +6,7 @@ use paramedic_proto::v1::{AddWindowRequest, EndWindowRequest, ListWindowsRequest
 use paramedic_wire::Wire;
 use tonic::Code;
 
-use crate::harness::{Console, cluster};
+use crate::harness::{Console, cluster, signed};
 
 fn hour(matcher: &str, by: &str) -> AddWindowRequest {
     AddWindowRequest {
@@ -108,15 +108,18 @@ async fn what_makes_no_sense_is_refused_with_the_field() {
 }
 
 #[tokio::test]
-async fn only_operators_declare_windows_once_there_are_some() {
-    let mut console = Console::start("[[console.operators]]\nidentity = 'ann'\ntoken = '0123456789abcdef'").await;
+async fn only_responders_declare_windows_where_people_are_known() {
+    let mut console = Console::guarded("responder", "0123456789abcdef").await;
     let refused = console.maintenance.add_window(hour("namespace=shop", "ann")).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
-    let mut request = tonic::Request::new(hour("namespace=shop", "eve"));
-    request
-        .metadata_mut()
-        .insert("authorization", "Bearer 0123456789abcdef".parse().unwrap());
-    let added = console.maintenance.add_window(request).await.unwrap().into_inner().window.unwrap();
+    let added = console
+        .maintenance
+        .add_window(signed(hour("namespace=shop", "eve")))
+        .await
+        .unwrap()
+        .into_inner()
+        .window
+        .unwrap();
     assert_eq!(added.by, "ann");
     console.stop().await;
 }

@@ -2,9 +2,9 @@
 
 use paramedic_domain::incident::Incident;
 use paramedic_proto::v1::{CancelIncidentRequest, GetIncidentRequest, IncidentStatus, ListIncidentsRequest, LogRequest};
-use tonic::{Code, Request};
+use tonic::Code;
 
-use crate::harness::{Console, cluster, opened, resolved};
+use crate::harness::{Console, cluster, opened, resolved, signed};
 
 fn cancel(incident: &str) -> CancelIncidentRequest {
     CancelIncidentRequest {
@@ -99,18 +99,27 @@ async fn a_cancelled_incident_stays_cancelled_once() {
 }
 
 #[tokio::test]
-async fn with_operators_a_token_is_needed_to_cancel() {
-    let mut console = Console::start("operators = [{identity = 'ann@example.com', token = '0123456789abcdef'}]").await;
-    let id = console.append("1", vec![opened("first")]).await.to_string();
-    assert_eq!(console.client.cancel(cancel(&id)).await.unwrap_err().code(), Code::Unauthenticated);
-    let mut request = Request::new(cancel(&id));
-    request
-        .metadata_mut()
-        .insert("authorization", "Bearer 0123456789abcdef".parse().unwrap());
-    console.client.cancel(request).await.unwrap();
-    let incident = console.kit.log.read(&cluster(), &id.parse().unwrap()).await.unwrap();
-    let last = serde_json::to_value(&incident[1].envelope.event).unwrap();
-    assert_eq!(last["by"], "ann@example.com");
+async fn where_people_are_known_a_token_is_needed_to_look_and_a_role_to_cancel() {
+    for (role, may) in [("viewer", false), ("responder", true)] {
+        let mut console = Console::guarded(role, "0123456789abcdef").await;
+        let id = console.append("1", vec![opened("first")]).await.to_string();
+        assert_eq!(console.client.cancel(cancel(&id)).await.unwrap_err().code(), Code::Unauthenticated);
+        let everything = ListIncidentsRequest::default();
+        assert_eq!(
+            console.client.list(everything.clone()).await.unwrap_err().code(),
+            Code::Unauthenticated
+        );
+        console.client.list(signed(everything)).await.unwrap();
+        let cancelled = console.client.cancel(signed(cancel(&id))).await;
+        let log = console.kit.log.read(&cluster(), &id.parse().unwrap()).await.unwrap();
+        if may {
+            cancelled.unwrap();
+            assert_eq!(serde_json::to_value(&log[1].envelope.event).unwrap()["by"], "ann");
+        } else {
+            assert_eq!(cancelled.unwrap_err().code(), Code::PermissionDenied);
+            assert_eq!(log.len(), 1);
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use paramedic_proto::v1::{GetKillSwitchRequest, KillSwitchPosition, SetKillSwitchRequest};
 use tonic::Code;
 
-use crate::harness::Console;
+use crate::harness::{Console, signed};
 
 fn moved(thrown: bool, reason: &str) -> SetKillSwitchRequest {
     SetKillSwitchRequest {
@@ -44,9 +44,13 @@ async fn without_a_reason_or_a_token_it_stays_where_it_is() {
     let refused = console.safety.set_kill_switch(moved(true, "  ")).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     console.stop().await;
-    let mut guarded = Console::start("[[console.operators]]\nidentity = 'ann'\ntoken = '0123456789abcdef'").await;
+    let mut guarded = Console::guarded("responder", "0123456789abcdef").await;
     let refused = guarded.safety.set_kill_switch(moved(true, "because")).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
-    assert!(!position(&mut guarded).await.thrown);
+    guarded.safety.set_kill_switch(signed(moved(true, "it burns"))).await.unwrap();
+    let released = guarded.safety.set_kill_switch(signed(moved(false, "it is out"))).await.unwrap_err();
+    assert_eq!(released.code(), Code::PermissionDenied, "to let everything go on takes an admin");
+    let asked = guarded.safety.get_kill_switch(signed(GetKillSwitchRequest {})).await.unwrap();
+    assert!(asked.into_inner().position.unwrap().thrown);
     guarded.stop().await;
 }

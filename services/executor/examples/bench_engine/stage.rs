@@ -69,6 +69,7 @@ impl Stage {
         streams::ensure_all(bus.as_ref(), 1).await.unwrap();
         let nowhere = kube::Config::new("http://127.0.0.1:9".parse().unwrap());
         let kit = Kit {
+            people: paramedic_runtime::People::default(),
             log: IncidentLog::new(bus.clone()),
             bus,
             clock: Clock::system(),

@@ -87,12 +87,9 @@ fn policy_clearance(incident: &Incident, plan: &Plan, step: &Step, rules: &Rules
     });
     match (verdict.decision, &step.gate) {
         (Decision::Auto { .. }, _) => Clearance::Clear,
-        (Decision::Ask { quorum, reason, .. }, Some(gate)) => match plan.gate(gate) {
-            Some(gate) if gate.quorum < quorum => Clearance::Forbidden(format!(
-                "step {}: {reason}; policy now wants {quorum} approvals, and {} asked for {}",
-                step.id, gate.id, gate.quorum
-            )),
-            Some(_) | None => Clearance::Clear,
+        (Decision::Ask { terms, reason }, Some(gate)) => match plan.gate(gate).and_then(|gate| gate.terms.falls_short_of(&terms)) {
+            Some(less) => Clearance::Forbidden(format!("step {}: {reason}; policy has changed since {gate} asked: {less}", step.id)),
+            None => Clearance::Clear,
         },
         (Decision::Ask { reason, .. }, None) => Clearance::Forbidden(format!("step {} has no gate, but {reason}", step.id)),
         (Decision::Deny { reason }, _) => Clearance::Forbidden(format!("step {}: {reason}", step.id)),
@@ -113,8 +110,8 @@ fn gate_clearance(incident: &Incident, plan: &Plan, step: &Step) -> Clearance {
             if gate_digest(&plan.id, &held) != gate.digest {
                 return Clearance::Forbidden(format!("the changes behind {id} are not the ones that were approved"));
             }
-            if approvals.len() < gate.quorum as usize {
-                return Clearance::Forbidden(format!("{id} has {} of {} approvals", approvals.len(), gate.quorum));
+            if approvals.len() < gate.terms.quorum as usize {
+                return Clearance::Forbidden(format!("{id} has {} of {} approvals", approvals.len(), gate.terms.quorum));
             }
             Clearance::Clear
         }

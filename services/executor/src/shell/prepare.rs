@@ -92,7 +92,9 @@ impl ExecutorService for Service {
     }
 
     async fn control(&self, request: Request<v1::ControlRequest>) -> Result<Response<v1::ControlResponse>, Status> {
-        super::control::control(&self.kit, request.into_inner()).await.map(Response::new)
+        super::control::control(&self.kit, &request.metadata().clone(), request.into_inner())
+            .await
+            .map(Response::new)
     }
 }
 

@@ -105,6 +105,9 @@ fn a_gate_that_counts_as_granted_with_too_few_voices_lets_nothing_through() {
         by: by.into(),
         channel: Channel::Cli,
         reason: String::new(),
+        right: "approver in shop".into(),
+        behalf_of: String::new(),
+        policy: None,
     };
     let at = model.now;
     let mut granted = |approvals| {

@@ -221,6 +221,7 @@ fn config(spool: &str) -> Config {
 
 fn kit(bus: SharedBus) -> Kit {
     Kit {
+        people: paramedic_runtime::People::default(),
         log: IncidentLog::new(bus.clone()),
         bus,
         clock: Clock::system(),

@@ -192,6 +192,7 @@ impl Gateway {
 
 fn kit(bus: &SharedBus, clock: &Clock, client: Option<kube::Client>) -> Kit {
     Kit {
+        people: paramedic_runtime::People::default(),
         bus: bus.clone(),
         log: IncidentLog::new(bus.clone()),
         clock: clock.clone(),

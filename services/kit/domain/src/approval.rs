@@ -44,6 +44,36 @@ pub struct Decision {
     pub channel: Channel,
     /// The person's words; may be empty.
     pub reason: String,
+    /// What gave the person the right to it, as in `approver in shop` or `approver in shop for ann@example.com`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub right: String,
+    /// Who had lent them that right; empty: nobody, it was their own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub behalf_of: String,
+    /// Digest of the policy that asked; `None`: the plan knows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Digest>,
+}
+
+/// What was done so that somebody answers a question.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pursuit {
+    /// The last reminder, counted from 1; 0: none yet.
+    pub reminders: u32,
+    /// Escalations that happened: as many of those that apply, in their order.
+    pub escalations: u32,
+    /// Who is looking at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
+}
+
+/// Somebody is looking at a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
 }
 
 /// Where a gate stands.
@@ -60,6 +90,9 @@ pub enum GateState {
         expires_at: Timestamp,
         /// Approvals so far, one per person.
         approvals: Vec<Decision>,
+        /// What was done so that somebody answers.
+        #[serde(default)]
+        pursuit: Pursuit,
     },
     /// Enough people agreed.
     Granted {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alert::{Alert, Priority, Severity},
-    approval::Decision,
+    approval::{Channel, Decision},
     correlation::{Position, Ranking},
     diagnosis::Diagnosis,
     digest::Digest,
@@ -18,6 +18,11 @@ use crate::{
     request::ChangeRequest,
     verification::Verification,
 };
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
 
 /// Forward, or putting an effect back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -197,8 +202,31 @@ pub enum Event {
     ApprovalDenied { plan: PlanId, decision: Decision },
     /// Nobody answered in time.
     ApprovalExpired { plan: PlanId, gate: GateId },
-    /// The next people were asked.
-    ApprovalEscalated { plan: PlanId, gate: GateId, to: String },
+    /// The next people were asked; `level` counts from 1.
+    ApprovalEscalated {
+        plan: PlanId,
+        gate: GateId,
+        to: String,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        level: u32,
+    },
+    /// Nobody has decided yet, and people are reminded; `number` counts from 1.
+    ApprovalReminded { plan: PlanId, gate: GateId, number: u32 },
+    /// Somebody's answer did not count; the same refusal of the same person is written once.
+    ApprovalRefused {
+        gate: GateId,
+        by: String,
+        channel: Channel,
+        code: String,
+        reason: String,
+    },
+    /// Somebody is looking at it.
+    ApprovalAcknowledged {
+        plan: PlanId,
+        gate: GateId,
+        by: String,
+        channel: Channel,
+    },
 
     /// A worker took a step that may run now: written before anything is done. Whoever handles the event that caused it is
     /// who does the work, so that event is delivered again if the worker dies.
@@ -331,6 +359,9 @@ impl Event {
             Self::ApprovalDenied { .. } => "approval_denied",
             Self::ApprovalExpired { .. } => "approval_expired",
             Self::ApprovalEscalated { .. } => "approval_escalated",
+            Self::ApprovalReminded { .. } => "approval_reminded",
+            Self::ApprovalRefused { .. } => "approval_refused",
+            Self::ApprovalAcknowledged { .. } => "approval_acknowledged",
             Self::StepStarted { .. } => "step_started",
             Self::StepSucceeded { .. } => "step_succeeded",
             Self::StepFailed { .. } => "step_failed",

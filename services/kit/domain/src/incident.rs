@@ -1,5 +1,6 @@
 //! The incident: what its events add up to.
 
+mod asking;
 mod fold;
 mod members;
 mod triage;
@@ -116,6 +117,12 @@ pub struct Incident {
     /// What a person wants instead of the current plan.
     #[serde(default)]
     pub revision: Option<Revision>,
+    /// Who chose or edited the present plan; `None`: nobody did, it is the planner's.
+    #[serde(default)]
+    pub revised_by: Option<String>,
+    /// Answers of people that did not count, each once: gate, why, who.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused: BTreeSet<String>,
     /// The current plan's gates.
     pub gates: BTreeMap<GateId, GateState>,
     /// The current plan's run.
@@ -207,6 +214,8 @@ impl Incident {
             plan: None,
             refusals: None,
             revision: None,
+            revised_by: None,
+            refused: BTreeSet::new(),
             gates: BTreeMap::new(),
             run: None,
             verification: None,

@@ -122,7 +122,7 @@ fn unapproved(before: &Incident, step: &crate::id::StepId) -> Option<String> {
         return Some(format!("step {} runs changes that are not the digest of {}", step.id, gate.id));
     }
     match before.gates.get(&gate.id) {
-        Some(GateState::Granted { approvals, .. }) if approvals.len() >= gate.quorum as usize => None,
+        Some(GateState::Granted { approvals, .. }) if approvals.len() >= gate.terms.quorum as usize => None,
         state => Some(format!("step {} started with {} in state {state:?}", step.id, gate.id)),
     }
 }

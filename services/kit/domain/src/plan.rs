@@ -9,6 +9,7 @@ use crate::{
     digest::Digest,
     id::{GateId, PlanId, StepId},
     risk::{Context, Risk, RiskLevel},
+    terms::Terms,
     verification::Criterion,
 };
 
@@ -120,10 +121,9 @@ pub struct Gate {
     pub risk: RiskLevel,
     /// Why it asks.
     pub reason: String,
-    /// Approvals needed, by different people.
-    pub quorum: u32,
-    /// How long the question stands.
-    pub expires_after: Duration,
+    /// How people are asked.
+    #[serde(flatten)]
+    pub terms: Terms,
 }
 
 /// What happens after a failure.

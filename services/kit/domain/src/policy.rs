@@ -1,8 +1,8 @@
 //! How much may run, and the decision on one step. What decides is the crate `paramedic-policy`.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
+
+use crate::terms::Terms;
 
 /// How much the operator lets run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,10 +29,8 @@ pub enum Decision {
     Ask {
         /// Why.
         reason: String,
-        /// Approvals needed.
-        quorum: u32,
-        /// How long the question stands.
-        expires_after: Duration,
+        /// Of whom, and how.
+        terms: Terms,
     },
     /// Must not run.
     Deny {
@@ -40,7 +38,3 @@ pub enum Decision {
         reason: String,
     },
 }
-
-/// How long a question stands by default: long enough for a page and its escalation, short enough that the world
-/// the change was computed for still resembles the present one.
-pub const DEFAULT_EXPIRY: Duration = Duration::from_secs(30 * 60);

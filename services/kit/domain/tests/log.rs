@@ -102,8 +102,11 @@ fn plan() -> Plan {
         digest: gate_digest(&id, &[&step]),
         risk: RiskLevel::Low,
         reason: String::new(),
-        quorum: 2,
-        expires_after: std::time::Duration::from_secs(600),
+        terms: paramedic_domain::terms::Terms {
+            quorum: 2,
+            expires_after: std::time::Duration::from_secs(600),
+            ..Default::default()
+        },
     };
     Plan {
         id,
@@ -147,6 +150,9 @@ fn granted(by: &str, digest: Digest) -> Event {
         by: by.into(),
         channel: Channel::Cli,
         reason: String::new(),
+        right: "approver in shop".into(),
+        behalf_of: String::new(),
+        policy: None,
     };
     Event::ApprovalGranted { plan: plan().id, decision }
 }

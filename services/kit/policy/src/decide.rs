@@ -1,8 +1,9 @@
 //! The decision on one step.
 
 use paramedic_domain::{
-    policy::{DEFAULT_EXPIRY, Decision, Mode},
+    policy::{Decision, Mode},
     risk::RiskLevel,
+    terms::Terms,
 };
 use serde_json::Value;
 
@@ -81,8 +82,7 @@ impl Policy {
                 &rule.name,
                 Decision::Ask {
                     reason,
-                    quorum: rule.quorum,
-                    expires_after: rule.expires_after,
+                    terms: rule.terms.clone(),
                 },
             ),
         }
@@ -103,7 +103,6 @@ fn deny(reason: String) -> Decision {
 fn ask(reason: String) -> Decision {
     Decision::Ask {
         reason,
-        quorum: 1,
-        expires_after: DEFAULT_EXPIRY,
+        terms: Terms::default(),
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use paramedic_domain::{
     policy::{Decision, Mode},
     risk::RiskLevel,
+    touched::Touched,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use crate::{
     decide::Case,
     facts::{reference, time},
     file::{Policy, Then},
-    limits::Touched,
 };
 
 /// One expectation: facts that differ from the reference, and what they lead to.
@@ -114,7 +114,7 @@ impl Policy {
             Ok(found) => {
                 let (then, quorum, reason) = match &found.decision {
                     Decision::Auto { reason } => (Then::Auto, None, reason),
-                    Decision::Ask { reason, quorum, .. } => (Then::Ask, Some(*quorum), reason),
+                    Decision::Ask { reason, terms } => (Then::Ask, Some(terms.quorum), reason),
                     Decision::Deny { reason } => (Then::Deny, None, reason),
                 };
                 let met = then == expected.then

@@ -9,14 +9,12 @@ use paramedic_domain::{
     diagnosis::Category,
     id::{ClusterId, StepId},
     incident::Incident,
-    object::ObjectRef,
     plan::Step,
     policy::Mode,
     risk::{Context, Risk, RiskLevel},
+    touched::{Touched, targets},
 };
 use serde_json::{Map, Value, json};
-
-use crate::limits::Touched;
 
 /// The incident behind a plan, as far as rules see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,32 +164,9 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// Everything that the step changes, runs in or looks at.
-    fn targets(&self) -> Vec<&ObjectRef> {
-        match self.step.change {
-            Change::Exec(exec) => vec![&exec.target],
-            Change::Read { targets, .. } => targets.iter().collect(),
-            Change::Patch(_) | Change::Delete(_) | Change::Sequence { .. } => self.step.change.lease_targets(),
-            Change::Call(_) | Change::Notify(_) | Change::Carried { .. } => Vec::new(),
-        }
-    }
-
-    /// The namespaces of those. What is done outside of the cluster (a pull request, a silence, an action of one's own) belongs to the
-    /// namespace that its parameters name and to that of the cause.
+    /// The namespaces that the step touches.
     pub(crate) fn touched(&self) -> Touched<'_> {
-        let mut names: BTreeSet<&str> = self
-            .targets()
-            .into_iter()
-            .filter_map(|target| target.namespace.as_deref())
-            .collect();
-        if let Change::Call(_) = self.step.change {
-            names.extend(self.step.parameters.get("namespace").and_then(Value::as_str));
-            names.extend(self.about.namespace.as_deref());
-            if names.is_empty() {
-                return Touched::Unknown;
-            }
-        }
-        Touched::Known(names)
+        Touched::by(self.step.change, self.step.parameters, self.about.namespace.as_deref())
     }
 
     /// What rules see at these paths; times by the clock of `zone`.
@@ -211,7 +186,7 @@ impl Question<'_> {
     /// One fact; only those that a policy names are made, since a decision is asked for often.
     fn fact(&self, path: &str, mode: Mode, zone: &TimeZone) -> Value {
         let (about, step, context) = (self.about, &self.step, self.step.context);
-        let target = || self.targets().into_iter().next();
+        let target = || targets(self.step.change).into_iter().next();
         match path {
             "mode" => json!(mode),
             "cluster" => json!(about.cluster.as_str()),
@@ -238,12 +213,17 @@ impl Question<'_> {
             "step.mutates" => json!(step.mutates),
             "step.parameters" => json!(step.parameters),
             "change.verbs" => json!(verbs(step.change)),
-            "change.kinds" => json!(self.targets().iter().map(|target| target.kind.as_str()).collect::<BTreeSet<_>>()),
+            "change.kinds" => json!(
+                targets(self.step.change)
+                    .iter()
+                    .map(|target| target.kind.as_str())
+                    .collect::<BTreeSet<_>>()
+            ),
             "change.namespaces" => match self.touched() {
                 Touched::Known(names) => json!(names),
                 Touched::Unknown => json!([]),
             },
-            "change.objects" => json!(self.targets().len()),
+            "change.objects" => json!(targets(self.step.change).len()),
             "change.restarts" => json!(context.template_change),
             "change.replicas" => json!(context.replicas.map_or(-1, i64::from)),
             "change.disruptions_allowed" => json!(context.disruptions_allowed.map_or(-1, i64::from)),
@@ -331,6 +311,8 @@ pub fn reference() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use paramedic_domain::object::ObjectRef;
+
     use super::*;
 
     #[test]

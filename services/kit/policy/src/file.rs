@@ -1,12 +1,13 @@
 //! A policy file: read, checked whole, and given a digest.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
-use paramedic_domain::{digest::Digest, maintenance::Zone, name_pattern, policy::DEFAULT_EXPIRY, risk::RiskLevel};
+use paramedic_domain::{digest::Digest, maintenance::Zone, name_pattern, risk::RiskLevel, terms::Terms};
 use serde::Deserialize;
 
 use crate::{
+    asking::{Asking, Calendars},
     condition::Expression,
     expect::Expectation,
     facts,
@@ -18,10 +19,6 @@ use crate::{
 const SHIPPED: &str = include_str!("shipped.yaml");
 /// Largest file, bytes: a thousand rules that somebody still has to read.
 const MAX_BYTES: usize = 1 << 20;
-/// Most approvals that one question may want.
-const MAX_QUORUM: u32 = 20;
-/// Longest time a question may stand: the world that its change was computed for is gone after a day.
-const MAX_MINUTES: u64 = 24 * 60;
 
 /// Rules and limits, compiled.
 #[derive(Debug)]
@@ -44,10 +41,8 @@ pub struct Rule {
     pub name: String,
     /// What it leads to.
     pub then: Then,
-    /// Approvals it wants, by different people.
-    pub quorum: u32,
-    /// How long its question stands.
-    pub expires_after: Duration,
+    /// How it asks.
+    pub terms: Terms,
     pub(crate) when: Expression,
     pub(crate) reason: Text,
 }
@@ -74,23 +69,25 @@ struct File {
     #[serde(default)]
     freezes: Vec<Freeze>,
     #[serde(default)]
+    calendars: Calendars,
+    #[serde(default)]
     rules: Vec<Written>,
     #[serde(default)]
     tests: Vec<Expectation>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Written {
     name: String,
     #[serde(default)]
     when: Option<String>,
     then: Then,
-    #[serde(default)]
-    quorum: Option<u32>,
-    #[serde(default)]
-    expires_minutes: Option<u64>,
+    #[serde(flatten)]
+    asking: Asking,
     reason: String,
+    /// Everything else that was written: nothing may be.
+    #[serde(flatten)]
+    unknown: BTreeMap<String, serde_json::Value>,
 }
 
 fn lowest() -> RiskLevel {
@@ -154,7 +151,7 @@ impl Policy {
             if written.when.is_none() {
                 open_end.get_or_insert_with(|| name.clone());
             }
-            match written.compile() {
+            match written.compile(&file.calendars) {
                 Ok(rule) => rules.push(rule),
                 Err(found) => problems.extend(found.into_iter().map(|problem| format!("rule {name}: {problem}"))),
             }
@@ -222,34 +219,27 @@ impl Policy {
 }
 
 impl Written {
-    fn compile(self) -> Result<Rule, Vec<String>> {
+    fn compile(self, calendars: &Calendars) -> Result<Rule, Vec<String>> {
         let mut problems = Vec::new();
         let when = Expression::new(self.when.as_deref().unwrap_or("true"));
         let reason = Text::new(&self.reason);
         if self.reason.trim().is_empty() {
             problems.push("has no reason: people are told why they are asked".to_owned());
         }
-        if self.then != Then::Ask && (self.quorum.is_some() || self.expires_minutes.is_some()) {
-            problems.push("quorum and expires_minutes belong to rules that ask".to_owned());
+        if self.then != Then::Ask && !self.asking.is_silent() {
+            problems.push("quorum, expires_minutes, from, four_eyes, remind_minutes and escalate belong to rules that ask".to_owned());
         }
-        let quorum = self.quorum.unwrap_or(1);
-        if !(1..=MAX_QUORUM).contains(&quorum) {
-            problems.push(format!("quorum must be 1 to {MAX_QUORUM}"));
-        }
-        let minutes = self.expires_minutes.unwrap_or(DEFAULT_EXPIRY.as_secs() / 60);
-        if !(1..=MAX_MINUTES).contains(&minutes) {
-            problems.push(format!("expires_minutes must be 1 to {MAX_MINUTES}"));
-        }
-        match (when, reason) {
-            (Ok(when), Ok(reason)) if problems.is_empty() => Ok(Rule {
+        problems.extend(self.unknown.keys().map(|field| format!("unknown field `{field}`")));
+        match (when, reason, self.asking.terms(calendars)) {
+            (Ok(when), Ok(reason), Ok(terms)) if problems.is_empty() => Ok(Rule {
                 name: self.name,
                 then: self.then,
-                quorum,
-                expires_after: Duration::from_secs(minutes.saturating_mul(60)),
+                terms,
                 when,
                 reason,
             }),
-            (when, reason) => {
+            (when, reason, terms) => {
+                problems.extend(terms.err().into_iter().flatten());
                 problems.extend(when.err());
                 problems.extend(reason.err());
                 Err(problems)

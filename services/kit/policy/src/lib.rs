@@ -3,6 +3,7 @@
 //! [`Policy::parse`] reads a file and says everything that is wrong with it; [`Policy::decide`] answers a [`Question`] about one step.
 //! What is not decided asks: no rule that applies, a rule that cannot be evaluated, a risk above the ceiling.
 
+mod asking;
 mod condition;
 mod decide;
 mod expect;

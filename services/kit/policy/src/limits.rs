@@ -1,9 +1,7 @@
 //! What no rule lifts: modes of namespaces, and times at which nothing is changed.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
-use paramedic_domain::{maintenance::Schedule, name_pattern::fits, policy::Mode};
+use paramedic_domain::{maintenance::Schedule, policy::Mode, touched::Touched};
 use serde::Deserialize;
 
 use crate::file::Policy;
@@ -29,24 +27,6 @@ pub struct Freeze {
     /// Names, or beginnings of names with `*`; empty: the whole cluster.
     #[serde(default)]
     pub namespaces: Vec<String>,
-}
-
-/// The namespaces that a change touches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Touched<'a> {
-    /// These; none for what belongs to no namespace.
-    Known(BTreeSet<&'a str>),
-    /// Nobody knows: what holds for any namespace holds for it.
-    Unknown,
-}
-
-impl Touched<'_> {
-    fn any(&self, patterns: &[String]) -> bool {
-        match self {
-            Self::Known(names) => names.iter().any(|name| patterns.iter().any(|pattern| fits(pattern, name))),
-            Self::Unknown => true,
-        }
-    }
 }
 
 impl Policy {

@@ -186,7 +186,7 @@ fn conditions_see_labels_parameters_and_the_hour_of_the_policy_s_place() {
     labelled.context.labels.insert("tier".into(), "one".into());
     let two = ask(&policy, &labelled, Mode::Standard, 0.9, noon);
     assert!(
-        matches!(&two.decision, Decision::Ask { quorum: 2, reason, .. } if reason == "tier one"),
+        matches!(&two.decision, Decision::Ask { terms, reason } if terms.quorum == 2 && reason == "tier one"),
         "{two:?}"
     );
     let mut many = step(RiskLevel::Low);
@@ -339,5 +339,41 @@ proptest! {
     #[test]
     fn arbitrary_text_is_read_or_refused(text in "\\PC{0,300}") {
         prop_assert!(Policy::parse(&text).is_ok() || Policy::parse(&text).is_err());
+    }
+}
+
+#[test]
+fn a_rule_says_whom_it_asks_and_who_is_next() {
+    let policy = Policy::parse(
+        "calendars: {office: {type: weekly, days: [mon], from: '09:00', until: '17:00', zone: UTC}}\n\
+         rules:\n\
+         - {name: a, then: ask, quorum: 2, from: [team:data, role:admin], four_eyes: true, expires_minutes: 45, remind_minutes: 10,\n    \
+            escalate: [{after_minutes: 20, to: [role:admin], outside: office}, {after_minutes: 15, to: [team:leads], during: office}], reason: r}",
+    )
+    .unwrap();
+    let terms = &policy.rules()[0].terms;
+    assert_eq!((terms.quorum, terms.four_eyes, terms.from.len()), (2, true, 1));
+    assert_eq!(terms.remind_every, Some(std::time::Duration::from_secs(600)));
+    let order: Vec<String> = terms.escalations.iter().map(|next| next.to[0].to_string()).collect();
+    assert_eq!(order, ["team:leads", "role:admin"], "the sooner one comes first");
+    for (rule, wanted) in [
+        ("then: auto, four_eyes: true", "belong to rules that ask"),
+        ("then: ask, from: [somebody]", "means nobody"),
+        ("then: ask, remind_minutes: 30", "less than the 30 minutes"),
+        (
+            "then: ask, escalate: [{after_minutes: 40, to: [role:admin]}]",
+            "less than the 30 minutes",
+        ),
+        ("then: ask, escalate: [{after_minutes: 4, to: []}]", "names nobody"),
+        (
+            "then: ask, escalate: [{after_minutes: 4, to: [role:admin], during: night}]",
+            "none of the file's calendars",
+        ),
+        ("then: ask, quorums: 2", "unknown field `quorums`"),
+    ] {
+        let problems = Policy::parse(&format!("rules: [{{name: a, {rule}, reason: r}}]"))
+            .expect_err(rule)
+            .join("; ");
+        assert!(problems.contains(wanted), "{rule}: {problems}");
     }
 }

@@ -7,7 +7,7 @@ use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, jetstream::Je
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Clock, ClusterAccess, Kit, Policies,
+    Clock, ClusterAccess, Kit, People, Policies,
     config::{Bus, ClockSource, Cluster, Process},
     http, kubernetes,
 };
@@ -80,5 +80,6 @@ pub async fn kit(process: &Process, clock: Clock, reach_cluster: bool) -> anyhow
         clock,
         drain: CancellationToken::new(),
         cluster: cluster(&process.cluster, reach_cluster).await?,
+        people: People::open(&process.people.file),
     })
 }

@@ -240,6 +240,14 @@ pub struct ClockSource {
     pub epoch: String,
 }
 
+/// The `[people]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeopleFile {
+    /// File that says who may do what; empty: everybody's word is taken.
+    pub file: PathBuf,
+}
+
 /// What every process needs, whatever its roles.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Process {
@@ -247,6 +255,8 @@ pub struct Process {
     pub bus: Bus,
     /// Cluster.
     pub cluster: Cluster,
+    /// People.
+    pub people: PeopleFile,
     /// HTTP listener.
     pub http: HttpListener,
     /// gRPC listener.

@@ -4,14 +4,15 @@
 
 pub mod admin;
 pub mod boot;
+pub mod caller;
 pub mod clock;
 pub mod config;
 pub mod git;
 pub mod grpc;
 pub mod http;
 pub mod kubernetes;
-mod policies;
 pub mod program;
+mod reloaded;
 pub mod serve;
 pub mod service;
 pub mod tasks;
@@ -19,5 +20,5 @@ pub mod telemetry;
 pub mod tls;
 
 pub use clock::Clock;
-pub use policies::Policies;
+pub use reloaded::{People, Policies};
 pub use service::{ClusterAccess, GrpcService, Kit, Role, Task, WithoutBus};

@@ -7,7 +7,7 @@ use paramedic_domain::{id::ClusterId, policy::Mode};
 use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService, service::RoutesBuilder};
 
-use crate::{Clock, Policies};
+use crate::{Clock, People, Policies};
 
 /// What every service is given.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct Kit {
     pub drain: CancellationToken,
     /// The cluster.
     pub cluster: ClusterAccess,
+    /// Who may do what.
+    pub people: People,
 }
 
 /// The way to a cluster and its telemetry.

@@ -96,7 +96,10 @@ events! {
     ApprovalGranted => ApprovalGranted { plan, decision }
     ApprovalDenied => ApprovalDenied { plan, decision }
     ApprovalExpired => ApprovalExpired { plan, gate }
-    ApprovalEscalated => ApprovalEscalated { plan, gate, to }
+    ApprovalEscalated => ApprovalEscalated { plan, gate, to, level }
+    ApprovalReminded => ApprovalReminded { plan, gate, number }
+    ApprovalRefused => ApprovalRefused { gate, by, channel, code, reason }
+    ApprovalAcknowledged => ApprovalAcknowledged { plan, gate, by, channel }
     StepStarted => StepStarted { plan, step, direction, attempt, worker }
     StepSucceeded => StepSucceeded { plan, step, attempt, summary, artifacts }
     StepFailed => StepFailed { plan, step, direction, attempt, kind, effect, message }

@@ -3,6 +3,7 @@
 use paramedic_domain::{
     id::StepId,
     plan::{Approach, Estimate, Gate, Lasts, Plan, PlanOption, Recommendation, Refusal, Rollback, Step, StepEdit},
+    terms::Terms,
 };
 use paramedic_proto::v1::{self, lasts::Until};
 
@@ -25,12 +26,53 @@ message!(Step => Step {
     id, action, description, rationale, depends_on, change, risk, policy, gate, timeout, lasts, estimate, context;
     parameters = parameters_json
 });
-message!(Gate => Gate { id, steps, digest, risk, reason, quorum, expires_after });
 message!(Plan => Plan {
     id, attempt, summary, steps, gates, levels, critical_path, longest, rollback, criteria, notes, deadline, estimate, options,
     chosen, policy
 });
 message!(Refusal => Refusal { step, reason });
+
+/// A gate holds its terms' fields among its own.
+impl Wire for Gate {
+    type Proto = v1::Gate;
+    fn to_proto(&self) -> v1::Gate {
+        let terms = &self.terms;
+        v1::Gate {
+            id: self.id.to_field(),
+            steps: self.steps.to_field(),
+            digest: self.digest.to_field(),
+            risk: self.risk.to_field(),
+            reason: self.reason.to_field(),
+            quorum: terms.quorum.to_field(),
+            expires_after: terms.expires_after.to_field(),
+            from: terms.from.to_field(),
+            four_eyes: terms.four_eyes.to_field(),
+            remind_every: terms.remind_every.to_field(),
+            escalations: terms.escalations.to_field(),
+        }
+    }
+    fn from_proto(proto: v1::Gate) -> Result<Self, Invalid> {
+        Ok(Self {
+            id: field("id", proto.id)?,
+            steps: field("steps", proto.steps)?,
+            digest: field("digest", proto.digest)?,
+            risk: field("risk", proto.risk)?,
+            reason: field("reason", proto.reason)?,
+            terms: Terms {
+                quorum: field("quorum", proto.quorum)?,
+                expires_after: field("expires_after", proto.expires_after)?,
+                from: field("from", proto.from)?,
+                four_eyes: field("four_eyes", proto.four_eyes)?,
+                remind_every: field("remind_every", proto.remind_every)?,
+                escalations: field("escalations", proto.escalations)?,
+            },
+        })
+    }
+}
+
+fn field<T: Field>(name: &str, proto: T::Proto) -> Result<T, Invalid> {
+    T::from_field(proto).map_err(|invalid| invalid.within(name))
+}
 
 /// One level of a plan: lists of lists need a message of their own.
 impl Wire for Vec<StepId> {

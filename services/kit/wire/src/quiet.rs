@@ -7,9 +7,10 @@ use jiff::civil::Time;
 use paramedic_domain::{
     maintenance::{Day, Schedule, Window, WindowChange, WindowTold, Zone},
     matcher::Matcher,
+    people::Audience,
     silence::{Muted, Quiet, Silence},
 };
-use paramedic_proto::v1::{self, window::Schedule as When, window_told::Change};
+use paramedic_proto::v1::{self, schedule::When, window::Schedule as InWindow, window_told::Change};
 use prost::Message;
 
 use crate::{
@@ -35,49 +36,67 @@ macro_rules! texts {
         scalar_field!($type);
     )* };
 }
-texts!(Matcher, Zone, Time);
+texts!(Matcher, Zone, Time, Audience);
 
-impl Wire for Window {
-    type Proto = v1::Window;
-    fn to_proto(&self) -> v1::Window {
-        let schedule = match &self.schedule {
-            Schedule::Once { from, until } => When::Once(v1::window::Once {
+impl Wire for Schedule {
+    type Proto = v1::Schedule;
+    fn to_proto(&self) -> v1::Schedule {
+        let when = match self {
+            Self::Once { from, until } => When::Once(v1::window::Once {
                 from: from.to_field(),
                 until: until.to_field(),
             }),
-            Schedule::Weekly { days, from, until, zone } => When::Weekly(v1::window::Weekly {
+            Self::Weekly { days, from, until, zone } => When::Weekly(v1::window::Weekly {
                 days: days.to_field(),
                 from: from.to_proto(),
                 until: until.to_proto(),
                 zone: zone.to_proto(),
             }),
         };
+        v1::Schedule { when: Some(when) }
+    }
+    fn from_proto(proto: v1::Schedule) -> Result<Self, Invalid> {
+        match proto.when {
+            Some(When::Once(once)) => Ok(Self::Once {
+                from: field("once.from", once.from)?,
+                until: field("once.until", once.until)?,
+            }),
+            Some(When::Weekly(weekly)) => Ok(Self::Weekly {
+                days: field("weekly.days", weekly.days)?,
+                from: field("weekly.from", weekly.from)?,
+                until: field("weekly.until", weekly.until)?,
+                zone: field("weekly.zone", weekly.zone)?,
+            }),
+            None => Err(Invalid::new("schedule", "is missing or unknown")),
+        }
+    }
+}
+
+/// A window holds its schedule's fields among its own.
+impl Wire for Window {
+    type Proto = v1::Window;
+    fn to_proto(&self) -> v1::Window {
+        let schedule = self.schedule.to_proto().when.map(|when| match when {
+            When::Once(once) => InWindow::Once(once),
+            When::Weekly(weekly) => InWindow::Weekly(weekly),
+        });
         v1::Window {
             id: self.id.to_proto(),
             matchers: self.matchers.to_field(),
-            schedule: Some(schedule),
+            schedule,
             reason: self.reason.clone(),
             by: self.by.clone(),
         }
     }
     fn from_proto(proto: v1::Window) -> Result<Self, Invalid> {
-        let schedule = match proto.schedule {
-            Some(When::Once(once)) => Schedule::Once {
-                from: field("once.from", once.from)?,
-                until: field("once.until", once.until)?,
-            },
-            Some(When::Weekly(weekly)) => Schedule::Weekly {
-                days: field("weekly.days", weekly.days)?,
-                from: field("weekly.from", weekly.from)?,
-                until: field("weekly.until", weekly.until)?,
-                zone: field("weekly.zone", weekly.zone)?,
-            },
-            None => return Err(Invalid::new("schedule", "is missing or unknown")),
-        };
+        let when = proto.schedule.map(|schedule| match schedule {
+            InWindow::Once(once) => When::Once(once),
+            InWindow::Weekly(weekly) => When::Weekly(weekly),
+        });
         Ok(Self {
             id: field("id", proto.id)?,
             matchers: field("matchers", proto.matchers)?,
-            schedule,
+            schedule: Wire::from_proto(v1::Schedule { when })?,
             reason: proto.reason,
             by: proto.by,
         })

@@ -78,8 +78,8 @@ fn apply(incident: &mut Incident, recorded: &Recorded) -> Result<bool, FoldError
     Ok(incident.misfits == misfits)
 }
 
-/// The kinds of events that people may be told about.
-pub const KINDS: [&str; 19] = [
+/// The kinds of events that people may be told about: the consumers' filter, so that each is told when it happens.
+pub const KINDS: [&str; 29] = [
     "incident_opened",
     "incident_merged",
     "storm_declared",
@@ -87,11 +87,21 @@ pub const KINDS: [&str; 19] = [
     "analysis_inconclusive",
     "plan_proposed",
     "plan_refused",
+    "plan_revised",
     "approval_requested",
+    "approval_escalated",
+    "approval_reminded",
+    "approval_acknowledged",
     "approval_granted",
     "approval_denied",
     "approval_expired",
     "step_succeeded",
+    "step_expiry_failed",
+    "workflow_paused",
+    "workflow_resumed",
+    "workflow_cancelled",
+    "rollback_asked",
+    "rollback_decided",
     "workflow_finished",
     "verification_passed",
     "verification_failed",
@@ -102,31 +112,10 @@ pub const KINDS: [&str; 19] = [
 ];
 
 fn worth_telling(incident: &Incident, event: &Event) -> bool {
+    if !KINDS.contains(&event.kind()) {
+        return false;
+    }
     match event {
-        Event::IncidentOpened { .. }
-        | Event::IncidentMerged { .. }
-        | Event::StormDeclared { .. }
-        | Event::DiagnosisReached { .. }
-        | Event::AnalysisInconclusive { .. }
-        | Event::PlanRefused { .. }
-        | Event::ApprovalRequested { .. }
-        | Event::ApprovalGranted { .. }
-        | Event::ApprovalDenied { .. }
-        | Event::ApprovalExpired { .. }
-        | Event::WorkflowFinished { .. }
-        | Event::PlanRevised { .. }
-        | Event::StepExpiryFailed { .. }
-        | Event::WorkflowPaused { .. }
-        | Event::WorkflowResumed { .. }
-        | Event::WorkflowCancelled { .. }
-        | Event::RollbackAsked { .. }
-        | Event::RollbackDecided { .. }
-        | Event::VerificationPassed { .. }
-        | Event::VerificationFailed { .. }
-        | Event::VerificationInconclusive { .. }
-        | Event::IncidentResolved { .. }
-        | Event::IncidentEscalated { .. }
-        | Event::IncidentCancelled { .. } => true,
         // a plan with gates is told by the question it asks
         Event::PlanProposed { plan } => plan.gates.is_empty(),
         // only steps whose work is to tell people
@@ -135,22 +124,6 @@ fn worth_telling(incident: &Incident, event: &Event) -> bool {
             .as_ref()
             .and_then(|plan| plan.step(step))
             .is_some_and(|step| matches!(step.change, Change::Notify(_))),
-        Event::AlertsCorrelated { .. }
-        | Event::AlertsResolved { .. }
-        | Event::IncidentTriaged { .. }
-        | Event::AlertsSuppressed { .. }
-        | Event::RootsRanked { .. }
-        | Event::AlertsDetached { .. }
-        | Event::AnalysisStarted { .. }
-        | Event::ApprovalEscalated { .. }
-        | Event::ExpirySet { .. }
-        | Event::StepStarted { .. }
-        | Event::StepFailed { .. }
-        | Event::StepSkipped { .. }
-        | Event::StepUndone { .. }
-        | Event::StepProgressed { .. }
-        | Event::StepExpired { .. }
-        | Event::NotificationSent { .. }
-        | Event::NotificationFailed { .. } => false,
+        _ => true,
     }
 }

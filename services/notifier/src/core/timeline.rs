@@ -66,7 +66,10 @@ fn sentence(event: &Event) -> Option<String> {
         Event::ApprovalGranted { decision, .. } => format!("approved by {} {}", decision.by, words::channel(decision.channel)),
         Event::ApprovalDenied { decision, .. } => format!("denied by {} {}", decision.by, words::channel(decision.channel)),
         Event::ApprovalExpired { gate, .. } => format!("{gate} expired"),
-        Event::ApprovalEscalated { gate, to, .. } => format!("{gate} was escalated to {to}"),
+        Event::ApprovalEscalated { gate, to, .. } => format!("{to} was asked about {gate} too"),
+        Event::ApprovalReminded { gate, .. } => format!("people were reminded of {gate}"),
+        Event::ApprovalAcknowledged { gate, by, .. } => format!("{by} looks at {gate}"),
+        Event::ApprovalRefused { by, gate, reason, .. } => format!("the answer of {by} to {gate} did not count: {reason}"),
         Event::StepStarted {
             step,
             direction: Direction::Undo,

@@ -4,7 +4,7 @@ use std::{io::Write, process::ExitCode};
 
 use anyhow::bail;
 use paramedic_domain::{approval::GateState, digest::Digest, id::GateId, incident::Incident};
-use paramedic_proto::v1::{Answer, Channel, DecideRequest};
+use paramedic_proto::v1::{AcknowledgeRequest, Answer, Channel, DecideRequest};
 
 use super::show::change_lines;
 use crate::{
@@ -54,6 +54,27 @@ pub async fn decide(server: &Server, decision: &Decision, approve: bool) -> anyh
     let answer = client.approvals.decide(request).await;
     let answer = answer.map_err(|status| client.explain(status))?.into_inner();
     text::say(&text::clean(&answer.message));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says that somebody looks at a gate.
+pub async fn acknowledge(server: &Server, id: &str, gate: Option<&str>, by: &str) -> anyhow::Result<ExitCode> {
+    let mut client = Client::new(server)?;
+    let incident = client::fold(id, &client.log(id).await?)?;
+    let gate = waiting_gate(&incident, gate)?;
+    let request = client.request(AcknowledgeRequest {
+        cluster: incident.cluster.to_string(),
+        incident: incident.id.to_string(),
+        gate: gate.to_string(),
+        by: by.to_owned(),
+        channel: Channel::Cli.into(),
+    })?;
+    let answer = client.approvals.acknowledge(request).await;
+    let approval = answer.map_err(|status| client.explain(status))?.into_inner();
+    text::say(&text::clean(&format!(
+        "{} looks at {gate}: reminders and escalations wait",
+        approval.acknowledged_by
+    )));
     Ok(ExitCode::SUCCESS)
 }
 

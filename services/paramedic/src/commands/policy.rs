@@ -9,8 +9,10 @@ use paramedic_domain::{
     envelope::Recorded,
     event::Event,
     incident::Incident,
+    people::any_of,
     plan::{Plan, Step},
     policy::{Decision, Mode},
+    terms::Terms,
 };
 use paramedic_policy::{About, Asked, Policy, Question, Verdict};
 
@@ -213,15 +215,17 @@ fn words(verdict: &Verdict) -> String {
     let rule = &verdict.rule;
     match &verdict.decision {
         Decision::Auto { reason } => format!("auto by {rule}: {reason}"),
-        Decision::Ask { reason, quorum, .. } => format!("ask {} by {rule}: {reason}", people(*quorum)),
+        Decision::Ask { reason, terms } => format!("ask {} by {rule}: {reason}", people(terms)),
         Decision::Deny { reason } => format!("deny by {rule}: {reason}"),
     }
 }
 
-fn people(quorum: u32) -> String {
-    if quorum == 1 {
-        "1 person".to_owned()
-    } else {
-        format!("{quorum} people")
-    }
+fn people(terms: &Terms) -> String {
+    let number = match terms.quorum {
+        1 => "1 person".to_owned(),
+        more => format!("{more} people"),
+    };
+    let groups: String = terms.from.iter().map(|group| format!(" of {}", any_of(group))).collect();
+    let eyes = if terms.four_eyes { ", four eyes" } else { "" };
+    format!("{number}{groups}{eyes}")
 }

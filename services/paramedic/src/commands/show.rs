@@ -235,8 +235,8 @@ fn gate_words(incident: &Incident, gate: &Gate) -> String {
         None | Some(GateState::Planned) => "not asked yet".to_owned(),
         Some(GateState::Waiting { expires_at, approvals, .. }) => format!(
             "waits for {} of {} approvals until {}",
-            gate.quorum as usize - approvals.len(),
-            gate.quorum,
+            gate.terms.quorum as usize - approvals.len(),
+            gate.terms.quorum,
             text::utc(*expires_at)
         ),
         Some(GateState::Granted { at, approvals }) => format!(

@@ -55,7 +55,10 @@ impl Narrator {
             | Event::ApprovalGranted { .. }
             | Event::ApprovalDenied { .. }
             | Event::ApprovalExpired { .. }
-            | Event::ApprovalEscalated { .. } => "approval",
+            | Event::ApprovalEscalated { .. }
+            | Event::ApprovalReminded { .. }
+            | Event::ApprovalAcknowledged { .. }
+            | Event::ApprovalRefused { .. } => "approval",
             Event::StepStarted { .. }
             | Event::StepSucceeded { .. }
             | Event::StepFailed { .. }

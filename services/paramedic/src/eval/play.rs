@@ -166,7 +166,7 @@ async fn approve(range: &Range, incident: &Incident, gate: &GateId) -> anyhow::R
     let Some((plan, gate)) = incident.plan.as_ref().and_then(|plan| Some((plan, plan.gate(gate)?))) else {
         return Ok(None);
     };
-    for person in 1..=gate.quorum {
+    for person in 1..=gate.terms.quorum {
         range.decide(incident, gate, true, &format!("eval-{person}")).await?;
     }
     Ok(Some(Asked {

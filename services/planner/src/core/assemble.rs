@@ -106,20 +106,10 @@ pub fn assemble(brief: &Brief, parts: &Parts<'_>, mut notes: Vec<String>) -> Res
         let Verdict { decision, rule } = decide(brief, &wishes, recommendation, prepared, &risk);
         let policy = match decision {
             Decision::Auto { reason } => reason,
-            Decision::Ask {
-                reason,
-                quorum,
-                expires_after,
-            } => {
-                asks.insert(
-                    id.clone(),
-                    Ask {
-                        reason: reason.clone(),
-                        quorum,
-                        expires_after,
-                    },
-                );
-                reason
+            Decision::Ask { reason, terms } => {
+                let reason_shown = reason.clone();
+                asks.insert(id.clone(), Ask { reason, terms });
+                reason_shown
             }
             Decision::Deny { reason } => {
                 refusals.push(refusal(
@@ -242,8 +232,7 @@ fn questions(brief: &Brief, outline: &Outline, steps: &mut [Step], asks: &BTreeM
             risk: held.iter().map(|step| step.risk.level).max().unwrap_or(RiskLevel::Critical),
             steps: question.steps,
             reason: question.reasons.join("; "),
-            quorum: question.quorum,
-            expires_after: question.expires_after,
+            terms: question.terms,
         });
     }
     gates

@@ -15,6 +15,6 @@ pub fn deadline(graph: &Graph, steps: &[Step], gates: &[Gate], rules: &Rules) ->
         timeout.saturating_mul(rules.attempts)
     };
     let (_, running) = graph.critical_path(longest_run);
-    let asking = gates.iter().map(|gate| gate.expires_after).max().unwrap_or_default();
+    let asking = gates.iter().map(|gate| gate.terms.expires_after).max().unwrap_or_default();
     running.saturating_add(asking).saturating_add(rules.margin)
 }

@@ -1,8 +1,8 @@
 //! Where people are asked: as few questions as possible, each before the first change it is about.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use paramedic_domain::id::StepId;
+use paramedic_domain::{id::StepId, terms::Terms};
 
 use super::{graph::Graph, merge::Group};
 
@@ -11,10 +11,8 @@ use super::{graph::Graph, merge::Group};
 pub struct Ask {
     /// Why.
     pub reason: String,
-    /// Approvals needed.
-    pub quorum: u32,
-    /// How long the question stands.
-    pub expires_after: Duration,
+    /// Of whom, and how.
+    pub terms: Terms,
 }
 
 /// One question before it has an id and a digest.
@@ -24,10 +22,8 @@ pub struct Question {
     pub steps: Vec<StepId>,
     /// Why, one sentence for each asking step.
     pub reasons: Vec<String>,
-    /// The greatest quorum among them.
-    pub quorum: u32,
-    /// The shortest standing time among them.
-    pub expires_after: Duration,
+    /// Whatever one of them demands.
+    pub terms: Terms,
 }
 
 /// Places the questions. A carrier asks for everything it carries. A step whose change is known and that comes after an
@@ -45,14 +41,12 @@ pub fn place(graph: &Graph, groups: &[Group], asks: &BTreeMap<StepId, Ask>) -> V
             questions.push(Question {
                 steps: Vec::new(),
                 reasons: Vec::new(),
-                quorum: ask.quorum,
-                expires_after: ask.expires_after,
+                terms: ask.terms.clone(),
             });
             questions.len() - 1
         });
         let question = &mut questions[at];
-        question.quorum = question.quorum.max(ask.quorum);
-        question.expires_after = question.expires_after.min(ask.expires_after);
+        question.terms = question.terms.clone().and(ask.terms.clone());
         question.reasons.push(format!("{id}: {}", ask.reason));
         question.steps.push(id.clone());
         if let Some(group) = groups.iter().find(|group| group.carrier == id) {

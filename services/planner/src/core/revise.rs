@@ -38,9 +38,6 @@ pub enum Objection {
 pub fn check<'a>(incident: &'a Incident, wish: &Wish) -> Result<&'a Plan, Objection> {
     let plan = running(incident)?;
     let mut wrong = Vec::new();
-    if wish.by.trim().is_empty() {
-        wrong.push("by: who asks must be named".to_owned());
-    }
     if wish.reason.trim().is_empty() {
         wrong.push("reason: why must be said, it is kept in the log".to_owned());
     }

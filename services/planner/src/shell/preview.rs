@@ -7,6 +7,7 @@ use paramedic_domain::{
 };
 use paramedic_policy::About;
 use paramedic_proto::v1::{self, planner_service_server::PlannerService};
+use paramedic_runtime::{People, caller::caller};
 use paramedic_wire::Wire;
 use tonic::{Request, Response, Status};
 
@@ -21,6 +22,8 @@ pub struct Service {
     pub log: IncidentLog,
     /// How plans are made.
     pub proposer: Proposer,
+    /// Who may ask for other plans.
+    pub people: People,
 }
 
 #[tonic::async_trait]
@@ -48,9 +51,11 @@ impl PlannerService for Service {
     }
 
     async fn revise(&self, request: Request<v1::ReviseRequest>) -> Result<Response<v1::ReviseResponse>, Status> {
+        let (now, people) = (self.proposer.clock.now(), self.people.current());
+        let who = caller(&people, request.metadata(), &request.get_ref().by, now)?;
         let request = request.into_inner();
         self.serves(&request.cluster)?;
-        revise(&self.log, &self.proposer, request).await.map(Response::new)
+        revise(&self.log, &self.proposer, who, request).await.map(Response::new)
     }
 }
 

@@ -4,9 +4,12 @@ use paramedic_bus::{IncidentLog, LogError};
 use paramedic_domain::{
     id::{ClusterId, IncidentId},
     incident::Incident,
+    people::Role,
     plan::{Rollback, StepEdit},
 };
+use paramedic_people::{Place, Standing};
 use paramedic_proto::v1;
+use paramedic_runtime::caller::permitted;
 use paramedic_wire::Wire;
 use tonic::Status;
 
@@ -21,7 +24,12 @@ use crate::core::{
 /// # Errors
 /// `INVALID_ARGUMENT` for a wish that is incomplete or names what does not exist, `FAILED_PRECONDITION` when no plan runs or
 /// the wanted one could not be planned, `NOT_FOUND`, `UNAVAILABLE`.
-pub async fn revise(log: &IncidentLog, proposer: &Proposer, request: v1::ReviseRequest) -> Result<v1::ReviseResponse, Status> {
+pub async fn revise(
+    log: &IncidentLog,
+    proposer: &Proposer,
+    who: Standing,
+    request: v1::ReviseRequest,
+) -> Result<v1::ReviseResponse, Status> {
     let cluster: ClusterId = request
         .cluster
         .parse()
@@ -31,13 +39,13 @@ pub async fn revise(log: &IncidentLog, proposer: &Proposer, request: v1::ReviseR
         .parse()
         .map_err(|error| Status::invalid_argument(format!("incident: {error}")))?;
     let edits = request.edits.into_iter().map(StepEdit::from_proto).collect::<Result<_, _>>();
+    let incident = log.load(&cluster, &id).await.map_err(|error| unavailable(&error))?;
     let wish = Wish {
         option: request.option,
         edits: edits.map_err(|invalid| Status::invalid_argument(format!("edits: {invalid}")))?,
-        by: request.by,
+        by: permitted(who, Role::Responder, Some(&Place::of(&incident)))?.id,
         reason: request.reason,
     };
-    let incident = log.load(&cluster, &id).await.map_err(|error| unavailable(&error))?;
     if incident.version == 0 {
         return Err(Status::not_found(format!("there is no incident {id} in cluster {cluster}")));
     }

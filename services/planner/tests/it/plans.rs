@@ -79,7 +79,7 @@ async fn a_policy_of_one_s_own_sets_the_quorum_and_signs_the_plan() {
     let plan = running.until(&id, |incident| incident.plan.is_some()).await.plan.unwrap();
     assert_eq!(plan.policy, Some(digest));
     let gate = &plan.gates[0];
-    assert_eq!((gate.quorum, gate.expires_after.as_secs()), (2, 420));
+    assert_eq!((gate.terms.quorum, gate.terms.expires_after.as_secs()), (2, 420));
     assert!(gate.reason.contains("two look at payment-service"), "{}", gate.reason);
     running.stop().await;
     served.stop().await;

@@ -181,14 +181,8 @@ async fn a_wish_that_cannot_be_granted_changes_nothing_and_says_why() {
             Code::InvalidArgument,
             "option 3 has no step raise; it has restart",
         ),
-        (
-            2,
-            vec![],
-            " ",
-            "",
-            Code::InvalidArgument,
-            "by: who asks must be named; reason: why must be said",
-        ),
+        (2, vec![], " ", "why", Code::InvalidArgument, "by: must name a person or program"),
+        (2, vec![], "sam", "", Code::InvalidArgument, "reason: why must be said"),
         (1, vec![], "sam", "why", Code::InvalidArgument, "nothing of it would change"),
         (
             0,

@@ -104,6 +104,7 @@ pub(crate) async fn run_under(config: Config, policies: Policies) -> Running {
     let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
     streams::ensure_all(bus.as_ref(), 1).await.unwrap();
     let kit = Kit {
+        people: paramedic_runtime::People::default(),
         log: IncidentLog::new(bus.clone()),
         bus,
         clock: Clock::scaled(Clock::system().now(), 200.0),

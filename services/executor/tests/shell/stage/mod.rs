@@ -95,6 +95,7 @@ impl Stage {
         let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
         streams::ensure_all(bus.as_ref(), 1).await.unwrap();
         let kit = Kit {
+            people: paramedic_runtime::People::default(),
             log: IncidentLog::new(bus.clone()),
             bus,
             clock: Clock::scaled(origin, SPEED),
@@ -233,6 +234,9 @@ impl Stage {
                 by: "ada@example.com".into(),
                 channel: Channel::Cli,
                 reason: String::new(),
+                right: "approver in shop".into(),
+                behalf_of: String::new(),
+                policy: None,
             },
         });
         self.append(granted.collect()).await;

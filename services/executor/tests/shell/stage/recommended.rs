@@ -151,8 +151,11 @@ fn plan(wanted: &[Wanted], prepared: v1::PrepareResponse) -> Plan {
             digest: gate_digest(&id, &held),
             risk: RiskLevel::Medium,
             reason: "it changes production".into(),
-            quorum: 1,
-            expires_after: Duration::from_secs(1800),
+            terms: paramedic_domain::terms::Terms {
+                quorum: 1,
+                expires_after: Duration::from_secs(1800),
+                ..Default::default()
+            },
         }]
     };
     Plan {

@@ -103,5 +103,8 @@ fn decision(gate: &Gate, by: &str) -> Decision {
         by: by.into(),
         channel: Channel::Cli,
         reason: String::new(),
+        right: "approver in shop".into(),
+        behalf_of: String::new(),
+        policy: None,
     }
 }

@@ -126,8 +126,11 @@ fn plan(story: &Story) -> Plan {
                 },
                 risk: RiskLevel::Low,
                 reason: String::new(),
-                quorum: story.gates[index].quorum,
-                expires_after: Duration::from_secs(1800),
+                terms: paramedic_domain::terms::Terms {
+                    quorum: story.gates[index].quorum,
+                    expires_after: Duration::from_secs(1800),
+                    ..Default::default()
+                },
             })
         })
         .collect();

@@ -75,6 +75,7 @@ impl Range {
             "[gateway.sources.alertmanager]\nanonymous = true\n[gateway.topology]\nenabled = true\ndebounce_seconds = 1\npods_seconds = 2\n{settings}"
         );
         let kit = Kit {
+            people: paramedic_runtime::People::default(),
             bus: self.bus.clone(),
             log: IncidentLog::new(self.bus.clone()),
             clock: Clock::system(),

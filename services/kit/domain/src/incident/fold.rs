@@ -182,7 +182,7 @@ impl Incident {
                 self.position = self.position.max(position.unwrap_or_default());
                 self.absorb_suppressed(fingerprints, by, *until)
             }
-            Event::ApprovalEscalated { .. } | Event::ExpirySet { .. } => true,
+            Event::ExpirySet { .. } => true,
             // What a step did that must not stay outlives its plan, and the incident.
             Event::StepExpired { plan, step, .. } => {
                 if let (Some(current), Some(run)) = (&self.plan, &mut self.run)
@@ -222,7 +222,11 @@ impl Incident {
             Event::ApprovalRequested { .. }
             | Event::ApprovalGranted { .. }
             | Event::ApprovalDenied { .. }
-            | Event::ApprovalExpired { .. } => self.absorb_approval(event, time),
+            | Event::ApprovalExpired { .. }
+            | Event::ApprovalEscalated { .. }
+            | Event::ApprovalReminded { .. }
+            | Event::ApprovalRefused { .. }
+            | Event::ApprovalAcknowledged { .. } => self.absorb_approval(event, time),
             Event::StepStarted { plan, .. }
             | Event::StepSucceeded { plan, .. }
             | Event::StepFailed { plan, .. }
@@ -272,7 +276,7 @@ impl Incident {
     fn forget_plan(&mut self) {
         self.plan = None;
         self.refusals = None;
-        self.revision = None;
+        self.revised_by = self.revision.take().map(|revision| revision.by);
         self.gates.clear();
         self.run = None;
         self.verification = None;
@@ -317,68 +321,6 @@ impl Incident {
             at: time,
         });
         true
-    }
-
-    // Planned => Waiting => Granted | Denied | Expired; a decided gate is never reopened (INV-10)
-    fn absorb_approval(&mut self, event: &Event, time: Timestamp) -> bool {
-        let Some(plan) = &self.plan else { return false };
-        match event {
-            Event::ApprovalRequested {
-                plan: of,
-                gate,
-                expires_at,
-            } => match self.gates.get_mut(gate) {
-                Some(state @ GateState::Planned) if *of == plan.id => {
-                    *state = GateState::Waiting {
-                        since: time,
-                        expires_at: *expires_at,
-                        approvals: Vec::new(),
-                    };
-                    true
-                }
-                _ => false,
-            },
-            Event::ApprovalGranted { plan: of, decision } => {
-                let Some(gate) = plan.gate(&decision.gate) else { return false };
-                match self.gates.get_mut(&decision.gate) {
-                    Some(state) if *of == plan.id && decision.digest == gate.digest => {
-                        let GateState::Waiting { approvals, expires_at, .. } = state else {
-                            return false;
-                        };
-                        if time >= *expires_at || approvals.iter().any(|earlier| earlier.by == decision.by) {
-                            return false;
-                        }
-                        approvals.push(decision.clone());
-                        if approvals.len() >= gate.quorum as usize {
-                            *state = GateState::Granted {
-                                at: time,
-                                approvals: std::mem::take(approvals),
-                            };
-                        }
-                        true
-                    }
-                    _ => false,
-                }
-            }
-            Event::ApprovalDenied { plan: of, decision } => match self.gates.get_mut(&decision.gate) {
-                Some(state @ GateState::Waiting { .. }) if *of == plan.id => {
-                    *state = GateState::Denied {
-                        at: time,
-                        decision: decision.clone(),
-                    };
-                    true
-                }
-                _ => false,
-            },
-            Event::ApprovalExpired { plan: of, gate } => match self.gates.get_mut(gate) {
-                Some(state @ GateState::Waiting { .. }) if *of == plan.id => {
-                    *state = GateState::Expired { at: time };
-                    true
-                }
-                _ => false,
-            },
-            _ => false,
-        }
     }
 
     // Open => any end; Escalated => Resolved, when its alerts resolve while people have it

@@ -5,7 +5,9 @@ use paramedic_domain::{
     approval::{Decision, GateState},
     id::GateId,
     incident::Incident,
+    people::any_of,
     plan::{Gate, Plan, Step},
+    terms::ACKNOWLEDGED_FOR,
 };
 
 use super::{
@@ -60,12 +62,46 @@ pub(super) fn asked(incident: &Incident, gate: &GateId, expires_at: Timestamp, n
     }))
 }
 
-fn approvals(gate: &Gate) -> String {
-    if gate.quorum > 1 {
-        format!("{} different people must approve; one denial is enough", gate.quorum)
-    } else {
-        String::new()
+/// The question again, for people who were not asked before.
+pub(super) fn escalated(incident: &Incident, gate: &GateId, to: &str, now: Timestamp) -> Option<Draft> {
+    let mut draft = again(incident, gate, now)?;
+    draft.title = format!("Nobody has decided yet, {to} is asked: {}", draft.title);
+    Some(draft)
+}
+
+/// The question again.
+pub(super) fn reminded(incident: &Incident, gate: &GateId, now: Timestamp) -> Option<Draft> {
+    let mut draft = again(incident, gate, now)?;
+    draft.title = format!("Still waiting: {}", draft.title);
+    Some(draft)
+}
+
+fn again(incident: &Incident, gate: &GateId, now: Timestamp) -> Option<Draft> {
+    match incident.gates.get(gate)? {
+        GateState::Waiting { expires_at, .. } => asked(incident, gate, *expires_at, now),
+        GateState::Planned | GateState::Granted { .. } | GateState::Denied { .. } | GateState::Expired { .. } => None,
     }
+}
+
+pub(super) fn acknowledged(gate: &GateId, by: &str) -> Draft {
+    let minutes = ACKNOWLEDGED_FOR.as_secs() / 60;
+    Draft::new(Tone::Info, format!("{by} looks at it")).with(facts([
+        ("Gate", gate.to_string()),
+        ("Next", format!("reminders and escalations wait {minutes} minutes for the decision")),
+    ]))
+}
+
+fn approvals(gate: &Gate) -> String {
+    let terms = &gate.terms;
+    let mut words = Vec::new();
+    if terms.quorum > 1 {
+        words.push(format!("{} different people must approve; one denial is enough", terms.quorum));
+    }
+    words.extend(terms.from.iter().map(|group| format!("of {}", any_of(group))));
+    if terms.four_eyes {
+        words.push("not by who asked for the change or edited it".to_owned());
+    }
+    words.join("; ")
 }
 
 /// What runs while people think.
@@ -93,7 +129,7 @@ pub(super) fn granted(incident: &Incident, decision: &Decision) -> Draft {
         .plan
         .as_ref()
         .and_then(|plan| plan.gate(&decision.gate))
-        .map_or(1, |gate| gate.quorum);
+        .map_or(1, |gate| gate.terms.quorum);
     let (title, next) = match incident.gates.get(&decision.gate) {
         Some(GateState::Waiting { approvals, .. }) => (
             format!("Approved by {} ({} of {quorum})", decision.by, approvals.len()),
@@ -129,6 +165,7 @@ fn words_of(decision: &Decision, next: &str) -> Block {
         ("Gate", decision.gate.to_string()),
         ("Digest", decision.digest.short()),
         ("By", format!("{}, {}", decision.by, words::channel(decision.channel))),
+        ("As", decision.right.clone()),
         ("Reason", decision.reason.clone()),
         ("Next", next.to_owned()),
     ])

@@ -90,6 +90,9 @@ fn draft(story: &Story<'_>, event: &Event) -> Option<Draft> {
         Event::ApprovalGranted { decision, .. } => Some(approval::granted(incident, decision)),
         Event::ApprovalDenied { decision, .. } => Some(approval::denied(decision)),
         Event::ApprovalExpired { gate, .. } => Some(approval::expired(incident, gate)),
+        Event::ApprovalEscalated { gate, to, .. } => approval::escalated(incident, gate, to, story.event().time),
+        Event::ApprovalReminded { gate, .. } => approval::reminded(incident, gate, story.event().time),
+        Event::ApprovalAcknowledged { gate, by, .. } => Some(approval::acknowledged(gate, by)),
         Event::PlanRevised { by, reason, .. } => Some(control::revised(by, reason)),
         Event::StepExpiryFailed { step, message, .. } => Some(control::expiry_failed(step, message)),
         Event::WorkflowPaused { by, reason, .. } => Some(control::paused(by, reason)),
@@ -113,7 +116,7 @@ fn draft(story: &Story<'_>, event: &Event) -> Option<Draft> {
         | Event::RootsRanked { .. }
         | Event::AlertsDetached { .. }
         | Event::AnalysisStarted { .. }
-        | Event::ApprovalEscalated { .. }
+        | Event::ApprovalRefused { .. }
         | Event::ExpirySet { .. }
         | Event::StepStarted { .. }
         | Event::StepFailed { .. }

@@ -53,6 +53,9 @@ impl ApprovalService for Links {
     async fn decide(&self, _: Request<v1::DecideRequest>) -> Result<Response<v1::DecideResponse>, Status> {
         Err(Status::unimplemented("not needed"))
     }
+    async fn acknowledge(&self, _: Request<v1::AcknowledgeRequest>) -> Result<Response<v1::Approval>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
     type WatchStream = Nothing;
     async fn watch(&self, _: Request<v1::WatchApprovalsRequest>) -> Result<Response<Nothing>, Status> {
         Err(Status::unimplemented("not needed"))
@@ -73,6 +76,7 @@ impl Site {
         let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
         streams::ensure_all(bus.as_ref(), 1).await.unwrap();
         let kit = Kit {
+            people: paramedic_runtime::People::default(),
             log: IncidentLog::new(bus.clone()),
             bus,
             clock: Clock::manual(at(0)),

@@ -98,12 +98,12 @@ fn question(lines: &mut Vec<String>, gate: &Gate) {
     lines.push(format!("{}  {} risk", gate.id, text::word(&gate.risk)));
     fact(lines, 2, "decides", &steps.join(", "));
     fact(lines, 2, "because", &gate.reason);
-    let people = if gate.quorum == 1 {
+    let people = if gate.terms.quorum == 1 {
         "1 approval".to_owned()
     } else {
-        format!("{} approvals", gate.quorum)
+        format!("{} approvals", gate.terms.quorum)
     };
-    fact(lines, 2, "needs", &format!("{people} within {}", span(gate.expires_after)));
+    fact(lines, 2, "needs", &format!("{people} within {}", span(gate.terms.expires_after)));
     fact(lines, 2, "digest", &gate.digest.to_string());
 }
 

@@ -134,7 +134,7 @@ fn refusal(story: &Story, plan: &Plan, step: &Step, at: Timestamp, must_wait: bo
     let granted = before()
         .filter(|event| matches!(event, Event::ApprovalGranted { plan: of, decision } if *of == plan.id && decision.gate == gate.id));
     let granted = granted.count();
-    let needed = usize::try_from(gate.quorum).unwrap_or(usize::MAX);
+    let needed = usize::try_from(gate.terms.quorum).unwrap_or(usize::MAX);
     (granted < needed).then(|| format!("{} of {} was not approved by then", gate.id, step.id))
 }
 

@@ -184,6 +184,6 @@ fn estimates_are_medians_with_their_samples_or_guesses_with_none() {
 fn the_deadline_leaves_time_for_every_attempt_and_for_people() {
     let plan = plan();
     let along = plan.longest * rules().attempts;
-    let asking = plan.gates[0].expires_after;
+    let asking = plan.gates[0].terms.expires_after;
     assert_eq!(plan.deadline, Some(along + asking + rules().margin));
 }

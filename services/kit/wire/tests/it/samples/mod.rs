@@ -38,6 +38,9 @@ fn events() -> Vec<Event> {
             Channel::Email
         },
         reason: "looks right".into(),
+        right: "approver in shop for bob@example.com".into(),
+        behalf_of: "bob@example.com".into(),
+        policy: Some(Digest::of(b"policy")),
     };
     vec![
         Event::IncidentOpened {
@@ -129,7 +132,26 @@ fn events() -> Vec<Event> {
         Event::ApprovalEscalated {
             plan: plan_id.clone(),
             gate: gate.clone(),
-            to: "platform-leads".into(),
+            to: "team:platform-leads".into(),
+            level: 1,
+        },
+        Event::ApprovalReminded {
+            plan: plan_id.clone(),
+            gate: gate.clone(),
+            number: 2,
+        },
+        Event::ApprovalAcknowledged {
+            plan: plan_id.clone(),
+            gate: gate.clone(),
+            by: "ann@example.com".into(),
+            channel: Channel::Slack,
+        },
+        Event::ApprovalRefused {
+            gate: gate.clone(),
+            by: "eve@example.com".into(),
+            channel: Channel::Email,
+            code: "no_role".into(),
+            reason: "eve@example.com may not approve".into(),
         },
         Event::StepStarted {
             plan: plan_id.clone(),

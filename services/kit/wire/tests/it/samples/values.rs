@@ -243,8 +243,11 @@ pub(super) fn plan() -> Plan {
             digest: Digest::of(b"changes"),
             risk: RiskLevel::Medium,
             reason: "it changes production".into(),
-            quorum: 1,
-            expires_after: Duration::from_secs(1800),
+            terms: paramedic_domain::terms::Terms {
+                quorum: 1,
+                expires_after: Duration::from_secs(1800),
+                ..Default::default()
+            },
         }],
         longest: Duration::from_secs(1201),
         rollback: Rollback::Automatic,

@@ -31,15 +31,23 @@ fn failure() -> impl Strategy<Value = FailureKind> {
     ])
 }
 
+fn channel() -> impl Strategy<Value = Channel> {
+    select(vec![Channel::Cli, Channel::Email, Channel::Slack, Channel::Web, Channel::Grpc])
+}
+
 fn decision() -> impl Strategy<Value = Decision> {
-    let channel = select(vec![Channel::Cli, Channel::Email, Channel::Slack, Channel::Web, Channel::Grpc]);
-    (id("gate_"), digest(), text(), channel, text())
-        .prop_map(|(gate, digest, by, channel, reason)| Decision {
+    let channel = channel();
+    let policy = proptest::option::of(digest());
+    ((id("gate_"), digest(), text(), channel, text()), (text(), text(), policy))
+        .prop_map(|((gate, digest, by, channel, reason), (right, behalf_of, policy))| Decision {
             gate,
             digest,
             by,
             channel,
             reason,
+            right,
+            behalf_of,
+            policy,
         })
         .boxed()
 }
@@ -122,7 +130,26 @@ fn approval() -> impl Strategy<Value = Event> {
         (id("plan_"), decision()).prop_map(|(plan, decision)| Event::ApprovalGranted { plan, decision }),
         (id("plan_"), decision()).prop_map(|(plan, decision)| Event::ApprovalDenied { plan, decision }),
         (id("plan_"), id("gate_")).prop_map(|(plan, gate)| Event::ApprovalExpired { plan, gate }),
-        (id("plan_"), id("gate_"), text()).prop_map(|(plan, gate, to)| Event::ApprovalEscalated { plan, gate, to }),
+        (id("plan_"), id("gate_"), text(), any::<u32>()).prop_map(|(plan, gate, to, level)| Event::ApprovalEscalated {
+            plan,
+            gate,
+            to,
+            level
+        }),
+        (id("plan_"), id("gate_"), any::<u32>()).prop_map(|(plan, gate, number)| Event::ApprovalReminded { plan, gate, number }),
+        (id("plan_"), id("gate_"), text(), channel()).prop_map(|(plan, gate, by, channel)| Event::ApprovalAcknowledged {
+            plan,
+            gate,
+            by,
+            channel
+        }),
+        (id("gate_"), text(), channel(), text(), text()).prop_map(|(gate, by, channel, code, reason)| Event::ApprovalRefused {
+            gate,
+            by,
+            channel,
+            code,
+            reason
+        }),
     ]
     .boxed()
 }

@@ -5,6 +5,7 @@ mod correlation;
 mod envelope;
 mod plan;
 mod quiet;
+mod terms;
 mod words;
 
 pub(crate) use correlation::told;

@@ -17,6 +17,7 @@ use proptest::{
 
 use super::{
     base::{digest, id, json, object, patch, span, text, texts, time},
+    terms::terms,
     words::{criterion, object_ref, recommendation, risk_level},
 };
 
@@ -300,15 +301,14 @@ pub(super) fn plan_option() -> impl Strategy<Value = PlanOption> {
 }
 
 fn gate() -> impl Strategy<Value = Gate> {
-    (id("gate_"), vec(id(""), 0..3), digest(), risk_level(), text(), any::<u32>(), span())
-        .prop_map(|(id, steps, digest, risk, reason, quorum, expires_after)| Gate {
+    (id("gate_"), vec(id(""), 0..3), digest(), risk_level(), text(), terms())
+        .prop_map(|(id, steps, digest, risk, reason, terms)| Gate {
             id,
             steps,
             digest,
             risk,
             reason,
-            quorum,
-            expires_after,
+            terms,
         })
         .boxed()
 }

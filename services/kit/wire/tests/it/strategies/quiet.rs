@@ -34,7 +34,7 @@ fn regex_text(text: &str) -> String {
         .collect()
 }
 
-fn schedule() -> impl Strategy<Value = Schedule> {
+pub(super) fn schedule() -> impl Strategy<Value = Schedule> {
     let day = select(vec![Day::Mon, Day::Tue, Day::Wed, Day::Thu, Day::Fri, Day::Sat, Day::Sun]);
     let clock = || (0i8..24, 0i8..60).prop_map(|(hour, minute)| Time::new(hour, minute, 0, 0).unwrap());
     let zone = select(vec!["UTC", "Europe/Berlin", "America/New_York"]).prop_map(|name| name.parse().unwrap());

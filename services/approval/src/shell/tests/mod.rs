@@ -1,161 +1,26 @@
-//! The role as it runs: two replicas on one bus, real HTTP and gRPC, a clock moved by hand.
+//! The role as it runs.
 
-use std::{sync::Arc, time::Duration};
+mod rights;
+mod site;
+
+use std::time::Duration;
 
 use futures::StreamExt as _;
-use paramedic_bus::{IncidentLog, SharedBus, embedded::EmbeddedBus, streams};
-use paramedic_domain::{approval::GateState, envelope::Recorded, event::Event, incident::Incident, invariant, policy::Mode};
-use paramedic_proto::v1::{self, approval_service_client::ApprovalServiceClient};
-use paramedic_runtime::{Clock, ClusterAccess, Kit, serve};
+use paramedic_domain::{event::Event, invariant};
+use paramedic_proto::v1;
+use paramedic_runtime::{Clock, People};
 use paramedic_testkit::eventually;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request, transport::Channel};
+use tonic::Code;
 
-use crate::{
-    Config,
-    config::Approver,
-    core::fixture::{Log, at},
-};
-
-const LOOPBACK: &str = "127.0.0.1:0";
-
-/// Two replicas of the role.
-struct Site {
-    kit: Kit,
-    http: Vec<String>,
-    grpc: Vec<String>,
-    running: JoinSet<anyhow::Result<()>>,
-}
-
-impl Site {
-    async fn start(folder: &TempDir, clock: Clock, approvers: Vec<Approver>) -> Self {
-        let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
-        streams::ensure_all(bus.as_ref(), 1).await.unwrap();
-        let kit = Kit {
-            log: IncidentLog::new(bus.clone()),
-            bus,
-            clock,
-            drain: CancellationToken::new(),
-            cluster: ClusterAccess {
-                name: "prod-eu".parse().unwrap(),
-                client: None,
-                prometheus: None,
-                loki: None,
-                jaeger: None,
-                tempo: None,
-                alertmanager: None,
-                mode: Mode::Standard,
-                policies: paramedic_runtime::Policies::default(),
-                http: paramedic_runtime::http::client().unwrap(),
-            },
-        };
-        let mut site = Self {
-            kit,
-            http: Vec::new(),
-            grpc: Vec::new(),
-            running: JoinSet::new(),
-        };
-        for _replica in 0..2 {
-            let listeners = serve::Listeners::bind(LOOPBACK.parse().unwrap(), LOOPBACK.parse().unwrap())
-                .await
-                .unwrap();
-            let http = format!("http://{}", listeners.http_address().unwrap());
-            site.grpc.push(format!("http://{}", listeners.grpc_address().unwrap()));
-            let config = Config {
-                public_url: http.clone(),
-                link_secret: String::new().into(),
-                approvers: approvers.clone(),
-                notifier_token: String::new().into(),
-            };
-            site.http.push(http);
-            let role = crate::build(config, site.kit.clone()).await.unwrap();
-            site.running.spawn(serve::run(
-                vec![role],
-                site.kit.clone(),
-                listeners,
-                paramedic_proto::FILE_DESCRIPTOR_SET,
-            ));
-        }
-        site
-    }
-
-    async fn client(&self, replica: usize) -> ApprovalServiceClient<Channel> {
-        ApprovalServiceClient::connect(self.grpc[replica].clone()).await.unwrap()
-    }
-
-    async fn stop(mut self) {
-        self.kit.drain.cancel();
-        while let Some(ended) = self.running.join_next().await {
-            ended.unwrap().unwrap();
-        }
-    }
-
-    /// Appends the events of a fixture, stamped with the clock's time.
-    async fn append(&self, fixture: &Log) {
-        let events: Vec<Event> = fixture.recorded.iter().map(|one| one.envelope.event.clone()).collect();
-        let incident = &fixture.incident;
-        let mut first = true;
-        let decide = |_: &Incident, _| if std::mem::take(&mut first) { events.clone() } else { Vec::new() };
-        self.kit
-            .log
-            .decide(&incident.cluster, &incident.id, None, &self.kit.clock, decide)
-            .await
-            .unwrap();
-    }
-
-    async fn incident(&self, fixture: &Log) -> Incident {
-        self.kit.log.load(&fixture.incident.cluster, &fixture.incident.id).await.unwrap()
-    }
-
-    async fn log(&self, fixture: &Log) -> Vec<Recorded> {
-        self.kit.log.read(&fixture.incident.cluster, &fixture.incident.id).await.unwrap()
-    }
-
-    async fn waiting(&self, fixture: &Log) {
-        eventually!(
-            self.incident(fixture)
-                .await
-                .gates
-                .values()
-                .all(|gate| matches!(gate, GateState::Waiting { .. })),
-            "nobody was asked"
-        );
-    }
-}
-
-fn answer(fixture: &Log, by: &str, answer: v1::Answer) -> v1::DecideRequest {
-    let gate = &fixture.incident.plan.as_ref().unwrap().gates[0];
-    v1::DecideRequest {
-        cluster: fixture.incident.cluster.to_string(),
-        incident: fixture.incident.id.to_string(),
-        gate: gate.id.to_string(),
-        digest: gate.digest.bytes().to_vec(),
-        answer: answer.into(),
-        by: by.into(),
-        channel: v1::Channel::Cli.into(),
-        reason: "looks right".into(),
-    }
-}
-
-fn links_of(fixture: &Log, recipient: &str) -> v1::LinksRequest {
-    v1::LinksRequest {
-        cluster: fixture.incident.cluster.to_string(),
-        incident: fixture.incident.id.to_string(),
-        gate: fixture.incident.plan.as_ref().unwrap().gates[0].id.to_string(),
-        recipient: recipient.into(),
-    }
-}
-
-fn kinds(log: &[Recorded], kind: &str) -> usize {
-    log.iter().filter(|one| one.envelope.event.kind() == kind).count()
-}
+use self::site::{Site, answer, kinds, links_of};
+use crate::core::fixture::{Log, at};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_is_asked_about_once_and_answered_through_any_replica() {
     let folder = TempDir::new().unwrap();
-    let site = Site::start(&folder, Clock::manual(at(0)), Vec::new()).await;
+    let site = Site::start(&folder, Clock::manual(at(0)), People::default()).await;
     let fixture = Log::with_plan(2);
     site.append(&fixture).await;
     site.waiting(&fixture).await;
@@ -205,7 +70,7 @@ async fn a_plan_is_asked_about_once_and_answered_through_any_replica() {
 async fn a_link_shows_without_deciding_and_decides_once() {
     let folder = TempDir::new().unwrap();
     let clock = Clock::manual(at(0));
-    let site = Site::start(&folder, clock.clone(), Vec::new()).await;
+    let site = Site::start(&folder, clock.clone(), People::default()).await;
     let fixture = Log::with_plan(1);
     site.append(&fixture).await;
     site.waiting(&fixture).await;
@@ -263,13 +128,13 @@ async fn a_question_expires_once_even_across_a_restart() {
     let folder = TempDir::new().unwrap();
     let clock = Clock::manual(at(0));
     let fixture = Log::with_plan(1);
-    let site = Site::start(&folder, clock.clone(), Vec::new()).await;
+    let site = Site::start(&folder, clock.clone(), People::default()).await;
     site.append(&fixture).await;
     site.waiting(&fixture).await;
     site.stop().await;
 
     clock.advance(Duration::from_secs(1799));
-    let site = Site::start(&folder, clock.clone(), Vec::new()).await;
+    let site = Site::start(&folder, clock.clone(), People::default()).await;
     assert_eq!(kinds(&site.log(&fixture).await, "approval_expired"), 0);
     clock.advance(Duration::from_secs(1));
     let mut client = site.client(0).await;
@@ -286,7 +151,7 @@ async fn a_question_expires_once_even_across_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_answers_at_once_one_is_counted() {
     let folder = TempDir::new().unwrap();
-    let site = Site::start(&folder, Clock::manual(at(0)), Vec::new()).await;
+    let site = Site::start(&folder, Clock::manual(at(0)), People::default()).await;
     let fixture = Log::with_plan(1);
     site.append(&fixture).await;
     site.waiting(&fixture).await;
@@ -303,35 +168,5 @@ async fn of_many_answers_at_once_one_is_counted() {
     assert_eq!(kinds(&log, "approval_granted") + kinds(&log, "approval_denied"), 1);
     assert_eq!(invariant::check_log(&log), Vec::new());
     assert_eq!(site.incident(&fixture).await.misfits, 0);
-    site.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn with_approvers_the_token_decides_who_decides() {
-    let folder = TempDir::new().unwrap();
-    let ann = Approver {
-        identity: "ann@example.com".into(),
-        token: "token-of-ann-0001".to_owned().into(),
-    };
-    let site = Site::start(&folder, Clock::manual(at(0)), vec![ann]).await;
-    let fixture = Log::with_plan(1);
-    site.append(&fixture).await;
-    site.waiting(&fixture).await;
-    let mut client = site.client(0).await;
-    let unsigned = client
-        .decide(answer(&fixture, "ann@example.com", v1::Answer::Approve))
-        .await
-        .unwrap_err();
-    assert_eq!(unsigned.code(), Code::Unauthenticated);
-    let no_links = client.links(links_of(&fixture, "ann@example.com")).await.unwrap_err();
-    assert_eq!(no_links.code(), Code::PermissionDenied);
-
-    let mut signed = Request::new(answer(&fixture, "the boss", v1::Answer::Deny));
-    signed
-        .metadata_mut()
-        .insert("authorization", "Bearer token-of-ann-0001".parse().unwrap());
-    let denied = client.decide(signed).await.unwrap().into_inner();
-    assert_eq!(denied.approval.unwrap().decisions[0].by, "ann@example.com");
-    drop(client);
     site.stop().await;
 }
