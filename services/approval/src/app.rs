@@ -9,7 +9,13 @@ use paramedic_runtime::{Kit, Role};
 use crate::{
     config::Config,
     metrics,
-    shell::{desk::Desk, grpc::Service, http, index, secret, worker},
+    shell::{
+        desk::Desk,
+        grpc::Service,
+        http, index, secret,
+        slack::{self, Slack},
+        worker,
+    },
 };
 
 /// Plans and questions handled at once; each is one or two appends.
@@ -38,6 +44,14 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         tracing::warn!("people.file is empty: whoever reaches the gRPC port may decide under any name");
     }
     let desk = Desk::new(kit.clone(), nonces, secret);
+    let mut routes = http::routes(desk.clone());
+    if config.slack.enabled() {
+        if kit.people.current().is_unchecked() {
+            tracing::warn!("people.file is empty: nobody can decide from Slack, since nobody knows who its users are");
+        }
+        let taken = kit.bus.kv(slack::BUCKET, Some(slack::KEPT)).await?;
+        routes = routes.merge(Slack::new(&config.slack, kit.clone(), desk.clone(), gates.clone(), taken).routes());
+    }
     let service = Service {
         desk: desk.clone(),
         index: gates.clone(),
@@ -47,7 +61,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     };
     let (asking, indexing) = (kit.clone(), kit);
     Ok(Role::new("approval")
-        .http(http::routes(desk))
+        .http(routes)
         .grpc(ApprovalServiceServer::new(service))
         .task("ask", async move {
             let spec = consume::on_events("approval", &worker::KINDS);

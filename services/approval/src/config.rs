@@ -1,6 +1,6 @@
 //! Configuration of the approval role.
 
-use paramedic_runtime::config::Invalid;
+use paramedic_runtime::config::{Invalid, is_set};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -19,6 +19,28 @@ pub struct Config {
     pub link_secret: SecretString,
     /// Token with which the notifier asks for links; empty: once people are configured, nobody gets links.
     pub notifier_token: SecretString,
+    /// Slack.
+    pub slack: Slack,
+}
+
+/// The `[approval.slack]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slack {
+    /// The app's signing secret; empty: no answers from Slack.
+    pub signing_secret: SecretString,
+    /// Base URL of the Web API.
+    pub api_url: String,
+    /// Bot token, for the form that asks why somebody denies.
+    pub bot_token: SecretString,
+}
+
+impl Slack {
+    /// Whether Slack may answer.
+    #[must_use]
+    pub fn enabled(&self) -> bool {
+        is_set(&self.signing_secret)
+    }
 }
 
 impl Config {
@@ -48,6 +70,21 @@ impl Config {
                 format!("needs at least {MIN_TOKEN} characters (or none)"),
             ));
         }
+        let slack = &self.slack;
+        if slack.enabled() {
+            if !is_set(&slack.bot_token) {
+                return Err(Invalid::new(
+                    "approval.slack.bot_token",
+                    "is needed to open forms, since approval.slack.signing_secret is set",
+                ));
+            }
+            if !(slack.api_url.starts_with("http://") || slack.api_url.starts_with("https://")) {
+                return Err(Invalid::new(
+                    "approval.slack.api_url",
+                    format!("{:?} is not an http(s) URL", slack.api_url),
+                ));
+            }
+        }
         Ok(())
     }
 }
@@ -61,6 +98,11 @@ mod tests {
             public_url: "https://paramedic.example.com".into(),
             link_secret: String::new().into(),
             notifier_token: "a-token-of-the-notifier".to_owned().into(),
+            slack: Slack {
+                signing_secret: "a-token-of-the-app".to_owned().into(),
+                api_url: "https://slack.com/api".into(),
+                bot_token: "a-token-of-the-bot".to_owned().into(),
+            },
         }
     }
 
@@ -70,6 +112,9 @@ mod tests {
         let mut short = config();
         short.link_secret = "short".to_owned().into();
         assert_eq!(short.validate().unwrap_err().key, "approval.link_secret");
+        let mut formless = config();
+        formless.slack.bot_token = String::new().into();
+        assert_eq!(formless.validate().unwrap_err().key, "approval.slack.bot_token");
         let mut scheme = config();
         scheme.public_url = "ftp://x".into();
         assert_eq!(scheme.validate().unwrap_err().key, "approval.public_url");

@@ -45,6 +45,8 @@ pub struct Slack {
     pub token: SecretString,
     /// Channel id or name.
     pub channel: String,
+    /// Whether questions carry buttons, for an app whose clicks reach the approval role.
+    pub buttons: bool,
 }
 
 impl Email {
@@ -129,6 +131,7 @@ mod tests {
                 api_url: "https://slack.com/api".into(),
                 token: "xoxb-1".to_owned().into(),
                 channel: "C123".into(),
+                buttons: true,
             },
         }
     }

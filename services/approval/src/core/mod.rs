@@ -6,6 +6,7 @@ pub mod link;
 pub mod page;
 pub mod question;
 pub mod refusal;
+pub mod slack;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -5,6 +5,7 @@ pub mod grpc;
 pub mod http;
 pub mod index;
 pub mod secret;
+pub mod slack;
 pub mod view;
 pub mod worker;
 

@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod approval;
+pub mod button;
 pub mod change;
 pub mod correlation;
 pub mod diagnosis;

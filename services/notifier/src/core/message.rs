@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 use paramedic_domain::{
+    digest::Digest,
     drawing::Graph,
     event::Artifact,
     id::{ClusterId, GateId, IncidentId},
@@ -24,6 +25,15 @@ pub enum Tone {
     Good,
     /// Bad news.
     Bad,
+}
+
+/// A question that is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settled {
+    /// Which.
+    pub gate: GateId,
+    /// How, in a sentence.
+    pub outcome: String,
 }
 
 /// A message.
@@ -47,6 +57,9 @@ pub struct Message {
     pub blocks: Vec<Block>,
     /// Files that belong to it.
     pub attachments: Vec<Artifact>,
+    /// The question that this message says the end of: where it was asked, nobody should answer any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settles: Option<Settled>,
 }
 
 /// A part of a message.
@@ -95,6 +108,8 @@ pub enum Block {
     Answer {
         /// The gate.
         gate: GateId,
+        /// The exact change that it asks about.
+        digest: Digest,
         /// Command line that approves.
         approve: String,
         /// Command line that denies.
@@ -137,6 +152,14 @@ impl Message {
             | Block::Table { .. }
             | Block::Graph { .. } => None,
         })
+    }
+
+    /// A question as it stands once it is decided: the outcome in place of the ways to answer.
+    #[must_use]
+    pub fn closed(mut self, outcome: &str) -> Self {
+        self.blocks.retain(|block| !matches!(block, Block::Answer { .. }));
+        self.blocks.insert(0, paragraph(mask::line(outcome)));
+        self
     }
 
     /// The same message with one recipient's links.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use paramedic_domain::{
     envelope::{Envelope, Recorded},
     event::{Event, Receipt},
-    id::IncidentId,
+    id::{GateId, IncidentId},
     incident::{FoldError, Incident},
 };
 
@@ -65,6 +65,28 @@ pub fn thread<'a>(log: &'a [Recorded], channel: &str, recipient: &str) -> Option
         Event::NotificationSent { receipt } if receipt.channel == channel && receipt.recipient == recipient => Some(receipt),
         _ => None,
     })
+}
+
+/// The messages by which this recipient was asked at `gate`: the sequence of the event, and the receipt.
+#[must_use]
+pub fn questions<'a>(log: &'a [Recorded], gate: &GateId, channel: &str, recipient: &str) -> Vec<(u64, &'a Receipt)> {
+    let asked = log
+        .iter()
+        .map(|recorded| &recorded.envelope)
+        .filter(|envelope| match &envelope.event {
+            Event::ApprovalRequested { gate: of, .. }
+            | Event::ApprovalEscalated { gate: of, .. }
+            | Event::ApprovalReminded { gate: of, .. } => of == gate,
+            _ => false,
+        });
+    let receipt = |envelope: &Envelope| {
+        let wanted = key(&envelope.incident, envelope.seq, envelope.event.kind(), channel, recipient);
+        log.iter().find_map(|recorded| match &recorded.envelope.event {
+            Event::NotificationSent { receipt } if receipt.key == wanted => Some(receipt),
+            _ => None,
+        })
+    };
+    asked.filter_map(|envelope| Some((envelope.seq, receipt(envelope)?))).collect()
 }
 
 /// Whether the log already says that this message could not be delivered at first: that is said once.

@@ -59,7 +59,7 @@ fn approval_asked_in_html() {
 
 #[test]
 fn approval_asked_in_slack() {
-    let (blocks, text) = slack::render(&of_kind("approval_requested").with_links(&links()));
+    let (blocks, text) = slack::render(&of_kind("approval_requested").with_links(&links()), true);
     let blocks = serde_json::to_string_pretty(&blocks).unwrap();
     assert!(!blocks.contains("approvals/AAAA"), "a personal link was posted to a channel");
     insta::assert_snapshot!(format!("{text}\n{blocks}"));
@@ -134,7 +134,7 @@ fn hostile_text_stays_text_in_every_format() {
         assert!(!message.title.contains(['\r', '\n']), "{:?}", message.title);
         let page = html::render(&message);
         assert!(!page.contains("<script>") && !page.contains("<https"), "markup in {}", message.kind);
-        let (blocks, text) = slack::render(&message);
+        let (blocks, text) = slack::render(&message, true);
         assert!(!text.contains("<!channel>"));
         for block in &blocks {
             let block = block.to_string();
@@ -155,7 +155,7 @@ fn slack_messages_stay_within_its_limits() {
     let long = "word ".repeat(20_000);
     for log in [fixture::whole(), fixture::with_text(&long), fixture::with_steps(200)] {
         for message in messages(&log) {
-            let (blocks, _) = slack::render(&message);
+            let (blocks, _) = slack::render(&message, true);
             assert!(blocks.len() <= 50, "{} blocks in {}", blocks.len(), message.kind);
             for block in &blocks {
                 if let Some(text) = block["text"]["text"].as_str() {

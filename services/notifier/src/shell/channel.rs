@@ -66,6 +66,11 @@ pub trait Channel: Send + Sync + 'static {
     fn personal(&self) -> bool;
     /// Whether it carries files.
     fn files(&self) -> bool;
+    /// A question that was delivered is decided: it shows how, and offers no answer any more. Where a message cannot be changed, the
+    /// message about the decision must do.
+    async fn close(&self, _question: &Receipt, _closed: &Message) -> Result<(), SendError> {
+        Ok(())
+    }
     /// Delivers one message. A repeated try of the same key gives the same message where the provider allows it.
     async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Delivered, SendError>;
 }

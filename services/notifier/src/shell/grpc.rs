@@ -113,6 +113,7 @@ fn test_message(cluster: ClusterId, incident: IncidentId) -> Message {
             facts([("Cluster", cluster.to_string())]),
         ],
         attachments: Vec::new(),
+        settles: None,
         seq: 0,
         kind: "test",
         cluster,

@@ -12,7 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::channel::{Channel, Delivered, Outgoing, SendError};
+use crate::core::message::Message;
 use crate::{config::Slack as Config, core::render::slack};
+use paramedic_domain::event::Receipt;
 
 /// Longest wait for an answer.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -31,6 +33,7 @@ pub struct Slack {
     api: String,
     token: SecretString,
     channels: Vec<String>,
+    buttons: bool,
 }
 
 #[derive(Deserialize)]
@@ -55,6 +58,7 @@ impl Slack {
             api: config.api_url.trim_end_matches('/').to_owned(),
             token: config.token.clone(),
             channels: vec![config.channel.trim().to_owned()],
+            buttons: config.buttons,
         }
     }
 
@@ -162,6 +166,25 @@ impl Channel for Slack {
         false
     }
 
+    async fn close(&self, question: &Receipt, closed: &Message) -> Result<(), SendError> {
+        if !self.buttons {
+            return Ok(());
+        }
+        let (blocks, text) = slack::render(closed, false);
+        let body = json!({"channel": question.recipient, "ts": question.message_id, "text": text, "blocks": blocks});
+        match self.call(self.http.post(format!("{}/chat.update", self.api)).json(&body)).await {
+            Err(SendError::Permanent { reason }) => {
+                tracing::warn!(
+                    reason,
+                    key = question.key,
+                    "a decided question keeps its buttons; whoever clicks them is told"
+                );
+                Ok(())
+            }
+            done => done.map(drop),
+        }
+    }
+
     async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Delivered, SendError> {
         let delivered = |ts: String| Delivered {
             thread: outgoing.thread.map_or_else(|| ts.clone(), |first| first.thread.clone()),
@@ -177,7 +200,7 @@ impl Channel for Slack {
                 }
             }
         }
-        let (blocks, text) = slack::render(outgoing.message);
+        let (blocks, text) = slack::render(outgoing.message, self.buttons);
         let mut body = json!({
             "channel": outgoing.recipient,
             "text": text,

@@ -118,6 +118,9 @@ impl Worker {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };
+        if let Err(verdict) = self.close(job, recipient).await {
+            return verdict;
+        }
         let files = self.files(job.message).await;
         let outgoing = Outgoing {
             message: &message,
@@ -156,6 +159,23 @@ impl Worker {
                 Ok(job.message.clone())
             }
         }
+    }
+
+    /// Where the message says how a question ended, the messages that asked it do so too.
+    async fn close(&self, job: &Job<'_>, recipient: &str) -> Result<(), Verdict> {
+        let Some(settled) = &job.message.settles else { return Ok(()) };
+        for (seq, receipt) in owed::questions(job.log, &settled.gate, self.channel.name(), recipient) {
+            let Ok(Some(story)) = Story::at(job.log, seq) else { continue };
+            let Some(question) = compose::message(&story) else { continue };
+            let closed = question.closed(&settled.outcome);
+            if let Err(SendError::Transient { reason, after }) = self.channel.close(receipt, &closed).await {
+                return Err(Verdict::Retry {
+                    after: after.map_or(ORDER_PAUSE, |wall| self.clock_time(wall)),
+                    reason,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The attached files that can be had and fit; the message names all of them anyway.

@@ -2,6 +2,7 @@
 
 mod rights;
 mod site;
+mod slack;
 
 use std::time::Duration;
 

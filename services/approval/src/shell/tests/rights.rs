@@ -10,13 +10,20 @@ use paramedic_testkit::eventually;
 use tempfile::TempDir;
 use tonic::{Code, Request};
 
-use super::site::{Site, answer, kinds, links_of};
+use super::site::{Doors, Site, answer, kinds, links_of};
 use crate::core::fixture::{Log, at};
 
 /// A file with Ann, in a role.
 fn ann_as(role: &str) -> String {
     let hash = token_hash("token-of-ann-0001");
     format!("people: [{{id: ann@example.com, emails: [a.smith@example.com], tokens: [\"{hash}\"], roles: [{{role: {role}}}]}}]")
+}
+
+fn with_notifier() -> Doors {
+    Doors {
+        notifier: "token-of-the-notifier",
+        ..Doors::default()
+    }
 }
 
 fn signed<T>(message: T) -> Request<T> {
@@ -85,7 +92,7 @@ async fn one_person_on_three_channels_is_one_voice() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("people.yaml");
     fs::write(&file, ann_as("approver")).unwrap();
-    let site = Site::start_with_notifier(&folder, Clock::manual(at(0)), People::open(&file), "token-of-the-notifier").await;
+    let site = Site::start_as(&folder, Clock::manual(at(0)), People::open(&file), with_notifier()).await;
     let fixture = Log::with_quorum(1, 2);
     site.append(&fixture).await;
     site.waiting(&fixture).await;
@@ -115,7 +122,7 @@ async fn a_link_to_somebody_who_is_not_known_any_more_decides_nothing() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("people.yaml");
     fs::write(&file, ann_as("approver")).unwrap();
-    let site = Site::start_with_notifier(&folder, Clock::manual(at(0)), People::open(&file), "token-of-the-notifier").await;
+    let site = Site::start_as(&folder, Clock::manual(at(0)), People::open(&file), with_notifier()).await;
     let fixture = Log::with_plan(1);
     site.append(&fixture).await;
     site.waiting(&fixture).await;

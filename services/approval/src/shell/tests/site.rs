@@ -12,9 +12,20 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 
-use crate::{Config, core::fixture::Log};
+use crate::{Config, config::Slack, core::fixture::Log};
 
 const LOOPBACK: &str = "127.0.0.1:0";
+
+/// Secrets of those who ask for more than an answer.
+#[derive(Default)]
+pub(super) struct Doors {
+    /// The notifier's token; empty: none.
+    pub(super) notifier: &'static str,
+    /// Slack's signing secret; empty: no door for Slack.
+    pub(super) signing_secret: &'static str,
+    /// Base of Slack's API.
+    pub(super) slack_url: String,
+}
 
 /// Two replicas of the role.
 pub(super) struct Site {
@@ -26,11 +37,11 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) async fn start(folder: &TempDir, clock: Clock, people: People) -> Self {
-        Self::start_with_notifier(folder, clock, people, "").await
+        Self::start_as(folder, clock, people, Doors::default()).await
     }
 
-    /// The same, with a token for the notifier.
-    pub(super) async fn start_with_notifier(folder: &TempDir, clock: Clock, people: People, notifier: &str) -> Self {
+    /// The same, with secrets.
+    pub(super) async fn start_as(folder: &TempDir, clock: Clock, people: People, doors: Doors) -> Self {
         let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
         streams::ensure_all(bus.as_ref(), 1).await.unwrap();
         let kit = Kit {
@@ -67,7 +78,12 @@ impl Site {
             let config = Config {
                 public_url: http.clone(),
                 link_secret: String::new().into(),
-                notifier_token: notifier.to_owned().into(),
+                notifier_token: doors.notifier.to_owned().into(),
+                slack: Slack {
+                    signing_secret: doors.signing_secret.to_owned().into(),
+                    api_url: doors.slack_url.clone(),
+                    bot_token: "xoxb-1".to_owned().into(),
+                },
             };
             site.http.push(http);
             let role = crate::build(config, site.kit.clone()).await.unwrap();

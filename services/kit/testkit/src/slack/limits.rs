@@ -12,6 +12,8 @@ const HEADER_TEXT: usize = 150;
 const BUTTON_TEXT: usize = 75;
 const BUTTON_VALUE: usize = 2000;
 const IDENTIFIER: usize = 255;
+/// A form's title and its buttons.
+const MODAL_TITLE: usize = 24;
 /// Above this, Slack refuses the fallback text.
 const MESSAGE_TEXT: usize = 40_000;
 
@@ -148,5 +150,21 @@ pub(super) fn find(value: &Value, field: &str, wanted: &str) -> bool {
             .any(|(name, value)| (name == field && value == wanted) || find(value, field, wanted)),
         Value::Array(entries) => entries.iter().any(|entry| find(entry, field, wanted)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Whether Slack would open this form (<https://docs.slack.dev/reference/views/modal-views>).
+pub(super) fn check_modal(view: &Value) -> Result<(), String> {
+    let title = |field: &str| view.get(field).is_none_or(|text| text_object(text, MODAL_TITLE).is_some());
+    let fits = view["type"] == "modal"
+        && view.get("title").is_some()
+        && ["title", "submit", "close"].into_iter().all(title)
+        && within(view.get("private_metadata"), TEXT).is_some()
+        && within(view.get("callback_id"), IDENTIFIER).is_some();
+    let blocks = view["blocks"].as_array().filter(|blocks| blocks.len() <= 100 && unique_ids(blocks));
+    if fits && blocks.is_some() {
+        Ok(())
+    } else {
+        Err("invalid_arguments".to_owned())
     }
 }

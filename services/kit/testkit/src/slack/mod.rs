@@ -1,10 +1,10 @@
-//! A stand-in for Slack's Web API: `chat.postMessage`, `chat.update` and `auth.test`, with Slack's limits and ways to fail.
+//! A stand-in for Slack's Web API: `chat.postMessage`, `chat.update`, `views.open`, `auth.test` and response URLs, with Slack's limits and ways to fail.
 
 mod limits;
 mod server;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -82,6 +82,8 @@ struct State {
     messages: Vec<SlackMessage>,
     faults: VecDeque<SlackFault>,
     rejected: usize,
+    triggers: BTreeSet<String>,
+    whispers: Vec<String>,
 }
 
 impl SlackStandIn {
@@ -111,6 +113,18 @@ impl SlackStandIn {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}/api", self.address)
+    }
+
+    /// An address at which somebody who clicked is answered, to be used instead of Slack's `response_url`.
+    #[must_use]
+    pub fn response_url(&self) -> String {
+        format!("http://{}/hooks/1", self.address)
+    }
+
+    /// What was said to somebody who clicked, oldest first.
+    #[must_use]
+    pub fn whispers(&self) -> Vec<String> {
+        self.lock().whispers.clone()
     }
 
     /// The next calls fail in these ways, in order.

@@ -18,7 +18,23 @@ use super::{SlackCall, SlackFault, SlackMessage, State, limits};
 const FIRST_TS: u64 = 1_700_000_000_000_100;
 
 pub(super) fn router(state: Arc<Mutex<State>>) -> Router {
-    Router::new().route("/api/{method}", post(call)).with_state(state)
+    Router::new()
+        .route("/api/{method}", post(call))
+        .route("/hooks/{id}", post(hook))
+        .with_state(state)
+}
+
+/// A `response_url`: what is said there only one person sees.
+async fn hook(Shared(state): Shared<Arc<Mutex<State>>>, Json(body): Json<Value>) -> Response {
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let private = body["response_type"] == "ephemeral" && body["replace_original"] == false;
+    match text(&body, "text").filter(|_| private) {
+        Some(said) => {
+            state.whispers.push(said.to_owned());
+            StatusCode::OK.into_response()
+        }
+        None => StatusCode::BAD_REQUEST.into_response(),
+    }
 }
 
 async fn call(Shared(state): Shared<Arc<Mutex<State>>>, Path(method): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
@@ -40,6 +56,7 @@ async fn call(Shared(state): Shared<Arc<Mutex<State>>>, Path(method): Path<Strin
     let result = match method.as_str() {
         "chat.postMessage" => post_message(&mut state, &body),
         "chat.update" => update(&mut state, &body),
+        "views.open" => open(&mut state, &body),
         "auth.test" => Ok(json!({ "ok": true, "team": "test", "user": "paramedic", "bot_id": "B0001" })),
         _ => Err("unknown_method".to_owned()),
     };
@@ -106,6 +123,16 @@ fn post_message(state: &mut State, body: &Value) -> Result<Value, String> {
         updates: 0,
     });
     Ok(json!({ "ok": true, "channel": channel, "ts": ts, "message": body }))
+}
+
+/// A trigger opens one form.
+fn open(state: &mut State, body: &Value) -> Result<Value, String> {
+    let trigger = text(body, "trigger_id").ok_or("invalid_arguments")?.to_owned();
+    limits::check_modal(&body["view"])?;
+    if !state.triggers.insert(trigger) {
+        return Err("exchanged_trigger_id".to_owned());
+    }
+    Ok(json!({ "ok": true, "view": body["view"] }))
 }
 
 fn update(state: &mut State, body: &Value) -> Result<Value, String> {

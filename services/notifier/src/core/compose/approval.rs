@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use paramedic_domain::{
     approval::{Decision, GateState},
+    event::Event,
     id::GateId,
     incident::Incident,
     people::any_of,
@@ -15,7 +16,7 @@ use super::{
     plan::{bounds, exact_change, picture},
 };
 use crate::core::{
-    message::{Block, Tone, facts, list, paragraph},
+    message::{Block, Settled, Tone, facts, list, paragraph},
     words,
 };
 
@@ -55,6 +56,7 @@ pub(super) fn asked(incident: &Incident, gate: &GateId, expires_at: Timestamp, n
     let command = |word: &str| format!("paramedic {word} {} --gate {} --digest {}", incident.id, gate.id, gate.digest);
     Some(draft.with(Block::Answer {
         gate: gate.id.clone(),
+        digest: gate.digest,
         approve: command("approve"),
         deny: command("deny"),
         expires_at,
@@ -141,6 +143,21 @@ pub(super) fn granted(incident: &Incident, decision: &Decision) -> Draft {
         ),
     };
     Draft::new(Tone::Good, title).with(words_of(decision, next))
+}
+
+/// The question that an event is the end of.
+pub(super) fn settled(incident: &Incident, event: &Event) -> Option<Settled> {
+    let (gate, outcome) = match event {
+        Event::ApprovalGranted { decision, .. } => (&decision.gate, format!("Approved by {}", decision.by)),
+        Event::ApprovalDenied { decision, .. } => (&decision.gate, format!("Denied by {}", decision.by)),
+        Event::ApprovalExpired { gate, .. } => (gate, "Nobody answered in time".to_owned()),
+        _ => return None,
+    };
+    let waits = matches!(incident.gates.get(gate), Some(GateState::Waiting { .. }));
+    (!waits).then(|| Settled {
+        gate: gate.clone(),
+        outcome,
+    })
 }
 
 pub(super) fn denied(decision: &Decision) -> Draft {

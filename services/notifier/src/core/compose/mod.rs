@@ -68,6 +68,7 @@ pub fn message(story: &Story<'_>) -> Option<Message> {
         tone: draft.tone,
         blocks: draft.blocks,
         attachments,
+        settles: approval::settled(incident, &envelope.event),
     };
     Some(message.cleaned())
 }

@@ -3,7 +3,12 @@
 //! Untrusted text can do nothing there: `&`, `<` and `>` are escaped (a mention or link needs them), and `verbatim` keeps
 //! Slack from turning words into links or mentions by itself.
 
-use paramedic_domain::drawing;
+use paramedic_domain::{
+    button::{APPROVE, DENY, LOOK, Subject},
+    digest::Digest,
+    drawing,
+    id::GateId,
+};
 use serde_json::{Value, json};
 
 use super::columns;
@@ -19,9 +24,9 @@ const MAX_HEADER: usize = 150;
 /// Widest table drawn in a code block before it is written as lines.
 const WIDTH: usize = 90;
 
-/// Blocks and the text for notifications and screen readers.
+/// Blocks, with buttons where clicks reach us, and the text for notifications and screen readers.
 #[must_use]
-pub fn render(message: &Message) -> (Vec<Value>, String) {
+pub fn render(message: &Message, buttons: bool) -> (Vec<Value>, String) {
     let mark = match message.tone {
         Tone::Info => ":information_source:",
         Tone::Action => ":raised_hand:",
@@ -39,7 +44,12 @@ pub fn render(message: &Message) -> (Vec<Value>, String) {
     let (mut body, mut tail) = (Vec::new(), Vec::new());
     for block in &message.blocks {
         match block {
-            Block::Answer { .. } => tail.extend(sections(block)),
+            Block::Answer { gate, digest, .. } => {
+                if buttons {
+                    tail.push(actions(message, gate, digest));
+                }
+                tail.extend(sections(block));
+            }
             Block::Paragraph { .. }
             | Block::Heading { .. }
             | Block::Facts { .. }
@@ -69,6 +79,28 @@ pub fn render(message: &Message) -> (Vec<Value>, String) {
     blocks.extend(body);
     blocks.extend(tail);
     (blocks, escape(&message.title))
+}
+
+/// Buttons that name the exact change: whoever clicks answers about what this message shows, or is refused.
+fn actions(message: &Message, gate: &GateId, digest: &Digest) -> Value {
+    let subject = Subject {
+        cluster: message.cluster.clone(),
+        incident: message.incident.clone(),
+        gate: gate.clone(),
+        digest: *digest,
+    };
+    let value = serde_json::to_string(&subject).expect("four plain fields");
+    let button = |id: &str, text: &str| json!({"type": "button", "action_id": id, "value": value, "text": {"type": "plain_text", "text": text, "emoji": false}});
+    let (mut approve, mut deny) = (button(APPROVE, "Approve"), button(DENY, "Deny..."));
+    approve["style"] = json!("primary");
+    approve["confirm"] = json!({
+        "title": {"type": "plain_text", "text": "Approve this change?"},
+        "text": {"type": "plain_text", "text": format!("Exactly the change {} will run.", digest.short())},
+        "confirm": {"type": "plain_text", "text": "Approve"},
+        "deny": {"type": "plain_text", "text": "Back"},
+    });
+    deny["style"] = json!("danger");
+    json!({"type": "actions", "elements": [approve, deny, button(LOOK, "I look at it")]})
 }
 
 fn sections(block: &Block) -> Vec<Value> {

@@ -189,6 +189,7 @@ pub(super) fn no_slack() -> SlackConfig {
         api_url: String::new(),
         token: String::new().into(),
         channel: String::new(),
+        buttons: true,
     }
 }
 
@@ -197,5 +198,6 @@ pub(super) fn slack(url: String) -> SlackConfig {
         api_url: url,
         token: TOKEN.to_owned().into(),
         channel: "C0INCIDENTS".into(),
+        buttons: true,
     }
 }

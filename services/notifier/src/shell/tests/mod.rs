@@ -2,6 +2,7 @@
 
 mod harness;
 
+use paramedic_domain::button::APPROVE;
 use std::time::Duration;
 
 use axum::{Json, Router, extract::State, routing::get};
@@ -84,7 +85,14 @@ async fn a_whole_incident_arrives_in_order_in_one_thread_per_recipient() {
             .iter()
             .all(|message| message.thread_ts.as_deref() == Some(posted[0].ts.as_str()))
     );
-    assert!(posted[2].all_text().contains("paramedic approve"));
+    let calls = workspace.calls();
+    let asked = calls.iter().find(|call| call.body["blocks"].to_string().contains(APPROVE)).unwrap();
+    assert!(asked.body["blocks"].to_string().contains("paramedic approve"));
+    assert!(
+        posted[2].updates == 1 && posted[2].all_text().contains("Approved by") && !posted[2].has_action(APPROVE),
+        "a decided question says so and offers no answer: {}",
+        posted[2].all_text()
+    );
     assert!(
         posted.iter().all(|message| !message.all_text().contains("/approvals/")),
         "a personal link in a channel"
