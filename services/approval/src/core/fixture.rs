@@ -15,6 +15,7 @@ use paramedic_domain::{
     incident::Incident,
     object::ObjectRef,
     plan::{Gate, Plan, Rollback, Step, gate_digest},
+    request::{ChangeRequest, What},
     risk::{Risk, RiskLevel},
     terms::Terms,
 };
@@ -107,6 +108,24 @@ impl Log {
         let recorded = Recorded { envelope, digest };
         self.incident.apply(&recorded).unwrap();
         self.recorded.push(recorded);
+    }
+
+    /// A person asked for the change.
+    pub(crate) fn ask_for_it(&mut self, person: &str) {
+        let Some(Event::IncidentOpened { request, .. }) = self.recorded.first_mut().map(|first| &mut first.envelope.event) else {
+            panic!("the incident was opened first")
+        };
+        *request = Some(ChangeRequest {
+            id: "release-17".parse().unwrap(),
+            by: person.to_owned(),
+            on_behalf_of: String::new(),
+            what: What::SetImage {
+                target: ObjectRef::new("apps/v1", "Deployment", Some("production"), "payment-service"),
+                container: None,
+                image: "payment-service:2".into(),
+            },
+        });
+        self.incident.request.clone_from(request);
     }
 
     /// The same in the log: before anybody was asked.

@@ -1,5 +1,6 @@
 //! The role as it runs.
 
+mod abuse;
 mod rights;
 mod site;
 mod slack;
