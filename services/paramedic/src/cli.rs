@@ -144,6 +144,22 @@ pub enum Command {
         #[arg(long, env = "USER", default_value = "")]
         by: String,
     },
+    /// Do by hand what a gate is about: the workflow ends, what it changed is undone, and the incident is yours.
+    TakeOver {
+        #[command(flatten)]
+        server: Server,
+        /// Incident id.
+        id: String,
+        /// Gate id; needed when more than one waits.
+        #[arg(long)]
+        gate: Option<String>,
+        /// Your name, where the server does not know you by a token.
+        #[arg(long, env = "USER", default_value = "")]
+        by: String,
+        /// Your words, kept in the log.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Deny a gate.
     Deny {
         #[command(flatten)]

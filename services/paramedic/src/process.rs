@@ -61,6 +61,13 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Timeline { server, id } => commands::timeline(&server, &id).await,
         Command::Approve { server, decision } => commands::decide(&server, &decision, true).await,
         Command::Ack { server, id, gate, by } => commands::acknowledge(&server, &id, gate.as_deref(), &by).await,
+        Command::TakeOver {
+            server,
+            id,
+            gate,
+            by,
+            reason,
+        } => commands::take_over(&server, &id, gate.as_deref(), (&by, &reason)).await,
         Command::Deny { server, decision } => commands::decide(&server, &decision, false).await,
         Command::Replay { server, id } => commands::replay(&server, &id).await,
         Command::Plan { command } => commands::plan(command).await,

@@ -92,6 +92,32 @@ pub fn acknowledge(incident: &Incident, gate: &GateId, channel: Channel, who: &S
     })
 }
 
+/// Somebody does it by hand instead: the workflow ends, what it changed is undone, and the incident is theirs.
+///
+/// # Errors
+/// Why that does not count.
+pub fn take_over(incident: &Incident, gate: &GateId, reason: &str, who: &Standing, now: Timestamp) -> Result<Event, Refusal> {
+    let question = open_question(incident, gate, now)?;
+    question.stopping(who)?;
+    let characters = reason.chars().count();
+    if characters > MAX_REASON {
+        return Err(Refusal::ReasonTooLong {
+            characters,
+            max: MAX_REASON,
+        });
+    }
+    let why = if reason.trim().is_empty() {
+        String::new()
+    } else {
+        format!(": {}", reason.trim())
+    };
+    Ok(Event::WorkflowCancelled {
+        plan: question.plan.id.clone(),
+        by: who.id.clone(),
+        reason: format!("taken over by hand{why}"),
+    })
+}
+
 /// Whether the log already holds exactly this decision: how a caller recognises its own append whose acknowledgement was lost.
 #[must_use]
 pub fn recorded(incident: &Incident, event: &Event) -> bool {

@@ -144,6 +144,12 @@ impl Question<'_> {
 }
 
 fn over(incident: &Incident) -> Option<Refusal> {
+    if let Some(word) = incident.run.as_ref().and_then(|run| run.cancelled.as_ref()) {
+        return Some(Refusal::Over {
+            incident: incident.id.clone(),
+            how: format!("{} ended the workflow: {}", word.by, word.reason),
+        });
+    }
     if answer_matters(incident) {
         return None;
     }

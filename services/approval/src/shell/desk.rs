@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::{
     core::{
-        decide::{Vote, acknowledge, decide, explain, recorded},
+        decide::{Vote, acknowledge, decide, explain, recorded, take_over},
         link::{self, BadLink, Claims},
         refusal::Refusal,
     },
     metrics,
 };
 use bytes::Bytes;
+use jiff::Timestamp;
 use paramedic_bus::{Error as BusError, Kv, LogError};
 use paramedic_domain::{
     approval::{Answer, Channel, GateState},
@@ -179,12 +180,37 @@ impl Desk {
         (gate, channel): (&GateId, Channel),
         who: &Standing,
     ) -> Result<Arc<Incident>, NotCounted> {
+        let said = |incident: &Incident, now| acknowledge(incident, gate, channel, who, now);
+        self.say(cluster, id, said).await
+    }
+
+    /// Somebody does by hand what a question is about.
+    ///
+    /// # Errors
+    /// Refusals, and a bus that cannot be used.
+    pub async fn take_over(
+        &self,
+        cluster: &ClusterId,
+        id: &IncidentId,
+        (gate, reason): (&GateId, &str),
+        who: &Standing,
+    ) -> Result<Arc<Incident>, NotCounted> {
+        let said = |incident: &Incident, now| take_over(incident, gate, reason, who, now);
+        let incident = self.say(cluster, id, said).await?;
+        tracing::info!(incident = %id, %gate, by = who.id, "taken over by hand");
+        Ok(incident)
+    }
+
+    async fn say(
+        &self,
+        cluster: &ClusterId,
+        id: &IncidentId,
+        said: impl Fn(&Incident, Timestamp) -> Result<Event, Refusal> + Send + Sync,
+    ) -> Result<Arc<Incident>, NotCounted> {
         let mut refusal = None;
         let decided = self.kit.log.decide(cluster, id, None, &self.kit.clock, |incident, now| {
-            acknowledge(incident, gate, channel, who, now)
-                .map_err(|reason| refusal = Some(reason))
-                .into_iter()
-                .collect()
+            refusal = None;
+            said(incident, now).map_err(|reason| refusal = Some(reason)).into_iter().collect()
         });
         let incident = decided.await?.incident;
         match refusal {

@@ -149,6 +149,21 @@ impl ApprovalService for Service {
             .ok_or_else(|| not_found(&place))
     }
 
+    async fn take_over(&self, request: Request<v1::TakeOverRequest>) -> Result<Response<v1::Approval>, Status> {
+        let who = self.caller(request.metadata(), &request.get_ref().by)?;
+        let wanted = request.into_inner();
+        let place = place(wanted.cluster, wanted.incident, wanted.gate)?;
+        let said = (&place.gate, wanted.reason.as_str());
+        let incident = self
+            .desk
+            .take_over(&place.cluster, &place.incident, said, &who)
+            .await
+            .map_err(not_counted)?;
+        view::approval(&incident, &place.gate)
+            .map(Response::new)
+            .ok_or_else(|| not_found(&place))
+    }
+
     type WatchStream = Approvals;
 
     async fn watch(&self, request: Request<v1::WatchApprovalsRequest>) -> Result<Response<Approvals>, Status> {

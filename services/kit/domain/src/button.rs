@@ -14,6 +14,9 @@ pub const DENY: &str = "paramedic_deny";
 /// Says that somebody looks at it.
 pub const LOOK: &str = "paramedic_look";
 
+/// Says that somebody does it by hand.
+pub const TAKE_OVER: &str = "paramedic_take_over";
+
 /// What a button is about: the exact change of one gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,7 +4,7 @@ use std::{io::Write, process::ExitCode};
 
 use anyhow::bail;
 use paramedic_domain::{approval::GateState, digest::Digest, id::GateId, incident::Incident};
-use paramedic_proto::v1::{AcknowledgeRequest, Answer, Channel, DecideRequest};
+use paramedic_proto::v1::{AcknowledgeRequest, Answer, Channel, DecideRequest, TakeOverRequest};
 
 use super::show::change_lines;
 use crate::{
@@ -74,6 +74,25 @@ pub async fn acknowledge(server: &Server, id: &str, gate: Option<&str>, by: &str
     text::say(&text::clean(&format!(
         "{} looks at {gate}: reminders and escalations wait",
         approval.acknowledged_by
+    )));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says that somebody does by hand what a gate is about.
+pub async fn take_over(server: &Server, id: &str, gate: Option<&str>, (by, reason): (&str, &str)) -> anyhow::Result<ExitCode> {
+    let mut client = Client::new(server)?;
+    let incident = client::fold(id, &client.log(id).await?)?;
+    let gate = waiting_gate(&incident, gate)?;
+    let request = client.request(TakeOverRequest {
+        cluster: incident.cluster.to_string(),
+        incident: incident.id.to_string(),
+        gate: gate.to_string(),
+        by: by.to_owned(),
+        reason: reason.to_owned(),
+    })?;
+    client.approvals.take_over(request).await.map_err(|status| client.explain(status))?;
+    text::say(&text::clean(&format!(
+        "{id} is yours: the workflow ends, what it changed is undone; see `paramedic show {id}`"
     )));
     Ok(ExitCode::SUCCESS)
 }

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 pub use artifacts::artifacts;
 pub use dead_letters::dead_letters;
-pub use decide::{acknowledge, confirmed, decide};
+pub use decide::{acknowledge, confirmed, decide, take_over};
 pub use kill_switch::kill_switch;
 pub use maintenance::maintenance;
 pub use people::people;

@@ -2,7 +2,7 @@
 
 use paramedic_domain::{
     approval::Answer,
-    button::{APPROVE, DENY, LOOK, Subject},
+    button::{APPROVE, DENY, LOOK, Subject, TAKE_OVER},
 };
 use serde_json::Value;
 
@@ -41,6 +41,8 @@ pub enum Deed {
     },
     /// Looks at it.
     Look(Subject),
+    /// Does it by hand.
+    TakeOver(Subject),
 }
 
 /// A deed of somebody.
@@ -81,6 +83,7 @@ pub fn interaction(payload: &Value) -> Result<Option<Interaction>, Unreadable> {
             let deed = match action["action_id"].as_str() {
                 Some(APPROVE) => Deed::Approve(subject()?),
                 Some(LOOK) => Deed::Look(subject()?),
+                Some(TAKE_OVER) => Deed::TakeOver(subject()?),
                 Some(DENY) => Deed::AskWhy {
                     subject: subject()?,
                     trigger: word(payload, "/trigger_id")?,
@@ -116,7 +119,7 @@ impl Deed {
         match self {
             Self::Approve(subject) => Some((Answer::Approve, subject, "")),
             Self::Deny { subject, reason } => Some((Answer::Deny, subject, reason)),
-            Self::AskWhy { .. } | Self::Look(_) => None,
+            Self::AskWhy { .. } | Self::Look(_) | Self::TakeOver(_) => None,
         }
     }
 }

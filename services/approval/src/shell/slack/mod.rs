@@ -148,6 +148,14 @@ impl Slack {
                 seen.map(|_| Some("Reminders and escalations wait for you.".to_owned()))
                     .map_err(sentence)
             }
+            Deed::TakeOver(subject) => {
+                let done = self
+                    .desk
+                    .take_over(&subject.cluster, &subject.incident, (&subject.gate, ""), who)
+                    .await;
+                done.map(|_| Some("It is yours: the workflow ends, and what it changed is undone.".to_owned()))
+                    .map_err(sentence)
+            }
             Deed::Approve(subject) => self.vote(who, deed, subject).await,
             Deed::Deny { subject, .. } => self.vote(who, deed, subject).await,
         }

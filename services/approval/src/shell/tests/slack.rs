@@ -250,3 +250,29 @@ async fn a_decision_made_elsewhere_is_what_a_late_click_is_told() {
     assert_eq!(here.granted().await, 0);
     here.site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_over_ends_the_workflow_and_its_questions() {
+    let here = Workspace::open().await;
+    assert_eq!(here.interact(&here.click("U-VIC", button::TAKE_OVER)).await.status(), 200);
+    assert!(
+        here.slack.whispers()[0].contains("takes the role responder"),
+        "{:?}",
+        here.slack.whispers()
+    );
+    assert_eq!(here.interact(&here.click("U-ANN", button::TAKE_OVER)).await.status(), 200);
+    assert!(here.slack.whispers()[1].starts_with("It is yours"), "{:?}", here.slack.whispers());
+    let cancelled = here.site.incident(&here.fixture).await.run.unwrap().cancelled.unwrap();
+    assert_eq!(
+        (cancelled.by.as_str(), cancelled.reason.as_str()),
+        ("ann@example.com", "taken over by hand")
+    );
+    assert_eq!(here.interact(&here.click("U-ANN", button::APPROVE)).await.status(), 200);
+    assert!(
+        here.slack.whispers()[2].contains("ann@example.com ended the workflow"),
+        "{:?}",
+        here.slack.whispers()
+    );
+    assert_eq!(here.granted().await, 0);
+    here.site.stop().await;
+}

@@ -4,7 +4,7 @@
 //! Slack from turning words into links or mentions by itself.
 
 use paramedic_domain::{
-    button::{APPROVE, DENY, LOOK, Subject},
+    button::{APPROVE, DENY, LOOK, Subject, TAKE_OVER},
     digest::Digest,
     drawing,
     id::GateId,
@@ -100,7 +100,14 @@ fn actions(message: &Message, gate: &GateId, digest: &Digest) -> Value {
         "deny": {"type": "plain_text", "text": "Back"},
     });
     deny["style"] = json!("danger");
-    json!({"type": "actions", "elements": [approve, deny, button(LOOK, "I look at it")]})
+    let mut take_over = button(TAKE_OVER, "I do it by hand");
+    take_over["confirm"] = json!({
+        "title": {"type": "plain_text", "text": "Take over?"},
+        "text": {"type": "plain_text", "text": "The workflow ends, what it changed is undone, and the incident is yours."},
+        "confirm": {"type": "plain_text", "text": "Take over"},
+        "deny": {"type": "plain_text", "text": "Back"},
+    });
+    json!({"type": "actions", "elements": [approve, deny, button(LOOK, "I look at it"), take_over]})
 }
 
 fn sections(block: &Block) -> Vec<Value> {

@@ -56,6 +56,9 @@ impl ApprovalService for Links {
     async fn acknowledge(&self, _: Request<v1::AcknowledgeRequest>) -> Result<Response<v1::Approval>, Status> {
         Err(Status::unimplemented("not needed"))
     }
+    async fn take_over(&self, _: Request<v1::TakeOverRequest>) -> Result<Response<v1::Approval>, Status> {
+        Err(Status::unimplemented("not needed"))
+    }
     type WatchStream = Nothing;
     async fn watch(&self, _: Request<v1::WatchApprovalsRequest>) -> Result<Response<Nothing>, Status> {
         Err(Status::unimplemented("not needed"))
