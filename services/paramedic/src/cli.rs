@@ -135,27 +135,15 @@ pub enum Command {
     Ack {
         #[command(flatten)]
         server: Server,
-        /// Incident id.
-        id: String,
-        /// Gate id; needed when more than one waits.
-        #[arg(long)]
-        gate: Option<String>,
-        /// Your name, where the server does not know you by a token.
-        #[arg(long, env = "USER", default_value = "")]
-        by: String,
+        #[command(flatten)]
+        question: Question,
     },
     /// Do by hand what a gate is about: the workflow ends, what it changed is undone, and the incident is yours.
     TakeOver {
         #[command(flatten)]
         server: Server,
-        /// Incident id.
-        id: String,
-        /// Gate id; needed when more than one waits.
-        #[arg(long)]
-        gate: Option<String>,
-        /// Your name, where the server does not know you by a token.
-        #[arg(long, env = "USER", default_value = "")]
-        by: String,
+        #[command(flatten)]
+        question: Question,
         /// Your words, kept in the log.
         #[arg(long, default_value = "")]
         reason: String,
@@ -244,6 +232,19 @@ pub struct Server {
     /// Token that says who you are.
     #[arg(long, env = "PARAMEDIC_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+}
+
+/// A gate, and who says something about it.
+#[derive(Debug, Args)]
+pub struct Question {
+    /// Incident id.
+    pub id: String,
+    /// Gate id; needed when more than one waits.
+    #[arg(long)]
+    pub gate: Option<String>,
+    /// Your name, where the server does not know you by a token.
+    #[arg(long, env = "USER", default_value = "")]
+    pub by: String,
 }
 
 /// A decision on a gate.

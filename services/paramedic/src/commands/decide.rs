@@ -8,7 +8,7 @@ use paramedic_proto::v1::{AcknowledgeRequest, Answer, Channel, DecideRequest, Ta
 
 use super::show::change_lines;
 use crate::{
-    cli::{Decision, Server},
+    cli::{Decision, Question, Server},
     client::{self, Client},
     text,
 };
@@ -58,15 +58,14 @@ pub async fn decide(server: &Server, decision: &Decision, approve: bool) -> anyh
 }
 
 /// Says that somebody looks at a gate.
-pub async fn acknowledge(server: &Server, id: &str, gate: Option<&str>, by: &str) -> anyhow::Result<ExitCode> {
+pub async fn acknowledge(server: &Server, question: &Question) -> anyhow::Result<ExitCode> {
     let mut client = Client::new(server)?;
-    let incident = client::fold(id, &client.log(id).await?)?;
-    let gate = waiting_gate(&incident, gate)?;
+    let (incident, gate) = waiting(&mut client, question).await?;
     let request = client.request(AcknowledgeRequest {
         cluster: incident.cluster.to_string(),
         incident: incident.id.to_string(),
         gate: gate.to_string(),
-        by: by.to_owned(),
+        by: question.by.clone(),
         channel: Channel::Cli.into(),
     })?;
     let answer = client.approvals.acknowledge(request).await;
@@ -79,22 +78,28 @@ pub async fn acknowledge(server: &Server, id: &str, gate: Option<&str>, by: &str
 }
 
 /// Says that somebody does by hand what a gate is about.
-pub async fn take_over(server: &Server, id: &str, gate: Option<&str>, (by, reason): (&str, &str)) -> anyhow::Result<ExitCode> {
+pub async fn take_over(server: &Server, question: &Question, reason: &str) -> anyhow::Result<ExitCode> {
     let mut client = Client::new(server)?;
-    let incident = client::fold(id, &client.log(id).await?)?;
-    let gate = waiting_gate(&incident, gate)?;
+    let (incident, gate) = waiting(&mut client, question).await?;
     let request = client.request(TakeOverRequest {
         cluster: incident.cluster.to_string(),
         incident: incident.id.to_string(),
         gate: gate.to_string(),
-        by: by.to_owned(),
+        by: question.by.clone(),
         reason: reason.to_owned(),
     })?;
     client.approvals.take_over(request).await.map_err(|status| client.explain(status))?;
     text::say(&text::clean(&format!(
-        "{id} is yours: the workflow ends, what it changed is undone; see `paramedic show {id}`"
+        "{0} is yours: the workflow ends, what it changed is undone; see `paramedic show {0}`",
+        question.id
     )));
     Ok(ExitCode::SUCCESS)
+}
+
+async fn waiting(client: &mut Client, question: &Question) -> anyhow::Result<(Incident, GateId)> {
+    let incident = client::fold(&question.id, &client.log(&question.id).await?)?;
+    let gate = waiting_gate(&incident, question.gate.as_deref())?;
+    Ok((incident, gate))
 }
 
 fn waiting_gate(incident: &Incident, wanted: Option<&str>) -> anyhow::Result<GateId> {
