@@ -80,6 +80,8 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $_ := set $env "PARAMEDIC_NOTIFIER__EMAIL__FROM" $values.notifier.emailFrom }}
 {{- $_ := set $env "PARAMEDIC_NOTIFIER__EMAIL__TO" (join "," $values.notifier.emailTo) }}
 {{- $_ := set $env "PARAMEDIC_NOTIFIER__SLACK__CHANNEL" $values.notifier.slackChannel }}
+{{- if $values.notifier.discordForum }}{{ $_ := set $env "PARAMEDIC_NOTIFIER__DISCORD__FORUM" true }}{{ end }}
+{{- $_ := set $env "PARAMEDIC_NOTIFIER__TELEGRAM__CHAT" $values.notifier.telegramChat }}
 {{- end -}}
 {{- range $name, $value := $env }}{{ if eq (toString $value) "" }}{{ $_ := unset $env $name }}{{ end }}{{ end -}}
 {{- if eq .role "approval" }}{{/* Empty says something here: no links, instead of links to the loopback address. */}}
@@ -112,6 +114,13 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end }}
 {{- with $values.notifier.slackSecret }}
 - {name: PARAMEDIC_NOTIFIER__SLACK__TOKEN, valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $values.notifier.slackSecretKey }}}}}
+{{- end }}
+{{- with $values.notifier.channelsSecret }}{{/* Keys that are not there are channels that are off. */}}
+- {name: PARAMEDIC_NOTIFIER__WEBHOOK__URL, valueFrom: {secretKeyRef: {name: {{ . }}, key: webhookUrl, optional: true}}}
+- {name: PARAMEDIC_NOTIFIER__WEBHOOK__SECRET, valueFrom: {secretKeyRef: {name: {{ . }}, key: webhookSecret, optional: true}}}
+- {name: PARAMEDIC_NOTIFIER__TEAMS__URL, valueFrom: {secretKeyRef: {name: {{ . }}, key: teamsUrl, optional: true}}}
+- {name: PARAMEDIC_NOTIFIER__DISCORD__URL, valueFrom: {secretKeyRef: {name: {{ . }}, key: discordUrl, optional: true}}}
+- {name: PARAMEDIC_NOTIFIER__TELEGRAM__TOKEN, valueFrom: {secretKeyRef: {name: {{ . }}, key: telegramToken, optional: true}}}
 {{- end }}
 {{- end }}
 {{- end }}

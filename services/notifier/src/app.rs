@@ -10,7 +10,10 @@ use crate::{
     config::Config,
     core::story,
     metrics,
-    shell::{channel::Channel, grpc::Service, links::Approvals, slack::Slack, smtp::Smtp, worker::Worker},
+    shell::{
+        channel::Channel, discord::Discord, grpc::Service, links::Approvals, slack::Slack, smtp::Smtp, teams::Teams, telegram::Telegram,
+        webhook::Webhook, worker::Worker,
+    },
 };
 
 /// Messages in hand at once per channel: enough to hide a provider's latency, few enough to be polite.
@@ -22,17 +25,7 @@ const CONCURRENCY: usize = 4;
 /// When the configuration cannot be used.
 pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     metrics::describe();
-    let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
-    if config.email.enabled() {
-        channels.push(Arc::new(Smtp::new(&config.email)?));
-    } else {
-        tracing::info!("email is off: notifier.email.url is empty");
-    }
-    if config.slack.enabled() {
-        channels.push(Arc::new(Slack::new(&config.slack, kit.cluster.http.clone())));
-    } else {
-        tracing::info!("slack is off: notifier.slack.token is empty");
-    }
+    let channels = channels(&config, &kit)?;
     if channels.is_empty() {
         tracing::warn!("no channel is configured: nobody is told about incidents");
     }
@@ -58,4 +51,33 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         });
     }
     Ok(role)
+}
+
+/// Every channel that has what it needs.
+fn channels(config: &Config, kit: &Kit) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
+    let http = &kit.cluster.http;
+    let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
+    if config.email.enabled() {
+        channels.push(Arc::new(Smtp::new(&config.email)?));
+    } else {
+        tracing::info!("email is off: notifier.email.url is empty");
+    }
+    if config.slack.enabled() {
+        channels.push(Arc::new(Slack::new(&config.slack, http.clone())));
+    } else {
+        tracing::info!("slack is off: notifier.slack.token is empty");
+    }
+    if config.webhook.enabled() {
+        channels.push(Arc::new(Webhook::new(&config.webhook, http.clone(), kit.clock.clone())?));
+    }
+    if config.teams.enabled() {
+        channels.push(Arc::new(Teams::new(&config.teams, http.clone())));
+    }
+    if config.discord.enabled() {
+        channels.push(Arc::new(Discord::new(&config.discord, http.clone())));
+    }
+    if config.telegram.enabled() {
+        channels.push(Arc::new(Telegram::new(&config.telegram, http.clone())));
+    }
+    Ok(channels)
 }

@@ -5,6 +5,10 @@ use paramedic_runtime::config::{Invalid, is_set};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+mod chat;
+
+pub use chat::{Discord, Teams, Telegram, Webhook};
+
 /// The `[notifier]` section.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +21,14 @@ pub struct Config {
     pub email: Email,
     /// Slack.
     pub slack: Slack,
+    /// Any endpoint that takes signed JSON.
+    pub webhook: Webhook,
+    /// Microsoft Teams.
+    pub teams: Teams,
+    /// Discord.
+    pub discord: Discord,
+    /// Telegram.
+    pub telegram: Telegram,
 }
 
 /// The `[notifier.email]` section.
@@ -80,6 +92,10 @@ impl Config {
                 return Err(Invalid::new("notifier.slack.channel", "names no channel, but a token is set"));
             }
         }
+        self.webhook.validate()?;
+        self.teams.validate()?;
+        self.discord.validate()?;
+        self.telegram.validate()?;
         http_url("notifier.approval_url", &self.approval_url)
     }
 
@@ -133,6 +149,10 @@ mod tests {
                 channel: "C123".into(),
                 buttons: true,
             },
+            webhook: Webhook::default(),
+            teams: Teams::default(),
+            discord: Discord::default(),
+            telegram: Telegram::default(),
         }
     }
 

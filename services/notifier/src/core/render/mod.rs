@@ -1,8 +1,13 @@
 //! From a message to what a channel carries. Each renderer escapes every string for its own format.
 
+pub mod discord;
 pub mod html;
+pub mod markdown;
+pub mod parts;
 pub mod plain;
 pub mod slack;
+pub mod teams;
+pub mod telegram;
 
 /// Lines of a table with aligned columns; `None` when they would be longer than `max` characters.
 pub(crate) fn columns(header: &[String], rows: &[Vec<String>], max: usize) -> Option<Vec<String>> {

@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     Config,
-    config::{Email, Slack as SlackConfig},
+    config::{Discord, Email, Slack as SlackConfig, Teams, Telegram, Webhook},
     core::fixture::{Log, at},
 };
 
@@ -75,6 +75,15 @@ pub(super) struct Site {
 impl Site {
     /// The notifier and the link stub in one process, on one gRPC port.
     pub(super) async fn start(email: Email, slack: SlackConfig) -> Self {
+        Self::start_with(|config| {
+            config.email = email;
+            config.slack = slack;
+        })
+        .await
+    }
+
+    /// The same with what the configuration says after a change; without one, no channel is on.
+    pub(super) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
         let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
         streams::ensure_all(bus.as_ref(), 1).await.unwrap();
@@ -101,12 +110,17 @@ impl Site {
             .await
             .unwrap();
         let grpc = format!("http://{}", listeners.grpc_address().unwrap());
-        let config = Config {
+        let mut config = Config {
             approval_url: grpc.clone(),
             approval_token: String::new().into(),
-            email,
-            slack,
+            email: no_email(),
+            slack: no_slack(),
+            webhook: Webhook::default(),
+            teams: Teams::default(),
+            discord: Discord::default(),
+            telegram: Telegram::default(),
         };
+        change(&mut config);
         config.validate().unwrap();
         let roles = vec![
             crate::build(config, kit.clone()).await.unwrap(),

@@ -1,6 +1,8 @@
 //! The role as it runs: a real SMTP server, a stand-in for Slack, the embedded bus, a clock moved by hand.
 
+mod chat;
 mod harness;
+mod stand_in;
 
 use paramedic_domain::button::APPROVE;
 use std::time::Duration;
