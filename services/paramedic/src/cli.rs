@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+mod decision;
 mod kill_switch;
 mod maintenance;
 mod people;
@@ -16,6 +17,7 @@ mod request;
 mod rules;
 mod storm;
 
+pub use decision::{Decision, Question};
 pub use kill_switch::{KillSwitch, Move as MoveSwitch};
 pub use maintenance::{Add as AddWindow, Maintenance, Until};
 pub use people::People;
@@ -232,38 +234,6 @@ pub struct Server {
     /// Token that says who you are.
     #[arg(long, env = "PARAMEDIC_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-}
-
-/// A gate, and who says something about it.
-#[derive(Debug, Args)]
-pub struct Question {
-    /// Incident id.
-    pub id: String,
-    /// Gate id; needed when more than one waits.
-    #[arg(long)]
-    pub gate: Option<String>,
-    /// Your name, where the server does not know you by a token.
-    #[arg(long, env = "USER", default_value = "")]
-    pub by: String,
-}
-
-/// A decision on a gate.
-#[derive(Debug, Args)]
-pub struct Decision {
-    /// Incident id.
-    pub id: String,
-    /// Gate id; needed when more than one waits.
-    #[arg(long)]
-    pub gate: Option<String>,
-    /// Digest of the change you read; without it the change is shown and you are asked.
-    #[arg(long)]
-    pub digest: Option<String>,
-    /// Your name, where the server does not know you by a token.
-    #[arg(long, env = "USER", default_value = "")]
-    pub by: String,
-    /// Your words, kept in the log.
-    #[arg(long, default_value = "")]
-    pub reason: String,
 }
 
 /// Words on a running workflow.
