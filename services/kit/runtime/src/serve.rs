@@ -3,9 +3,12 @@
 use std::{net::SocketAddr, pin::Pin};
 
 use anyhow::Context;
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{service::RoutesBuilder, transport::Server};
+use axum::serve::ListenerExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tonic::{
+    service::RoutesBuilder,
+    transport::{Server, server::TcpIncoming},
+};
 
 use crate::{
     Kit, Role, Task, admin,
@@ -111,7 +114,11 @@ pub async fn run(roles: Vec<Role>, kit: Kit, listeners: Listeners, descriptors: 
     let routes = routes.merge(admin::routes(kit.bus.clone(), drain.clone(), without_bus));
     let (routes, drained) = (http::traced(routes), drain.clone().cancelled_owned());
     let http_server: Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>> = match listeners.http {
-        Http::Plain(tcp) => Box::pin(axum::serve(tcp, routes).with_graceful_shutdown(drained).into_future()),
+        Http::Plain(tcp) => Box::pin(
+            axum::serve(tcp.tap_io(|stream| at_once(stream)), routes)
+                .with_graceful_shutdown(drained)
+                .into_future(),
+        ),
         Http::Tls(tls) => {
             let routes = routes.into_make_service_with_connect_info::<Peer>();
             Box::pin(axum::serve(*tls, routes).with_graceful_shutdown(drained).into_future())
@@ -124,7 +131,10 @@ pub async fn run(roles: Vec<Role>, kit: Kit, listeners: Listeners, descriptors: 
     let grpc_server = Server::builder()
         .trace_fn(grpc::server_span)
         .add_routes(grpc_routes.routes())
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listeners.grpc), drain.clone().cancelled_owned());
+        .serve_with_incoming_shutdown(
+            TcpIncoming::from(listeners.grpc).with_nodelay(Some(true)),
+            drain.clone().cancelled_owned(),
+        );
     work.push(Task {
         name: "grpc".into(),
         work: Box::pin(async move { grpc_server.await.context("grpc server") }),
@@ -132,6 +142,14 @@ pub async fn run(roles: Vec<Role>, kit: Kit, listeners: Listeners, descriptors: 
     let outcome = tasks::run(work, drain).await;
     kit.bus.close().await.context("cannot close the bus cleanly")?;
     outcome
+}
+
+/// Sends what is written at once. Without it an answer that is written in two parts waits for the caller's delayed acknowledgement, 40 ms
+/// on Linux.
+pub(crate) fn at_once(stream: &TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection keeps its delay");
+    }
 }
 
 /// Cancels `drain` on the first SIGTERM or SIGINT.

@@ -20,7 +20,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::config::{HttpListener, Invalid};
+use crate::{
+    config::{HttpListener, Invalid},
+    serve::at_once,
+};
 
 /// How long a client may take for its part of the handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -144,6 +147,7 @@ impl axum::serve::Listener for TlsListener {
                 accepted = self.tcp.accept(), if self.handshakes.len() < MAX_HANDSHAKES => match accepted {
                     Ok((stream, address)) => {
                         self.refresh();
+                        at_once(&stream);
                         let handshake = self.acceptor.accept(stream);
                         self.handshakes.spawn(async move {
                             match tokio::time::timeout(PATIENCE, handshake).await {
