@@ -8,11 +8,10 @@ use paramedic_runtime::{Kit, Role};
 
 use crate::{
     config::Config,
-    core::story,
     metrics,
     shell::{
-        channel::Channel, discord::Discord, grpc::Service, links::Approvals, slack::Slack, smtp::Smtp, teams::Teams, telegram::Telegram,
-        webhook::Webhook, worker::Worker,
+        channel::Channel, discord::Discord, grpc::Service, links::Approvals, opsgenie::Opsgenie, pagerduty::PagerDuty, slack::Slack,
+        smtp::Smtp, teams::Teams, telegram::Telegram, webhook::Webhook, worker::Worker,
     },
 };
 
@@ -44,7 +43,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         };
         role = role.task(name, async move {
             // a durable name per channel: a dead mail server must not hold back Slack
-            let spec = consume::on_events(&format!("notifier-{name}"), &story::KINDS);
+            let spec = consume::on_events(&format!("notifier-{name}"), worker.channel.kinds());
             let kit = worker.kit.clone();
             let clock = Arc::new(kit.clock.clone());
             Ok(consume::run(kit.bus, spec, CONCURRENCY, clock, kit.drain, Arc::new(worker)).await?)
@@ -75,6 +74,12 @@ fn channels(config: &Config, kit: &Kit) -> anyhow::Result<Vec<Arc<dyn Channel>>>
     }
     if config.discord.enabled() {
         channels.push(Arc::new(Discord::new(&config.discord, http.clone())));
+    }
+    if config.pagerduty.enabled() {
+        channels.push(Arc::new(PagerDuty::new(&config.pagerduty, http.clone())));
+    }
+    if config.opsgenie.enabled() {
+        channels.push(Arc::new(Opsgenie::new(&config.opsgenie, http.clone())));
     }
     if config.telegram.enabled() {
         channels.push(Arc::new(Telegram::new(&config.telegram, http.clone())));

@@ -6,8 +6,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 mod chat;
+mod pager;
 
 pub use chat::{Discord, Teams, Telegram, Webhook};
+pub use pager::{Opsgenie, PagerDuty};
 
 /// The `[notifier]` section.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,6 +23,10 @@ pub struct Config {
     pub email: Email,
     /// Slack.
     pub slack: Slack,
+    /// `PagerDuty`.
+    pub pagerduty: PagerDuty,
+    /// Opsgenie.
+    pub opsgenie: Opsgenie,
     /// Any endpoint that takes signed JSON.
     pub webhook: Webhook,
     /// Microsoft Teams.
@@ -92,6 +98,8 @@ impl Config {
                 return Err(Invalid::new("notifier.slack.channel", "names no channel, but a token is set"));
             }
         }
+        self.pagerduty.validate()?;
+        self.opsgenie.validate()?;
         self.webhook.validate()?;
         self.teams.validate()?;
         self.discord.validate()?;
@@ -149,6 +157,8 @@ mod tests {
                 channel: "C123".into(),
                 buttons: true,
             },
+            pagerduty: PagerDuty::default(),
+            opsgenie: Opsgenie::default(),
             webhook: Webhook::default(),
             teams: Teams::default(),
             discord: Discord::default(),

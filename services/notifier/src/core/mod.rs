@@ -4,6 +4,7 @@ pub mod compose;
 pub mod mask;
 pub mod message;
 pub mod owed;
+pub mod paging;
 pub mod render;
 pub mod story;
 pub mod timeline;

@@ -37,7 +37,7 @@ pub fn given_up(incident: &Incident, key: &str) -> bool {
     incident.undeliverable.iter().any(|given_up| given_up == key)
 }
 
-/// The first earlier message to the same recipient that is still owed and recent enough to wait for.
+/// The first earlier message of these kinds to the same recipient that is still owed and recent enough to wait for.
 ///
 /// # Errors
 /// When the log is damaged.
@@ -45,7 +45,7 @@ pub fn earlier(
     incident: &Incident,
     log: &[Recorded],
     seq: u64,
-    channel: &str,
+    (channel, kinds): (&str, &[&str]),
     recipient: &str,
     now: Timestamp,
 ) -> Result<Option<String>, FoldError> {
@@ -53,6 +53,7 @@ pub fn earlier(
     Ok(told(log)?
         .iter()
         .take_while(|envelope| envelope.seq < seq)
+        .filter(|envelope| kinds.contains(&envelope.event.kind()))
         .filter(recent)
         .map(|envelope| key(&envelope.incident, envelope.seq, envelope.event.kind(), channel, recipient))
         .find(|key| !settled(incident, key)))

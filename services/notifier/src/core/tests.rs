@@ -180,7 +180,17 @@ fn an_earlier_message_is_owed_first_but_not_for_ever() {
     let mut log = fixture::whole();
     let diagnosis = messages(&log)[1].clone();
     let now = log.recorded[diagnosis.seq as usize - 1].envelope.time;
-    let owed = |log: &Log, now| owed::earlier(&log.incident, &log.recorded, diagnosis.seq, "email", "sre@example.com", now).unwrap();
+    let owed = |log: &Log, now| {
+        owed::earlier(
+            &log.incident,
+            &log.recorded,
+            diagnosis.seq,
+            ("email", &crate::core::story::KINDS),
+            "sre@example.com",
+            now,
+        )
+        .unwrap()
+    };
     let opened = owed(&log, now).unwrap();
     assert!(opened.ends_with("/1/incident_opened/email/sre@example.com"), "{opened}");
     assert_eq!(owed(&log, now + owed::PATIENCE), None, "patience has an end");

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use paramedic_domain::event::Receipt;
 
-use crate::core::message::Message;
+use crate::core::{message::Message, story};
 
 /// A message on its way to one recipient.
 pub struct Outgoing<'a> {
@@ -66,6 +66,10 @@ pub trait Channel: Send + Sync + 'static {
     fn personal(&self) -> bool;
     /// Whether it carries files.
     fn files(&self) -> bool;
+    /// The kinds of events that it tells people about: all that there are, but for pagers.
+    fn kinds(&self) -> &'static [&'static str] {
+        &story::KINDS
+    }
     /// A question that was delivered is decided: it shows how, and offers no answer any more. Where a message cannot be changed, the
     /// message about the decision must do.
     async fn close(&self, _question: &Receipt, _closed: &Message) -> Result<(), SendError> {

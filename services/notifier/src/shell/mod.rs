@@ -4,6 +4,8 @@ pub mod channel;
 pub mod discord;
 pub mod grpc;
 pub mod links;
+pub mod opsgenie;
+pub mod pagerduty;
 pub mod provider;
 pub mod slack;
 pub mod smtp;

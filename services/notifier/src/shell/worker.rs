@@ -104,7 +104,7 @@ impl Worker {
             return Verdict::Done;
         }
         let now = self.kit.clock.now();
-        match owed::earlier(&incident, job.log, envelope.seq, channel, recipient, now) {
+        match owed::earlier(&incident, job.log, envelope.seq, (channel, self.channel.kinds()), recipient, now) {
             Ok(None) => {}
             Ok(Some(earlier)) => {
                 return Verdict::Retry {

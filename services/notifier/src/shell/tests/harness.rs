@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     Config,
-    config::{Discord, Email, Slack as SlackConfig, Teams, Telegram, Webhook},
+    config::{Discord, Email, Opsgenie, PagerDuty, Slack as SlackConfig, Teams, Telegram, Webhook},
     core::fixture::{Log, at},
 };
 
@@ -115,6 +115,8 @@ impl Site {
             approval_token: String::new().into(),
             email: no_email(),
             slack: no_slack(),
+            pagerduty: PagerDuty::default(),
+            opsgenie: Opsgenie::default(),
             webhook: Webhook::default(),
             teams: Teams::default(),
             discord: Discord::default(),

@@ -2,6 +2,7 @@
 
 mod chat;
 mod harness;
+mod paging;
 mod stand_in;
 
 use paramedic_domain::button::APPROVE;
