@@ -1,6 +1,6 @@
 //! Puts the role together; binds and spawns nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use paramedic_bus::consume;
 use paramedic_proto::v1::notifier_service_server::NotifierServiceServer;
@@ -40,6 +40,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
             kit: kit.clone(),
             channel,
             approvals: approvals.clone(),
+            breaker: Mutex::default(),
         };
         role = role.task(name, async move {
             // a durable name per channel: a dead mail server must not hold back Slack

@@ -1,5 +1,6 @@
 //! What people are told, and in which words: pure functions from an incident's log to messages, and from messages to bytes.
 
+pub mod breaker;
 pub mod compose;
 pub mod mask;
 pub mod message;

@@ -2,7 +2,10 @@
 //!
 //! A channel whose provider is down holds back only its own messages.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,7 +26,14 @@ use super::{
     links::{Approvals, Asked},
 };
 use crate::{
-    core::{compose, message::Message, owed, story::Story, words},
+    core::{
+        breaker::{Breaker, Permit},
+        compose,
+        message::Message,
+        owed,
+        story::Story,
+        words,
+    },
     metrics,
 };
 
@@ -42,6 +52,8 @@ pub struct Worker {
     pub channel: Arc<dyn Channel>,
     /// Signs links.
     pub approvals: Approvals,
+    /// Whether the provider is asked.
+    pub breaker: Mutex<Breaker>,
 }
 
 struct Job<'a> {
@@ -118,6 +130,9 @@ impl Worker {
             Ok(message) => message,
             Err(verdict) => return verdict,
         };
+        if let Err(verdict) = self.permitted(job, &key, now).await {
+            return verdict;
+        }
         if let Err(verdict) = self.close(job, recipient).await {
             return verdict;
         }
@@ -131,7 +146,9 @@ impl Worker {
             again: job.again,
             files: &files,
         };
-        match self.channel.send(&outgoing).await {
+        let sent = self.channel.send(&outgoing).await;
+        self.learn(&sent);
+        match sent {
             Ok(delivered) => self.sent(job, &key, recipient, delivered).await,
             Err(SendError::Transient { reason, .. }) if owed::too_late(envelope.time, now) => {
                 self.give_up(job, &key, format!("{reason}; given up after {}", words::duration(owed::GIVE_UP)))
@@ -140,6 +157,29 @@ impl Worker {
             Err(SendError::Transient { reason, after }) => self.later(job, &key, reason, after, now).await,
             Err(SendError::Permanent { reason }) => self.give_up(job, &key, reason).await,
         }
+    }
+
+    /// Whether the channel's provider is asked now, or left alone since it did not answer.
+    async fn permitted(&self, job: &Job<'_>, key: &str, now: Timestamp) -> Result<(), Verdict> {
+        let permit = self.breaker.lock().unwrap_or_else(PoisonError::into_inner).ask(now);
+        let Permit::Wait(after) = permit else { return Ok(()) };
+        let reason = format!("{} does not answer and is left alone for a while", self.channel.name());
+        if owed::too_late(job.event.time, now) {
+            let reason = format!("{reason}; given up after {}", words::duration(owed::GIVE_UP));
+            return Err(self.give_up(job, key, reason).await);
+        }
+        Err(Verdict::Retry { after, reason })
+    }
+
+    /// What an answer says about the provider.
+    fn learn(&self, sent: &Result<Delivered, SendError>) {
+        let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
+        match sent {
+            Ok(_) | Err(SendError::Permanent { .. }) => breaker.answered(),
+            Err(SendError::Transient { after, .. }) => breaker.failed(self.kit.clock.now(), after.map(|wall| self.clock_time(wall))),
+        }
+        let open = if breaker.is_open() { 1.0 } else { 0.0 };
+        ::metrics::gauge!(metrics::OPEN, "channel" => self.channel.name()).set(open);
     }
 
     /// The message with this recipient's links, where the channel is personal and the message asks.
