@@ -10,9 +10,9 @@ pub fn hash(token: &str) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(token.as_bytes())))
 }
 
-/// Whether a hash is that of this token, in the same time wherever they differ.
-pub(crate) fn fits(stored: &str, token: &str) -> bool {
-    stored.as_bytes().ct_eq(hash(token).as_bytes()).into()
+/// Whether two hashes are the same, in the same time wherever they differ.
+pub(crate) fn same(stored: &str, given: &str) -> bool {
+    stored.as_bytes().ct_eq(given.as_bytes()).into()
 }
 
 /// What is wrong with a stored hash, in a sentence.

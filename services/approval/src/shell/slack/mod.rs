@@ -36,7 +36,7 @@ use crate::{
     metrics,
 };
 
-/// Bucket of the signatures that were taken: each request counts once.
+/// Bucket of the requests that were taken: each counts once.
 pub const BUCKET: &str = "slack-requests";
 /// How long they are kept: longer than a request may be old.
 pub const KEPT: Duration = Duration::from_secs(15 * 60);
@@ -92,7 +92,9 @@ impl Slack {
             tracing::warn!(%problem, "a request to Slack's door was turned away");
             return Err((StatusCode::UNAUTHORIZED, problem.to_string()).into_response());
         }
-        let key = hex::encode(Digest::of(signed.unwrap_or_default().as_bytes()).bytes());
+        // What was signed and not how the signature is written: hexadecimal digits have two cases.
+        let said = [timestamp.unwrap_or_default().as_bytes(), b":", body].concat();
+        let key = hex::encode(Digest::of(&said).bytes());
         match self.taken.create(&key, Bytes::from_static(b"taken")).await {
             Ok(_) => Ok(()),
             Err(BusError::WrongRevision { .. }) => {

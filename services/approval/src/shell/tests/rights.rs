@@ -53,16 +53,9 @@ async fn the_token_says_who_decides_and_the_file_what_they_may_at_that_moment() 
 
     // the role goes between the question and the answer
     fs::write(&file, ann_as("viewer")).unwrap();
-    assert_eq!(
-        client
-            .list(signed(v1::ListApprovalsRequest::default()))
-            .await
-            .unwrap()
-            .into_inner()
-            .approvals
-            .len(),
-        1
-    );
+    let everything = v1::ListApprovalsRequest::default;
+    // the index follows the log by a moment
+    eventually!(client.list(signed(everything())).await.unwrap().into_inner().approvals.len() == 1);
     for _attempt in 0..2 {
         let refused = client.decide(signed(approve())).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);

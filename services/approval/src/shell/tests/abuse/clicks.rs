@@ -3,6 +3,8 @@
 use paramedic_domain::{button, digest::Digest};
 use serde_json::{Value, json};
 
+use crate::core::slack::signature::sign;
+
 use super::{
     attempts,
     world::{SIGNING, World},
@@ -85,6 +87,21 @@ async fn a_click_sent_again_is_turned_away_by_every_replica() {
     for replica in [0, 1] {
         let told = world.send(&body, 0, SIGNING, replica).await;
         assert!(told.starts_with("409"), "{told}");
+    }
+    world.untouched().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_click_sent_again_with_its_signature_in_capitals_is_the_same_click() {
+    let world = World::open().await;
+    let body = world.form(&world.payload("U-VIC"));
+    let timestamp = world.clock.now().as_second().to_string();
+    let signature = sign(SIGNING.as_bytes(), &timestamp, body.as_bytes());
+    let capitals = format!("v0={}", signature["v0=".len()..].to_uppercase());
+    for (signature, status) in [(signature, "200"), (capitals, "409")] {
+        let headers = [("x-slack-request-timestamp", timestamp.clone()), ("x-slack-signature", signature)];
+        let told = world.deliver(&body, &headers, 0).await;
+        assert!(told.starts_with(status), "{told}");
     }
     world.untouched().await;
 }
