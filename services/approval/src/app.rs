@@ -21,9 +21,12 @@ use crate::{
 /// Plans and questions handled at once; each is one or two appends.
 const CONCURRENCY: usize = 16;
 /// Events after which a gate may look different.
-const INDEXED: [&str; 7] = [
+const INDEXED: [&str; 10] = [
     "plan_proposed",
     "approval_requested",
+    "approval_escalated",
+    "approval_reminded",
+    "approval_acknowledged",
     "approval_granted",
     "approval_denied",
     "approval_expired",
@@ -59,7 +62,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         notifier_token: config.notifier_token,
         public_url: config.public_url,
     };
-    let (asking, indexing) = (kit.clone(), kit);
+    let (asking, indexing, due) = (kit.clone(), kit, gates.clone());
     Ok(Role::new("approval")
         .http(routes)
         .grpc(ApprovalServiceServer::new(service))
@@ -67,6 +70,9 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
             let spec = consume::on_events("approval", &worker::KINDS);
             let (bus, drain, clock) = (asking.bus.clone(), asking.drain.clone(), Arc::new(asking.clock.clone()));
             let handler = Arc::new(worker::Worker { kit: asking });
+            if let Err(error) = handler.catch_up(due.as_ref()).await {
+                tracing::warn!(%error, "what was due while nobody ran waits for its own messages");
+            }
             Ok(consume::run(bus, spec, CONCURRENCY, clock, drain, handler).await?)
         })
         .task("index", async move {

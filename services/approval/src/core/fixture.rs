@@ -64,8 +64,17 @@ impl Log {
 
     /// The same with a quorum.
     pub(crate) fn with_quorum(gates: usize, quorum: u32) -> Self {
+        Self::of("fixture", gates, quorum)
+    }
+
+    /// The same of another incident.
+    pub(crate) fn named(name: &str, gates: usize) -> Self {
+        Self::of(name, gates, 1)
+    }
+
+    fn of(name: &str, gates: usize, quorum: u32) -> Self {
         let cluster: ClusterId = "prod-eu".parse().unwrap();
-        let incident = Incident::new(cluster, IncidentId::derive(&["fixture"]));
+        let incident = Incident::new(cluster, IncidentId::derive(&[name]));
         let mut log = Self {
             incident,
             recorded: Vec::new(),

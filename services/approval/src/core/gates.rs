@@ -74,20 +74,24 @@ pub fn due(incident: &Incident, plan: &PlanId, gate: &GateId, now: Timestamp) ->
     events
 }
 
+/// When something is due at the question that `plan` asked at `gate`; `None`: it does not wait.
+#[must_use]
+pub fn next_due(incident: &Incident, plan: &PlanId, gate: &GateId) -> Option<Timestamp> {
+    let question = waiting(incident, plan, gate)?;
+    let escalation = question.next_escalation().map(|(due, _)| due);
+    [Some(question.expires_at), escalation, question.next_reminder()]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
 /// Where the timer of the question that `plan` asked at `gate` stands.
 #[must_use]
 pub fn timer(incident: &Incident, plan: &PlanId, gate: &GateId, now: Timestamp) -> Timer {
-    let Some(question) = waiting(incident, plan, gate) else {
-        return Timer::Settled;
-    };
-    let escalation = question.next_escalation().map(|(due, _)| due);
-    let next = [Some(question.expires_at), escalation, question.next_reminder()]
-        .into_iter()
-        .flatten()
-        .min();
-    match next {
+    match next_due(incident, plan, gate) {
+        None => Timer::Settled,
         Some(next) if next > now => Timer::Wait(next.duration_since(now).unsigned_abs()),
-        Some(_) | None => Timer::Due,
+        Some(_) => Timer::Due,
     }
 }
 

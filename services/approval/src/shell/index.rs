@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
 use paramedic_bus::{
     Error, Kv,
     consume::{Handler, Verdict},
@@ -19,6 +20,7 @@ use paramedic_runtime::Kit;
 use serde::{Deserialize, Serialize};
 
 use super::view;
+use crate::core::gates::next_due;
 
 /// Bucket of the index.
 pub const BUCKET: &str = "gates";
@@ -32,6 +34,9 @@ pub struct Note {
     pub version: u64,
     /// Whether it waits.
     pub waits: bool,
+    /// When something is due at it; `None`: nothing, or not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
 }
 
 /// Where a gate is.
@@ -66,10 +71,14 @@ impl Place {
 }
 
 impl Note {
-    /// A stored note; an unreadable one counts as waiting, so that the log decides.
+    /// A stored note; an unreadable one counts as waiting and due, so that the log decides.
     #[must_use]
     pub fn parse(value: &[u8]) -> Self {
-        serde_json::from_slice(value).unwrap_or(Self { version: 0, waits: true })
+        serde_json::from_slice(value).unwrap_or(Self {
+            version: 0,
+            waits: true,
+            due: Some(Timestamp::MIN),
+        })
     }
 }
 
@@ -97,6 +106,7 @@ impl Handler for Indexer {
             let note = Note {
                 version: incident.version,
                 waits: view::waits(&incident, gate),
+                due: incident.plan.as_ref().and_then(|plan| next_due(&incident, &plan.id, gate)),
             };
             match self.write(&place.key(), note).await {
                 Ok(()) => {}

@@ -1,7 +1,10 @@
 //! The consumer: a proposed plan is asked about, a question's own message is its timer.
 
 use async_trait::async_trait;
-use paramedic_bus::consume::{Handler, Verdict};
+use paramedic_bus::{
+    Error, Kv, LogError,
+    consume::{Handler, Verdict},
+};
 use paramedic_domain::{
     envelope::Envelope,
     event::Event,
@@ -10,6 +13,7 @@ use paramedic_domain::{
 };
 use paramedic_runtime::Kit;
 
+use super::index::{Note, Place};
 use crate::{
     core::gates::{Timer, ask, due, timer},
     metrics,
@@ -39,6 +43,39 @@ impl Handler for Worker {
 }
 
 impl Worker {
+    /// Does what was due while nobody ran, once, at the start. A question's own message comes too, but one that was in hand when its
+    /// worker died comes only when the bus has waited for it in vain.
+    ///
+    /// # Errors
+    /// When the bus is unavailable.
+    pub async fn catch_up(&self, index: &dyn Kv) -> Result<(), Error> {
+        let now = self.kit.clock.now();
+        for key in index.keys().await? {
+            let (Some(place), Some(entry)) = (Place::parse(&key), index.get(&key).await?) else {
+                continue;
+            };
+            let note = entry.value.as_deref().map(Note::parse);
+            if note.is_none_or(|note| !note.waits || note.due.is_none_or(|due| due > now)) {
+                continue;
+            }
+            if let Err(error) = self.overdue(&place).await {
+                tracing::warn!(%error, gate = %place.gate, "what is due at a question waits for its own message");
+            }
+        }
+        Ok(())
+    }
+
+    async fn overdue(&self, place: &Place) -> Result<(), LogError> {
+        let log = &self.kit.log;
+        let decide = |incident: &Incident, now| match &incident.plan {
+            Some(plan) => due(incident, &plan.id, &place.gate, now),
+            None => Vec::new(),
+        };
+        let decided = log.decide(&place.cluster, &place.incident, None, &self.kit.clock, decide).await?;
+        count(&decided.appended);
+        Ok(())
+    }
+
     async fn ask(&self, event: &Envelope) -> Result<Verdict, Verdict> {
         self.decide(event, ask).await?;
         Ok(Verdict::Done)
@@ -78,15 +115,19 @@ impl Worker {
             .decide(&event.cluster, &event.incident, Some(&event.id), &self.kit.clock, decide)
             .await;
         let decided = decided.map_err(|error| error.verdict())?;
-        for appended in &decided.appended {
-            let counter = match &appended.event {
-                Event::ApprovalRequested { .. } => metrics::ASKED,
-                Event::ApprovalExpired { .. } => metrics::EXPIRED,
-                Event::ApprovalEscalated { .. } => metrics::ESCALATED,
-                _ => metrics::REMINDED,
-            };
-            ::metrics::counter!(counter).increment(1);
-        }
+        count(&decided.appended);
         Ok(std::sync::Arc::unwrap_or_clone(decided.incident))
+    }
+}
+
+fn count(appended: &[Envelope]) {
+    for envelope in appended {
+        let counter = match &envelope.event {
+            Event::ApprovalRequested { .. } => metrics::ASKED,
+            Event::ApprovalExpired { .. } => metrics::EXPIRED,
+            Event::ApprovalEscalated { .. } => metrics::ESCALATED,
+            _ => metrics::REMINDED,
+        };
+        ::metrics::counter!(counter).increment(1);
     }
 }

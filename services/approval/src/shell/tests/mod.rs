@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tonic::Code;
 
 use self::site::{Site, answer, kinds, links_of};
+use super::{index, worker::Worker};
 use crate::core::fixture::{Log, at};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,6 +149,55 @@ async fn a_question_expires_once_even_across_a_restart() {
     assert_eq!(invariant::check_log(&log), Vec::new());
     drop(client);
     site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_due_while_nobody_ran_is_done_at_the_start_without_its_message() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::manual(at(0));
+    let (late, early) = (Log::with_plan(1), Log::named("early", 1));
+    let site = Site::start(&folder, clock.clone(), People::default()).await;
+    site.append(&late).await;
+    site.waiting(&late).await;
+    let mut client = site.client(0).await;
+    eventually!(
+        client
+            .list(v1::ListApprovalsRequest::default())
+            .await
+            .unwrap()
+            .into_inner()
+            .approvals
+            .len()
+            == 1
+    );
+    clock.advance(Duration::from_secs(900));
+    site.append(&early).await;
+    site.waiting(&early).await;
+    eventually!(
+        client
+            .list(v1::ListApprovalsRequest::default())
+            .await
+            .unwrap()
+            .into_inner()
+            .approvals
+            .len()
+            == 2
+    );
+    drop(client);
+    site.stop().await;
+
+    clock.advance(Duration::from_secs(901));
+    let kit = site::kit(&folder, clock, People::default()).await;
+    let index = kit.bus.kv(index::BUCKET, Some(index::KEPT)).await.unwrap();
+    let worker = Worker { kit: kit.clone() };
+    for _start in 0..2 {
+        worker.catch_up(index.as_ref()).await.unwrap();
+    }
+    for (log, expired) in [(late, 1), (early, 0)] {
+        let log = kit.log.read(&log.incident.cluster, &log.incident.id).await.unwrap();
+        assert_eq!(kinds(&log, "approval_expired"), expired);
+    }
+    kit.bus.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

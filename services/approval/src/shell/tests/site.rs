@@ -42,27 +42,7 @@ impl Site {
 
     /// The same, with secrets.
     pub(super) async fn start_as(folder: &TempDir, clock: Clock, people: People, doors: Doors) -> Self {
-        let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
-        streams::ensure_all(bus.as_ref(), 1).await.unwrap();
-        let kit = Kit {
-            people,
-            log: IncidentLog::new(bus.clone()),
-            bus,
-            clock,
-            drain: CancellationToken::new(),
-            cluster: ClusterAccess {
-                name: "prod-eu".parse().unwrap(),
-                client: None,
-                prometheus: None,
-                loki: None,
-                jaeger: None,
-                tempo: None,
-                alertmanager: None,
-                mode: Mode::Standard,
-                policies: paramedic_runtime::Policies::default(),
-                http: paramedic_runtime::http::client().unwrap(),
-            },
-        };
+        let kit = kit(folder, clock, people).await;
         let mut site = Self {
             kit,
             http: Vec::new(),
@@ -166,4 +146,29 @@ pub(super) fn links_of(fixture: &Log, recipient: &str) -> v1::LinksRequest {
 
 pub(super) fn kinds(log: &[Recorded], kind: &str) -> usize {
     log.iter().filter(|one| one.envelope.event.kind() == kind).count()
+}
+
+/// What the role is given, on the bus in a folder.
+pub(super) async fn kit(folder: &TempDir, clock: Clock, people: People) -> Kit {
+    let bus: SharedBus = Arc::new(EmbeddedBus::open(folder.path()).unwrap());
+    streams::ensure_all(bus.as_ref(), 1).await.unwrap();
+    Kit {
+        people,
+        log: IncidentLog::new(bus.clone()),
+        bus,
+        clock,
+        drain: CancellationToken::new(),
+        cluster: ClusterAccess {
+            name: "prod-eu".parse().unwrap(),
+            client: None,
+            prometheus: None,
+            loki: None,
+            jaeger: None,
+            tempo: None,
+            alertmanager: None,
+            mode: Mode::Standard,
+            policies: paramedic_runtime::Policies::default(),
+            http: paramedic_runtime::http::client().unwrap(),
+        },
+    }
 }
