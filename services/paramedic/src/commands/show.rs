@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use paramedic_domain::{
     alert::Alert,
-    approval::GateState,
+    approval::{Decision, GateState},
     diagnosis::Happening,
     incident::Incident,
+    people::any_of,
     plan::{Gate, Plan},
     request::ChangeRequest,
 };
@@ -233,19 +234,37 @@ fn urgency(incident: &Incident) -> String {
 fn gate_words(incident: &Incident, gate: &Gate) -> String {
     match incident.gates.get(&gate.id) {
         None | Some(GateState::Planned) => "not asked yet".to_owned(),
-        Some(GateState::Waiting { expires_at, approvals, .. }) => format!(
-            "waits for {} of {} approvals until {}",
-            gate.terms.quorum as usize - approvals.len(),
-            gate.terms.quorum,
-            text::utc(*expires_at)
-        ),
-        Some(GateState::Granted { at, approvals }) => format!(
-            "granted {} by {}",
-            text::utc(*at),
-            approvals.iter().map(|d| d.by.as_str()).collect::<Vec<_>>().join(", ")
-        ),
-        Some(GateState::Denied { at, decision }) => format!("denied {} by {}: {}", text::utc(*at), decision.by, decision.reason),
+        Some(GateState::Waiting {
+            expires_at,
+            approvals,
+            pursuit,
+            ..
+        }) => {
+            let of: String = gate.terms.from.iter().map(|group| format!(" of {}", any_of(group))).collect();
+            let looks = pursuit.acknowledged.as_ref().map(|seen| format!("; {} looks at it", seen.by));
+            format!(
+                "waits for {} of {} approvals{of} until {}{}",
+                gate.terms.quorum as usize - approvals.len(),
+                gate.terms.quorum,
+                text::utc(*expires_at),
+                looks.unwrap_or_default()
+            )
+        }
+        Some(GateState::Granted { at, approvals }) => {
+            let people: Vec<String> = approvals.iter().map(who).collect();
+            format!("granted {} by {}", text::utc(*at), people.join(", "))
+        }
+        Some(GateState::Denied { at, decision }) => format!("denied {} by {}: {}", text::utc(*at), who(decision), decision.reason),
         Some(GateState::Expired { at }) => format!("expired {}", text::utc(*at)),
+    }
+}
+
+/// Who decided, and by what right where the log knows it.
+fn who(decision: &Decision) -> String {
+    if decision.right.is_empty() {
+        decision.by.clone()
+    } else {
+        format!("{} ({})", decision.by, decision.right)
     }
 }
 
