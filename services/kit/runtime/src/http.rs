@@ -21,12 +21,16 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// # Errors
 /// When no TLS roots can be loaded.
 pub fn client() -> reqwest::Result<reqwest::Client> {
+    builder().build()
+}
+
+/// A client with the process's TLS, times and name, for those who need something else besides.
+pub fn builder() -> reqwest::ClientBuilder {
     rustls::crypto::ring::default_provider().install_default().ok();
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(REQUEST_TIMEOUT)
         .user_agent(concat!("paramedic/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// Gives every request a span (child of the caller's, where it sent a trace context).

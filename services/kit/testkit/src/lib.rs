@@ -3,6 +3,7 @@
 //! - [`servers`]: NATS, Alertmanager, Prometheus, an SMTP sink; each in its own temporary directory, killed when dropped.
 //! - [`slack`]: a stand-in for Slack's Web API with its limits.
 //! - [`model`]: a stand-in for language models in three dialects.
+//! - [`oidc`]: an OpenID provider that people sign in at, with tokens that are wrong on request.
 //! - [`outside`]: stand-ins for trackers, forges, registered endpoints, and a Git repository.
 //! - [`ports`]: loopback ports that stay free until a server is told to listen on them.
 //! - [`hostile`]: texts that break careless code.
@@ -11,6 +12,7 @@
 mod eventually;
 pub mod hostile;
 pub mod model;
+pub mod oidc;
 pub mod outside;
 pub mod ports;
 pub mod servers;
