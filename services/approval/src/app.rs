@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use paramedic_bus::{consume, streams};
+use paramedic_login::SecurityHeaders;
 use paramedic_proto::v1::approval_service_server::ApprovalServiceServer;
 use paramedic_runtime::{Kit, Role};
 
 use crate::{
     config::Config,
+    core::page,
     metrics,
     shell::{
         desk::Desk,
@@ -55,6 +57,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
         let taken = kit.bus.kv(slack::BUCKET, Some(slack::KEPT)).await?;
         routes = routes.merge(Slack::new(&config.slack, kit.clone(), desk.clone(), gates.clone(), taken).routes());
     }
+    let headers = SecurityHeaders::new(&config.public_url).styles_of(page::TEMPLATE);
     let service = Service {
         desk: desk.clone(),
         index: gates.clone(),
@@ -64,7 +67,7 @@ pub async fn build(config: Config, kit: Kit) -> anyhow::Result<Role> {
     };
     let (asking, indexing, due) = (kit.clone(), kit, gates.clone());
     Ok(Role::new("approval")
-        .http(routes)
+        .http(headers.on(routes))
         .grpc(ApprovalServiceServer::new(service))
         .task("ask", async move {
             let spec = consume::on_events("approval", &worker::KINDS);

@@ -14,10 +14,13 @@ use serde::Serialize;
 
 use super::link::Claims;
 
+/// The template of every page.
+pub const TEMPLATE: &str = include_str!("../../templates/page.html");
+
 static PAGES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut pages = Environment::new();
     pages
-        .add_template("page.html", include_str!("../../templates/page.html"))
+        .add_template("page.html", TEMPLATE)
         .expect("the template is part of the program and parses");
     pages
 });

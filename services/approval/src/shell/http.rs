@@ -5,7 +5,7 @@
 use axum::{
     Form, Router,
     extract::{DefaultBodyLimit, Path, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -76,19 +76,6 @@ fn failed(failure: &LinkFailure) -> Response {
     respond(status, page::notice(heading, &failure.to_string()))
 }
 
-/// The URL holds a secret and the page a button: no caches, no referrer, no frames, no scripts.
 fn respond(status: StatusCode, html: String) -> Response {
-    let headers: [(HeaderName, HeaderValue); 5] = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-            ),
-        ),
-    ];
-    (status, headers, Html(html)).into_response()
+    (status, Html(html)).into_response()
 }

@@ -7,11 +7,13 @@ mod slack;
 
 use std::time::Duration;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use futures::StreamExt as _;
 use paramedic_domain::{event::Event, invariant};
 use paramedic_proto::v1;
 use paramedic_runtime::{Clock, People};
 use paramedic_testkit::eventually;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tonic::Code;
@@ -92,7 +94,11 @@ async fn a_link_shows_without_deciding_and_decides_once() {
         let page = http.get(&approve).send().await.unwrap();
         assert_eq!(page.status(), 200);
         assert_eq!(page.headers()["cache-control"], "no-store");
+        let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
         let page = page.text().await.unwrap();
+        let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
+        let style = format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(style)));
+        assert!(policy.contains(&style), "browsers would drop the page's style: {policy}");
         assert!(
             page.contains("2Gi") && page.contains("3Gi") && page.contains("ann@example.com"),
             "{page}"
