@@ -191,6 +191,16 @@ async fn a_provider_that_goes_down_before_the_callback_is_said() {
     says_what_to_do(&browser.get(&url).await, &[]).await;
     stage.provider.set_down(false);
     stage.signed_in().await;
+    assert_eq!(stage.provider.discoveries(), 2, "it may have come back at another address");
+}
+
+#[tokio::test]
+async fn a_redirect_of_the_provider_is_not_followed() {
+    let (stage, elsewhere) = (Stage::new().await, Stage::new().await);
+    stage.provider.redirect_to(elsewhere.provider.issuer());
+    let mut browser = stage.browser();
+    refused(&mut browser, "/login", StatusCode::BAD_GATEWAY, "could not be verified").await;
+    assert_eq!(elsewhere.provider.discoveries(), 0, "nobody else is asked");
 }
 
 #[tokio::test]

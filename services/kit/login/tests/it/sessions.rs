@@ -76,6 +76,14 @@ async fn the_attempts_cookie_is_no_session() {
 }
 
 #[tokio::test]
+async fn a_program_without_a_session_is_refused_and_not_sent_to_sign_in() {
+    let stage = Stage::new().await;
+    let answer = stage.browser().fetch("/gates", "application/json").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert!(answer.body.contains("not signed in"), "{}", answer.body);
+}
+
+#[tokio::test]
 async fn who_signs_out_is_signed_out() {
     let stage = Stage::new().await;
     let mut browser = stage.signed_in().await;

@@ -154,9 +154,14 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
+    /// Opens a page.
     pub(crate) async fn get(&mut self, url: &str) -> Answer {
+        self.fetch(url, "text/html,*/*;q=0.8").await
+    }
+
+    pub(crate) async fn fetch(&mut self, url: &str, accept: &str) -> Answer {
         let (ours, url) = self.resolve(url);
-        let request = self.client.get(&url).header(header::ACCEPT, "text/html,*/*;q=0.8");
+        let request = self.client.get(&url).header(header::ACCEPT, accept);
         self.send(request, &url, ours).await
     }
 

@@ -30,15 +30,19 @@ pub(super) fn routes(memory: Shared) -> Router {
         .route("/keys", get(keys))
         .route("/authorize", get(authorize))
         .route("/token", post(trade))
-        .layer(middleware::from_fn_with_state(memory.clone(), unless_down))
+        .layer(middleware::from_fn_with_state(memory.clone(), unless_away))
         .with_state(memory)
 }
 
-async fn unless_down(State(memory): State<Shared>, request: Request, next: Next) -> Response {
+async fn unless_away(State(memory): State<Shared>, request: Request, next: Next) -> Response {
     if lock(&memory).down {
         return (StatusCode::SERVICE_UNAVAILABLE, "a stack trace with internal.example in it").into_response();
     }
-    next.run(request).await
+    let moved = lock(&memory).moved.clone();
+    match moved {
+        Some(issuer) => Redirect::temporary(&format!("{issuer}{}", request.uri())).into_response(),
+        None => next.run(request).await,
+    }
 }
 
 async fn discovery(State(memory): State<Shared>) -> Json<Value> {

@@ -42,6 +42,7 @@ struct Memory {
     keys: Vec<&'static str>,
     codes: HashMap<String, Code>,
     down: bool,
+    moved: Option<String>,
     declines: Option<String>,
     discoveries: usize,
     authorizations: Vec<HashMap<String, String>>,
@@ -79,6 +80,7 @@ impl OidcProvider {
             keys: vec!["first"],
             codes: HashMap::new(),
             down: false,
+            moved: None,
             declines: None,
             discoveries: 0,
             authorizations: Vec::new(),
@@ -136,6 +138,11 @@ impl OidcProvider {
     /// Answers everything with 503, or works again.
     pub fn set_down(&self, down: bool) {
         self.lock().down = down;
+    }
+
+    /// Answers everything with a redirect to the same path at another issuer.
+    pub fn redirect_to(&self, issuer: impl Into<String>) {
+        self.lock().moved = Some(issuer.into());
     }
 
     /// Sends the next who comes back with this error.
