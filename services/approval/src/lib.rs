@@ -3,7 +3,7 @@
 //! [`core`] decides (who may answer what, once); [`shell`] meets the bus, browsers and gRPC.
 //!
 //! Identity: through gRPC and the command line it comes from the bearer token, never from the request, once
-//! `approval.approvers` is configured; through a signed link it is the address that the link was sent to.
+//! people are configured; through a signed link it is whose address the link was sent to, from Slack whose user it is.
 
 mod app;
 pub mod config;

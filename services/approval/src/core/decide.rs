@@ -77,19 +77,22 @@ pub fn decide(incident: &Incident, vote: &Vote, who: &Standing, now: Timestamp) 
     })
 }
 
-/// Somebody says that they look at a question: reminders and escalations wait for them.
+/// Somebody says that they look at a question: reminders and escalations wait for them. `None`: they said so a moment ago.
 ///
 /// # Errors
 /// Why that does not count.
-pub fn acknowledge(incident: &Incident, gate: &GateId, channel: Channel, who: &Standing, now: Timestamp) -> Result<Event, Refusal> {
+pub fn acknowledge(incident: &Incident, gate: &GateId, channel: Channel, who: &Standing, now: Timestamp) -> Result<Option<Event>, Refusal> {
     let question = open_question(incident, gate, now)?;
     question.stopping(who)?;
-    Ok(Event::ApprovalAcknowledged {
+    if question.looks(who, now) {
+        return Ok(None);
+    }
+    Ok(Some(Event::ApprovalAcknowledged {
         plan: question.plan.id.clone(),
         gate: gate.clone(),
         by: who.id.clone(),
         channel,
-    })
+    }))
 }
 
 /// Somebody does it by hand instead: the workflow ends, what it changed is undone, and the incident is theirs.

@@ -1,5 +1,7 @@
 //! An open question, and who may answer it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use paramedic_domain::{
     approval::{Answer, Decision, GateState, Pursuit},
@@ -11,6 +13,9 @@ use paramedic_domain::{
 use paramedic_people::{Capacity, Place, Standing};
 
 use super::{gates::answer_matters, refusal::Refusal};
+
+/// Within this time the same word of the same person is a second click; later it holds others back anew.
+const SECOND_CLICK: Duration = Duration::from_secs(60);
 
 /// A question that waits for an answer.
 pub(super) struct Question<'a> {
@@ -77,6 +82,14 @@ impl Question<'_> {
             .ok_or_else(|| self.no_role(who, Answer::Deny, Role::Responder))
     }
 
+    /// Whether somebody said a moment ago that they look at it: a second click is no news.
+    pub(super) fn looks(&self, who: &Standing, now: Timestamp) -> bool {
+        self.pursuit
+            .acknowledged
+            .as_ref()
+            .is_some_and(|seen| same_person(&seen.by, &who.id) && now.duration_since(seen.at).unsigned_abs() < SECOND_CLICK)
+    }
+
     /// The capacity in which somebody may let it go on: the first in which nothing speaks against it.
     pub(super) fn approving<'a>(&'a self, who: &'a Standing, now: Timestamp) -> Result<&'a Capacity, Refusal> {
         let mut refusal = None;
@@ -138,7 +151,7 @@ impl Question<'_> {
             by: who.id.clone(),
             answer,
             role,
-            place: self.place.namespaces.to_string(),
+            place: self.place.to_string(),
         }
     }
 }

@@ -163,7 +163,7 @@ impl Desk {
                     Refusal::UnknownGate { .. } => explain(reason, &self.kit.log.read(cluster, id).await?),
                     other => other,
                 };
-                self.keep(cluster, id, vote, who, &reason).await?;
+                self.keep(cluster, id, (&vote.gate, vote.channel, who), &reason).await?;
                 Err(reason.into())
             }
         }
@@ -181,7 +181,7 @@ impl Desk {
         who: &Standing,
     ) -> Result<Arc<Incident>, NotCounted> {
         let said = |incident: &Incident, now| acknowledge(incident, gate, channel, who, now);
-        self.say(cluster, id, said).await
+        self.say(cluster, id, (gate, channel, who), said).await
     }
 
     /// Somebody does by hand what a question is about.
@@ -192,11 +192,11 @@ impl Desk {
         &self,
         cluster: &ClusterId,
         id: &IncidentId,
-        (gate, reason): (&GateId, &str),
+        (gate, channel, reason): (&GateId, Channel, &str),
         who: &Standing,
     ) -> Result<Arc<Incident>, NotCounted> {
-        let said = |incident: &Incident, now| take_over(incident, gate, reason, who, now);
-        let incident = self.say(cluster, id, said).await?;
+        let said = |incident: &Incident, now| take_over(incident, gate, reason, who, now).map(Some);
+        let incident = self.say(cluster, id, (gate, channel, who), said).await?;
         tracing::info!(incident = %id, %gate, by = who.id, "taken over by hand");
         Ok(incident)
     }
@@ -205,33 +205,44 @@ impl Desk {
         &self,
         cluster: &ClusterId,
         id: &IncidentId,
-        said: impl Fn(&Incident, Timestamp) -> Result<Event, Refusal> + Send + Sync,
+        by: (&GateId, Channel, &Standing),
+        said: impl Fn(&Incident, Timestamp) -> Result<Option<Event>, Refusal> + Send + Sync,
     ) -> Result<Arc<Incident>, NotCounted> {
         let mut refusal = None;
         let decided = self.kit.log.decide(cluster, id, None, &self.kit.clock, |incident, now| {
             refusal = None;
-            said(incident, now).map_err(|reason| refusal = Some(reason)).into_iter().collect()
+            let event = said(incident, now).map_err(|reason| refusal = Some(reason));
+            event.ok().flatten().into_iter().collect()
         });
         let incident = decided.await?.incident;
         match refusal {
             None => Ok(incident),
-            Some(reason) => Err(reason.into()),
+            Some(reason) => {
+                self.keep(cluster, id, by, &reason).await?;
+                Err(reason.into())
+            }
         }
     }
 
     /// The log keeps who wanted to decide and could not.
-    async fn keep(&self, cluster: &ClusterId, id: &IncidentId, vote: &Vote, who: &Standing, reason: &Refusal) -> Result<(), LogError> {
+    async fn keep(
+        &self,
+        cluster: &ClusterId,
+        id: &IncidentId,
+        (gate, channel, who): (&GateId, Channel, &Standing),
+        reason: &Refusal,
+    ) -> Result<(), LogError> {
         ::metrics::counter!(metrics::REFUSALS, "reason" => reason.code()).increment(1);
-        tracing::info!(incident = %id, gate = %vote.gate, by = who.id, %reason, "refused");
+        tracing::info!(incident = %id, %gate, by = who.id, %reason, "refused");
         let event = Event::ApprovalRefused {
-            gate: vote.gate.clone(),
+            gate: gate.clone(),
             by: who.id.clone(),
-            channel: vote.channel,
+            channel,
             code: reason.code().to_owned(),
             reason: reason.to_string(),
         };
         let kept = self.kit.log.decide(cluster, id, None, &self.kit.clock, |incident, _| {
-            let keeps = incident.keeps_refusal(&vote.gate, reason.code(), &who.id);
+            let keeps = incident.keeps_refusal(gate, reason.code(), &who.id);
             if keeps { vec![event.clone()] } else { Vec::new() }
         });
         kept.await.map(drop)

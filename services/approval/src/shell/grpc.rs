@@ -153,7 +153,8 @@ impl ApprovalService for Service {
         let who = self.caller(request.metadata(), &request.get_ref().by)?;
         let wanted = request.into_inner();
         let place = place(wanted.cluster, wanted.incident, wanted.gate)?;
-        let said = (&place.gate, wanted.reason.as_str());
+        let channel = field::<Channel>("channel", wanted.channel)?;
+        let said = (&place.gate, channel, wanted.reason.as_str());
         let incident = self
             .desk
             .take_over(&place.cluster, &place.incident, said, &who)

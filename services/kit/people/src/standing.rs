@@ -117,7 +117,7 @@ impl Capacity {
             .collect();
         let everywhere = grants.iter().any(|grant| grant.namespaces.iter().any(|pattern| pattern == "*"));
         match &place.namespaces {
-            Touched::Known(names) if !names.is_empty() => names.iter().all(|name| {
+            Touched::Known(names) if !names.is_empty() && !place.cluster_wide => names.iter().all(|name| {
                 grants
                     .iter()
                     .any(|grant| grant.namespaces.iter().any(|pattern| fits(pattern, name)))
@@ -144,6 +144,6 @@ impl Capacity {
             .into_iter()
             .find(|one| self.has(*one, place));
         let behalf = self.behalf_of.as_ref().map(|of| format!(" for {of}")).unwrap_or_default();
-        format!("{} in {}{behalf}", highest.unwrap_or(role), place.namespaces)
+        format!("{} in {}{behalf}", highest.unwrap_or(role), place)
     }
 }

@@ -22,6 +22,7 @@ fn has(who: &Standing, role: Role, cluster: &str, namespaces: &[&str]) -> bool {
     let place = Place {
         cluster: &cluster,
         namespaces: Touched::Known(namespaces.iter().copied().collect::<BTreeSet<_>>()),
+        cluster_wide: false,
     };
     who.has(role, &place)
 }

@@ -35,7 +35,7 @@ pub fn caller(people: &Directory, metadata: &MetadataMap, claimed: &str, now: Ti
 #[allow(clippy::result_large_err, reason = "tonic's own")]
 pub fn permitted(who: Standing, role: Role, place: Option<&Place<'_>>) -> Result<Standing, Status> {
     let (has, where_) = match place {
-        Some(place) => (who.has(role, place), place.namespaces.to_string()),
+        Some(place) => (who.has(role, place), place.to_string()),
         None => (who.has_anywhere(role), "some namespace".to_owned()),
     };
     if has {

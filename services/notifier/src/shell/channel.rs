@@ -63,9 +63,13 @@ pub trait Channel: Send + Sync + 'static {
     /// Everybody who gets every message.
     fn recipients(&self) -> &[String];
     /// Whether a recipient is one person, who may get links that decide in their name.
-    fn personal(&self) -> bool;
+    fn personal(&self) -> bool {
+        false
+    }
     /// Whether it carries files.
-    fn files(&self) -> bool;
+    fn files(&self) -> bool {
+        false
+    }
     /// The kinds of events that it tells people about: all that there are, but for pagers.
     fn kinds(&self) -> &'static [&'static str] {
         &story::KINDS

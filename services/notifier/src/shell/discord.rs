@@ -52,14 +52,6 @@ impl Channel for Discord {
         &self.recipients
     }
 
-    fn personal(&self) -> bool {
-        false
-    }
-
-    fn files(&self) -> bool {
-        false
-    }
-
     async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Delivered, SendError> {
         let message = outgoing.message;
         let mut body = json!({

@@ -91,14 +91,6 @@ impl Channel for Opsgenie {
         &self.recipients
     }
 
-    fn personal(&self) -> bool {
-        false
-    }
-
-    fn files(&self) -> bool {
-        false
-    }
-
     fn kinds(&self) -> &'static [&'static str] {
         &paging::KINDS
     }

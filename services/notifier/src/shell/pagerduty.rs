@@ -88,14 +88,6 @@ impl Channel for PagerDuty {
         &self.recipients
     }
 
-    fn personal(&self) -> bool {
-        false
-    }
-
-    fn files(&self) -> bool {
-        false
-    }
-
     fn kinds(&self) -> &'static [&'static str] {
         &paging::KINDS
     }

@@ -158,14 +158,6 @@ impl Channel for Slack {
         &self.channels
     }
 
-    fn personal(&self) -> bool {
-        false
-    }
-
-    fn files(&self) -> bool {
-        false
-    }
-
     async fn close(&self, question: &Receipt, closed: &Message) -> Result<(), SendError> {
         if !self.buttons {
             return Ok(());

@@ -46,14 +46,6 @@ impl Channel for Teams {
         &self.recipients
     }
 
-    fn personal(&self) -> bool {
-        false
-    }
-
-    fn files(&self) -> bool {
-        false
-    }
-
     async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Delivered, SendError> {
         let request = self
             .provider

@@ -48,14 +48,6 @@ impl Channel for Telegram {
         &self.recipients
     }
 
-    fn personal(&self) -> bool {
-        false
-    }
-
-    fn files(&self) -> bool {
-        false
-    }
-
     async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Delivered, SendError> {
         let mut body = json!({
             "chat_id": outgoing.recipient,

@@ -71,14 +71,6 @@ impl Channel for Webhook {
         &self.recipients
     }
 
-    fn personal(&self) -> bool {
-        false
-    }
-
-    fn files(&self) -> bool {
-        false
-    }
-
     async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Delivered, SendError> {
         let message = outgoing.message;
         // an id may have no full stop, since those part the signed text

@@ -87,6 +87,7 @@ pub async fn take_over(server: &Server, question: &Question, reason: &str) -> an
         gate: gate.to_string(),
         by: question.by.clone(),
         reason: reason.to_owned(),
+        channel: Channel::Cli.into(),
     })?;
     client.approvals.take_over(request).await.map_err(|status| client.explain(status))?;
     text::say(&text::clean(&format!(

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use paramedic_domain::{id::ClusterId, people::Role, touched::Touched};
+use paramedic_domain::{id::ClusterId, people::Role};
 use paramedic_people::{Directory, Place, token_hash};
 
 use crate::{cli::People, text};
@@ -42,10 +42,7 @@ fn read(file: &Path) -> anyhow::Result<Directory> {
 
 fn may(people: &Directory, name: &str, namespace: &str, cluster: &ClusterId, now: Timestamp) -> anyhow::Result<()> {
     let who = people.by_email(name, now)?;
-    let place = Place {
-        cluster,
-        namespaces: Touched::Known([namespace].into()),
-    };
+    let place = Place::namespace(cluster, namespace);
     let roles = [Role::Admin, Role::Approver, Role::Responder, Role::Viewer];
     match roles.into_iter().find(|role| who.has(*role, &place)) {
         Some(role) => {

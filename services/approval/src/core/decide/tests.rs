@@ -210,3 +210,21 @@ fn policy_says_whose_approval_counts_and_escalation_adds_people() {
     }
     assert!(decide(&log.incident, &yes, &known("ann"), at(601)).is_ok());
 }
+
+#[test]
+fn what_also_changes_a_node_takes_a_role_everywhere() {
+    let mut log = Log::waiting(2);
+    let vote_of = |log: &Log| vote(&log.incident, 0, Approve);
+    assert!(decide(&log.incident, &vote_of(&log), &known("ann"), at(1)).is_ok());
+    let mut plan = log.incident.plan.as_deref().unwrap().clone();
+    let second = plan.steps[1].id.clone();
+    plan.gates[0].steps.push(second);
+    let paramedic_domain::change::Change::Patch(patch) = &mut plan.steps[1].change else {
+        panic!("the fixture patches")
+    };
+    patch.target = ObjectRef::new("v1", "Node", None, "worker-1");
+    log.incident.plan = Some(std::sync::Arc::new(plan));
+    let sentence = refused(&log, &vote_of(&log), &known("ann"), 1).to_string();
+    assert!(sentence.contains("the role approver in all namespaces"), "{sentence}");
+    assert!(decide(&log.incident, &vote_of(&log), &known("adm"), at(1)).is_ok());
+}

@@ -153,7 +153,7 @@ impl Slack {
             Deed::TakeOver(subject) => {
                 let done = self
                     .desk
-                    .take_over(&subject.cluster, &subject.incident, (&subject.gate, ""), who)
+                    .take_over(&subject.cluster, &subject.incident, (&subject.gate, Channel::Slack, ""), who)
                     .await;
                 done.map(|_| Some("It is yours: the workflow ends, and what it changed is undone.".to_owned()))
                     .map_err(sentence)

@@ -170,7 +170,9 @@ async fn a_silent_question_reminds_escalates_and_waits_for_whoever_looks_at_it()
         by: "ann".into(),
         channel: v1::Channel::Cli.into(),
     };
-    let seen = site.client(1).await.acknowledge(looks).await.unwrap().into_inner();
+    let seen = site.client(1).await.acknowledge(looks.clone()).await.unwrap().into_inner();
+    site.client(0).await.acknowledge(looks).await.unwrap();
+    assert_eq!(happened("approval_acknowledged").await, 1, "a second click is no news");
     assert_eq!((seen.acknowledged_by.as_str(), seen.escalations), ("ann", 1));
     let before = happened("approval_reminded").await;
     clock.advance(Duration::from_secs(14 * 60));

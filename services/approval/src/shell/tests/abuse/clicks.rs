@@ -66,6 +66,12 @@ attempts! {
         world.people(|people| people.replacen("role: approver", "role: viewer", 1));
         world.click("U-ANN", |_| {}).await
     } says "takes the role approver" kept "no_role";
+    click_of_a_viewer_who_would_hold_escalations_back(world) {
+        world.click("U-VIC", |click| click["actions"][0]["action_id"] = json!(button::LOOK)).await
+    } says "takes the role responder" kept "no_role";
+    click_of_a_viewer_who_would_take_over(world) {
+        world.click("U-VIC", |click| click["actions"][0]["action_id"] = json!(button::TAKE_OVER)).await
+    } says "takes the role responder" kept "no_role";
     click_without_json(world) { world.send("payload=nothing", 0, SIGNING, 0).await } says "400";
     click_without_a_payload(world) { world.send("other=1", 0, SIGNING, 0).await } says "400";
     click_of_endless_length(world) { world.send(&format!("payload={}", "x".repeat(2 << 20)), 0, SIGNING, 0).await } says "413";
